@@ -1,0 +1,120 @@
+"""The contract of a data set: labelled training and test images in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augbench.errors import DatasetError
+
+__all__ = ["Dataset", "DatasetFactory", "DatasetInfo"]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """All that a plan needs to know of a data set; light enough to be cached and to travel.
+
+    `image_shape` is (C, H, W); `train_counts` the training images of each class.
+    """
+
+    name: str
+    content_hash: str
+    image_shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train_counts: tuple[int, ...]
+    test_size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images as uint8 [N, C, H, W], labels as int64 [N] in 0 … len(classes) − 1.
+
+    Raises `DatasetError` for any other shape or type, for labels out of range, for fewer than
+    two classes, or for a class without training images.
+    """
+
+    name: str
+    train_images: NDArray[np.uint8]
+    train_labels: NDArray[np.int64]
+    test_images: NDArray[np.uint8]
+    test_labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for part, images, labels in (
+            ("training", self.train_images, self.train_labels),
+            ("test", self.test_images, self.test_labels),
+        ):
+            if images.ndim != 4 or images.dtype != np.uint8:
+                raise DatasetError(
+                    f"data set {self.name!r}: expected {part} images as uint8 [N, C, H, W], "
+                    f"got {images.dtype} {list(images.shape)}"
+                )
+            if labels.shape != (len(images),) or labels.dtype != np.int64:
+                raise DatasetError(
+                    f"data set {self.name!r}: expected {part} labels as int64 [{len(images)}], "
+                    f"got {labels.dtype} {list(labels.shape)}"
+                )
+            if len(labels) == 0:
+                raise DatasetError(f"data set {self.name!r} holds no {part} images")
+            if labels.min() < 0 or labels.max() >= len(self.classes):
+                raise DatasetError(
+                    f"data set {self.name!r}: expected {part} labels in 0 … "
+                    f"{len(self.classes) - 1}, got {labels.min()} … {labels.max()}"
+                )
+        if len(self.classes) < 2:
+            raise DatasetError(
+                f"data set {self.name!r} has {len(self.classes)} class; "
+                "a classifier needs at least 2"
+            )
+        if self.train_images.shape[1:] != self.test_images.shape[1:]:
+            raise DatasetError(
+                f"data set {self.name!r}: training images are {list(self.train_images.shape[1:])}, "
+                f"test images {list(self.test_images.shape[1:])}; they must be of one shape"
+            )
+        counts = np.bincount(self.train_labels, minlength=len(self.classes))
+        if counts.min() == 0:
+            empty = self.classes[int(counts.argmin())]
+            raise DatasetError(f"data set {self.name!r}: class {empty!r} has no training images")
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over the shapes and bytes of all images and labels; names are no content."""
+        digest = hashlib.sha256()
+        for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
+            digest.update(repr((array.dtype.str, array.shape)).encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    @property
+    def info(self) -> DatasetInfo:
+        """The part that a plan needs."""
+        _, channels, height, width = self.train_images.shape
+        counts = np.bincount(self.train_labels, minlength=len(self.classes))
+        return DatasetInfo(
+            name=self.name,
+            content_hash=self.content_hash,
+            image_shape=(channels, height, width),
+            classes=self.classes,
+            train_counts=tuple(int(count) for count in counts),
+            test_size=len(self.test_labels),
+        )
+
+
+class DatasetFactory(Protocol):
+    """Loads a data set. Parameters beyond `root` and `download` are the data set's own.
+
+    `root` is the folder that `--data-root` or `AUGBENCH_DATA` names, or None; `download` tells
+    whether the user allows one. Raises `DatasetError` with one line on what to do where the
+    images are not to be had.
+    """
+
+    def __call__(self, root: Path | None, *, download: bool = False) -> Dataset:
+        """Load the training and test images."""
+        ...

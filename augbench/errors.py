@@ -1,0 +1,74 @@
+"""Everything that AugBench raises on purpose.
+
+```
+AugbenchError                  one clear line: what was expected, what came, what to do
+├── UsageError                 what the user gave cannot be used (exit code 2)
+│   ├── UnknownNameError       no such augmentation, backbone or data set
+│   ├── ParameterError         a malformed, unknown or refused parameter
+│   ├── StudyError             the study cannot be carried out as asked
+│   ├── DatasetError           images that are missing, corrupted or unfit
+│   └── StoreError             a store that cannot be read or written
+├── PluginError                a plugin failed to load
+├── ContractError              a plugin returned what its contract does not allow
+└── CellsFailedError           the study ended, but some of its cells failed (exit code 1)
+```
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AugbenchError",
+    "CellsFailedError",
+    "ContractError",
+    "DatasetError",
+    "ParameterError",
+    "PluginError",
+    "StoreError",
+    "StudyError",
+    "UnknownNameError",
+    "UsageError",
+]
+
+
+class AugbenchError(Exception):
+    """The root: its text is one line that a user can act on."""
+
+    exit_code = 1
+
+
+class UsageError(AugbenchError, ValueError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """No augmentation, backbone or data set of that name is installed."""
+
+
+class ParameterError(UsageError):
+    """A parameter is malformed, unknown to its component, or refused by it."""
+
+
+class StudyError(UsageError):
+    """The study cannot be carried out as asked, for example with more images than there are."""
+
+
+class DatasetError(UsageError):
+    """A data set is missing, corrupted, or does not fit the study."""
+
+
+class StoreError(UsageError):
+    """A store cannot be read or written."""
+
+
+class PluginError(AugbenchError):
+    """A plugin could not be loaded."""
+
+
+class ContractError(AugbenchError):
+    """A plugin returned what its contract does not allow."""
+
+
+class CellsFailedError(AugbenchError):
+    """The study ended, but some of its cells failed; the others are stored."""

@@ -1,0 +1,33 @@
+"""The built-in plugin: it registers as any third party's does."""
+
+from __future__ import annotations
+
+from augbench.plugins.hookspecs import Register, hookimpl
+
+__all__ = ["register_augmentations", "register_backbones", "register_datasets"]
+
+
+@hookimpl
+def register_augmentations(register: Register) -> None:
+    """Register the augmentations of the handout."""
+    register("none", "augbench.augmentations.none:NoAugmentation")
+    register("collage", "augbench.augmentations.collage:Collage")
+    register("mixup", "augbench.augmentations.mixup:Mixup")
+
+
+@hookimpl
+def register_backbones(register: Register) -> None:
+    """Register the network of the handout."""
+    register("convnet", "augbench.backbones.convnet:convnet")
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    """Register the embedded glyphs, torchvision's sets, and image folders."""
+    register("glyph-digits", "augbench.datasets.glyphs:glyph_digits")
+    register("glyph-letters", "augbench.datasets.glyphs:glyph_letters")
+    for name in ("mnist", "emnist", "fashion-mnist", "kmnist", "qmnist"):
+        register(name, "augbench.datasets.vision:" + name.replace("-", "_"))
+    for name in ("cifar10", "cifar100", "svhn"):
+        register(name, "augbench.datasets.vision:" + name)
+    register("folder", "augbench.datasets.folder:folder")
