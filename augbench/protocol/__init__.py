@@ -1,1 +1,1 @@
-
+"""The protocol's parts: study and cell, random streams, batches, mixing, loss, measurement."""

@@ -1,0 +1,80 @@
+"""Training curves: window means without waiting for the device at every step."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augbench.errors import AugbenchError
+from augbench.protocol.results import Curve
+
+__all__ = ["CURVE_STEPS", "DivergedError", "Recorder", "check_finite", "hits"]
+
+CURVE_STEPS = 50
+"""Steps per point of a training curve."""
+
+
+class DivergedError(AugbenchError):
+    """A training whose loss is no longer a finite number."""
+
+
+def hits(log_probabilities: Tensor, targets: Tensor) -> Tensor:
+    """The share of images whose prediction is the class of the largest weight, over dim −2."""
+    right = log_probabilities.argmax(dim=-1) == targets.argmax(dim=-1)
+    return right.to(torch.float32).mean(dim=-1)
+
+
+class Recorder:
+    """Collects losses and accuracies, each step a scalar tensor or one of shape [cells]."""
+
+    def __init__(self) -> None:
+        self._losses: list[Tensor] = []
+        self._accuracies: list[Tensor] = []
+        self._tests: list[tuple[int, list[tuple[float, float]]]] = []
+
+    @property
+    def steps(self) -> int:
+        """Steps recorded so far."""
+        return len(self._losses)
+
+    def step(self, loss: Tensor, accuracy: Tensor) -> None:
+        """Record one step."""
+        self._losses.append(loss.detach())
+        self._accuracies.append(accuracy)
+
+    def test(self, measured: list[tuple[float, float]]) -> None:
+        """Record (loss, accuracy) of each cell on the test set, after the steps so far."""
+        self._tests.append((self.steps, measured))
+
+    def curves(self, cells: int = 1) -> list[Curve]:
+        """The curve of each cell."""
+        steps = self.steps
+        if not steps:
+            return [Curve()] * cells
+        losses = torch.stack(self._losses).reshape(steps, cells).double().cpu().numpy()
+        accuracies = torch.stack(self._accuracies).reshape(steps, cells).double().cpu().numpy()
+        ends = [*range(CURVE_STEPS, steps, CURVE_STEPS), steps]
+        starts = [0, *ends[:-1]]
+        windows = list(zip(starts, ends, strict=True))
+        return [
+            Curve(
+                step=tuple(ends),
+                loss=tuple(float(losses[a:b, k].mean()) for a, b in windows),
+                accuracy=tuple(float(accuracies[a:b, k].mean()) for a, b in windows),
+                test_step=tuple(step for step, _ in self._tests),
+                test_loss=tuple(measured[k][0] for _, measured in self._tests),
+                test_accuracy=tuple(measured[k][1] for _, measured in self._tests),
+            )
+            for k in range(cells)
+        ]
+
+
+def check_finite(curve: Curve, what: str, learning_rate: float) -> None:
+    """Raise `DivergedError` if the loss of a training is not finite."""
+    for step, loss in zip(curve.step, curve.loss, strict=True):
+        if not np.isfinite(loss):
+            raise DivergedError(
+                f"{what} diverged: the loss is {loss} by step {step} at a learning rate of "
+                f"{learning_rate:g}; try a smaller --lr"
+            )

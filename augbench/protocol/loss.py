@@ -1,0 +1,38 @@
+"""The soft-label cross entropy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["soft_label_cross_entropy"]
+
+
+def soft_label_cross_entropy(log_probabilities: Tensor, targets: Tensor) -> Tensor:
+    """Mean over the batch of −Σ_c y_c ln p_c.
+
+    `log_probabilities` are the outputs of a log-softmax, `targets` the class probabilities, both
+    floating-point tensors of shape [N, classes]. Equal to `torch.nn.functional.cross_entropy`
+    with class probabilities, whose own log-softmax leaves log-probabilities as they are.
+
+    Raises `TypeError` for anything but floating-point tensors and `ValueError` for other shapes.
+    A target of another shape would broadcast to a wrong loss without an error.
+    """
+    for name, value in (("log_probabilities", log_probabilities), ("targets", targets)):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{name}: expected a torch.Tensor, got {type(value).__name__}")
+        if not torch.is_floating_point(value):
+            raise TypeError(
+                f"{name}: expected a floating-point tensor [N, classes], got {value.dtype} "
+                "(class indices go through torch.nn.functional.one_hot(...).float() first)"
+            )
+        if value.ndim != 2 or 0 in value.shape:
+            raise ValueError(
+                f"{name}: expected a non-empty [N, classes], got shape {list(value.shape)}"
+            )
+    if log_probabilities.shape != targets.shape:
+        raise ValueError(
+            f"expected targets of the shape of log_probabilities {list(log_probabilities.shape)}, "
+            f"got {list(targets.shape)}"
+        )
+    return -(targets * log_probabilities).sum(dim=1).mean()

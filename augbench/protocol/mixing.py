@@ -1,0 +1,79 @@
+"""From a batch's sources to augmented images and soft labels; what a plugin returns is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augbench.augmentations.contract import Augmentation
+from augbench.errors import ContractError
+
+__all__ = ["augment", "pixels", "soft_labels"]
+
+
+def pixels(images: Tensor) -> Tensor:
+    """uint8 images to float32 in [0, 1], of the same shape and memory format."""
+    return images.to(torch.float32).div_(255)
+
+
+def augment(
+    augmentation: Augmentation, sources: Sequence[Tensor], rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Call the augmentation on its sources, each [N, C, H, W].
+
+    Returns the images [N, C, H, W] and the weights of the sources [N, K], whose rows sum to 1.
+    Raises `ContractError` if the result has another shape, type or range.
+    """
+    anchor, who = sources[0], type(augmentation).__name__
+    result = augmentation(*sources, rng=rng)
+    if len(sources) == 1 and isinstance(result, Tensor):
+        image, weights = result, anchor.new_ones(len(anchor), 1)
+    elif isinstance(result, tuple) and len(result) == 2:
+        image, weights = result[0], _weights(result[1], anchor, len(sources), who)
+    else:
+        raise ContractError(
+            f"{who}: expected a tuple (image, weight), got {type(result).__name__}; "
+            "see docs/plugins.md"
+        )
+    if not isinstance(image, Tensor) or image.shape != anchor.shape or image.dtype != anchor.dtype:
+        got = f"{image.dtype} {list(image.shape)}" if isinstance(image, Tensor) else type(image)
+        raise ContractError(
+            f"{who}: expected an image of {anchor.dtype} {list(anchor.shape)}, got {got}"
+        )
+    return image, weights
+
+
+def _weights(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
+    """Bring a `lam` [N] or weights [N, K] to [N, K], checked."""
+    try:
+        weights = torch.as_tensor(given, dtype=torch.float32, device=anchor.device)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ContractError(f"{who}: weights are no array of numbers ({error})") from error
+    count = len(anchor)
+    expected = (count,) if sources <= 2 else (count, sources)
+    if tuple(weights.shape) != expected:
+        raise ContractError(
+            f"{who}: expected weights of shape {list(expected)}, got {list(weights.shape)}"
+        )
+    if sources <= 2:
+        weights = torch.stack((weights, 1 - weights), dim=1)[:, :sources]
+    low, high = weights.aminmax()
+    off = (weights.sum(dim=1) - 1).abs().max()
+    # Written so that a NaN fails it as well.
+    if not (low >= 0 and high <= 1 and off <= 1e-4):
+        raise ContractError(
+            f"{who}: expected weights in [0, 1] whose rows sum to 1, got {float(low):.4g} … "
+            f"{float(high):.4g}, the furthest row off by {float(off):.4g}"
+        )
+    return weights
+
+
+def soft_labels(labels: Tensor, weights: Tensor, classes: int) -> Tensor:
+    """Class probabilities [N, classes] from the sources' labels [N, K] and weights [N, K].
+
+    Scatter-*add*: two sources of one class share it.
+    """
+    return weights.new_zeros(len(labels), classes).scatter_add_(1, labels, weights)

@@ -1,0 +1,50 @@
+"""What a finished cell leaves behind: plain values, no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["CellResult", "Curve"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One training: means over windows of steps, and test measurements where they were asked for.
+
+    `loss` and `accuracy` are means over the steps up to and including `step`, since the entry
+    before. Under soft labels, an image counts as right if the prediction is the class of the
+    largest weight.
+    """
+
+    step: tuple[int, ...] = ()
+    loss: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    test_step: tuple[int, ...] = ()
+    test_loss: tuple[float, ...] = ()
+    test_accuracy: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The outcome of one cell.
+
+    `metrics` maps names to numbers: `accuracy`, `nll`, `ece` of the finetuned head on D_F's test
+    set; `temperature`, `nll_scaled`, `ece_scaled` after temperature scaling (absent where no
+    image was left to fit it on); `pretrain_accuracy`, `pretrain_nll` of the pretraining head on
+    D_P's test set. `correct` packs one bit per test image. `seconds` is the cell's share of the
+    time. A failed cell has an `error`, one line, and a `traceback`.
+    """
+
+    key: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
+    correct: bytes = b""
+    seconds: float = 0.0
+    engine: str = ""
+    error: str | None = None
+    traceback: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the cell was computed."""
+        return self.error is None

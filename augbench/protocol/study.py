@@ -1,0 +1,183 @@
+"""The study and its cells: plain frozen values that can be stored, sent and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from augbench.datasets.contract import DatasetInfo
+from augbench.plugins.components import Component
+
+__all__ = ["FLOOR", "PROTOCOL_VERSION", "SAMPLES_PER_CLASS", "Cell", "Settings", "Study"]
+
+PROTOCOL_VERSION = 1
+"""Raised whenever the same cell would give other numbers: part of every key."""
+
+SAMPLES_PER_CLASS = (1, 2, 4, 8, 16, 32, 64)
+"""The handout's sweep."""
+
+FLOOR = 0
+"""The samples per class of the floor reference: nothing to pretrain on, an untrained backbone."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The hyper-parameters of the protocol; the defaults are the handout's.
+
+    `calibration_samples_per_class` images of each class of D_F, none of them used in finetuning,
+    fit the temperature (fewer where fewer are left). `root_seed` is the root of all streams.
+    """
+
+    batch_size: int = 8
+    pretrain_steps: int = 2000
+    finetune_steps: int = 2000
+    learning_rate: float = 0.01
+    finetune_samples_per_class: int = 256
+    calibration_samples_per_class: int = 16
+    root_seed: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One (D_P, D_F, backbone, augmentation, s, seed) under the settings.
+
+    `samples_per_class` is s; 0 is the floor (no pretraining), None the ceiling (all of D_P).
+    """
+
+    pretrain: DatasetInfo
+    finetune: DatasetInfo
+    backbone: Component
+    augmentation: Component
+    samples_per_class: int | None
+    seed: int
+    settings: Settings = Settings()
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 over all that can change the result; never paths, host, device or order."""
+        finetuning = {
+            "dataset": self.finetune.content_hash,
+            "steps": self.settings.finetune_steps,
+            "samples_per_class": self.settings.finetune_samples_per_class,
+            "calibration_samples_per_class": self.settings.calibration_samples_per_class,
+        }
+        return _digest({"pretraining": self._pretraining(), "finetuning": finetuning})
+
+    @cached_property
+    def pretrain_key(self) -> str:
+        """The key of what was pretrained: one pretraining can serve several finetunings."""
+        return _digest(self._pretraining())
+
+    def _pretraining(self) -> dict[str, Any]:
+        return {
+            "protocol": PROTOCOL_VERSION,
+            "root_seed": self.settings.root_seed,
+            "seed": self.seed,
+            "dataset": self.pretrain.content_hash,
+            "backbone": self.backbone.identity(),
+            "augmentation": self.augmentation.identity(),
+            "samples_per_class": self.samples_per_class,
+            "steps": self.settings.pretrain_steps,
+            "batch_size": self.settings.batch_size,
+            "learning_rate": self.settings.learning_rate,
+        }
+
+    @property
+    def pretrain_images(self) -> int:
+        """How many images the backbone is pretrained on."""
+        if self.samples_per_class is None:
+            return sum(self.pretrain.train_counts)
+        return self.samples_per_class * len(self.pretrain.classes)
+
+    @property
+    def pretrain_steps(self) -> int:
+        """Steps of pretraining: none for the floor, which has nothing to train on."""
+        return self.settings.pretrain_steps if self.pretrain_images else 0
+
+    @property
+    def steps(self) -> int:
+        """Steps of pretraining and finetuning together: the unit of progress."""
+        return self.pretrain_steps + self.settings.finetune_steps
+
+
+def _digest(value: dict[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that one run is to answer.
+
+    `ruler_sizes` are further sizes for the baseline alone, against which label multipliers are
+    read; `references` adds the floor and the ceiling of every pair and seed.
+    """
+
+    pairs: tuple[tuple[DatasetInfo, DatasetInfo], ...]
+    augmentations: tuple[Component, ...]
+    backbone: Component
+    samples_per_class: tuple[int, ...] = SAMPLES_PER_CLASS
+    seeds: int = 8
+    settings: Settings = Settings()
+    baseline: Component | None = None
+    ruler_sizes: tuple[int, ...] = ()
+    references: bool = False
+    test_every: int = 0
+
+    def cells(self) -> list[Cell]:
+        """Every cell of the study, seed by seed, so that each seed's comparison is whole early."""
+        return list(self._cells())
+
+    def _cells(self) -> Iterator[Cell]:
+        for seed in range(self.seeds):
+            for pretrain, finetune in self.pairs:
+                wanted: list[tuple[Component, int | None]] = [
+                    (augmentation, size)
+                    for augmentation in self.augmentations
+                    for size in self.samples_per_class
+                ]
+                if self.baseline is not None:
+                    extra = [
+                        size for size in self.ruler_sizes if size not in self.samples_per_class
+                    ]
+                    wanted += [(self.baseline, size) for size in extra]
+                    if self.references:
+                        wanted += [(self.baseline, FLOOR), (self.baseline, None)]
+                for augmentation, size in wanted:
+                    yield Cell(
+                        pretrain, finetune, self.backbone, augmentation, size, seed, self.settings
+                    )
+
+    def to_json(self) -> dict[str, Any]:
+        """A description for the store and for reports."""
+        return {
+            "protocol": PROTOCOL_VERSION,
+            "pairs": [[pretrain.name, finetune.name] for pretrain, finetune in self.pairs],
+            "datasets": {
+                info.name: {
+                    "content_hash": info.content_hash,
+                    "image_shape": list(info.image_shape),
+                    "classes": list(info.classes),
+                    "test_size": info.test_size,
+                }
+                for pair in self.pairs
+                for info in pair
+            },
+            "augmentations": [_component(item) for item in self.augmentations],
+            "baseline": self.baseline.label if self.baseline else None,
+            "backbone": _component(self.backbone),
+            "samples_per_class": list(self.samples_per_class),
+            "ruler_sizes": list(self.ruler_sizes),
+            "references": self.references,
+            "seeds": self.seeds,
+            "settings": asdict(self.settings),
+            "test_every": self.test_every,
+        }
+
+
+def _component(component: Component) -> dict[str, Any]:
+    return {"label": component.label, **component.identity()}
