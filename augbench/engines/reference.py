@@ -81,7 +81,7 @@ def pretrain(
     settings, classes = cell.settings, len(cell.pretrain.classes)
     augmentation = workshop.augmentation(cell)
     backbone = workshop.backbone(cell)
-    head = workshop.head(cell, backbone.feature_dim, finetune=False)
+    head = workshop.head(cell, backbone, finetune=False)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1)).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
 
@@ -140,7 +140,7 @@ def finetune(
     settings = cell.settings
     # Frozen: eval mode (no dropout, no new batch statistics), and no gradient reaches it.
     backbone.eval().requires_grad_(False)
-    head = workshop.head(cell, backbone.feature_dim, finetune=True)
+    head = workshop.head(cell, backbone, finetune=True)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
     optimizer = torch.optim.SGD(head.parameters(), lr=settings.learning_rate)
 

@@ -147,8 +147,10 @@ class Workshop:
         module.feature_dim = feature_dim
         return module.to(self.device)
 
-    def head(self, cell: Cell, feature_dim: int, *, finetune: bool) -> nn.Linear:
-        """A new linear head for D_P (pretraining) or D_F (finetuning)."""
+    def head(self, cell: Cell, backbone: nn.Module, *, finetune: bool) -> nn.Linear:
+        """A new linear head on the backbone's features, for D_P (pretraining) or for D_F."""
+        feature_dim = backbone.feature_dim
+        assert isinstance(feature_dim, int)  # checked when the backbone was made
         info = cell.finetune if finetune else cell.pretrain
         rng = self.rng(cell, Role.FINETUNE_HEAD) if finetune else self.rng(cell, Role.WEIGHTS, 1)
         with seeded(rng):
