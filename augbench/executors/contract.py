@@ -1,0 +1,64 @@
+"""What an executor is given, and what it reports; plain values that travel between processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from augbench.plugins.components import Component
+from augbench.protocol.results import CellResult
+from augbench.protocol.study import Cell
+
+__all__ = ["Event", "Finished", "Job", "Note", "Pack", "Started", "StepsDone"]
+
+Pack = Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs besides the cells: it loads plugins and data by itself.
+
+    `datasets` maps content hashes to the components that load them; `engine` is `packed` or
+    `reference`; `device` is a torch device.
+    """
+
+    engine: str
+    device: str
+    datasets: tuple[tuple[str, Component], ...]
+    data_root: Path | None = None
+    plugins: tuple[str, ...] = ()
+    strict_plugins: bool = False
+    test_every: int = 0
+
+
+@dataclass(frozen=True)
+class Started:
+    """A worker is ready, on this device (`cpu`, or the GPU's name)."""
+
+    device: str
+
+
+@dataclass(frozen=True)
+class StepsDone:
+    """So many more steps are done; a cell counts `Cell.steps` in all."""
+
+    steps: int
+
+
+@dataclass(frozen=True)
+class Note:
+    """One line for the user, such as the engine's choice."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell ended, well or badly."""
+
+    cell: Cell
+    result: CellResult
+
+
+Event = Started | StepsDone | Note | Finished

@@ -1,0 +1,141 @@
+"""The inside of a worker: a pack of cells in, events out.
+
+`events_of` is shared by every executor; `main` is what a worker process runs: pickled packs on
+its standard input, pickled events on what was its standard output.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from augbench.errors import AugbenchError, UsageError
+from augbench.executors.contract import Event, Finished, Job, Note, Pack, Started, StepsDone
+from augbench.plugins.registry import Registry
+
+if TYPE_CHECKING:
+    import torch
+
+    from augbench.datasets.contract import Dataset, DatasetInfo
+    from augbench.engines.contract import Engine
+    from augbench.engines.workshop import Workshop
+
+__all__ = ["Bench", "main"]
+
+_REPORT_EVERY = 0.2  # seconds between two reports of progress
+
+
+class Bench:
+    """An engine with all it needs, ready for packs."""
+
+    def __init__(self, job: Job, registry: Registry | None = None) -> None:
+        import torch
+
+        from augbench.engines.workshop import Workshop
+
+        self._job = job
+        registry = registry or Registry.load(job.plugins, strict=job.strict_plugins)
+        components = dict(job.datasets)
+
+        def load(info: DatasetInfo) -> Dataset:
+            dataset: Dataset = registry.create(components[info.content_hash])(job.data_root)
+            return dataset
+
+        self._device = _device(job.device)
+        self._workshop: Workshop = Workshop(registry.create, load, self._device)
+        self._engine: Engine = _engine(job.engine)
+        self.device_name = (
+            torch.cuda.get_device_name(self._device)
+            if self._device.type == "cuda"
+            else self._device.type
+        )
+
+    def train(self, pack: Pack, emit: Callable[[Event], None]) -> None:
+        """Train a pack, emitting progress now and then and each result as it comes."""
+        done, last = 0, time.monotonic()
+
+        def progress(steps: int) -> None:
+            nonlocal done, last
+            done += steps
+            if time.monotonic() - last > _REPORT_EVERY:
+                emit(StepsDone(done))
+                done, last = 0, time.monotonic()
+
+        cells = {cell.key: cell for cell in pack}
+        for result in self._engine.train(
+            pack, self._workshop, test_every=self._job.test_every, progress=progress
+        ):
+            emit(Finished(cells[result.key], result))
+        emit(StepsDone(done))
+        choice = getattr(self._engine, "choice", "")
+        if choice:
+            emit(Note(choice))
+
+
+def _device(name: str) -> torch.device:
+    import torch
+
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(
+            f"--device {name!r} cannot be used here ({reason}); expected cpu, or a device that "
+            "torch finds, such as cuda, cuda:1 or mps"
+        ) from error
+    return device
+
+
+def _engine(name: str) -> Engine:
+    if name == "reference":
+        from augbench.engines.reference import ReferenceEngine
+
+        return ReferenceEngine()
+    from augbench.engines.packed import PackedEngine
+
+    return PackedEngine()
+
+
+def main() -> None:
+    """Serve packs from standard input until it closes."""
+    # The parent decides when to stop; Ctrl-C reaches the whole group of processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source = sys.stdin.buffer
+    # What a plugin prints must not get between the events: it goes to standard error.
+    sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def emit(event: object) -> None:
+        pickle.dump(event, sink)
+        sink.flush()
+
+    try:
+        path, job = pickle.load(source)
+        sys.path[:] = path
+        from augbench.engines.threads import configure_worker_threads
+
+        configure_worker_threads()
+        bench = Bench(job)
+        emit(Started(bench.device_name))
+        for pack in _packs(source):
+            bench.train(pack, emit)
+            emit(None)  # ready for the next one
+    except AugbenchError as error:
+        emit(error)
+    except BrokenPipeError:
+        # The parent is gone, and with it whoever could store a result.
+        os._exit(1)
+
+
+def _packs(source: BinaryIO) -> Iterator[Pack]:
+    while True:
+        try:
+            yield pickle.load(source)
+        except EOFError:
+            return

@@ -1,0 +1,398 @@
+"""The store: finished cells in one SQLite file, each written as it ends.
+
+A cell's row is found by its key alone, so a later study computes only what is missing. Studies
+are kept beside the cells, with the order of their plan, so that a report knows what was asked for
+and what of it is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from augbench.errors import StoreError
+from augbench.protocol.results import CellResult, Curve
+from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
+
+__all__ = ["FILE_NAME", "PlannedCell", "Store", "StoredStudy"]
+
+FILE_NAME = "augbench.sqlite"
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
+CREATE TABLE cells (
+    key TEXT PRIMARY KEY,
+    pretrain_key TEXT NOT NULL,
+    protocol INTEGER NOT NULL,
+    pretrain_dataset TEXT NOT NULL,
+    finetune_dataset TEXT NOT NULL,
+    backbone TEXT NOT NULL,
+    augmentation TEXT NOT NULL,
+    samples_per_class INTEGER,          -- 0: the floor; NULL: the ceiling, all of D_P
+    seed INTEGER NOT NULL,
+    settings TEXT NOT NULL,             -- JSON: hyper-parameters, components, data sets
+    status TEXT NOT NULL CHECK (status IN ('ok', 'failed')),
+    error TEXT,
+    traceback TEXT,
+    metrics TEXT NOT NULL,              -- JSON
+    curves TEXT NOT NULL,               -- JSON
+    correct BLOB NOT NULL,              -- one bit per test image, numpy.packbits order
+    engine TEXT NOT NULL,
+    device TEXT NOT NULL,
+    seconds REAL NOT NULL,
+    finished_at REAL NOT NULL,          -- Unix time
+    environment TEXT NOT NULL REFERENCES environments (id)
+);
+CREATE TABLE studies (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    description TEXT NOT NULL,          -- JSON
+    command TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    last_run_at REAL NOT NULL
+);
+CREATE TABLE plans (
+    study INTEGER NOT NULL REFERENCES studies (id),
+    position INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    pretrain_dataset TEXT NOT NULL,
+    finetune_dataset TEXT NOT NULL,
+    augmentation TEXT NOT NULL,
+    samples_per_class INTEGER,
+    seed INTEGER NOT NULL,
+    PRIMARY KEY (study, position)
+);
+"""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One planned cell of a stored study, with its result once there is one.
+
+    `status` is `ok`, `failed` or `missing`. `samples_per_class` is s, 0 for the floor and None
+    for the ceiling. `environment` describes where it was computed.
+    """
+
+    key: str
+    pretrain_dataset: str
+    finetune_dataset: str
+    augmentation: str
+    samples_per_class: int | None
+    seed: int
+    status: str
+    result: CellResult | None
+    device: str
+    finished_at: float | None
+    environment: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study as the store holds it: its description, its command, and its cells in plan order."""
+
+    id: int
+    description: Mapping[str, Any]
+    command: str
+    created_at: float
+    cells: tuple[PlannedCell, ...]
+
+
+class Store:
+    """An open store. `Store.open` creates it, `Store.read` opens an existing one for reading."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the store in `folder` for writing, creating both; raises `StoreError`."""
+        path = folder / FILE_NAME
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"cannot create the folder {str(folder)!r} ({_reason(error)}); "
+                "name a writable one with --out"
+            ) from error
+        with _sqlite_errors(path):
+            connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+            connection.execute("PRAGMA journal_mode = WAL")
+            # A cell survives the death of the process at once, a power cut up to the last seconds.
+            connection.execute("PRAGMA synchronous = NORMAL")
+            store = cls(path, connection)
+            with store._transaction():
+                version = store._schema_version()
+                if version == 0:
+                    for statement in _SCHEMA.split(";\n"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+        store._check_version()
+        return store
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Open an existing store; raises `StoreError` if there is none, or it is not one."""
+        path = folder if folder.is_file() else folder / FILE_NAME
+        if not path.is_file():
+            raise StoreError(
+                f"no store at {str(path)!r}; name the folder of a run with --out, "
+                "or make one with `augbench run`"
+            )
+        with _sqlite_errors(path):
+            store = cls(path, _open_for_reading(path))
+            store._schema_version()
+        store._check_version()
+        return store
+
+    def _schema_version(self) -> int:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def _check_version(self) -> None:
+        version = self._schema_version()
+        if version != _SCHEMA_VERSION:
+            self.close()
+            raise StoreError(
+                f"{str(self.path)!r} has store format {version}, this AugBench reads "
+                f"{_SCHEMA_VERSION}; use the version of AugBench that wrote it, or another --out"
+            )
+
+    def close(self) -> None:
+        """Close the store."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def plan(self, study: Study, cells: Sequence[Cell], command: str) -> int:
+        """Keep the study and its plan; returns its number. The same study keeps its number."""
+        description = json.dumps(study.to_json(), sort_keys=True, allow_nan=False)
+        digest = hashlib.sha256(description.encode())
+        for cell in cells:
+            digest.update(cell.key.encode())
+        key, now = digest.hexdigest(), time.time()
+        with _sqlite_errors(self.path), self._transaction():
+            self._connection.execute(
+                "INSERT INTO studies (key, description, command, created_at, last_run_at) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET last_run_at = ?",
+                (key, description, command, now, now, now),
+            )
+            (number,) = self._connection.execute(
+                "SELECT id FROM studies WHERE key = ?", (key,)
+            ).fetchone()
+            self._connection.executemany(
+                "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (
+                        number,
+                        position,
+                        cell.key,
+                        cell.pretrain.name,
+                        cell.finetune.name,
+                        cell.augmentation.label,
+                        cell.samples_per_class,
+                        cell.seed,
+                    )
+                    for position, cell in enumerate(cells)
+                ],
+            )
+        return int(number)
+
+    def finished(self, keys: Iterable[str], *, test_every: int = 0) -> dict[str, float]:
+        """Which of the keys are computed, with their accuracy.
+
+        With `test_every`, only those whose curves were measured on the test set that often.
+        """
+        found: dict[str, float] = {}
+        with _sqlite_errors(self.path):
+            for batch in _batches(list(keys)):
+                marks = ",".join("?" * len(batch))
+                rows = self._connection.execute(
+                    "SELECT key, json_extract(metrics, '$.accuracy'), "
+                    "json_extract(curves, '$.finetune.test_step[0]') "
+                    f"FROM cells WHERE status = 'ok' AND key IN ({marks})",
+                    batch,
+                )
+                for key, accuracy, first_test in rows:
+                    if not test_every or first_test == test_every:
+                        found[key] = accuracy
+        return found
+
+    def record(
+        self, cell: Cell, result: CellResult, environment: Mapping[str, Any], device: str
+    ) -> None:
+        """Write one cell's outcome, replacing an earlier one of the same key."""
+        row = (
+            cell.key,
+            cell.pretrain_key,
+            PROTOCOL_VERSION,
+            cell.pretrain.name,
+            cell.finetune.name,
+            cell.backbone.label,
+            cell.augmentation.label,
+            cell.samples_per_class,
+            cell.seed,
+            json.dumps(
+                {
+                    **asdict(cell.settings),
+                    "backbone": cell.backbone.identity(),
+                    "augmentation": cell.augmentation.identity(),
+                    "pretrain_dataset": cell.pretrain.content_hash,
+                    "finetune_dataset": cell.finetune.content_hash,
+                }
+            ),
+            "ok" if result.ok else "failed",
+            result.error,
+            result.traceback,
+            json.dumps(result.metrics),
+            json.dumps({name: asdict(curve) for name, curve in result.curves.items()}),
+            result.correct,
+            result.engine,
+            device,
+            result.seconds,
+            time.time(),
+        )
+        with _sqlite_errors(self.path), self._transaction():
+            stored = self._connection.execute(
+                "SELECT status FROM cells WHERE key = ?", (cell.key,)
+            ).fetchone()
+            if stored == ("ok",) and not result.ok:
+                return  # a failure never hides a result
+            row = (*row, self._environment(environment))
+            marks = ",".join("?" * len(row))
+            self._connection.execute(f"INSERT OR REPLACE INTO cells VALUES ({marks})", row)
+
+    def _environment(self, description: Mapping[str, Any]) -> str:
+        text = json.dumps(description, sort_keys=True)
+        number = hashlib.sha256(text.encode()).hexdigest()[:16]
+        self._connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (number, text))
+        return number
+
+    def studies(self) -> list[tuple[int, Mapping[str, Any], str, float]]:
+        """(number, description, command, time of the last run) of every study, latest last."""
+        with _sqlite_errors(self.path):
+            rows = self._connection.execute(
+                "SELECT id, description, command, last_run_at FROM studies ORDER BY last_run_at, id"
+            ).fetchall()
+        return [(number, json.loads(text), command, at) for number, text, command, at in rows]
+
+    def study(self, number: int | None = None) -> StoredStudy:
+        """A study with all its cells; the latest one by default. Raises `StoreError`."""
+        known = self.studies()
+        if not known:
+            raise StoreError(f"{str(self.path)!r} holds no study; make one with `augbench run`")
+        numbers = [entry[0] for entry in known]
+        if number is not None and number not in numbers:
+            raise StoreError(f"no study {number} in {str(self.path)!r}; it holds {sorted(numbers)}")
+        chosen = known[-1] if number is None else known[numbers.index(number)]
+        with _sqlite_errors(self.path):
+            environments = {
+                key: json.loads(text)
+                for key, text in self._connection.execute("SELECT * FROM environments")
+            }
+            rows = self._connection.execute(
+                "SELECT p.key, p.pretrain_dataset, p.finetune_dataset, p.augmentation, "
+                "p.samples_per_class, p.seed, c.status, c.error, c.traceback, c.metrics, "
+                "c.curves, c.correct, c.engine, c.device, c.seconds, c.finished_at, c.environment "
+                "FROM plans p LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? "
+                "ORDER BY p.position",
+                (chosen[0],),
+            ).fetchall()
+            (created,) = self._connection.execute(
+                "SELECT created_at FROM studies WHERE id = ?", (chosen[0],)
+            ).fetchone()
+        cells = tuple(_planned_cell(row, environments) for row in rows)
+        return StoredStudy(chosen[0], chosen[1], chosen[2], created, cells)
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open without writing; a store in a read-only folder has to be opened as immutable."""
+    uri = path.resolve().as_uri()
+    try:
+        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=30, isolation_level=None)
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError:
+        connection = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+        connection.execute("SELECT count(*) FROM sqlite_master")
+    return connection
+
+
+def _planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> PlannedCell:
+    key, pretrain, finetune, augmentation, size, seed, status = row[:7]
+    result = None
+    if status is not None:
+        error, trace, metrics, curves, correct, engine = row[7:13]
+        result = CellResult(
+            key=key,
+            metrics=json.loads(metrics),
+            curves={
+                name: Curve(**{field: tuple(values) for field, values in curve.items()})
+                for name, curve in json.loads(curves).items()
+            },
+            correct=correct,
+            seconds=row[14],
+            engine=engine,
+            error=error,
+            traceback=trace,
+        )
+    return PlannedCell(
+        key=key,
+        pretrain_dataset=pretrain,
+        finetune_dataset=finetune,
+        augmentation=augmentation,
+        samples_per_class=size,
+        seed=seed,
+        status=status or "missing",
+        result=result,
+        device=row[13] or "",
+        finished_at=row[15],
+        environment=environments.get(row[16], {}),
+    )
+
+
+def _batches(keys: list[str], size: int = 500) -> Iterator[list[str]]:
+    """Fewer at a time than SQLite's least limit of 999 variables a statement."""
+    for start in range(0, len(keys), size):
+        yield keys[start : start + size]
+
+
+@contextmanager
+def _sqlite_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"the store {str(path)!r} cannot be used ({_reason(error)}); check that it is a store "
+            "of AugBench on a disk that is writable and not full, or name another --out"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
