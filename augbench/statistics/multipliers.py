@@ -1,0 +1,216 @@
+"""What is an augmentation worth in labels?
+
+The multiplier at s is how many times more un-augmented labels buy the same accuracy. Prior art:
+exchange rates (Geiping et al. 2022, arXiv 2210.06441) and the average data advantage
+(arXiv 2103.08493). Both extrapolate or average without intervals; here nothing is extrapolated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from augbench.errors import UsageError
+from augbench.statistics._arrays import (
+    TIE,
+    Floats,
+    as_array,
+    as_confidence,
+    as_pair,
+    as_sizes,
+    split_missing,
+)
+from augbench.statistics._special import t_quantile
+from augbench.statistics.isotonic import first_reach, isotonic
+
+__all__ = ["GeometricMean", "Multiplier", "geometric_mean", "label_multipliers"]
+
+Censored = Literal["", "above", "below"]
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """The label multiplier at one size.
+
+    `value` is the estimate, or the limit that it passes: with `censored` "above" the augmented
+    arm beats the baseline at its largest size, so the multiplier is more than `value`; with
+    "below" it is less than the baseline at its smallest. [`lower`, `upper`] is the interval, 0 or
+    infinity where it runs off the measured sizes, NaN below two seeds. `least` and `most` are the
+    smallest and the largest multiplier that the measured sizes can show.
+    """
+
+    size: int
+    value: float
+    censored: Censored
+    lower: float
+    upper: float
+    least: float
+    most: float
+    n: int
+    dropped: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The estimate as it is printed: "2.3", "> 64", "< 0.25"."""
+        if math.isnan(self.value):
+            return "–"
+        sign = {"": "", "above": "> ", "below": "< "}[self.censored]
+        return f"{sign}{self.value:.3g}"
+
+
+@dataclass(frozen=True)
+class GeometricMean:
+    """Multipliers averaged on the log axis, never without the censored ones being counted.
+
+    `value` is over the uncensored alone (NaN without any), which leaves out the largest gains.
+    `at_limits` counts the censored at their limits: at least that much where only "above" are
+    censored, at most that much where only "below" are.
+    """
+
+    value: float
+    at_limits: float
+    uncensored: int
+    above: int
+    below: int
+
+
+def label_multipliers(
+    treated: ArrayLike,
+    baseline: ArrayLike,
+    sizes: Sequence[int],
+    *,
+    ruler: ArrayLike | None = None,
+    ruler_sizes: Sequence[int] = (),
+    confidence: float = 0.95,
+) -> tuple[Multiplier, ...]:
+    """M(s) = f₀⁻¹(ȳ_a(s))/s for each of K sizes; `treated` and `baseline` are [n, K].
+
+    f₀ is the isotonic fit of the baseline's means, linear in log2 s, f₀⁻¹(y) = inf{x : f₀(x) ≥ y}.
+    `ruler` [n, R] holds the baseline at further `ruler_sizes`, which lengthen f₀. Means are over
+    the seeds that have the augmented cell and the whole baseline; the others are dropped. A
+    baseline size that no seed has is left out.
+
+    The interval inverts the paired t test (as Fieller's does): with gᵢ(x) the baseline of seed i,
+    linear between its sizes, it is the hull of every x where
+    |mean(yᵢ − gᵢ(x))| ≤ t(n−1) · sd/√n. On a segment that is a quadratic inequality in x, solved
+    exactly. Raises `UsageError` for shapes that do not fit, or a ruler size that is a size too.
+    """
+    confidence = as_confidence(confidence)
+    arms = as_pair(treated, baseline, ndim=2)
+    s = as_sizes(sizes, arms[0].shape[1])
+    knots, curves = _with_ruler(arms[1], s, ruler, ruler_sizes)
+    results = []
+    for k, size in enumerate(s):
+        rows = np.column_stack([arms[0][:, k], curves])  # [n, 1 + J]
+        kept, dropped = split_missing(rows)
+        results.append(_one(int(size), kept[:, 0], kept[:, 1:], knots, dropped, confidence))
+    return tuple(results)
+
+
+def geometric_mean(multipliers: Iterable[Multiplier]) -> GeometricMean:
+    """Average multipliers over sizes, exp(mean(log M)), beside the number of censored ones."""
+    known = [m for m in multipliers if not math.isnan(m.value)]
+    exact = [math.log(m.value) for m in known if not m.censored]
+    limits = [math.log(m.value) for m in known]
+    return GeometricMean(
+        value=math.exp(sum(exact) / len(exact)) if exact else math.nan,
+        at_limits=math.exp(sum(limits) / len(limits)) if limits else math.nan,
+        uncensored=len(exact),
+        above=sum(m.censored == "above" for m in known),
+        below=sum(m.censored == "below" for m in known),
+    )
+
+
+def _with_ruler(
+    baseline: Floats, sizes: Floats, ruler: ArrayLike | None, ruler_sizes: Sequence[int]
+) -> tuple[Floats, Floats]:
+    """log2 of all baseline sizes [J], ascending, and the baseline there [n, J]."""
+    if ruler is None:
+        if len(ruler_sizes):
+            raise UsageError("ruler_sizes were given without the ruler's accuracies; pass both")
+        knots, curves = sizes, baseline
+    else:
+        extra = as_array(ruler, "ruler", ndim=2)
+        if extra.shape != (len(baseline), len(ruler_sizes)):
+            raise UsageError(
+                f"ruler: expected shape {(len(baseline), len(ruler_sizes))} (seeds, ruler sizes), "
+                f"got {extra.shape}"
+            )
+        if set(map(float, ruler_sizes)) & set(sizes.tolist()):
+            raise UsageError("ruler_sizes: expected sizes that the study does not have already")
+        knots = np.append(sizes, np.asarray(ruler_sizes, dtype=np.float64))
+        order = np.argsort(knots)
+        knots = as_sizes(knots[order].tolist())
+        curves = np.column_stack([baseline, extra])[:, order]
+    present = ~np.isnan(curves).all(axis=0) if len(curves) else np.ones(len(knots), dtype=bool)
+    return np.log2(knots[present]), curves[:, present]
+
+
+def _one(
+    size: int,
+    y: Floats,
+    curves: Floats,
+    knots: Floats,
+    dropped: tuple[int, ...],
+    confidence: float,
+) -> Multiplier:
+    n = len(y)
+    if not n or not len(knots):
+        return Multiplier(size, *(math.nan,), "", *(math.nan,) * 4, n, dropped)
+    least, most = 2.0 ** knots[0] / size, 2.0 ** knots[-1] / size
+    reached = first_reach(float(y.mean()), knots, isotonic(curves.mean(axis=0)))
+    censored: Censored = ""
+    if math.isinf(reached):
+        censored = "above" if reached > 0 else "below"
+    value = {"above": most, "below": least, "": 2.0**reached / size if not censored else 0.0}
+    lower, upper = (math.nan, math.nan) if n < 2 else _hull(y, curves, knots, confidence)
+    return Multiplier(
+        size=size,
+        value=float(value[censored]),
+        censored=censored,
+        lower=float(2.0**lower / size),
+        upper=float(2.0**upper / size),
+        least=float(least),
+        most=float(most),
+        n=n,
+        dropped=dropped,
+    )
+
+
+def _hull(y: Floats, curves: Floats, knots: Floats, confidence: float) -> tuple[float, float]:
+    """The ends, in log2 s, of every x that the paired t test keeps; infinite off the knots."""
+    n = len(y)
+    factor = t_quantile(n - 1, confidence) ** 2 / n
+    gap = y[:, None] - curves  # [n, J]
+    centred = gap - gap.mean(axis=0)
+    mean, variance = gap.mean(axis=0), (centred**2).sum(axis=0) / (n - 1)  # [J]
+    kept = mean**2 - factor * variance <= TIE**2
+    ends = [float(x) for x in knots[kept]]
+    # Between knots j and j + 1 the gap is gap_j + u · rise_j, u in [0, 1].
+    rise, centred_rise = np.diff(mean), np.diff(centred, axis=1)  # [J - 1], [n, J - 1]
+    a = rise**2 - factor * (centred_rise**2).sum(axis=0) / (n - 1)
+    b = mean[:-1] * rise - factor * (centred[:, :-1] * centred_rise).sum(axis=0) / (n - 1)
+    c = mean[:-1] ** 2 - factor * variance[:-1]
+    for j in range(len(a)):
+        for u in _roots(float(a[j]), float(b[j]), float(c[j])):
+            if 0 < u < 1:
+                ends.append(float(knots[j] + u * (knots[j + 1] - knots[j])))
+    if not ends:  # everywhere apart: wholly above the baseline, or wholly below it
+        above = bool(mean[-1] > 0)
+        return (float(knots[-1]), math.inf) if above else (-math.inf, float(knots[0]))
+    lower = -math.inf if kept[0] else min(ends)
+    upper = math.inf if kept[-1] else max(ends)
+    return lower, upper
+
+
+def _roots(a: float, b: float, c: float) -> tuple[float, ...]:
+    """The real roots of a·u² + 2b·u + c, in the form that does not cancel."""
+    if b * b < a * c:
+        return ()
+    q = -(b + math.copysign(math.sqrt(b * b - a * c), b))
+    return tuple(top / bottom for top, bottom in ((q, a), (c, q)) if bottom != 0)
