@@ -1,1 +1,1 @@
-
+"""Data sets: the contract, the embedded glyphs, torchvision's sets, image folders, subsets."""
