@@ -1,1 +1,1 @@
-
+"""Augmentations: the contract, and the ones of the handout."""

@@ -1,1 +1,1 @@
-
+"""Backbones: the contract, and the network of the handout."""

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Component", "Kind", "ParameterValue"]
+__all__ = ["WORDS", "Component", "Kind", "ParameterValue"]
 
 Kind = Literal["augmentation", "backbone", "dataset"]
+WORDS: dict[Kind, str] = {
+    "augmentation": "augmentation",
+    "backbone": "backbone",
+    "dataset": "data set",
+}
+"""A kind as messages call it."""
+
 ParameterValue = bool | int | float | str | None
 
 

@@ -1,0 +1,104 @@
+"""From a registered component to its factory: import it, construct it, hash its source."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import warnings
+from typing import Any
+
+from augbench.errors import ContractError, ParameterError, PluginError
+from augbench.plugins import _sources
+from augbench.plugins._isolation import PLUGIN_FAILURES, describe, watched
+from augbench.plugins._loading import Entry
+from augbench.plugins._suggestion import suggestion
+from augbench.plugins.components import WORDS, ParameterValue
+
+__all__ = ["Factories"]
+
+
+class Factories:
+    """Imports components when they are asked for, each once."""
+
+    def __init__(self) -> None:
+        self._imported: dict[Entry, Any] = {}
+        self._hashes: dict[Entry, str] = {}
+
+    def get(self, entry: Entry) -> Any:
+        """The class or function itself; raises `PluginError` if it cannot be imported."""
+        if not isinstance(entry.factory, str):
+            return entry.factory
+        if entry not in self._imported:
+            with watched(entry.plugin.builtin) as remarks:
+                try:
+                    self._imported[entry] = _imported(entry.factory)
+                except PLUGIN_FAILURES as error:
+                    raise PluginError(
+                        f"{WORDS[entry.kind]} {entry.qualified!r} cannot be imported: "
+                        f"{describe(error)}"
+                    ) from error
+            for remark in remarks:
+                entry.plugin.warn(remark)
+        return self._imported[entry]
+
+    def construct(self, entry: Entry, name: str, parameters: dict[str, ParameterValue]) -> Any:
+        """An augmentation, which messages call `name`; `ParameterError` if it refuses a value."""
+        try:
+            instance = self.get(entry)(**parameters)
+        except (ValueError, TypeError) as error:
+            raise ParameterError(f"{name}: {' '.join(str(error).split())}") from error
+        except PLUGIN_FAILURES as error:
+            raise PluginError(f"{name} cannot be constructed: {describe(error)}") from error
+        sources = getattr(instance, "sources", None)
+        if not isinstance(sources, int) or sources < 1 or not callable(instance):
+            raise ContractError(
+                f"{name}: expected a callable object with an integer class attribute `sources` of "
+                f"at least 1, got a {type(instance).__name__} with sources = {sources!r}"
+            )
+        return instance
+
+    def source_hash(self, entry: Entry) -> str:
+        """The hash of the code behind a component; "" with a warning if nothing can be read."""
+        if entry not in self._hashes:
+            modules = _defining_modules(entry, self.get(entry))
+            found = _sources.source_hash(*modules)
+            if found is None:
+                found = _sources.record_hash(entry.plugin.distribution)
+            if found is None:
+                warnings.warn(
+                    f"the source code of {entry.qualified!r} cannot be read: results that are "
+                    "stored will not be computed again when it changes",
+                    stacklevel=3,
+                )
+            self._hashes[entry] = found or ""
+        return self._hashes[entry]
+
+
+def _imported(target: str) -> Any:
+    module, _, path = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        if not hasattr(found, name):
+            near = suggestion(name, [n for n in vars(found) if not n.startswith("_")])
+            raise PluginError(f"{module!r} has no attribute {path!r}{near}")
+        found = getattr(found, name)
+    if not callable(found):
+        raise PluginError(f"{target!r} is a {type(found).__name__}, expected a class or a function")
+    return found
+
+
+def _defining_modules(entry: Entry, factory: Any) -> set[str]:
+    """Where the code is: the factory's own module, and for a bound one where it was bound."""
+    modules = set()
+    while isinstance(factory, functools.partial):
+        modules.add(_registering_module(entry))
+        factory = factory.func
+    if not isinstance(factory, type) and not hasattr(factory, "__code__"):
+        modules.add(_registering_module(entry))  # an object with a state that was given there
+    return modules | {getattr(factory, "__module__", None) or _registering_module(entry)}
+
+
+def _registering_module(entry: Entry) -> str:
+    if isinstance(entry.factory, str):
+        return entry.factory.partition(":")[0]
+    return entry.plugin.module
