@@ -7,6 +7,7 @@ that need more than accuracies. `docs/statistics.md` explains the choices.
 
 from __future__ import annotations
 
+from augbench.statistics.analysis import analyse
 from augbench.statistics.blocks import BlockComparison, Forest, across_blocks, wilcoxon_exact
 from augbench.statistics.calibration import (
     CalibrationSummary,
@@ -53,11 +54,23 @@ from augbench.statistics.signflip import (
     step_down_max_t,
 )
 from augbench.statistics.transfer import Transfer, transfer
+from augbench.statistics.tree import (
+    Analysis,
+    Comparison,
+    Curve,
+    References,
+    SizeComparison,
+    as_plain,
+)
+from augbench.statistics.verdict import Verdict, remarks, verdict
 
 __all__ = [
+    "Analysis",
     "BlockComparison",
     "Bootstrap",
     "CalibrationSummary",
+    "Comparison",
+    "Curve",
     "Forest",
     "GapClosed",
     "GeometricMean",
@@ -66,12 +79,17 @@ __all__ = [
     "MeanInterval",
     "Multiplier",
     "Pairing",
+    "References",
     "Reliability",
     "ScalingEffect",
     "SignFlip",
+    "SizeComparison",
     "Transfer",
     "TwoWayInterval",
+    "Verdict",
     "across_blocks",
+    "analyse",
+    "as_plain",
     "attainable_p",
     "aulc",
     "calibration_summary",
@@ -94,6 +112,7 @@ __all__ = [
     "pairing",
     "probability_of_improvement",
     "reliability",
+    "remarks",
     "seed_image_bootstrap",
     "seeds_for_power",
     "seeds_to_reach",
@@ -102,5 +121,6 @@ __all__ = [
     "transfer",
     "two_way_interval",
     "unpack",
+    "verdict",
     "wilcoxon_exact",
 ]

@@ -1,0 +1,126 @@
+"""The tree that `analyse` returns: frozen, complete, and plain enough for JSON.
+
+A number that does not exist (one seed has no interval) is NaN, never a guess.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from augbench.statistics.improvement import Improvement
+from augbench.statistics.intervals import MeanInterval
+from augbench.statistics.multipliers import GeometricMean, Multiplier
+from augbench.statistics.pairing import Pairing
+from augbench.statistics.references import GapClosed
+from augbench.statistics.signflip import SignFlip
+
+__all__ = ["Analysis", "Comparison", "Curve", "References", "SizeComparison", "as_plain"]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One arm over its own seeds: accuracy at each size, and the area under the curve."""
+
+    augmentation: str
+    points: tuple[MeanInterval, ...]
+    aulc: MeanInterval
+
+
+@dataclass(frozen=True)
+class References:
+    """The cells that bound every curve, and how far the baseline stands from them at each size.
+
+    `floor` (an untrained backbone) and `ceiling` (all of D_P, no augmentation) are None where they
+    were not run; so are the paired differences baseline − floor and ceiling − baseline.
+    """
+
+    floor: MeanInterval | None
+    ceiling: MeanInterval | None
+    above_floor: tuple[MeanInterval, ...] | None
+    below_ceiling: tuple[MeanInterval, ...] | None
+
+
+@dataclass(frozen=True)
+class SizeComparison:
+    """An augmentation against the baseline at one size.
+
+    `p_within` is adjusted over sizes (step-down maxT), `p_adjusted` over augmentations as well.
+    `gap_closed` is None without a ceiling.
+    """
+
+    size: int
+    treated: MeanInterval
+    baseline: MeanInterval
+    difference: MeanInterval
+    p_within: float
+    p_adjusted: float
+    pairing: Pairing
+    multiplier: Multiplier
+    gap_closed: GapClosed | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An augmentation against the baseline, over the seeds with both whole curves.
+
+    `aulc`, `baseline_aulc`, `difference`, `test`, `improvement` and `pairing` are of the areas.
+    `p_adjusted` is Holm's across augmentations; `least_p` is the least that it could have been
+    with these seeds, so `reachable` is whether any outcome could have been significant, and
+    `seeds_needed` how many seeds make it so.
+
+    For planning, both by a paired t test at alpha/comparisons with power .8 and the spread of
+    these seeds: `detectable` is the least true ΔAULC that n seeds find (NaN below two), and
+    `seeds_for_observed` the seeds that find one as large as the observed, never fewer than
+    `seeds_needed`; None where it cannot be said. An observed effect exaggerates more often than
+    not, so the second is a lower guide.
+    """
+
+    augmentation: str
+    aulc: MeanInterval
+    baseline_aulc: MeanInterval
+    difference: MeanInterval
+    test: SignFlip
+    p_adjusted: float
+    least_p: float
+    reachable: bool
+    seeds_needed: int
+    detectable: float
+    seeds_for_observed: int | None
+    improvement: Improvement
+    pairing: Pairing
+    by_size: tuple[SizeComparison, ...]
+    average_multiplier: GeometricMean
+
+    @property
+    def n(self) -> int:
+        """The seeds that the areas are compared over."""
+        return self.difference.n
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One pair of data sets: accuracies are shares in [0, 1], multipliers are factors."""
+
+    n: int
+    sizes: tuple[int, ...]
+    baseline: str
+    ruler_sizes: tuple[int, ...]
+    confidence: float
+    alpha: float
+    curves: tuple[Curve, ...]
+    ruler: tuple[MeanInterval, ...]
+    references: References
+    comparisons: tuple[Comparison, ...]
+
+
+def as_plain(node: Any) -> Any:
+    """Any tree of this package as dicts, lists and numbers for JSON; NaN and infinity are None."""
+    if is_dataclass(node) and not isinstance(node, type):
+        return {field.name: as_plain(getattr(node, field.name)) for field in fields(node)}
+    if isinstance(node, (tuple, list)):
+        return [as_plain(item) for item in node]
+    if isinstance(node, float) and not math.isfinite(node):
+        return None
+    return node
