@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import DatasetError
 
-__all__ = ["Dataset", "DatasetFactory", "DatasetInfo"]
+__all__ = ["Dataset", "DatasetFactory", "DatasetInfo", "reads"]
+
+Factory = TypeVar("Factory", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -118,3 +121,17 @@ class DatasetFactory(Protocol):
     def __call__(self, root: Path | None, *, download: bool = False) -> Dataset:
         """Load the training and test images."""
         ...
+
+
+def reads(files: Callable[..., list[Path]]) -> Callable[[Factory], Factory]:
+    """Tell which files a factory reads, as `files(root, **parameters)`: a decorator, optional.
+
+    While none of them changes, the data set's `DatasetInfo` is remembered between runs, and a
+    plan can be made without loading any image. `files` must be cheap and import nothing heavy.
+    """
+
+    def mark(factory: Factory) -> Factory:
+        factory.__dict__["files"] = files
+        return factory
+
+    return mark

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.datasets._cache import cache_folder, write_atomically
-from augbench.datasets.contract import Dataset
+from augbench.datasets.contract import Dataset, reads
 
 __all__ = ["glyph_digits", "glyph_letters"]
 
@@ -74,23 +74,20 @@ LETTERS = _Set(
 )
 
 
+def _files(root: Path | None) -> list[Path]:
+    return [ATLAS]
+
+
+@reads(_files)
 def glyph_digits(root: Path | None, *, download: bool = False) -> Dataset:
     """Digits, 10 classes: 512 training and 200 test images a class, grey, 28×28."""
     return _load(DIGITS)
 
 
+@reads(_files)
 def glyph_letters(root: Path | None, *, download: bool = False) -> Dataset:
     """Capital letters, 26 classes: 512 training and 200 test images a class, grey, 28×28."""
     return _load(LETTERS)
-
-
-def _files(root: Path | None) -> list[Path]:
-    # The images are a function of the tables and of this module.
-    return [ATLAS, Path(__file__)]
-
-
-glyph_digits.files = _files  # type: ignore[attr-defined]
-glyph_letters.files = _files  # type: ignore[attr-defined]
 
 
 def _load(which: _Set) -> Dataset:
