@@ -125,7 +125,7 @@ def _fingerprint(
             stat = path.stat()
             line = f"{path.absolute()}\0{stat.st_size}\0{stat.st_mtime_ns}\n"
             digest.update(line.encode(errors="surrogateescape"))
-    except (OSError, AugbenchError):
+    except Exception:  # whatever is wrong, loading says it better
         return None
     return digest.hexdigest()
 

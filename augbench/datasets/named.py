@@ -1,0 +1,38 @@
+"""Data sets by their components: the registry's factory, with its parameters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from augbench.datasets import info
+
+if TYPE_CHECKING:
+    from augbench.datasets.contract import Dataset, DatasetInfo
+    from augbench.plugins.components import Component
+    from augbench.plugins.registry import Registry
+
+__all__ = ["data_root", "inspect_dataset", "load_dataset"]
+
+
+def data_root(given: Path | None) -> Path | None:
+    """The folder of the data sets: the one given, else what AUGBENCH_DATA names."""
+    named = os.environ.get("AUGBENCH_DATA")
+    return given or (Path(named) if named else None)
+
+
+def load_dataset(
+    registry: Registry, component: Component, root: Path | None, *, download: bool = False
+) -> Dataset:
+    """Load the images; raises `DatasetError`."""
+    bound = registry.create(component)
+    return info.load(bound.func, component.label, root, download, bound.keywords)
+
+
+def inspect_dataset(
+    registry: Registry, component: Component, root: Path | None, *, download: bool = False
+) -> DatasetInfo:
+    """What a plan needs to know, without loading the images where that is known already."""
+    bound = registry.create(component)
+    return info.inspect(bound.func, component.label, root, download, bound.keywords)
