@@ -1,1 +1,80 @@
+"""The command line: click verbs, each a few lines over the public functions.
 
+A verb's module is imported when the verb is called, so that `augbench --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from augbench import __version__
+from augbench.errors import AugbenchError
+
+__all__ = ["cli", "main"]
+
+_VERBS = {
+    "run": "Run a study: pretrain, finetune and measure every cell that the store lacks.",
+    "report": "Draw the tables, the verdict and the figures of a study from its store.",
+    "preview": "Draw what augmentations do: originals above, results below.",
+    "list": "List the installed augmentations, backbones or data sets.",
+    "plugins": "List the plugins, with their distributions, hooks and status.",
+}
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module only when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _VERBS:
+            return None
+        module = importlib.import_module(f"augbench.cli._{name}")
+        command: click.Command = getattr(module, f"{name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # From the table above: click's own would import every verb.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in _VERBS:
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], _VERBS, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"no such command {args[0]!r}{hint} (expected one of {', '.join(_VERBS)})")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="When labels are scarce, which augmentation helps, where, and by how much?",
+)
+@click.version_option(__version__, prog_name="augbench")
+def cli() -> None:
+    """The group of all verbs."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0, 1 for failed cells, 2 for what cannot be used."""
+    try:
+        code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
+    except AugbenchError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -13,8 +13,10 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
+import augbench
 from augbench.errors import AugbenchError
 from augbench.executors.contract import Event, Finished, Job, Pack
 from augbench.protocol.results import CellResult
@@ -25,6 +27,13 @@ __all__ = ["run_in_processes"]
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a worker: one thread, and this very AugBench found first."""
+    paths = (str(Path(augbench.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
+    path = os.pathsep.join(filter(None, paths))
+    return {**os.environ, **_ONE_THREAD, "PYTHONPATH": path}
 
 
 class _Worker:
@@ -38,7 +47,7 @@ class _Worker:
             [sys.executable, "-P", "-c", "from augbench.executors.worker import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env=_environment(),
         )
         self._send((list(sys.path), job))
         threading.Thread(target=self._forward, args=(inbox,), daemon=True).start()
@@ -84,11 +93,13 @@ class _Ended:
     """A worker's events have come to an end."""
 
 
-def run_in_processes(packs: Sequence[Pack], job: Job, workers: int) -> Iterator[Event]:
-    """Train the packs on up to `workers` processes, yielding events as they come.
+def run_in_processes(
+    packs: Sequence[Pack], job: Job, workers: int, emit: Callable[[Event], None]
+) -> None:
+    """Train the packs on up to `workers` processes, emitting events as they come.
 
-    Raises the `AugbenchError` that keeps a worker from starting. Closing the iterator stops the
-    workers.
+    Raises the `AugbenchError` that keeps a worker from starting. Any exception, a
+    `KeyboardInterrupt` included, stops the workers.
     """
     waiting = list(reversed(packs))
     inbox: queue.Queue[tuple[_Worker, object]] = queue.Queue()
@@ -108,7 +119,8 @@ def run_in_processes(packs: Sequence[Pack], job: Job, workers: int) -> Iterator[
                 raise event
             if isinstance(event, _Ended):
                 busy.discard(worker)
-                yield from _lost(worker)
+                for loss in _lost(worker):
+                    emit(loss)
                 worker.stop()
                 if waiting:
                     hire()
@@ -121,13 +133,13 @@ def run_in_processes(packs: Sequence[Pack], job: Job, workers: int) -> Iterator[
             else:
                 if isinstance(event, Finished):
                     worker.unfinished.discard(event.cell.key)
-                yield event  # type: ignore[misc]  # only events remain
+                emit(event)  # type: ignore[arg-type]  # only events remain
     finally:
         for worker in busy:
             worker.stop()
 
 
-def _lost(worker: _Worker) -> Iterator[Event]:
+def _lost(worker: _Worker) -> Iterator[Finished]:
     """The failures of the cells that a dead worker was training."""
     code = worker.exit_code()
     how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from augbench.executors.contract import Event, Job, Pack, Started
 from augbench.executors.worker import Bench
@@ -12,12 +12,10 @@ __all__ = ["run_serially"]
 
 
 def run_serially(
-    packs: Sequence[Pack], job: Job, registry: Registry | None = None
-) -> Iterator[Event]:
-    """Train the packs here, yielding each pack's events when it ends."""
+    packs: Sequence[Pack], job: Job, registry: Registry, emit: Callable[[Event], None]
+) -> None:
+    """Train the packs here, with the plugins already loaded, emitting events as they come."""
     bench = Bench(job, registry)
-    yield Started(bench.device_name)
+    emit(Started(bench.device_name))
     for pack in packs:
-        events: list[Event] = []
-        bench.train(pack, events.append)
-        yield from events
+        bench.train(pack, emit)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from augbench.datasets.named import load_dataset
 from augbench.errors import AugbenchError, UsageError
 from augbench.executors.contract import Event, Finished, Job, Note, Pack, Started, StepsDone
 from augbench.plugins.registry import Registry
@@ -43,8 +44,7 @@ class Bench:
         components = dict(job.datasets)
 
         def load(info: DatasetInfo) -> Dataset:
-            dataset: Dataset = registry.create(components[info.content_hash])(job.data_root)
-            return dataset
+            return load_dataset(registry, components[info.content_hash], job.data_root)
 
         self._device = _device(job.device)
         self._workshop: Workshop = Workshop(registry.create, load, self._device)

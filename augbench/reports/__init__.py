@@ -1,1 +1,1 @@
-
+"""What a person reads: terminal tables and figures. No torch."""

@@ -1,0 +1,282 @@
+"""The public way to run a study: plan it, compute what is missing, read the results.
+
+`plan` turns what a user asked for into a checked study; `execute` computes its missing cells;
+`run` does both. None of them imports torch: that happens in the workers, if anything trains.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from augbench.datasets.contract import Dataset, DatasetInfo
+from augbench.datasets.named import data_root, inspect_dataset, load_dataset
+from augbench.engines.planning import one_by_one, plan_packs
+from augbench.environment import cuda_devices, describe_environment
+from augbench.errors import StudyError
+from augbench.executors.contract import Event, Finished, Job, Note, Started, StepsDone
+from augbench.executors.processes import run_in_processes
+from augbench.plugins.components import Component
+from augbench.plugins.registry import Registry
+from augbench.protocol.checks import check_study
+from augbench.protocol.results import CellResult
+from augbench.protocol.study import SAMPLES_PER_CLASS, Cell, Settings, Study
+from augbench.results import StudyResult
+from augbench.store import Store
+
+__all__ = ["Observer", "Options", "Plan", "execute", "plan", "run"]
+
+BASELINE = "none"
+ENGINES = ("auto", "packed", "reference")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asks for; the defaults are the handout's, on the embedded data sets.
+
+    Augmentations, data sets and the backbone are specs such as `mixup:alpha=0.4`. `workers` is
+    the number of worker processes (None: one per core; 0: everything in this process). `device`
+    is a torch device, or `auto`: a GPU if there is one.
+    """
+
+    augmentations: tuple[str, ...] = ()
+    pretrain_datasets: tuple[str, ...] = ("glyph-digits",)
+    finetune_datasets: tuple[str, ...] = ("glyph-letters",)
+    samples_per_class: tuple[int, ...] = SAMPLES_PER_CLASS
+    seeds: int = 8
+    backbone: str = "convnet"
+    settings: Settings = field(default_factory=Settings)
+    baseline: bool = True
+    ruler_sizes: tuple[int, ...] = ()
+    references: bool = False
+    test_every: int = 0
+    engine: str = "auto"
+    workers: int | None = None
+    device: str = "auto"
+    out: Path = Path("augbench-results")
+    data_root: Path | None = None
+    download: bool = False
+    plugins: tuple[str, ...] = ()
+    strict_plugins: bool = False
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked study, ready to be computed."""
+
+    options: Options
+    registry: Registry
+    study: Study
+    cells: tuple[Cell, ...]
+    datasets: Mapping[str, Component]
+
+    def load(self, content_hash: str) -> Dataset:
+        """Load one of the study's data sets."""
+        root = data_root(self.options.data_root)
+        return load_dataset(self.registry, self.datasets[content_hash], root)
+
+
+class Observer:
+    """Watches a study being computed; every method does nothing unless overridden."""
+
+    def planned(self, plan: Plan, stored: Mapping[str, float]) -> None:
+        """The plan, and the accuracy of those of its cells that are in the store."""
+
+    def started(self, device: str) -> None:
+        """A worker is ready on this device."""
+
+    def progressed(self, steps: int) -> None:
+        """So many more steps were done."""
+
+    def finished(self, cell: Cell, result: CellResult) -> None:
+        """A cell ended and was stored."""
+
+    def noted(self, text: str) -> None:
+        """Something a user may want to know, such as the engine's choice."""
+
+
+
+
+def plan(options: Options) -> Plan:
+    """Resolve every name, look at the data, and check the study.
+
+    Raises a `UsageError` (unknown names, refused parameters, missing data, a study that asks for
+    more than there is), in one line each, before anything trains.
+    """
+    if options.engine not in ENGINES:
+        raise StudyError(f"--engine: expected one of {', '.join(ENGINES)}, got {options.engine!r}")
+    registry = Registry.load(options.plugins, strict=options.strict_plugins)
+    baseline = registry.resolve("augmentation", BASELINE) if options.baseline else None
+    augmentations = _unique(
+        [
+            *([baseline] if baseline else []),
+            *(registry.resolve("augmentation", spec) for spec in _specs(options, registry)),
+        ]
+    )
+    infos: dict[str, DatasetInfo] = {}
+    datasets: dict[str, Component] = {}
+    root = data_root(options.data_root)
+
+    def info(spec: str) -> DatasetInfo:
+        component = registry.resolve("dataset", spec)
+        if component.label not in infos:
+            found = inspect_dataset(registry, component, root, download=options.download)
+            infos[component.label] = found
+            datasets[found.content_hash] = component
+        return infos[component.label]
+
+    pairs = tuple(
+        (info(pretrain), info(finetune))
+        for pretrain in dict.fromkeys(options.pretrain_datasets)
+        for finetune in dict.fromkeys(options.finetune_datasets)
+    )
+    study = Study(
+        pairs=pairs,
+        augmentations=augmentations,
+        backbone=registry.resolve("backbone", options.backbone),
+        samples_per_class=tuple(sorted(set(options.samples_per_class))),
+        seeds=options.seeds,
+        settings=options.settings,
+        baseline=baseline,
+        ruler_sizes=tuple(sorted(set(options.ruler_sizes))),
+        references=options.references,
+        test_every=options.test_every,
+    )
+    check_study(study, {item.label: registry.create(item).sources for item in augmentations})
+    return Plan(options, registry, study, tuple(study.cells()), datasets)
+
+
+def _specs(options: Options, registry: Registry) -> Iterable[str]:
+    """The augmentations asked for, with `all` standing for everything that is installed."""
+    for spec in options.augmentations:
+        if spec == "all":
+            yield from (name for name in registry.names("augmentation") if name != BASELINE)
+        else:
+            yield spec
+
+
+def _unique(components: Iterable[Component]) -> tuple[Component, ...]:
+    return tuple(dict.fromkeys(components))
+
+
+def execute(plan: Plan, observer: Observer | None = None) -> StudyResult:
+    """Compute the cells that the store lacks, storing each as it ends; return all results.
+
+    A cell that fails is stored with its error, and the others go on: look at `.failed`.
+    """
+    observer = observer or Observer()
+    options = plan.options
+    environment = describe_environment()
+    with Store.open(options.out) as store:
+        number = store.plan(plan.study, plan.cells, options.command)
+        stored = store.finished((cell.key for cell in plan.cells), test_every=options.test_every)
+        observer.planned(plan, stored)
+        missing = _unique_cells(cell for cell in plan.cells if cell.key not in stored)
+        device = "cpu"
+
+        def emit(event: Event) -> None:
+            nonlocal device
+            if isinstance(event, Finished):
+                store.record(event.cell, event.result, environment, device)
+                observer.finished(event.cell, event.result)
+            elif isinstance(event, StepsDone):
+                observer.progressed(event.steps)
+            elif isinstance(event, Started):
+                device = event.device
+                observer.started(event.device)
+            elif isinstance(event, Note):
+                observer.noted(event.text)
+
+        if missing:
+            _train(plan, missing, emit)
+        return StudyResult(store.study(number))
+
+
+def _unique_cells(cells: Iterable[Cell]) -> list[Cell]:
+    """Two data sets of the same content give the same cells; each is trained once."""
+    return list({cell.key: cell for cell in cells}.values())
+
+
+def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
+    options = plan.options
+    device = ("cuda" if cuda_devices() else "cpu") if options.device == "auto" else options.device
+    on_cpu = device == "cpu"
+    workers = options.workers
+    if workers is None:
+        # A GPU is fed best by one process; the CPU by one thread on each core.
+        workers = _cores() if on_cpu else 0
+    engine = "packed" if options.engine == "auto" else options.engine
+    packs = (
+        one_by_one(cells)
+        if engine == "reference"
+        else plan_packs(cells, max(1, workers), device_kind=device.partition(":")[0])
+    )
+    job = Job(
+        engine=engine,
+        device=device,
+        datasets=tuple(plan.datasets.items()),
+        data_root=data_root(options.data_root),
+        plugins=options.plugins,
+        strict_plugins=options.strict_plugins,
+        test_every=options.test_every,
+    )
+    if workers == 0:
+        from augbench.executors.serial import run_serially
+
+        run_serially(packs, job, plan.registry, emit)
+    else:
+        run_in_processes(packs, job, workers, emit)
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def run(
+    aug: str | Sequence[str] = (), *, observer: Observer | None = None, **options: Any
+) -> StudyResult:
+    """Run a study: `augbench.run(["collage", "mixup"], seeds=3, out="results")`.
+
+    `aug` and the keywords are the fields of `Options` (`aug` stands for `augmentations`); a
+    keyword of `Settings`, such as `batch_size=16`, may be given directly; single names and sizes
+    may stand for themselves. Raises `UsageError` for what cannot be used. Failed cells are in
+    the result's `.failed`.
+    """
+    return execute(plan(_options(aug, options)), observer)
+
+
+def _options(aug: str | Sequence[str], given: dict[str, Any]) -> Options:
+    known = set(Options.__dataclass_fields__)
+    of_settings = {k: v for k, v in given.items() if k in Settings.__dataclass_fields__}
+    unknown = given.keys() - known - of_settings.keys()
+    if unknown:
+        raise StudyError(
+            f"unknown option {sorted(unknown)[0]!r}; expected one of "
+            f"{', '.join(sorted(known | set(Settings.__dataclass_fields__)))}"
+        )
+    if of_settings and "settings" in given:
+        raise StudyError("give either settings=Settings(...) or its fields, not both")
+    values = {k: v for k, v in given.items() if k in known}
+    if aug:
+        values["augmentations"] = aug
+    for name in ("augmentations", "pretrain_datasets", "finetune_datasets", "plugins"):
+        if name in values:
+            one = isinstance(values[name], str)
+            values[name] = (values[name],) if one else tuple(values[name])
+    for name in ("samples_per_class", "ruler_sizes"):
+        if name in values:
+            one = isinstance(values[name], int)
+            values[name] = (values[name],) if one else tuple(values[name])
+    for name in ("out", "data_root"):
+        if values.get(name) is not None:
+            values[name] = Path(values[name])
+    if of_settings:
+        values["settings"] = Settings(**of_settings)
+    return Options(**values)

@@ -1,0 +1,52 @@
+"""`augbench preview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from augbench.cli._shared import data_options, out_option, plugin_options
+
+__all__ = ["preview_command"]
+
+
+@click.command("preview")
+@click.option(
+    "--aug",
+    "augmentations",
+    multiple=True,
+    default=("collage", "mixup"),
+    show_default=True,
+    metavar="SPEC",
+    help="Augmentation to draw, with parameters as in mixup:alpha=0.4. Repeatable.",
+)
+@click.option("--dataset", default="glyph-digits", show_default=True, metavar="SPEC")
+@click.option("--columns", type=click.IntRange(1, 40), default=10, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@out_option("Folder of the figures.")
+@data_options
+@plugin_options
+def preview_command(
+    augmentations: tuple[str, ...],
+    dataset: str,
+    columns: int,
+    seed: int,
+    out: Path,
+    data_root: Path | None,
+    download: bool,
+    plugins: tuple[str, ...],
+    strict_plugins: bool,
+) -> None:
+    """Draw what augmentations do: originals above, results below, the weights as captions."""
+    from augbench.datasets.named import load_dataset
+    from augbench.plugins.registry import Registry
+    from augbench.preview import preview
+
+    registry = Registry.load(plugins, strict=strict_plugins)
+    components = [registry.resolve("augmentation", spec) for spec in augmentations]
+    images = load_dataset(
+        registry, registry.resolve("dataset", dataset), data_root, download=download
+    )
+    for path in preview(registry, components, images, out, columns=columns, seed=seed):
+        click.echo(f"drew {path}")

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+TINY = Path(__file__).parent / "support" / "tiny.py"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """Tests neither read nor fill the user's cache; the session shares one of its own."""
+    monkeypatch.setenv("AUGBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def tiny_options(tmp_path):
+    """A study of a few seconds on the tiny data sets, computed in this process."""
+    from augbench.api import Options
+    from augbench.protocol.study import Settings
+
+    return Options(
+        augmentations=("mixup",),
+        pretrain_datasets=("tiny-a",),
+        finetune_datasets=("tiny-b",),
+        samples_per_class=(1, 4),
+        seeds=2,
+        settings=Settings(
+            batch_size=4, pretrain_steps=8, finetune_steps=8, finetune_samples_per_class=5
+        ),
+        workers=0,
+        out=tmp_path / "out",
+        plugins=(str(TINY),),
+    )
