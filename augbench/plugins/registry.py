@@ -60,6 +60,9 @@ class ComponentInfo:
 class Registry:
     """All components of the plugins that could be loaded; made by `Registry.load`."""
 
+    arguments: tuple[str, ...] = ()
+    """What to hand to `load` in another process, so that it finds the same: files are absolute."""
+
     def __init__(self, plugins: Iterable[Plugin], entries: Iterable[Entry]) -> None:
         self._plugins = tuple(plugins)
         self._names = Names(self._plugins, entries)
@@ -83,13 +86,18 @@ class Registry:
             if plugin.status != "blocked":
                 loader.load(plugin)
                 _raise_if_unfit(plugin, strict)
+        arguments = []
         for text in plugins:
-            if not text.startswith("no:"):
-                plugin = named(text)
-                if loader.load(plugin):  # else it is there already, as an installed plugin
-                    found.append(plugin)
-                    _raise_if_unfit(plugin, strict)
+            if text.startswith("no:"):
+                arguments.append(text)
+                continue
+            plugin = named(text)
+            arguments.append(plugin.origin)
+            if loader.load(plugin):  # else it is there already, as an installed plugin
+                found.append(plugin)
+                _raise_if_unfit(plugin, strict)
         registry = cls(found, loader.entries)
+        registry.arguments = tuple(arguments)
         registry._names.warn_of_clashes()
         for plugin in found:
             _raise_if_unfit(plugin, strict)
