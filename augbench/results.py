@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError
-from augbench.statistics import mean_interval
+from augbench.protocol.study import FLOOR
+from augbench.statistics import Analysis, analyse, mean_interval
 from augbench.store import PlannedCell, StoredStudy
 
 if TYPE_CHECKING:
@@ -114,6 +115,31 @@ class StudyResult:
     def scores(self, pair: Pair, metric: str = "accuracy") -> dict[str, NDArray[np.float64]]:
         """The metric of every augmentation as [seeds, sizes]."""
         return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
+
+    def analysis(self, pair: Pair) -> Analysis | None:
+        """Everything that statistics say of a pair; None without a baseline or any result.
+
+        `augbench.statistics.verdict` puts it in words.
+        """
+        scores = self.scores(pair)
+        if self.baseline is None or all(np.isnan(values).all() for values in scores.values()):
+            return None
+        with_references = bool(self.stored.description["references"])
+
+        def reference(size: int | None) -> NDArray[np.float64] | None:
+            if not with_references:
+                return None
+            return self.values(pair, str(self.baseline), (size,))[:, 0]
+
+        return analyse(
+            scores,
+            self.sizes,
+            baseline=self.baseline,
+            ruler=self.values(pair, self.baseline, self.ruler_sizes) if self.ruler_sizes else None,
+            ruler_sizes=self.ruler_sizes,
+            floor=reference(FLOOR),
+            ceiling=reference(None),
+        )
 
     def table(self, metric: str = "accuracy") -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, 95 % t interval and n over the seeds."""

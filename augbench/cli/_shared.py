@@ -15,7 +15,7 @@ DEFAULT_OUT = Path("augbench-results")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class Sizes(click.ParamType):
+class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic in new clicks only
     """Comma-separated whole numbers above 0, such as `1,2,4`."""
 
     name = "sizes"

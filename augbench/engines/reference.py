@@ -6,6 +6,7 @@ engine is held to: where they differ, this one is right.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from augbench.engines.contract import Progress, failed
-from augbench.engines.recording import Recorder, check_finite, hits
+from augbench.engines.recording import DivergedError, Recorder, check_finite, hits
 from augbench.engines.workshop import Labelled, Workshop, seeded
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
 from augbench.protocol.evaluation import evaluate, fit_temperature
@@ -189,6 +190,8 @@ def measure(
             "nll_scaled": scaled.nll,
             "ece_scaled": scaled.ece,
         }
+    if not all(map(math.isfinite, metrics.values())):
+        raise DivergedError("finetuning diverged at its last step; try a smaller --lr")
     return metrics, plain.correct
 
 

@@ -50,7 +50,7 @@ _STYLE: dict[str, Any] = {
 def _style() -> Iterator[None]:
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]  # its keys are literals
         yield
 
 

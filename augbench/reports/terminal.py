@@ -26,6 +26,7 @@ from augbench.api import Observer, Plan
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell
 from augbench.results import Pair, StudyResult
+from augbench.statistics import remarks, verdict
 
 __all__ = ["Live", "print_plan", "print_results"]
 
@@ -217,9 +218,27 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+def _print_verdict(result: StudyResult, pair: Pair, console: Console) -> None:
+    """Say in words what each augmentation does, above the numbers."""
+    analysis = result.analysis(pair)
+    if analysis is None:
+        return
+    verdicts = verdict(analysis)
+    if verdicts:
+        console.print(f"[bold]{escape(pair[0])} → {escape(pair[1])}[/bold]")
+    for one in verdicts:
+        console.print(f"• {one.headline}", markup=False, highlight=False)
+        for sentence in one.sentences:
+            console.print(f"  {sentence}", markup=False, highlight=False)
+    for remark in remarks(analysis):
+        console.print(remark, style="dim", markup=False, highlight=False)
+
+
 def print_results(result: StudyResult, console: Console | None = None) -> None:
-    """Print the table of mean ± 95 % interval over the seeds, per pair."""
+    """Print the verdict in words, then the table of mean ± 95 % interval over the seeds, per pair."""
     console = console or Console()
+    for pair in result.pairs:
+        _print_verdict(result, pair, console)
     rows = {
         (
             (row["pretrain_dataset"], row["finetune_dataset"]),

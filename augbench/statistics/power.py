@@ -26,13 +26,10 @@ def paired_t_power(effect: float, n: int, *, alpha: float = 0.05) -> float:
     if n < 2:
         return 0.0
     critical, shift = t_quantile(n - 1, 1 - alpha), abs(effect) * math.sqrt(n)
-    if shift > 30 + 3 * critical:  # power is 1 to double precision; SciPy's series may be NaN
-        return 1.0
-    inside = noncentral_t_cdf(critical, n - 1, shift)
-    outside_left = noncentral_t_cdf(-critical, n - 1, shift)
-    if math.isnan(outside_left):  # SciPy's series gives up where the tail is nothing
-        outside_left = 0.0
-    return min(1.0, max(0.0, 1 - inside + outside_left))
+    tails = noncentral_t_cdf(critical, n - 1, shift), noncentral_t_cdf(-critical, n - 1, shift)
+    # SciPy's series gives NaN where a tail is nothing, below 1e-30.
+    inside, left = (0.0 if math.isnan(tail) else tail for tail in tails)
+    return min(1.0, max(0.0, 1 - inside + left))
 
 
 def seeds_for_power(effect: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
