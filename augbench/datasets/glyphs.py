@@ -38,8 +38,9 @@ SHEAR = 0.3
 STRETCH = 0.18  # of either side
 SHIFT = 1.25  # image pixels
 ELASTIC = 2.8  # image pixels that one control point can pull
-THICKNESS = (-0.6, 1.2)  # table pixels that an outline moves outwards
+THICKNESS = (-0.5, 1.2)  # table pixels that an outline moves outwards
 PRESSURE = 0.75  # table pixels that the thickness varies within one glyph
+THINNEST = -0.55  # an outline moves no further inwards than this, or hairlines would vanish
 
 CELLS = 4  # of the elastic grid along a side
 KNOTS = CELLS + 3  # control points along a side of a cubic spline
@@ -63,14 +64,14 @@ DIGITS = _Set(
     part=0,
     classes=string.digits,
     seed=1,
-    content_hash="d0d3a1f49881fd1c0e4bfaf0040fb778f9e775e576bb2be1ba631e23704e507f",
+    content_hash="d840ec2730e4724db7a0a74decdaea41080e365375cd9ae51d3a54bd3cc225bb",
 )
 LETTERS = _Set(
     name="glyph-letters",
     part=1,
     classes=string.ascii_uppercase,
     seed=2,
-    content_hash="686f3baf20bc98b586004b9210609dca4f5b33cb0ca48d6c7e65113fd9685fe2",
+    content_hash="07fd1ad10c0ec4aef3cbc9b9ee147bbe0a0b4394bb3031f4c186710396b6f5b2",
 )
 
 
@@ -185,6 +186,7 @@ def _draw(
 
     low, top = THICKNESS
     outward = (column[:, 6] + 1) * ((top - low) / 2) + low + pressure * PRESSURE
+    outward = np.maximum(outward, THINNEST)
     ink = (_sample(tables, styles, labels, u, v) + outward) / ZOOM + 0.5
     drawn: Bytes = np.floor(np.minimum(np.maximum(ink, 0), 1) * 255 + 0.5).astype(np.uint8)
     return drawn
