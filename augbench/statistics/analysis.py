@@ -228,5 +228,8 @@ def _accuracies(values: ArrayLike, name: str, shape: tuple[int, ...]) -> Floats:
             f"{name}: expected shape {shape} (seeds first, the same for all), got {array.shape}"
         )
     if ((array < 0) | (array > 1)).any():
-        raise UsageError(f"{name}: expected accuracies as shares in [0, 1], not per cent")
+        raise UsageError(
+            f"{name}: expected accuracies as shares in [0, 1], got {np.nanmin(array):g} to "
+            f"{np.nanmax(array):g}; divide per cent by 100"
+        )
     return array

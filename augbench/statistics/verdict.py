@@ -123,9 +123,9 @@ def _headline(
     verbs = (("helps", up), ("hurts", down))
     local = " and ".join(f"{v} at {samples([r.size for r in rows])}" for v, rows in verbs if rows)
     if kind == "mixed":
-        overall = "the average decides nothing"
+        overall = "undecided overall"
         if c.reachable and c.p_adjusted <= analysis.alpha:
-            overall = f"on average it {'helps' if c.difference.mean > 0 else 'hurts'}"
+            overall = f"overall it {'helps' if c.difference.mean > 0 else 'hurts'}"
         return f"{name} {local}; {overall}: {effect}."
     if kind == "unclear":
         whole = " over the whole curve" if len(analysis.sizes) > 1 else ""

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from augbench.errors import UsageError
+from augbench.statistics import geometric_mean, label_multipliers
+
+SIZES = (1, 2, 4, 8)
+NOISE = np.array([[-0.01], [0.0], [0.01]])  # three seeds, each off by a constant
+
+
+def straight(*heights: float) -> np.ndarray:
+    return np.array([heights]) + NOISE  # [3, K]
+
+
+BASE = straight(0.2, 0.4, 0.6, 0.8)
+
+
+def on_a_grid(y: np.ndarray, curves: np.ndarray, knots: np.ndarray, confidence: float):
+    """The interval by brute force: test every x on a fine grid, keep the hull."""
+    x = np.linspace(knots[0], knots[-1], 20_001)
+    gap = y[:, None] - np.array([np.interp(x, knots, curve) for curve in curves])
+    half = stats.t.ppf((1 + confidence) / 2, len(y) - 1) * gap.std(axis=0, ddof=1)
+    kept = x[np.abs(gap.mean(axis=0)) <= half / math.sqrt(len(y))]
+    return (kept[0], kept[-1]) if len(kept) else None
+
+
+def test_a_gain_of_one_doubling_is_a_multiplier_of_two() -> None:
+    result = label_multipliers(
+        BASE[:, 1:], BASE[:, :3], (1, 2, 4), ruler=BASE[:, 3:], ruler_sizes=(8,)
+    )
+    assert [m.value for m in result] == pytest.approx([2, 2, 2])
+    assert [m.censored for m in result] == ["", "", ""]
+
+
+def test_the_value_lies_between_sizes_on_the_log_axis() -> None:
+    result = label_multipliers(straight(0.3, 0.4, 0.6, 0.8), BASE, SIZES)
+    assert result[0].value == pytest.approx(2**0.5)
+
+
+def test_the_baseline_against_itself_is_worth_one() -> None:
+    for m in label_multipliers(BASE, BASE, SIZES):
+        assert m.value == pytest.approx(1)
+        assert m.censored == ""
+
+
+def test_off_the_measured_sizes_it_is_censored_and_never_extrapolated() -> None:
+    result = label_multipliers(straight(0.1, 0.1, 0.9, 0.9), BASE, SIZES)
+    assert [m.censored for m in result] == ["below", "below", "above", "above"]
+    assert [m.text for m in result] == ["< 1", "< 0.5", "> 2", "> 1"]
+    assert [m.value for m in result] == [1, 0.5, 2, 1]
+
+
+def test_a_ruler_lifts_the_censoring() -> None:
+    better = straight(0.2, 0.4, 0.6, 0.9)
+    assert label_multipliers(better, BASE, SIZES)[3].censored == "above"
+    ruler = straight(1.0)
+    m = label_multipliers(better, BASE, SIZES, ruler=ruler, ruler_sizes=(16,))[3]
+    assert m.censored == ""
+    assert m.value == pytest.approx(2**0.5)
+    assert m.most == 2
+
+
+def test_ruler_sizes_may_come_in_any_order() -> None:
+    ruler = np.column_stack([straight(1.0), straight(0.1)])
+    one = label_multipliers(BASE, BASE, SIZES, ruler=ruler, ruler_sizes=(16, 0.5))
+    other = label_multipliers(BASE, BASE, SIZES, ruler=ruler[:, ::-1], ruler_sizes=(0.5, 16))
+    assert one == other
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_interval_is_the_grids(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 8))
+    base = np.linspace(0.3, 0.8, 5) + rng.normal(0, 0.05, (n, 1)) + rng.normal(0, 0.04, (n, 5))
+    treated = base + 0.05 + rng.normal(0, 0.02, (n, 5))
+    sizes, knots = (1, 2, 4, 8, 16), np.arange(5.0)
+    for k, m in enumerate(label_multipliers(treated, base, sizes, confidence=0.9)):
+        expected = on_a_grid(treated[:, k], base, knots, 0.9)
+        if expected is None:  # apart from the baseline at every size
+            assert (m.lower, m.upper) in ((m.most, math.inf), (0, m.least))
+            continue
+        low, high = expected
+        if m.lower == 0:
+            assert low == knots[0]
+        else:
+            assert math.log2(m.lower * m.size) == pytest.approx(low, abs=3e-4)
+        if math.isinf(m.upper):
+            assert high == knots[-1]
+        else:
+            assert math.log2(m.upper * m.size) == pytest.approx(high, abs=3e-4)
+
+
+def test_a_gain_beyond_every_size_is_bounded_below_only() -> None:
+    rng = np.random.default_rng(0)
+    m = label_multipliers(BASE + 0.7 + rng.normal(0, 0.001, BASE.shape), BASE, SIZES)[0]
+    assert (m.lower, m.upper, m.censored) == (8, math.inf, "above")
+
+
+def test_a_loss_below_every_size_is_bounded_above_only() -> None:
+    rng = np.random.default_rng(0)
+    m = label_multipliers(BASE - 0.7 + rng.normal(0, 0.001, BASE.shape), BASE, SIZES)[3]
+    assert (m.lower, m.upper, m.censored) == (0, 1 / 8, "below")
+
+
+def test_one_seed_has_a_value_and_no_interval() -> None:
+    m = label_multipliers(BASE[:1] + 0.1, BASE[:1], SIZES)[0]
+    assert m.value == pytest.approx(2**0.5)
+    assert math.isnan(m.lower)
+    assert math.isnan(m.upper)
+
+
+def test_a_seed_without_its_whole_baseline_is_dropped() -> None:
+    base, treated = BASE.copy(), BASE + 0.1
+    base[0, 2] = treated[1, 0] = math.nan
+    result = label_multipliers(treated, base, SIZES)
+    assert [m.dropped for m in result] == [(0, 1), (0,), (0,), (0,)]
+    assert [m.n for m in result] == [1, 2, 2, 2]
+
+
+def test_a_baseline_size_that_nobody_has_is_left_out() -> None:
+    base = BASE.copy()
+    base[:, 1] = math.nan
+    m = label_multipliers(BASE, base, SIZES)[1]
+    assert m.value == pytest.approx(1)
+    assert m.n == 3
+
+
+def test_without_seeds_nothing_is_said() -> None:
+    m = label_multipliers(np.full((2, 1), math.nan), np.full((2, 1), 0.5), (1,))[0]
+    assert math.isnan(m.value)
+    assert m.text == "–"
+    assert label_multipliers(np.empty((0, 1)), np.empty((0, 1)), (1,))[0].n == 0
+
+
+def test_a_single_size_can_only_be_censored() -> None:
+    rng = np.random.default_rng(1)
+    base = 0.5 + rng.normal(0, 0.01, (6, 1))
+    better = base + 0.2 + rng.normal(0, 0.01, (6, 1))
+    m = label_multipliers(better, base, (4,))[0]
+    assert (m.text, m.lower, m.upper) == ("> 1", 1, math.inf)
+    m = label_multipliers(base + rng.normal(0, 0.01, (6, 1)), base, (4,))[0]
+    assert (m.lower, m.upper) == (0, math.inf)
+
+
+def test_the_order_of_seeds_does_not_matter() -> None:
+    rng = np.random.default_rng(3)
+    base = np.linspace(0.3, 0.7, 4) + rng.normal(0, 0.05, (6, 4))
+    treated = base + rng.normal(0.03, 0.02, (6, 4))
+    order = rng.permutation(6)
+    one = label_multipliers(treated, base, SIZES)
+    other = label_multipliers(treated[order], base[order], SIZES)
+    for a, b in zip(one, other, strict=True):
+        assert (a.value, a.lower, a.upper) == pytest.approx((b.value, b.lower, b.upper))
+
+
+def test_the_curve_is_fitted_isotonically() -> None:
+    base = np.array([[0.2, 0.5, 0.4, 0.8]])
+    fit = optimize.isotonic_regression(base[0]).x  # 0.2, 0.45, 0.45, 0.8
+    m = label_multipliers(np.full((1, 4), 0.45), base, SIZES)[0]
+    assert fit[1] == pytest.approx(0.45)
+    assert m.value == pytest.approx(2)
+
+
+def test_the_geometric_mean_counts_the_censored() -> None:
+    result = geometric_mean(label_multipliers(straight(0.3, 0.3, 0.9, 0.1), BASE, SIZES))
+    # uncensored 2^.5 at 1, 2^-.5 at 2; above: > 2 at 4; below: < 1/8 at 8
+    assert (result.uncensored, result.above, result.below) == (2, 1, 1)
+    assert result.value == pytest.approx(1)
+    assert result.at_limits == pytest.approx((1 * 2 / 8) ** 0.25)
+
+
+def test_the_mean_of_nothing_is_nan() -> None:
+    assert math.isnan(geometric_mean([]).value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ruler_sizes": (16,)}, "without the ruler's accuracies"),
+        ({"ruler": BASE[:, :1], "ruler_sizes": (8,)}, "does not have already"),
+        ({"ruler": BASE[:, :1], "ruler_sizes": (16, 32)}, "ruler: expected shape"),
+    ],
+)
+def test_a_ruler_that_does_not_fit_is_refused(arguments: dict, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        label_multipliers(BASE, BASE, SIZES, **arguments)
