@@ -14,14 +14,15 @@ Install = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
-def _forget_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _forget_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Modules imported by a test are gone afterwards, and strictness is what the test says."""
     monkeypatch.delenv("AUGBENCH_STRICT_PLUGINS", raising=False)
     before = set(sys.modules)
     yield
     for name in set(sys.modules) - before:
-        origin = getattr(sys.modules[name], "__file__", None) or ""
-        if "pytest" in Path(origin).as_posix() or name.startswith("augbench_plugin_"):
+        module = sys.modules[name]
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+        if name == "made_up" or any(str(place).startswith(str(tmp_path)) for place in places):
             del sys.modules[name]
 
 

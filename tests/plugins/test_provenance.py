@@ -52,6 +52,7 @@ FILES = {
     "pack/for_checkers.py": "e = 1",
     "pack/unrelated.py": "f = 1",
 }
+IMPORTED = ["shared", "second", "deep/er", "third", "helpers", "plain", "lazily"]
 
 
 def hash_of(name: str = "mine", plugins: tuple[str, ...] = ()) -> str:

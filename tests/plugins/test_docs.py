@@ -1,0 +1,81 @@
+"""What docs/plugins.md shows is what runs."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import augbench
+from augbench.plugins import Registry
+
+ROOT = Path(augbench.__file__).parents[1]
+TEXT = (ROOT / "docs" / "plugins.md").read_text()
+BLOCKS = dict(re.findall(r"^```python\n# (\S+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL))
+(TOML,) = re.findall(r"^```toml\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+ROWS = re.findall(r"^\| `(\S+)` \| `(\S+)` \|$", TEXT, re.MULTILINE)
+
+
+@pytest.fixture
+def registry(install: Callable[..., Path]) -> Registry:
+    project = tomllib.loads(TOML)["project"]
+    files = {name: text for name, text in BLOCKS.items() if "/" in name}
+    files["my_mixes/__init__.py"] = ""
+    install(project["name"], files=files, points=project["entry-points"]["augbench"])
+    return Registry.load()
+
+
+def test_every_python_block_is_known_here() -> None:
+    names = ["stripes", "mlp", "checks", "hooks"]
+    packaged = {f"my_mixes/{name}.py" for name in names}
+    assert set(BLOCKS) == {"half_and_half.py", "from_python.py"} | packaged
+    assert len(BLOCKS) == TEXT.count("```python")
+
+
+def test_the_example_is_the_one_in_the_repository() -> None:
+    assert BLOCKS["half_and_half.py"] == (ROOT / "examples" / "half_and_half.py").read_text()
+
+
+def test_the_distribution_shown_loads(registry: Registry) -> None:
+    (found,) = [plugin for plugin in registry.plugins if plugin.distribution == "my-mixes"]
+    assert (found.status, found.reason) == ("loaded", "")
+    assert len(found.hooks) == 3
+
+
+def test_the_augmentation_shown_passes_the_share_test(registry: Registry) -> None:
+    stripes = registry.create(registry.resolve("augmentation", "stripes:width=3"))
+    x_i, x_j = torch.zeros(2, 5, 2, 7, 4)
+    x_i[:, 0], x_j[:, 1] = 1, 1
+    image, lam = stripes(x_i, x_j, rng=np.random.default_rng(0))
+    torch.testing.assert_close(image.mean(dim=(2, 3)), torch.stack([lam, 1 - lam], dim=1))
+    assert image.shape == x_i.shape
+    assert len(lam.unique()) > 1
+
+
+def test_the_backbone_shown_tells_its_feature_dim(registry: Registry) -> None:
+    network = registry.create(registry.resolve("backbone", "mlp:width=5"))(3, (4, 6))
+    assert network(torch.zeros(2, 3, 4, 6)).shape == (2, network.feature_dim) == (2, 5)
+
+
+def test_the_data_set_shown_loads(registry: Registry) -> None:
+    dataset = registry.create(registry.resolve("dataset", "noise:size=9"))(None, download=False)
+    assert dataset.train_images.shape == (600, 1, 9, 9)
+    assert dataset.classes == ("dark", "bright")
+
+
+@pytest.mark.parametrize(("written", "means"), ROWS)
+def test_specs_mean_what_the_table_says(registry: Registry, written: str, means: str) -> None:
+    component = registry.resolve("augmentation", written)
+    assert component.label == means
+    assert registry.resolve("augmentation", means) == component
+
+
+def test_the_python_shown_runs() -> None:
+    namespace: dict[str, object] = {}
+    exec(BLOCKS["from_python.py"], namespace)
+    assert repr(namespace["mixup"]) == "Mixup(alpha=0.4)"
