@@ -16,7 +16,7 @@ from types import CodeType, ModuleType
 from typing import Literal
 
 from augbench import __version__
-from augbench.errors import UsageError
+from augbench.errors import PluginError, UsageError
 
 __all__ = ["BUILTIN", "Plugin", "Status", "installed", "named", "normalized"]
 
@@ -54,7 +54,7 @@ class Plugin:
     @property
     def key(self) -> str:
         """A name that no other plugin has."""
-        return f"{self.distribution}:{self.name}"
+        return f"{self.distribution}:{self.name}:{self.origin}"
 
     def block(self, reason: str) -> None:
         """Leave it out, as the user asked."""
@@ -91,12 +91,16 @@ def installed() -> list[Plugin]:
         try:
             if f"[{GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
                 continue
-            points = [p for p in distribution.entry_points if p.group == GROUP]
-            name, version = distribution.name or "", distribution.version or ""
         except Exception:
             continue  # damaged, and perhaps no plugin at all
+        name, version = _name_and_version(distribution)
         # Of two copies of one distribution, Python imports the first on the path.
         if owners.setdefault(normalized(name), distribution) is not distribution:
+            continue
+        try:
+            points = [point for point in distribution.entry_points if point.group == GROUP]
+        except Exception as error:
+            found[name] = _damaged(name, version, error)
             continue
         for point in points:
             if point.value == BUILTIN:
@@ -106,6 +110,20 @@ def installed() -> list[Plugin]:
                 point.name, owner, version, point.value, point.load
             )
     return sorted(found.values(), key=lambda p: (not p.builtin, normalized(p.distribution), p.name))
+
+
+def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    try:
+        return distribution.name or "", distribution.version or ""
+    except Exception:
+        return "", ""  # no readable METADATA; the entry points may do
+
+
+def _damaged(name: str, version: str, error: Exception) -> Plugin:
+    def load() -> object:
+        raise PluginError(f"its entry_points.txt cannot be read ({error})")
+
+    return Plugin(name or "unknown", name or "unknown", version, "entry_points.txt", load)
 
 
 def named(text: str) -> Plugin:

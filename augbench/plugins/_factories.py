@@ -43,12 +43,16 @@ class Factories:
 
     def construct(self, entry: Entry, name: str, parameters: dict[str, ParameterValue]) -> Any:
         """An augmentation, which messages call `name`; `ParameterError` if it refuses a value."""
-        try:
-            instance = self.get(entry)(**parameters)
-        except (ValueError, TypeError) as error:
-            raise ParameterError(f"{name}: {' '.join(str(error).split())}") from error
-        except PLUGIN_FAILURES as error:
-            raise PluginError(f"{name} cannot be constructed: {describe(error)}") from error
+        factory = self.get(entry)
+        with watched(entry.plugin.builtin) as remarks:
+            try:
+                instance = factory(**parameters)
+            except (ValueError, TypeError) as error:
+                raise ParameterError(f"{name}: {' '.join(str(error).split())}") from error
+            except PLUGIN_FAILURES as error:
+                raise PluginError(f"{name} cannot be constructed: {describe(error)}") from error
+        for remark in remarks:
+            entry.plugin.warn(remark)
         sources = getattr(instance, "sources", None)
         if not isinstance(sources, int) or sources < 1 or not callable(instance):
             raise ContractError(

@@ -42,11 +42,11 @@ def watched(trusted: bool = False) -> Iterator[list[str]]:
     finally:
         text = " ".join(printed.getvalue().split())
         if text:
-            remarks.append(f"printed {_shortened(text)!r} at import (held back)")
+            remarks.append(f"printed {_shortened(text)!r} (held back)")
         for (name, state, restore), old in zip(generators, before, strict=True):
             if not _same(state(), old):
                 restore(old)
-                remarks.append(f"changed the global random state of {name} at import (restored)")
+                remarks.append(f"changed the global random state of {name} (restored)")
 
 
 def _generators() -> list[tuple[str, Callable[[], Any], Callable[[Any], object]]]:

@@ -15,7 +15,7 @@ from augbench.plugins import hookspecs
 from augbench.plugins._discovery import Plugin, normalized
 from augbench.plugins._isolation import PLUGIN_FAILURES, describe, watched
 from augbench.plugins._suggestion import suggestion
-from augbench.plugins.components import Kind
+from augbench.plugins.components import WORDS, Kind
 
 __all__ = ["HOOKS", "Entry", "Loader"]
 
@@ -147,7 +147,7 @@ class Loader:
                 same = normalized(other.plugin.distribution) == normalized(plugin.distribution)
                 if same and (other.kind, other.name) == (kind, name):
                     raise PluginError(
-                        f"{kind} {name!r} is registered twice by distribution "
+                        f"{WORDS[kind]} {name!r} is registered twice by distribution "
                         f"{plugin.distribution!r} "
                         f"(plugins {other.plugin.name!r} and {plugin.name!r})"
                     )

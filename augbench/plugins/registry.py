@@ -84,7 +84,8 @@ class Registry:
         _block(found, [text[3:] for text in plugins if text.startswith("no:")])
         for plugin in found:
             if plugin.status != "blocked":
-                loader.load(plugin)
+                if not loader.load(plugin):
+                    plugin.warn("another plugin has loaded the same module")
                 _raise_if_unfit(plugin, strict)
         arguments = []
         for text in plugins:

@@ -128,6 +128,13 @@ def test_a_row_depends_on_its_own_sources_alone(
 
 
 @every_augmentation
+def test_works_on_the_device_of_its_sources(augmentation: Any) -> None:
+    sources = [torch.zeros(3, 1, 4, 4, device="meta")] * augmentation.sources
+    image, lam = augmented(augmentation, sources, 0)
+    assert (image.device.type, lam.device.type) == ("meta", "meta")
+
+
+@every_augmentation
 def test_a_row_comes_out_the_same_in_a_block_of_8000_as_alone(augmentation: Any) -> None:
     sources = batches(augmentation.sources, (8000, 1, 7, 9), 0)
     block, lam = augmented(augmentation, sources, 1)

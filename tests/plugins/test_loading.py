@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import augbench
 from augbench.errors import PluginError
 from augbench.plugins import PluginInfo, Registry
 
-Install = Callable[..., object]
+Install = Callable[..., Path]
 Source = Callable[..., str]
 
 
@@ -181,9 +183,31 @@ def test_damaged_metadata_of_one_distribution_does_not_hide_the_others(
         ("bytes", b"\xff[augbench]"),
     ):
         site = install(name)
-        (path,) = site.glob("*.dist-info/entry_points.txt")  # type: ignore[attr-defined]
+        (path,) = site.glob("*.dist-info/entry_points.txt")
         path.write_bytes(text)
-    assert "works" in Registry.load().names("augmentation")
+    registry = Registry.load()
+    assert "works" in registry.names("augmentation")
+    assert of(registry, "noise").status == "failed"
+    assert "its entry_points.txt cannot be read" in of(registry, "noise").reason
+
+
+def test_a_distribution_without_metadata_is_named_by_its_module(
+    install: Install, plugin_source: Source
+) -> None:
+    site = install("bare", plugin_source("works"))
+    for path in site.glob("*.dist-info/METADATA"):
+        path.unlink()
+    assert Registry.load().resolve("augmentation", "bare:works").version == ""
+
+
+def test_two_entry_points_of_one_module_load_it_once(
+    install: Install, plugin_source: Source
+) -> None:
+    points = {"one": "double", "two": "double"}
+    install("double", files={"double.py": plugin_source("works")}, points=points)
+    found = [p for p in Registry.load().plugins if p.distribution == "double"]
+    assert [p.status for p in found] == ["loaded", "warning"]
+    assert found[1].reason == "another plugin has loaded the same module"
 
 
 def test_what_a_plugin_prints_is_held_back(
@@ -196,7 +220,7 @@ def test_what_a_plugin_prints_is_held_back(
     found = of(registry, "loud")
     assert (found.status, found.reason) == (
         "warning",
-        "printed 'hello world again' at import (held back)",
+        "printed 'hello world again' (held back)",
     )
     assert "quiet" in registry.names("augmentation")
 
@@ -225,13 +249,13 @@ def test_a_changed_global_random_state_is_told_and_restored(
     torch.manual_seed(5)
     found = of(Registry.load(), "seeds")
     assert found.status == "warning"
-    assert found.reason == f"changed the global random state of {name} at import (restored)"
+    assert found.reason == f"changed the global random state of {name} (restored)"
     assert draws() == expected
 
 
 def test_strict_loading_raises_for_warnings_too(install: Install, plugin_source: Source) -> None:
     install("loud", plugin_source("quiet", head="print('hello')"))
-    with pytest.raises(PluginError, match="printed 'hello' at import"):
+    with pytest.raises(PluginError, match="printed 'hello' "):
         Registry.load(strict=True)
 
 
@@ -278,3 +302,9 @@ def test_the_first_copy_on_the_path_counts(install: Install, plugin_source: Sour
     install("Twice", files={"elsewhere.py": other}, points={"x": "elsewhere"}, version="2.0")
     found = [p for p in Registry.load().plugins if p.distribution.lower() == "twice"]
     assert [p.version for p in found] == ["2.0"]
+
+
+def test_augbench_s_own_entry_point_is_not_loaded_twice(install: Install) -> None:
+    points = {"builtin": "augbench.plugins.builtin"}
+    install("augbench", files={"unused.py": ""}, points=points, version="0.0.1")
+    assert of(Registry.load(), "augbench").version == augbench.__version__

@@ -242,6 +242,10 @@ def test_a_constructor_s_own_trouble_is_not_the_user_s(
         pass
     class Odd(Aug):
         sources = "2"
+    class Chatty(Aug):
+        def __init__(self):
+            print("hello")
+    register("chatty", Chatty)
     register("fails", Fails)
     register("bare", Bare)
     register("odd", Odd)
@@ -250,6 +254,9 @@ def test_a_constructor_s_own_trouble_is_not_the_user_s(
     registry = Registry.load()
     with pytest.raises(PluginError, match="'fails' cannot be constructed: RuntimeError: no wei"):
         registry.resolve("augmentation", "fails")
+    assert registry.problems == ()
+    assert registry.resolve("augmentation", "chatty").name == "chatty"
+    assert "printed 'hello' (held back)" in registry.problems[0]
     for name in ("bare", "odd"):
         with pytest.raises(ContractError, match="an integer class attribute `sources`"):
             registry.resolve("augmentation", name)
