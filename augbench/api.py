@@ -14,7 +14,7 @@ from typing import Any
 
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
-from augbench.engines.planning import one_by_one, plan_packs
+from augbench.engines.planning import plan_packs
 from augbench.environment import cuda_devices, describe_environment
 from augbench.errors import StudyError
 from augbench.executors.contract import Event, Finished, Job, Note, Started, StepsDone
@@ -97,8 +97,6 @@ class Observer:
 
     def noted(self, text: str) -> None:
         """Something a user may want to know, such as the engine's choice."""
-
-
 
 
 def plan(options: Options) -> Plan:
@@ -211,7 +209,7 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
         workers = _cores() if on_cpu else 0
     engine = "packed" if options.engine == "auto" else options.engine
     packs = (
-        one_by_one(cells)
+        _one_by_one(cells)
         if engine == "reference"
         else plan_packs(cells, max(1, workers), device_kind=device.partition(":")[0])
     )
@@ -219,6 +217,7 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
         engine=engine,
         device=device,
         datasets=tuple(plan.datasets.items()),
+        backbones=tuple({(cell.backbone, cell.pretrain.image_shape): None for cell in cells}),
         data_root=data_root(options.data_root),
         plugins=options.plugins,
         strict_plugins=options.strict_plugins,
@@ -230,6 +229,14 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
         run_serially(packs, job, plan.registry, emit)
     else:
         run_in_processes(packs, job, workers, emit)
+
+
+def _one_by_one(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """A pack for each pretraining, with all its finetunings."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.pretrain_key, []).append(cell)
+    return list(groups.values())
 
 
 def _cores() -> int:

@@ -1,6 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
+
+# Before torch is imported: its threads would fight over the cores with the workers of tests.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 TINY = Path(__file__).parent / "support" / "tiny.py"
 

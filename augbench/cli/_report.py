@@ -18,9 +18,7 @@ __all__ = ["report_command"]
 @click.option("--study", type=int, help="Number of the study.  [default: the latest]")
 @click.option("--no-figures", is_flag=True, help="Print the tables only.")
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
-def report_command(
-    out: Path, study: int | None, no_figures: bool, plot_train_curves: bool
-) -> None:
+def report_command(out: Path, study: int | None, no_figures: bool, plot_train_curves: bool) -> None:
     """Draw the tables and figures of a study again, from its store, without training."""
     with Store.read(out) as store:
         result = StudyResult(store.study(study))

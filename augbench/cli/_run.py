@@ -124,7 +124,10 @@ _TEST_EVERY = 500
 )
 @click.option("--workers", type=int, help="Worker processes; 0 for none.  [default: one per core]")
 @click.option(
-    "--device", default="auto", show_default=True, help="cpu, cuda, cuda:1, mps; auto: a GPU if any."
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda, cuda:1, mps; auto: a GPU if any.",
 )
 @out_option("Folder of the store and the figures.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")

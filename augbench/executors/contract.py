@@ -20,12 +20,15 @@ class Job:
     """All that a worker needs besides the cells: it loads plugins and data by itself.
 
     `datasets` maps content hashes to the components that load them; `engine` is `packed` or
-    `reference`; `device` is a torch device.
+    `reference`; `device` is a torch device. `backbones` are all that the cells train, each with
+    the (C, H, W) of its images: they are made once before anything trains, so that one that
+    cannot be made is an error of the study, not of each of its cells.
     """
 
     engine: str
     device: str
     datasets: tuple[tuple[str, Component], ...]
+    backbones: tuple[tuple[Component, tuple[int, int, int]], ...] = ()
     data_root: Path | None = None
     plugins: tuple[str, ...] = ()
     strict_plugins: bool = False

@@ -14,8 +14,18 @@ __all__ = ["run_serially"]
 def run_serially(
     packs: Sequence[Pack], job: Job, registry: Registry, emit: Callable[[Event], None]
 ) -> None:
-    """Train the packs here, with the plugins already loaded, emitting events as they come."""
-    bench = Bench(job, registry)
-    emit(Started(bench.device_name))
-    for pack in packs:
-        bench.train(pack, emit)
+    """Train the packs here, with the plugins already loaded, emitting events as they come.
+
+    Like a worker, it uses one thread: networks this small only lose by sharing their steps out.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        bench = Bench(job, registry)
+        emit(Started(bench.device_name))
+        for pack in packs:
+            bench.train(pack, emit)
+    finally:
+        torch.set_num_threads(threads)

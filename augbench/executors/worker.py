@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from augbench.datasets.named import load_dataset
-from augbench.errors import AugbenchError, UsageError
+from augbench.errors import AugbenchError, StudyError, UsageError
 from augbench.executors.contract import Event, Finished, Job, Note, Pack, Started, StepsDone
 from augbench.plugins.registry import Registry
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.engines.contract import Engine
     from augbench.engines.workshop import Workshop
+    from augbench.plugins.components import Component
 
 __all__ = ["Bench", "main"]
 
@@ -46,6 +47,8 @@ class Bench:
         def load(info: DatasetInfo) -> Dataset:
             return load_dataset(registry, components[info.content_hash], job.data_root)
 
+        for backbone, shape in job.backbones:
+            _check_backbone(registry, backbone, shape)
         self._device = _device(job.device)
         self._workshop: Workshop = Workshop(registry.create, load, self._device)
         self._engine: Engine = _engine(job.engine)
@@ -75,6 +78,21 @@ class Bench:
         choice = getattr(self._engine, "choice", "")
         if choice:
             emit(Note(choice))
+
+
+def _check_backbone(registry: Registry, backbone: Component, shape: tuple[int, int, int]) -> None:
+    """Make the backbone once; raises `StudyError` if that fails."""
+    import torch
+
+    channels, height, width = shape
+    try:
+        with torch.random.fork_rng(devices=[]):
+            registry.create(backbone)(channels, (height, width))
+    except Exception as error:
+        raise StudyError(
+            f"backbone {backbone.label!r} cannot be made for images of {channels}×{height}×{width} "
+            f"(channels × height × width): {' '.join(str(error).split())}"
+        ) from error
 
 
 def _device(name: str) -> torch.device:

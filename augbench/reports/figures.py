@@ -82,7 +82,9 @@ def save_figures(result: StudyResult, folder: Path, *, train_curves: bool = Fals
             for cell in result.cells:
                 if cell.result is not None and cell.result.ok:
                     figure = _training_curves(cell)
-                    paths += save_figure(figure, folder / "train-curves" / _cell_slug(cell), ["png"])
+                    paths += save_figure(
+                        figure, folder / "train-curves" / _cell_slug(cell), ["png"]
+                    )
     return paths
 
 

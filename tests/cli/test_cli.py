@@ -1,0 +1,198 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from augbench.cli import main
+from augbench.store import Store
+
+TINY = str(Path(__file__).parent.parent / "support" / "tiny.py")
+STUDY = [
+    *("--pre-train-dataset", "tiny-a", "--finetune-dataset", "tiny-b", "--plugin", TINY),
+    *("--samples-per-class", "1,4", "--finetune-samples-per-class", "5", "--batch-size", "4"),
+    *("--n-batches-pre-train", "8", "--n-batches-finetune", "8", "--workers", "0"),
+    *("--engine", "reference"),
+]
+
+
+@pytest.fixture
+def augbench(capsys, monkeypatch):
+    """Run the command line in this process; returns (exit code, output, errors)."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["augbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call
+
+
+def test_a_run_ends_in_a_verdict_a_table_and_a_figure(augbench, tmp_path):
+    out = tmp_path / "out"
+    code, printed, _ = augbench("run", "--aug", "mixup", "--seeds", "2", "--out", out, *STUDY)
+    assert code == 0
+    assert "8 cells: 0 in the store, 8 to compute" in printed
+    assert "[8/8] tiny-a→tiny-b" in printed
+    assert "tiny-a → tiny-b\n• mixup" in printed
+    assert "cannot reach significance with 2 seeds" in printed
+    assert "n = 2 seeds; mean ± 95 % t interval" in printed
+    for suffix in ("png", "svg"):
+        figure = out / f"learning-curves-tiny-a-to-tiny-b.{suffix}"
+        assert f"drew {figure}" in printed.replace("\n", "")
+        assert figure.stat().st_size > 1000
+
+
+def test_a_second_run_computes_nothing_and_says_the_same(augbench, tmp_path):
+    arguments = ("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY)
+    _, first, _ = augbench(*arguments)
+    code, second, _ = augbench(*arguments)
+    assert code == 0
+    assert "4 cells: 4 in the store, 0 to compute" in second
+    end = first.index("tiny-a → tiny-b\n")
+    assert first[end:] == second[second.index("tiny-a → tiny-b\n") :]
+
+
+def test_a_report_draws_the_same_from_the_store_alone(augbench, tmp_path):
+    _, run, _ = augbench("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY)
+    figure = tmp_path / "learning-curves-tiny-a-to-tiny-b.svg"
+    drawn = figure.read_bytes()
+    figure.unlink()
+    code, report, _ = augbench("report", "--out", tmp_path)
+    assert code == 0
+    assert report == run[run.index("tiny-a → tiny-b\n") :]
+    assert figure.read_bytes() == drawn
+
+
+def test_the_handouts_flags_draw_training_curves_and_augmentations(augbench, tmp_path):
+    code, printed, _ = augbench(
+        *("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY),
+        *("--plot-train-curves", "--plot-augmentations", "--test-during-training"),
+        *("--n-batches-pre-train", "500"),
+    )
+    assert code == 0
+    assert printed.index("augmentation-mixup.png") < printed.index("[1/4]")
+    assert len(list((tmp_path / "train-curves").glob("*.png"))) == 4
+    with Store.read(tmp_path) as store:
+        curve = store.study().cells[0].result.curves["pretrain"]
+    assert curve.test_step == (500,)
+    assert curve.step[-1] == 500
+
+
+def test_a_dry_run_shows_the_plan_and_computes_nothing(augbench, tmp_path):
+    out = tmp_path / "out"
+    code, printed, _ = augbench("run", "--dry-run", "--out", out, *STUDY)
+    assert code == 0
+    assert "48 cells = 48 pretrainings of 8 batches" in printed
+    assert not out.exists()
+
+
+def test_a_failed_cell_makes_the_exit_code_1_and_is_named(augbench, tmp_path):
+    code, printed, errors = augbench(
+        "run", "--aug", "breaks", "--seeds", "1", "--out", tmp_path, *STUDY
+    )
+    assert code == 1
+    assert "failed: tiny-a→tiny-b breaks s=1 seed 0: RuntimeError: the chain came off" in printed
+    assert errors.startswith("error: 2 of 4 cells failed")
+    assert "Traceback" not in printed + errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--aug", "mixpu"], "did you mean 'mixup'"),
+        (["run", "--aug", "mixup:alpha"], "alpha"),
+        (["run", "--samples-per-class", "0"], "expected whole numbers of 1 or more"),
+        (["run", "--samples-per-class", "1,x"], "expected whole numbers of 1 or more"),
+        (["run", "--seeds", "0"], "expected 1 or more, got 0"),
+        (["run", "--pre-train-dataset", "mnist", "--data-root", "/nowhere"], "--download"),
+        (["run", "--plugin", "nowhere.py"], "nowhere.py"),
+        (["report", "--out", "nowhere"], "no store at"),
+        (["preview", "--aug", "mixup", "--columns", "1"], "--columns 2 or more"),
+        (["list", "augmentatoins"], "augmentations"),
+        (["rnu"], "did you mean 'run'"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_exit_code_2(
+    augbench, tmp_path, monkeypatch, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AUGBENCH_DATA", raising=False)
+    code, printed, errors = augbench(*arguments)
+    assert code == 2
+    assert message in errors
+    assert "Traceback" not in printed + errors
+    (line,) = [line for line in errors.lower().splitlines() if line.startswith("error:")]
+    assert line
+
+
+def test_an_unwritable_folder_is_one_clear_line(augbench, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, errors = augbench("run", "--out", tmp_path / "file" / "out", *STUDY)
+    assert code == 2
+    assert "name a writable one with --out" in errors
+
+
+def test_lists_name_parameters_and_defaults(augbench):
+    code, printed, _ = augbench("list", "augmentations")
+    assert code == 0
+    assert "alpha: float = 0.3" in printed
+    code, printed, _ = augbench("list", "backbones", "--json")
+    (convnet,) = json.loads(printed)
+    assert convnet["name"] == "convnet"
+    assert convnet["parameters"][0]["default"] == 0.5
+    code, printed, _ = augbench("list", "datasets")
+    assert "glyph-letters" in printed
+
+
+def test_plugins_are_listed_with_their_status(augbench):
+    code, printed, _ = augbench("plugins", "--plugin", TINY, "--json")
+    assert code == 0
+    found = {plugin["distribution"]: plugin for plugin in json.loads(printed)}
+    assert found["augbench"]["status"] == found["tiny"]["status"] == "loaded"
+    assert "tiny" in augbench("plugins", "--plugin", TINY)[1]
+
+
+def test_a_preview_draws_each_augmentation(augbench, tmp_path):
+    code, printed, _ = augbench(
+        *("preview", "--aug", "none", "--aug", "mixup:alpha=0.4", "--columns", "4"),
+        *("--dataset", "tiny-a", "--plugin", TINY, "--out", tmp_path),
+    )
+    assert code == 0
+    assert len(printed.splitlines()) == 4
+    assert (tmp_path / "augmentation-mixup_alpha=0.4.svg").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["list", "augmentations"],
+        ["list", "backbones"],
+        ["list", "datasets"],
+        ["plugins"],
+        ["run", "--dry-run"],
+        ["report", "--out", "OUT"],
+    ],
+)
+def test_nothing_imports_torch_until_something_trains(augbench, tmp_path, arguments):
+    if "OUT" in arguments:
+        augbench("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY)
+        arguments = ["report", "--out", str(tmp_path)]
+    code = (
+        "import sys, augbench.cli\n"
+        f"try: augbench.cli.main({arguments!r})\n"
+        "except SystemExit as end: assert not end.code, end.code\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert 'scipy.stats' not in sys.modules\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.DEVNULL
+    )
