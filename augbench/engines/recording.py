@@ -43,9 +43,14 @@ class Recorder:
         self._losses.append(loss.detach())
         self._accuracies.append(accuracy)
 
-    def test(self, measured: list[tuple[float, float]]) -> None:
-        """Record (loss, accuracy) of each cell on the test set, after the steps so far."""
-        self._tests.append((self.steps, measured))
+    def block(self, losses: Tensor, accuracies: Tensor) -> None:
+        """Record a block of steps, each [steps, cells]."""
+        self._losses += losses.detach().unbind()
+        self._accuracies += accuracies.unbind()
+
+    def test(self, measured: list[tuple[float, float]], step: int | None = None) -> None:
+        """Record (loss, accuracy) of each cell on the test set, after so many or all steps."""
+        self._tests.append((self.steps if step is None else step, measured))
 
     def curves(self, cells: int = 1) -> list[Curve]:
         """The curve of each cell."""

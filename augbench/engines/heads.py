@@ -1,0 +1,48 @@
+"""K linear heads as one batched product, and what is done with them on cached features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["Heads"]
+
+
+class Heads:
+    """K heads: features [K, B, D] → log-probabilities [K, B, classes]."""
+
+    def __init__(self, heads: Sequence[nn.Linear]) -> None:
+        with torch.no_grad():
+            self.weight = torch.stack([head.weight.T for head in heads])  # [K, D, classes]
+            self.bias = torch.stack([head.bias for head in heads])[:, None]  # [K, 1, classes]
+        for value in self.parameters():
+            value.requires_grad_()
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Log-probabilities of each cell's head."""
+        return torch.baddbmm(self.bias, features, self.weight).log_softmax(dim=2)
+
+    def parameters(self) -> tuple[Tensor, Tensor]:
+        """The weights and the biases of all heads."""
+        return self.weight, self.bias
+
+    def clone(self) -> Heads:
+        """The heads as they are now."""
+        twin = object.__new__(Heads)
+        twin.weight, twin.bias = self.weight.detach().clone(), self.bias.detach().clone()
+        return twin
+
+    @torch.no_grad()
+    def descend(self, features: Tensor, targets: Tensor, learning_rate: float) -> Tensor:
+        """One step of gradient descent on the heads alone; returns the log-probabilities before.
+
+        The gradient of the mean cross entropy with respect to the logits is (p − y) / B.
+        """
+        log_probabilities = self(features)  # [K, B, classes]
+        error = log_probabilities.exp().sub_(targets)
+        rate = -learning_rate / features.shape[1]
+        self.weight.baddbmm_(features.transpose(1, 2), error, alpha=rate)
+        self.bias.add_(error.sum(dim=1, keepdim=True), alpha=rate)
+        return log_probabilities

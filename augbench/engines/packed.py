@@ -1,0 +1,151 @@
+"""Cells trained together: the numbers of `reference.py`, an order of magnitude sooner.
+
+K backbones of one architecture become one network (`packing.py`), their heads one batched product
+(`heads.py`), their batches one tensor (`blocks.py`). Every random draw comes from the cell's own
+streams, exactly as in the reference; only the order of sums differs. A frozen backbone's features
+are computed once (`finetuning.py`). The training itself is in `training.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import torch
+
+from augbench.engines.contract import Progress
+from augbench.engines.planning import plan_packs, trained_alike
+from augbench.engines.probing import Choice, choose
+from augbench.engines.reference import ReferenceEngine
+from augbench.engines.rules import UnpackableError
+from augbench.engines.training import Unit, train_together
+from augbench.engines.workshop import Workshop, seeded
+from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.results import CellResult
+from augbench.protocol.streams import Role
+from augbench.protocol.study import Cell
+
+__all__ = ["PackedEngine"]
+
+_FEATURE_BYTES = {"cpu": 400 * 2**20, "cuda": 16 * 2**30}
+"""How much memory the kept features of a pack may take."""
+
+
+class PackedEngine:
+    """Trains cells together; what cannot be trained together is trained one by one.
+
+    `pack_limit` bounds the pretrainings of a pack; by default packs are sized for the cache.
+    """
+
+    name = "packed"
+
+    def __init__(self, *, pack_limit: int | None = None) -> None:
+        self._pack_limit = pack_limit
+        self._choices: dict[object, Choice] = {}
+        self._notes: dict[str, None] = {}
+
+    @property
+    def choice(self) -> str:
+        """How the cells so far were trained, and why, in one line."""
+        return " · ".join(self._notes)
+
+    def train(
+        self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
+    ) -> Iterator[CellResult]:
+        """See `augbench.engines.contract.Engine`."""
+        kind = workshop.device.type
+        for pack in plan_packs(cells, 1, device_kind=kind, pack_limit=self._pack_limit):
+            for units, choice in self._divide(pack, workshop):
+                counter = _Counter(progress)
+                try:
+                    if not choice.keeps:
+                        raise UnpackableError(choice.reason)
+                    results = train_together(units, choice.packer, workshop, test_every, counter)
+                except Exception as error:
+                    # Some cell cannot be trained: alone, it fails alone, with its own error.
+                    if len(units) > 1:
+                        self._note(len(units), f"one by one, after {type(error).__name__}: {error}")
+                    yield from ReferenceEngine().train(
+                        [cell for unit in units for cell in unit],
+                        workshop,
+                        test_every=test_every,
+                        progress=counter.after_a_restart(),
+                    )
+                else:
+                    yield from results
+
+    def _divide(self, pack: Sequence[Cell], workshop: Workshop) -> list[tuple[list[Unit], Choice]]:
+        """Decide how the cells of a pack are trained, and in which parts."""
+        by_pretraining = groupby(sorted(pack, key=_pretraining), _pretraining)
+        units = [list(cells) for _, cells in by_pretraining]
+        alone = [unit for unit in units if not _plain_augmentation(unit[0], workshop)]
+        packable = [unit for unit in units if unit not in alone]
+        divided = [([unit], Choice(None, "")) for unit in alone]
+        if packable:
+            try:
+                choice, limit = self._choose([unit[0] for unit in packable], workshop)
+            except Exception as error:
+                choice, limit = Choice(None, f"one by one ({error})"), 1
+            self._note(len(packable), choice.reason)
+            size = -(-len(packable) // -(-len(packable) // limit))
+            divided += [
+                (packable[start : start + size], choice) for start in range(0, len(packable), size)
+            ]
+        return divided
+
+    def _choose(self, ones: Sequence[Cell], workshop: Workshop) -> tuple[Choice, int]:
+        """The packing of these cells' backbones, and how many of them fit into memory."""
+        one, device = ones[0], workshop.device
+        with seeded(workshop.rng(one, Role.OTHER)):
+            backbones = [workshop.backbone(cell) for cell in ones]
+            batch = effective_batch_size(one.settings.batch_size, one.pretrain_images) or 8
+            key = (trained_alike(one), len(ones))
+            if key not in self._choices:
+                images = torch.rand(batch, *one.pretrain.image_shape).to(device)
+                self._choices[key] = choose(backbones, images)
+        choice = self._choices[key]
+        settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
+        kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class
+        feature_dim = backbones[0].feature_dim
+        assert isinstance(feature_dim, int)
+        of_one = 4 * feature_dim * classes * kept
+        limit = _FEATURE_BYTES["cpu" if device.type == "cpu" else "cuda"] // of_one
+        return choice, max(1, limit) if choice.packer else 1
+
+    def _note(self, cells: int, text: str) -> None:
+        self._notes[f"{cells} networks {' '.join(text.split())}"] = None
+
+
+def _pretraining(cell: Cell) -> str:
+    return cell.pretrain_key
+
+
+def _plain_augmentation(cell: Cell, workshop: Workshop) -> bool:
+    """Whether the augmentation can be made, and is content with images."""
+    try:
+        return not getattr(workshop.augmentation(cell), "needs", ())
+    except Exception:
+        return False  # the reference will raise it again, for this cell alone
+
+
+class _Counter:
+    """Passes progress on, and forgets what a restart does again."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._done, self._again = progress, 0, 0
+
+    def __call__(self, steps: int) -> None:
+        self._done += steps
+        self._progress(steps)
+
+    def after_a_restart(self) -> Progress:
+        """What to report to once the work begins anew."""
+        self._again = self._done
+
+        def progress(steps: int) -> None:
+            again = min(steps, self._again)
+            self._again -= again
+            if steps > again:
+                self._progress(steps - again)
+
+        return progress

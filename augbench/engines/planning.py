@@ -1,0 +1,131 @@
+"""Dealing cells into packs: what can be trained together, and how much at a time. No torch."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import pairwise
+
+from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.study import Cell
+
+__all__ = ["cost", "plan_packs", "trained_alike"]
+
+_CACHE_VALUES = 16 * 8 * 28 * 28
+"""Pixel values of one step over all cells of a pack; beyond, a step costs more per cell."""
+
+_FEWEST = 4
+"""Below this many cells, the interpreter's own time outweighs the arithmetic."""
+
+_MOST_ON_GPU = 512
+
+_Unit = list[Cell]  # the cells of one pretraining, which finetune on different data sets
+
+
+def trained_alike(cell: Cell) -> Hashable:
+    """Cells of equal value can be trained together: same network, same shapes, same steps."""
+    return (
+        cell.pretrain.content_hash,
+        json.dumps(cell.backbone.identity(), sort_keys=True),
+        cell.settings,
+        effective_batch_size(cell.settings.batch_size, cell.pretrain_images),
+    )
+
+
+def plan_packs(
+    cells: Iterable[Cell], workers: int, *, device_kind: str = "cpu", pack_limit: int | None = None
+) -> list[list[Cell]]:
+    """Deal cells into packs that each train together, for so many workers, in a good order.
+
+    Cells that share a pretraining stay together. On a CPU, packs are cut to the cache and hold
+    one seed where it has enough cells, since these share images; there are packs enough, and of
+    such sizes, that the workers end together. On a GPU (`device_kind` other than `cpu`), a pack is
+    as large as it may be. `pack_limit` bounds the pretrainings of a pack.
+    """
+    groups: dict[Hashable, dict[str, _Unit]] = {}
+    for cell in cells:
+        groups.setdefault(trained_alike(cell), {}).setdefault(cell.pretrain_key, []).append(cell)
+    packs: list[list[_Unit]] = []
+    for units in groups.values():
+        in_order = sorted(units.values(), key=lambda unit: unit[0].seed)
+        limit = pack_limit or _limit(in_order[0][0], device_kind)
+        for lot in _lots(in_order, limit if device_kind == "cpu" else len(in_order)):
+            packs += _cut(lot, -(-len(lot) // limit))
+    packs = _balance(packs, workers)
+    packs.sort(key=lambda pack: (pack[0][0].seed, -_cost_of(pack)))
+    if len(packs) <= 2 * workers:
+        packs.sort(key=_cost_of, reverse=True)
+    return [[cell for unit in pack for cell in unit] for pack in packs]
+
+
+def cost(cell: Cell) -> float:
+    """The work of a cell, in images through the network, forwards."""
+    settings = cell.settings
+    batch = effective_batch_size(settings.batch_size, cell.pretrain_images)
+    finetuning = settings.finetune_samples_per_class * len(cell.finetune.classes)
+    return (
+        3 * cell.pretrain_steps * batch
+        + cell.pretrain.test_size
+        + finetuning
+        + cell.finetune.test_size
+    )
+
+
+def _cost_of(pack: Sequence[_Unit]) -> float:
+    return sum(cost(unit[0]) for unit in pack)
+
+
+def _limit(cell: Cell, device_kind: str) -> int:
+    """How many pretrainings a pack may hold."""
+    if device_kind != "cpu":
+        return _MOST_ON_GPU
+    channels, height, width = cell.pretrain.image_shape
+    batch = effective_batch_size(cell.settings.batch_size, cell.pretrain_images) or 16
+    return max(_FEWEST, _CACHE_VALUES // (batch * channels * height * width))
+
+
+def _lots(units: Sequence[_Unit], enough: int) -> list[list[_Unit]]:
+    """Whole seeds, put together until there is enough for a pack."""
+    lots: list[list[_Unit]] = []
+    for unit in units:
+        same_seed = lots and lots[-1][-1][0].seed == unit[0].seed
+        if lots and (same_seed or len(lots[-1]) < enough // 2):
+            lots[-1].append(unit)
+        else:
+            lots.append([unit])
+    return lots
+
+
+def _cut(lot: Sequence[_Unit], parts: int) -> list[list[_Unit]]:
+    """Cut into parts whose sizes differ by one at most."""
+    ends = [len(lot) * part // parts for part in range(parts + 1)]
+    return [list(lot[a:b]) for a, b in pairwise(ends) if b > a]
+
+
+def _balance(packs: list[list[_Unit]], workers: int) -> list[list[_Unit]]:
+    """Halve the largest packs for as long as that lets the workers end clearly earlier."""
+    while packs:
+        packs = sorted(packs, key=_cost_of, reverse=True)
+        largest = packs[0]
+        if len(largest) < 2 or (len(largest) < 2 * _FEWEST and len(packs) >= workers):
+            break
+        finer = [*_cut(largest, 2), *packs[1:]]
+        # Halving one of several equal packs may help only once its peers are halved as well.
+        equals = [pack for pack in packs if len(pack) == len(largest)]
+        if len(packs) >= workers:
+            finer_all = [half for pack in equals for half in _cut(pack, 2)]
+            finer_all += [pack for pack in packs if len(pack) != len(largest)]
+            finer = min(finer, finer_all, key=lambda some: _makespan(some, workers))
+            if _makespan(finer, workers) > 0.95 * _makespan(packs, workers):
+                break
+        packs = finer
+    return packs
+
+
+def _makespan(packs: Sequence[Sequence[_Unit]], workers: int) -> float:
+    """When the last worker ends, if each takes the largest pack left whenever it is free."""
+    loads = [0.0] * workers
+    for load in sorted((_cost_of(pack) for pack in packs), reverse=True):
+        heapq.heapreplace(loads, loads[0] + load)
+    return max(loads)

@@ -1,0 +1,204 @@
+"""Which packing a backbone gets: the fastest of those that are proved to give the same numbers."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from augbench.engines.packing import Widened
+from augbench.engines.vmapping import Vmapped
+
+__all__ = ["Choice", "Packer", "Together", "choose"]
+
+
+class Together(Protocol):
+    """K backbones as one: what `Widened` and `Vmapped` have in common."""
+
+    cells: int
+
+    def __call__(self, images: Tensor, *, shared: bool = False) -> Tensor:
+        """Features [K, B, D] of each cell's images [B, K·C, H, W], or of shared [B, C, H, W]."""
+        ...
+
+    def train(self, mode: bool = True) -> object:
+        """Set the mode of every layer."""
+        ...
+
+    def stacked(self) -> dict[str, Tensor]:
+        """The parameters and buffers by the names that the backbone gives them.
+
+        Each holds those of the K cells one after the other, or one counter for all.
+        """
+        ...
+
+
+Packer = Callable[[Sequence[nn.Module]], Together]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a backbone is packed, and why; without a `packer`, cells are trained one by one.
+
+    `keeps` tells whether the frozen features of an image may be kept.
+    """
+
+    packer: Packer | None
+    reason: str
+    keeps: bool = True
+
+
+_PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", Widened), ("by vmap", Vmapped))
+_LEARNING_RATE = 0.01
+_REPEATS = 4
+_CLOSE = {torch.float32: 1e-4, torch.float64: 1e-8}
+
+
+def choose(backbones: Sequence[nn.Module], images: Tensor) -> Choice:
+    """Choose a packing for backbones of one architecture; `images` is a batch [B, C, H, W].
+
+    A packing is taken if it computes what the plain modules compute (see `_differs`) and is not
+    slower than they are. The backbones are left as they are.
+    """
+    refused: list[str] = []
+    cells = len(backbones)
+    if not _features_can_be_kept(backbones[0], images):
+        text = "one by one (in eval mode, an image's features depend on more than the image)"
+        return Choice(None, text, keeps=False)
+    for name, packer in _PACKERS:
+        reason = _differs(packer, backbones[:3], images)
+        if reason is not None:
+            refused.append(f"{name}: {reason}")
+            continue
+        together, alone = _seconds(packer, backbones, images)
+        gain = cells * alone / together
+        if gain >= 0.95:
+            but = f"; not {'; '.join(refused)}" if refused else ""
+            return Choice(packer, f"packed {name} ({gain:.1f} times as fast as one by one{but})")
+        refused.append(f"{name}: slower ({gain:.2f} times as fast as one by one)")
+    return Choice(None, f"one by one (not {'; not '.join(refused)})")
+
+
+def _features_can_be_kept(backbone: nn.Module, images: Tensor) -> bool:
+    """Whether a frozen backbone gives an image the same features each time, in any company."""
+    one = copy.deepcopy(backbone).eval()
+    with torch.no_grad():
+        whole, again = one(images), one(images[: len(images) // 2])
+    return torch.allclose(whole[: len(again)], again, rtol=1e-4, atol=1e-5)
+
+
+def _differs(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> str | None:
+    """Why a packing does not compute what the plain modules compute, or None if it does.
+
+    Float32 decides if it agrees closely. Where it does not, float64 tells a wrong packing from a
+    network that amplifies the order of its sums.
+    """
+    try:
+        reason = _compare(packer, backbones, images, torch.float32)
+        if reason is not None and images.device.type != "mps":
+            reason = _compare(packer, backbones, images, torch.float64)
+    except Exception as error:  # whatever an unknown module raises, it is a reason not to pack
+        return " ".join(str(error).split())[:160] or type(error).__name__
+    return reason
+
+
+def _compare(
+    packer: Packer, backbones: Sequence[nn.Module], images: Tensor, dtype: torch.dtype
+) -> str | None:
+    """Compare outputs, gradients, buffers and dropout masks over two steps, then eval mode."""
+    generator = torch.Generator().manual_seed(0)
+    plain = [_perturbed(backbone, generator).to(dtype).train() for backbone in backbones]
+    packed = packer([copy.deepcopy(one) for one in plain])
+    packed.train()
+    cells, (batch, channels, *size) = len(plain), images.shape
+    own = images.to(dtype).repeat_interleave(cells, 0)
+    own = (own + torch.rand(own.shape, generator=generator, dtype=dtype).to(own.device)) / 2
+    own = own.view(batch, cells * channels, *size)
+    own_of = [own[:, k * channels : (k + 1) * channels].contiguous() for k in range(cells)]
+    trained = {name: v for name, v in packed.stacked().items() if v.requires_grad}
+    for step in ("first", "second"):
+        together = packed(own)
+        alone = torch.stack([one(x) for one, x in zip(plain, own_of, strict=True)])
+        if not _close(together, alone):
+            return f"other features in the {step} step of training"
+        direction = torch.randn(alone.shape, generator=generator, dtype=dtype).to(alone.device)
+        alone.backward(direction)
+        grads = torch.autograd.grad(together, list(trained.values()), direction, allow_unused=True)
+        for (name, value), grad in zip(trained.items(), grads, strict=True):
+            own_grads = [one.get_parameter(name).grad for one in plain]
+            wanted = [torch.zeros(()) if g is None else g.flatten() for g in own_grads]
+            grad = torch.zeros(()) if grad is None else grad.reshape(cells, -1)
+            if not _close(grad, torch.stack(wanted).view_as(grad)):
+                return f"other gradients of {name} in the {step} step"
+            with torch.no_grad():
+                value.sub_(grad.view_as(value) if grad.ndim else grad, alpha=_LEARNING_RATE)
+        for one in plain:
+            with torch.no_grad():
+                for name, parameter in one.named_parameters():
+                    if parameter.grad is not None:
+                        if name not in trained:
+                            return f"no gradients of {name}"
+                        parameter.sub_(parameter.grad, alpha=_LEARNING_RATE)
+                        parameter.grad = None
+    for name, value in packed.stacked().items():
+        if not value.requires_grad and name in dict(plain[0].named_buffers()):
+            wanted_ = torch.stack([one.get_buffer(name).flatten() for one in plain])
+            value = value.reshape(cells, -1) if value.ndim else value.expand(cells, 1)
+            if not _close(value.to(dtype), wanted_.to(dtype)):
+                return f"another {name} after training"
+    packed.train(False)
+    with torch.no_grad():
+        for name, given, of_cell in (("own", own, own_of), ("shared", own_of[0], None)):
+            together = packed(given, shared=of_cell is None)
+            alone = torch.stack(
+                [
+                    one.eval()(own_of[0] if of_cell is None else of_cell[k])
+                    for k, one in enumerate(plain)
+                ]
+            )
+            if not _close(together, alone):
+                return f"other features in eval mode, of {name} images"
+    return None
+
+
+def _close(got: Tensor, wanted: Tensor) -> bool:
+    """Equal up to float order, measured against the largest value: NaN is never close."""
+    got, wanted = got.detach(), wanted.detach()
+    if got.shape != wanted.shape:
+        return False
+    tolerance = _CLOSE[wanted.dtype] * float(wanted.abs().max()) + 1e-12
+    return float((got - wanted).abs().max()) <= tolerance
+
+
+def _seconds(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> tuple[float, float]:
+    """A step of all cells packed, and of one cell alone: the fastest of a few, interleaved."""
+    packed, alone = packer([copy.deepcopy(one) for one in backbones]), copy.deepcopy(backbones[0])
+    own = images.repeat(1, packed.cells, 1, 1)
+    trained = [value for value in packed.stacked().values() if value.requires_grad]
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(_REPEATS):
+        for module, given, values, spent in (
+            (packed, own, trained, times[0]),
+            (alone, images, list(alone.parameters()), times[1]),
+        ):
+            start = time.perf_counter()
+            torch.autograd.grad(module(given).sum(), values, allow_unused=True)
+            if images.is_cuda:
+                torch.cuda.synchronize(images.device)
+            spent.append(time.perf_counter() - start)
+    return min(times[0]), min(times[1])
+
+
+def _perturbed(backbone: nn.Module, generator: torch.Generator) -> nn.Module:
+    """A copy with other weights, since cells of one seed start from the same ones."""
+    copied = copy.deepcopy(backbone)
+    with torch.no_grad():
+        for value in copied.parameters():
+            noise = torch.randn(value.shape, generator=generator).to(value.device)
+            value.add_(noise, alpha=0.1 * float(value.abs().mean()) + 0.01)
+    return copied

@@ -1,0 +1,369 @@
+"""Packing rules: how one layer, or one function, serves many cells at once.
+
+Activations of K cells travel together as *maps* [B, K·C, H, W] or as *vectors* [B, K, D]; every
+value keeps the cells in order. A rule says what becomes of a layer:
+
+```python
+from augbench.engines.rules import rule
+
+@rule(MyScale)                    # a layer with a parameter `scale` [C]
+def wide_scale(layers):
+    return WideScale(layers)      # whose `scale` is [K·C]: the cells' parameters, stacked
+```
+
+Parameters and buffers keep the layer's own names, stacked along their first dimension, so that
+cell k's are the k-th of K equal slices. `function_rule` does the same for what a `forward` calls
+by itself (`x + y`, `torch.flatten(x, 1)`, `x.mean((2, 3))`): its rule takes K before the
+function's own arguments. What has no rule is not packed by rules; every packing is probed against
+the plain modules before it is used, so that a wrong rule costs speed, never numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from augbench.protocol.dropout import StreamDropout, draw_mask
+
+__all__ = [
+    "FUNCTION_RULES",
+    "LAYER_RULES",
+    "UnpackableError",
+    "function_rule",
+    "rule",
+    "stack_into",
+    "to_vectors",
+]
+
+LayerRule = Callable[[Sequence[Any]], nn.Module]
+FunctionRule = Callable[..., Any]
+
+LAYER_RULES: dict[type[nn.Module], LayerRule] = {}
+FUNCTION_RULES: dict[object, FunctionRule] = {}
+
+_MASK_STEPS = 256  # steps whose dropout masks are drawn at once,
+_MASK_VALUES = 2**20  # fewer where they would hold more values than this (4 MiB)
+
+_R = TypeVar("_R", bound=Callable[..., Any])
+
+
+class UnpackableError(Exception):
+    """A backbone, or a part of it, that no rule can pack; its text is the reason."""
+
+
+def rule(*layers: type[nn.Module]) -> Callable[[_R], _R]:
+    """Register a function from the K cells' layers to the one layer that serves them all."""
+
+    def register(function: _R) -> _R:
+        LAYER_RULES.update(dict.fromkeys(layers, function))
+        return function
+
+    return register
+
+
+def function_rule(*functions: object) -> Callable[[_R], _R]:
+    """Register how functions, or tensor methods by name, act on values of K cells."""
+
+    def register(wide: _R) -> _R:
+        FUNCTION_RULES.update(dict.fromkeys(functions, wide))
+        return wide
+
+    return register
+
+
+def stack_into(wide: nn.Module, layers: Sequence[nn.Module]) -> nn.Module:
+    """Fill a wide layer: each parameter and buffer holds the cells' own, one after the other."""
+    with torch.no_grad():
+        for name, target in [*wide.named_parameters(), *wide.named_buffers()]:
+            values = [getattr(layer, name) for layer in layers]
+            if target.ndim:
+                target.copy_(torch.cat([value.flatten() for value in values]).view_as(target))
+            else:
+                target.copy_(values[0])  # a counter, such as `num_batches_tracked`
+            target.requires_grad_(values[0].requires_grad)
+    return wide
+
+
+# Layers that act on each channel, or on each value, alone: one copy serves every cell.
+
+
+@rule(
+    nn.Identity,
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.CELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Softplus,
+    nn.Softsign,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.Hardtanh,
+    nn.Sigmoid,
+    nn.Tanh,
+)
+def elementwise(layers: Sequence[nn.Module]) -> nn.Module:
+    """A function of each value alone."""
+    return copy.deepcopy(layers[0])
+
+
+@rule(
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+    nn.ZeroPad2d,
+    nn.ReflectionPad2d,
+    nn.ReplicationPad2d,
+)
+def per_channel(layers: Sequence[nn.Module]) -> nn.Module:
+    """A function of each channel of a map alone."""
+    return copy.deepcopy(layers[0])
+
+
+# Layers with parameters.
+
+
+class WideConv2d(nn.Conv2d):
+    """K convolutions as the groups of one; of images that all cells share, a single one."""
+
+    def __init__(self, layers: Sequence[nn.Conv2d]) -> None:
+        one, cells = layers[0], len(layers)
+        super().__init__(
+            cells * one.in_channels,
+            cells * one.out_channels,
+            one.kernel_size,  # type: ignore[arg-type]
+            one.stride,  # type: ignore[arg-type]
+            one.padding,  # type: ignore[arg-type]
+            one.dilation,  # type: ignore[arg-type]
+            cells * one.groups,
+            one.bias is not None,
+            one.padding_mode,
+        )
+        self.cells = cells
+        self.takes_shared = one.groups == 1
+        stack_into(self, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
+        if x.shape[1] == self.in_channels:
+            return super().forward(x)
+        groups, self.groups = self.groups, 1
+        try:
+            return super().forward(x)
+        finally:
+            self.groups = groups
+
+
+@rule(nn.Conv2d)
+def conv2d(layers: Sequence[nn.Conv2d]) -> nn.Module:
+    """Cells become groups."""
+    return WideConv2d(layers)
+
+
+class WideLinear(nn.Module):
+    """K linear layers as one batched product: vectors [B, K, D] → [B, K, D']."""
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        one, cells = layers[0], len(layers)
+        weight, bias = one.weight.detach(), one.bias
+        self.weight = nn.Parameter(weight.new_empty(cells, *weight.shape))  # [K, D', D]
+        self.bias = nn.Parameter(bias.new_empty(cells, len(bias))) if bias is not None else None
+        stack_into(self, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply cell k's layer to x[:, k]."""
+        if x.ndim != 3:
+            raise UnpackableError("Linear on maps")
+        x, weight = x.transpose(0, 1), self.weight.transpose(1, 2)  # [K, B, D], [K, D, D']
+        if self.bias is None:
+            return torch.bmm(x, weight).transpose(0, 1)
+        return torch.baddbmm(self.bias[:, None], x, weight).transpose(0, 1)
+
+
+@rule(nn.Linear)
+def linear(layers: Sequence[nn.Linear]) -> nn.Module:
+    """Cells become the batch of a batched matrix product."""
+    return WideLinear(layers)
+
+
+@rule(nn.BatchNorm2d)
+def batch_norm(layers: Sequence[nn.BatchNorm2d]) -> nn.Module:
+    """Statistics are taken over each channel, hence over each cell, alone."""
+    one = layers[0]
+    wide = nn.BatchNorm2d(
+        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
+    )
+    return stack_into(wide, layers)
+
+
+class WideBatchNorm1d(nn.BatchNorm1d):
+    """Batch normalisation of vectors [B, K, D]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each of the K·D features over the batch."""
+        return super().forward(x.flatten(1)).view_as(x)
+
+
+@rule(nn.BatchNorm1d)
+def batch_norm_of_vectors(layers: Sequence[nn.BatchNorm1d]) -> nn.Module:
+    """As `batch_norm`, on vectors."""
+    one = layers[0]
+    wide = WideBatchNorm1d(
+        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
+    )
+    return stack_into(wide, layers)
+
+
+@rule(nn.InstanceNorm2d)
+def instance_norm(layers: Sequence[nn.InstanceNorm2d]) -> nn.Module:
+    """Statistics are taken over each image's channel alone."""
+    one = layers[0]
+    assert one.momentum is not None  # the constructor takes no None
+    wide = nn.InstanceNorm2d(
+        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
+    )
+    return stack_into(wide, layers)
+
+
+@rule(nn.GroupNorm)
+def group_norm(layers: Sequence[nn.GroupNorm]) -> nn.Module:
+    """K times the groups over K times the channels: no group reaches into another cell."""
+    one, cells = layers[0], len(layers)
+    wide = WideGroupNorm(cells * one.num_groups, cells * one.num_channels, one.eps, one.affine)
+    return stack_into(wide, layers)
+
+
+class WideGroupNorm(nn.GroupNorm):
+    """Group normalisation of maps; vectors [B, K, D] are maps of one pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each group of each cell."""
+        return super().forward(x.flatten(1)).view_as(x) if x.ndim == 3 else super().forward(x)
+
+
+class WideLayerNorm(nn.Module):
+    """K layer normalisations over whole vectors [B, K, D] or whole maps [B, K·C, H, W]."""
+
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
+    def __init__(self, layers: Sequence[nn.LayerNorm]) -> None:
+        super().__init__()
+        one, self.cells = layers[0], len(layers)
+        self.shape, self.eps = one.normalized_shape, one.eps
+        for name in ("weight", "bias"):
+            value = getattr(one, name, None)
+            wide = None if value is None else value.detach().new_empty(self.cells, *value.shape)
+            self.register_parameter(name, None if wide is None else nn.Parameter(wide))
+        stack_into(self, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each cell's part of each image."""
+        if x.ndim != 3 and len(self.shape) != 3:
+            raise UnpackableError("LayerNorm over some of the dimensions of a map")
+        parts = x if x.ndim == 3 else x.unflatten(1, (self.cells, -1))  # [B, K, …]
+        parts = F.layer_norm(parts, self.shape, eps=self.eps)
+        if self.weight is not None:
+            parts = parts * self.weight
+        if self.bias is not None:
+            parts = parts + self.bias
+        return parts if x.ndim == 3 else parts.flatten(1, 2)
+
+
+@rule(nn.LayerNorm)
+def layer_norm(layers: Sequence[nn.LayerNorm]) -> nn.Module:
+    """Normalised cell by cell, then scaled by each cell's own weights."""
+    return WideLayerNorm(layers)
+
+
+class Masks:
+    """The dropout masks of K cells, each from its own stream, many steps at a draw.
+
+    Cells whose streams are at the same point (same seed, same data set) share their masks.
+    """
+
+    def __init__(self, layers: Sequence[StreamDropout]) -> None:
+        self.p, self.by_channel = layers[0].p, layers[0].by_channel
+        states = [repr(layer.rng.bit_generator.state) for layer in layers]
+        distinct = list(dict.fromkeys(states))
+        self._rngs = [copy.deepcopy(layers[states.index(state)].rng) for state in distinct]
+        self._stream_of = [distinct.index(state) for state in states]
+        self._ready: list[Tensor] = []
+
+    def take(
+        self, x: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """The next step's mask for one cell's values of `shape`, as `arrange` lays it out.
+
+        `arrange` is given the masks of S steps, [K, S, *shape], and returns them as [S, …].
+        """
+        if not self._ready:
+            shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
+            values = math.prod(shape) * len(self._stream_of)
+            steps = max(1, min(_MASK_STEPS, _MASK_VALUES // values))
+            drawn = np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
+            masks = arrange(torch.from_numpy(drawn[self._stream_of])).contiguous()
+            self._ready = list(masks.to(x.device, x.dtype).unbind())[::-1]
+        return self._ready.pop()
+
+
+class WideDropout(nn.Module):
+    """K stream dropouts."""
+
+    def __init__(self, layers: Sequence[StreamDropout]) -> None:
+        super().__init__()
+        self.cells, self.masks = len(layers), Masks(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mask maps [B, K·C, H, W] or vectors [B, K, D]."""
+        if not self.training or self.masks.p == 0:
+            return x
+        if x.ndim == 3:
+            return x * self.masks.take(x, (len(x), x.shape[2]), lambda m: m.permute(1, 2, 0, 3))
+        shape = (len(x), x.shape[1] // self.cells, *x.shape[2:])
+        return x * self.masks.take(x, shape, lambda m: m.movedim(0, 2).flatten(2, 3))
+
+
+@rule(StreamDropout)
+def dropout(layers: Sequence[StreamDropout]) -> nn.Module:
+    """Each cell keeps its own stream."""
+    return WideDropout(layers)
+
+
+@rule(nn.Flatten)
+def flatten(layers: Sequence[nn.Flatten]) -> nn.Module:
+    """Maps become vectors."""
+    one = layers[0]
+    if one.start_dim != 1 or one.end_dim not in (-1, 3):
+        raise UnpackableError("Flatten over some of the dimensions")
+    return WideFlatten(len(layers))
+
+
+class WideFlatten(nn.Module):
+    """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Lay out each cell's values as its own flatten does."""
+        return to_vectors(self.cells, x)
+
+
+def to_vectors(cells: int, x: Tensor) -> Tensor:
+    """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
+    return x if x.ndim == 3 else x.reshape(len(x), cells, -1)

@@ -1,0 +1,234 @@
+"""K cells trained together, from top to bottom: pretraining, finetuning, measuring.
+
+The counterpart of `reference.py`, step by step, with K cells where that has one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+
+from augbench.engines.blocks import blocks
+from augbench.engines.contract import Progress, failed
+from augbench.engines.finetuning import (
+    Extractor,
+    OneByOne,
+    features_of,
+    finetune_heads,
+    outputs_of,
+)
+from augbench.engines.heads import Heads
+from augbench.engines.probing import Packer
+from augbench.engines.recording import Recorder, check_finite, hits
+from augbench.engines.reference import measure, pretrain
+from augbench.engines.workshop import Workshop, seeded
+from augbench.protocol.evaluation import evaluate
+from augbench.protocol.results import CellResult, Curve
+from augbench.protocol.streams import Role
+from augbench.protocol.study import Cell
+
+__all__ = ["Unit", "train_together"]
+
+Unit = list[Cell]
+"""The cells of one pretraining: they finetune on different data sets."""
+
+
+@dataclass
+class _Pretrained:
+    """K frozen backbones, `like` one of which each is made, and how their training went.
+
+    `heads` are those of D_P that are still to be measured; `metrics` what was measured.
+    """
+
+    backbones: Extractor
+    like: nn.Module
+    curves: list[Curve]
+    metrics: list[dict[str, float]]
+    heads: Heads | None
+
+    def measured(self, outputs: Tensor, labels: Tensor) -> None:
+        """Take the outputs of the heads on D_P's test set."""
+        for metrics, one in zip(self.metrics, outputs, strict=True):
+            evaluation = evaluate(one, labels)
+            metrics["pretrain_accuracy"] = evaluation.accuracy
+            metrics["pretrain_nll"] = evaluation.nll
+        self.heads = None
+
+
+def train_together(
+    units: Sequence[Unit],
+    packer: Packer | None,
+    workshop: Workshop,
+    test_every: int,
+    progress: Progress,
+) -> list[CellResult]:
+    """Pretrain one backbone per unit, then finetune and measure each of its cells.
+
+    Without a packer, there is one unit, pretrained as the reference does it. A cell that diverges
+    fails alone; any other error is raised, for the engine to find the guilty cell.
+    """
+    start = time.perf_counter()
+    with seeded(workshop.rng(units[0][0], Role.OTHER)):
+        if packer is None:
+            trained = _pretrain_alone(units, workshop, test_every, progress)
+        else:
+            trained = _pretrain(units, packer, workshop, test_every, progress)
+    target = _target_hash
+    numbered = sorted(((k, cell) for k, unit in enumerate(units) for cell in unit), key=target)
+    results: list[CellResult] = []
+    for _, group in groupby(numbered, target):
+        members, cells = zip(*group, strict=True)
+        results += _finetune(trained, members, cells, workshop, test_every, progress)
+    if trained.heads is not None:  # D_F was never D_P, whose test set is still to be seen
+        everyone = range(len(units))
+        test_set = workshop.test_set(units[0][0].pretrain)
+        (outputs,), _ = outputs_of(trained.backbones, everyone, test_set, heads=[trained.heads])
+        trained.measured(outputs, test_set.labels)
+    seconds = (time.perf_counter() - start) / len(results)
+    return [
+        result
+        if result.error
+        else replace(result, metrics=trained.metrics[k] | result.metrics, seconds=seconds)
+        for (k, _), result in zip(numbered, results, strict=True)
+    ]
+
+
+def _target_hash(numbered: tuple[int, Cell]) -> str:
+    return numbered[1].finetune.content_hash
+
+
+def _pretrain(
+    units: Sequence[Unit],
+    packer: Packer,
+    workshop: Workshop,
+    test_every: int,
+    progress: Progress,
+) -> _Pretrained:
+    """Train K backbones and heads on D_P, each with its own cell's augmentation."""
+    cells, test_set = [unit[0] for unit in units], workshop.test_set(units[0][0].pretrain)
+    modules = [workshop.backbone(cell) for cell in cells]
+    heads = Heads(
+        [
+            workshop.head(cell, module, finetune=False)
+            for cell, module in zip(cells, modules, strict=True)
+        ]
+    )
+    backbones = packer(modules)
+    backbones.train()
+    parameters = [*heads.parameters(), *backbones.stacked().values()]
+    parameters = [value for value in parameters if value.requires_grad]
+    recorder, rate, step = Recorder(), cells[0].settings.learning_rate, 0
+    finetunings = sum(len(unit) for unit in units)
+
+    for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
+        outputs = torch.empty_like(targets)
+        # The gradient of each cell's mean loss with respect to its log-probabilities.
+        slopes = targets / -targets.shape[2]
+        for s, (x, slope) in enumerate(zip(inputs, slopes, strict=True)):
+            log_probabilities = heads(backbones(x))  # [K, B, classes]
+            grads = torch.autograd.grad(
+                log_probabilities, parameters, slope, allow_unused=step == 0
+            )
+            if step == 0:  # parameters that the output does not depend on
+                pairs = [
+                    pair for pair in zip(parameters, grads, strict=True) if pair[1] is not None
+                ]
+                parameters, grads = [p for p, _ in pairs], tuple(g for _, g in pairs)
+            with torch.no_grad():
+                torch._foreach_add_(parameters, grads, alpha=-rate)
+                outputs[s] = log_probabilities
+            step += 1
+            if test_every and step % test_every == 0:
+                backbones.train(False)
+                everyone = range(len(cells))
+                _, (measured,) = outputs_of(backbones, everyone, test_set, snapshots=[heads])
+                recorder.test(measured, step)
+                backbones.train()
+        recorder.block(-(targets * outputs).sum(-1).mean(-1), hits(outputs, targets))
+        progress(len(inputs) * finetunings)
+
+    backbones.train(False)
+    curves = recorder.curves(len(cells))
+    return _Pretrained(backbones, modules[0], curves, [{} for _ in cells], heads)
+
+
+def _pretrain_alone(
+    units: Sequence[Unit], workshop: Workshop, test_every: int, progress: Progress
+) -> _Pretrained:
+    (unit,) = units
+    module, metrics, curve = pretrain(
+        unit[0], workshop, test_every, lambda steps: progress(steps * len(unit))
+    )
+    return _Pretrained(OneByOne([module.eval()]), module, [curve], [metrics], None)
+
+
+def _finetune(
+    trained: _Pretrained,
+    members: Sequence[int],
+    cells: Sequence[Cell],
+    workshop: Workshop,
+    test_every: int,
+    progress: Progress,
+) -> list[CellResult]:
+    """Train fresh heads for one D_F on the frozen backbones of `members`, and measure them."""
+    one, device, backbones = cells[0], workshop.device, trained.backbones
+    # Cells of one seed finetune on the same images, in the same order, from the same head.
+    seeds = list(dict.fromkeys(cell.seed for cell in cells))
+    of_seed = {cell.seed: cell for cell in cells}
+    sets = [workshop.finetune_sets(of_seed[seed]) for seed in seeds]
+    (data, held_out), set_of = sets[0], [seeds.index(cell.seed) for cell in cells]
+    images = [torch.cat([a.images, b.images]) for a, b in sets]
+    labels = torch.stack([torch.cat([a.labels, b.labels]) for a, b in sets])  # [seeds, N + N']
+    heads = Heads([workshop.head(cell, trained.like, finetune=True) for cell in cells])
+
+    width = heads.weight.shape[1]
+    features = torch.empty(len(cells), labels.shape[1], width, device=device)  # [K, N + N', D]
+    seen_by = dict(zip(members, set_of, strict=True))
+    of_backbone = [seen_by.get(k, 0) for k in range(backbones.cells)]
+    for start, chunk in features_of(backbones, images, of_backbone):
+        features[:, start : start + chunk.shape[1]] = chunk[list(members)]
+    recorder, snapshots = finetune_heads(
+        cells, heads, features, labels[set_of], len(data), workshop, test_every, progress
+    )
+    held_out_outputs = heads(features[:, len(data) :]) if len(held_out) else None
+    del features
+
+    test_set, both = workshop.test_set(one.finetune), [heads]
+    same_data = one.finetune.content_hash == one.pretrain.content_hash
+    if trained.heads is not None and same_data and list(members) == list(range(backbones.cells)):
+        both.append(trained.heads)  # one pass over the test set serves both
+    (outputs, *rest), measured = outputs_of(
+        backbones,
+        members,
+        test_set,
+        heads=both,
+        snapshots=[snapshot for _, snapshot in snapshots],
+    )
+    for (step, _), values in zip(snapshots, measured, strict=True):
+        recorder.test(values, step)
+    if rest:
+        trained.measured(rest[0], test_set.labels)
+
+    rate, curves = one.settings.learning_rate, recorder.curves(len(cells))
+    results = []
+    for i, (k, cell, curve) in enumerate(zip(members, cells, curves, strict=True)):
+        try:
+            check_finite(trained.curves[k], "pretraining", rate)
+            check_finite(curve, "finetuning", rate)
+            metrics, correct = measure(
+                outputs[i],
+                test_set.labels,
+                None if held_out_outputs is None else held_out_outputs[i],
+                sets[set_of[i]][1].labels,
+            )
+        except Exception as error:
+            results.append(failed(cell, error, "packed"))
+            continue
+        own_curves = {"pretrain": trained.curves[k], "finetune": curve}
+        results.append(CellResult(cell.key, metrics, own_curves, correct, engine="packed"))
+    return results
