@@ -98,7 +98,8 @@ def label_multipliers(
     The interval inverts the paired t test (as Fieller's does): with gᵢ(x) the baseline of seed i,
     linear between its sizes, it is the hull of every x where
     |mean(yᵢ − gᵢ(x))| ≤ t(n−1) · sd/√n. On a segment that is a quadratic inequality in x, solved
-    exactly. Raises `UsageError` for shapes that do not fit, or a ruler size that is a size too.
+    exactly. The hull is widened to hold the estimate. Raises `UsageError` for shapes that do not
+    fit, or a ruler size that is a size too.
     """
     confidence = as_confidence(confidence)
     arms = as_pair(treated, baseline, ndim=2)
@@ -167,11 +168,14 @@ def _one(
     censored: Censored = ""
     if math.isinf(reached):
         censored = "above" if reached > 0 else "below"
-    value = {"above": most, "below": least, "": 2.0**reached / size if not censored else 0.0}
-    lower, upper = (math.nan, math.nan) if n < 2 else _hull(y, curves, knots, confidence)
+    lower = upper = math.nan
+    if n > 1:
+        lower, upper = _hull(y, curves, knots, confidence)
+        # Where the baseline's means fall, the isotonic estimate may lie off the seeds' own curves.
+        lower, upper = min(lower, reached), max(upper, reached)
     return Multiplier(
         size=size,
-        value=float(value[censored]),
+        value=float(np.clip(2.0**reached / size, least, most)),
         censored=censored,
         lower=float(2.0**lower / size),
         upper=float(2.0**upper / size),

@@ -84,7 +84,8 @@ def test_the_interval_is_the_grids(seed: int) -> None:
         if expected is None:  # apart from the baseline at every size
             assert (m.lower, m.upper) in ((m.most, math.inf), (0, m.least))
             continue
-        low, high = expected
+        estimate = math.log2(m.value * m.size)  # at an end of the knots where it is censored
+        low, high = min(expected[0], estimate), max(expected[1], estimate)
         if m.lower == 0:
             assert low == knots[0]
         else:
@@ -145,6 +146,17 @@ def test_a_single_size_can_only_be_censored() -> None:
     assert (m.text, m.lower, m.upper) == ("> 1", 1, math.inf)
     m = label_multipliers(base + rng.normal(0, 0.01, (6, 1)), base, (4,))[0]
     assert (m.lower, m.upper) == (0, math.inf)
+
+
+def test_the_estimate_lies_in_its_interval_even_where_the_means_fall() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        base = rng.random(4) + rng.normal(0, 0.005, (5, 4))
+        treated = rng.random(4) + rng.normal(0, 0.005, (5, 4))
+        for m in label_multipliers(treated, base, SIZES):
+            assert m.lower <= m.value <= m.upper
+            assert m.upper == math.inf or m.censored != "above"
+            assert m.lower == 0 or m.censored != "below"
 
 
 def test_the_order_of_seeds_does_not_matter() -> None:
