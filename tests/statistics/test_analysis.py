@@ -209,6 +209,11 @@ def test_the_tree_is_plain_json() -> None:
     assert json.loads(text)["comparisons"][0]["by_size"][3]["size"] == 8
 
 
+def test_the_tree_holds_plain_python_values_only() -> None:
+    result = analyse(study(8), SIZES, floor=np.full(8, 0.2), ceiling=np.full(8, 0.95))
+    assert {type(leaf) for _, leaf in leaves(result)} <= {bool, float, int, str, type(None)}
+
+
 def test_eight_seeds_and_ten_augmentations_take_a_fraction_of_a_second() -> None:
     arms = study(8, 10)
     analyse(arms, SIZES)

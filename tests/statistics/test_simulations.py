@@ -1,7 +1,7 @@
 """The claims of the procedures, on simulated studies whose truth is known.
 
 The default run is short and its tolerance wide: a claim fails only where the exact binomial
-interval of the measured rate, at 99.99 %, leaves it out. `pytest -m slow` repeats it 20 times as
+interval of the measured rate, at 99.99 %, leaves it out. `pytest -m slow` repeats it 25 times as
 often. The figures in `docs/statistics.md` come from the same functions.
 """
 
@@ -31,7 +31,7 @@ def load() -> ModuleType:
 
 sim = load()
 repetitions = pytest.mark.parametrize(
-    "repetitions", [500, pytest.param(10_000, marks=pytest.mark.slow)]
+    "repetitions", [400, pytest.param(10_000, marks=pytest.mark.slow)]
 )
 
 
