@@ -219,8 +219,7 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
         datasets=tuple(plan.datasets.items()),
         backbones=tuple({(cell.backbone, cell.pretrain.image_shape): None for cell in cells}),
         data_root=data_root(options.data_root),
-        plugins=options.plugins,
-        strict_plugins=options.strict_plugins,
+        plugins=plan.registry.arguments,
         test_every=options.test_every,
     )
     if workers == 0:

@@ -48,7 +48,9 @@ class StudyResult:
     @property
     def pairs(self) -> tuple[Pair, ...]:
         """The pairs (D_P, D_F) of the study."""
-        return tuple((pretrain, finetune) for pretrain, finetune in self.stored.description["pairs"])
+        return tuple(
+            (pretrain, finetune) for pretrain, finetune in self.stored.description["pairs"]
+        )
 
     @property
     def augmentations(self) -> tuple[str, ...]:

@@ -200,7 +200,8 @@ def run_command(
     )
     planned = plan(options)
 
-    from augbench.reports.terminal import Live, print_plan, print_results
+    from augbench.cli._live import Live, print_plan
+    from augbench.reports.terminal import print_results
 
     for problem in planned.registry.problems:
         click.echo(f"warning: {problem}", err=True)

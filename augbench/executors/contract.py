@@ -31,7 +31,6 @@ class Job:
     backbones: tuple[tuple[Component, tuple[int, int, int]], ...] = ()
     data_root: Path | None = None
     plugins: tuple[str, ...] = ()
-    strict_plugins: bool = False
     test_every: int = 0
 
 

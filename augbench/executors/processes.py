@@ -7,6 +7,7 @@ cells it was training; they are reported as failed, and another worker goes on w
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import queue
@@ -62,11 +63,10 @@ class _Worker:
 
     def _send(self, value: object) -> None:
         assert self._process.stdin is not None
-        try:
+        # If it is gone, its end is on its way through the queue.
+        with contextlib.suppress(OSError):
             pickle.dump(value, self._process.stdin)
             self._process.stdin.flush()
-        except OSError:
-            pass  # it is gone; its end is on its way through the queue
 
     def give(self, pack: Pack) -> None:
         """Send the next pack."""
@@ -83,10 +83,8 @@ class _Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                try:
+                with contextlib.suppress(OSError):
                     pipe.close()
-                except OSError:
-                    pass
 
 
 class _Ended:

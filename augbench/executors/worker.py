@@ -41,7 +41,7 @@ class Bench:
         from augbench.engines.workshop import Workshop
 
         self._job = job
-        registry = registry or Registry.load(job.plugins, strict=job.strict_plugins)
+        registry = registry or Registry.load(job.plugins)
         components = dict(job.datasets)
 
         def load(info: DatasetInfo) -> Dataset:

@@ -1,189 +1,27 @@
-"""Tables in the terminal: one that fills while a study runs, and the one that ends it."""
+"""Tables and verdicts in the terminal."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections import defaultdict
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
 
-from rich.console import Console, Group, RenderableType
-from rich.live import Live as RichLive
+from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
-from augbench.api import Observer, Plan
-from augbench.protocol.results import CellResult
-from augbench.protocol.study import Cell
 from augbench.results import Pair, StudyResult
 from augbench.statistics import remarks, verdict
 
-__all__ = ["Live", "print_plan", "print_results"]
-
-_Place = tuple[Pair, str, int | None]
+__all__ = ["accuracy_table", "print_results", "size_name"]
 
 
-class Live(Observer):
-    """Shows a study being computed: a filling table in a terminal, plain lines elsewhere."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console()
-        self._errors = Console(stderr=True)
-        self._values: dict[_Place, list[float]] = defaultdict(list)
-        self._failures: dict[_Place, int] = defaultdict(int)
-        self._plan: Plan | None = None
-        self._ended = self._to_compute = 0
-        self._notes: dict[str, None] = {}
-        self._start = time.monotonic()
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-        )
-        self._live: RichLive | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-        for text in self._notes:
-            self._console.print(text, markup=False, highlight=False)
-        if isinstance(error, KeyboardInterrupt):
-            self._errors.print(
-                f"stopped: {self._ended} new cells are stored; the same command goes on from there",
-                markup=False,
-            )
-
-    def planned(self, plan: Plan, stored: Mapping[str, float]) -> None:
-        """Show what is there already, and start the clock."""
-        self._plan = plan
-        missing = {cell.key: cell for cell in plan.cells if cell.key not in stored}
-        for cell in plan.cells:
-            if cell.key in stored:
-                self._values[_place(cell)].append(stored[cell.key])
-        self._to_compute = len(missing)
-        self._console.print(
-            f"{len(plan.cells)} cells: {len(plan.cells) - len(missing)} in the store, "
-            f"{len(missing)} to compute ({plan.options.out})",
-            markup=False,
-            highlight=False,
-        )
-        if missing and self._console.is_terminal:
-            # A step of pretraining costs several of finetuning, but their ratio is the same
-            # for every cell: steps are a fair clock.
-            steps = sum(cell.steps for cell in missing.values())
-            self._progress.add_task("cells 0", total=steps)
-            self._live = RichLive(
-                get_renderable=self._render, console=self._console, refresh_per_second=4
-            )
-            self._live.start()
-
-    def progressed(self, steps: int) -> None:
-        """Move the bar."""
-        if self._live is not None:
-            self._progress.advance(self._progress.task_ids[0], steps)
-
-    def finished(self, cell: Cell, result: CellResult) -> None:
-        """Fill in a cell."""
-        self._ended += 1
-        place = _place(cell)
-        if result.ok:
-            self._values[place].append(result.metrics["accuracy"])
-            outcome = f"accuracy {result.metrics['accuracy']:.4f}"
-        else:
-            self._failures[place] += 1
-            outcome = f"FAILED: {result.error}"
-        if self._live is not None:
-            self._progress.update(
-                self._progress.task_ids[0],
-                description=f"cells {self._ended}/{self._to_compute}",
-            )
-            if not result.ok:
-                self._live.console.print(f"{_name(cell)}: {outcome}", markup=False)
-            return
-        left = (time.monotonic() - self._start) / self._ended * (self._to_compute - self._ended)
-        self._console.print(
-            f"[{self._ended}/{self._to_compute}] {_name(cell)}: {outcome} "
-            f"({result.seconds:.1f} s, {_duration(left)} left)",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-
-    def noted(self, text: str) -> None:
-        """Keep a line for the end; the same line from several workers is one."""
-        self._notes[text] = None
-
-    def _render(self) -> RenderableType:
-        assert self._plan is not None
-        study = self._plan.study
-        tables: list[RenderableType] = []
-        for pretrain, finetune in study.pairs:
-            pair = (pretrain.name, finetune.name)
-            table = _table(pair, study.samples_per_class)
-            for augmentation in study.augmentations:
-                table.add_row(
-                    escape(augmentation.label),
-                    *(
-                        self._entry((pair, augmentation.label, size), study.seeds)
-                        for size in study.samples_per_class
-                    ),
-                )
-            tables.append(table)
-        return Group(*tables, self._progress)
-
-    def _entry(self, place: _Place, seeds: int) -> str:
-        values, failures = self._values[place], self._failures[place]
-        text = f"{100 * sum(values) / len(values):.1f}" if values else "·"
-        if values and len(values) < seeds:
-            text += f" [dim]{len(values)}/{seeds}[/dim]"
-        return text + (f" [red]{failures} failed[/red]" if failures else "")
+def size_name(samples_per_class: int | None) -> str:
+    """A number of samples per class as a person reads it, the references included."""
+    return {0: "floor", None: "ceiling"}.get(samples_per_class, f"s={samples_per_class}")
 
 
-def _place(cell: Cell) -> _Place:
-    return (
-        (cell.pretrain.name, cell.finetune.name),
-        cell.augmentation.label,
-        cell.samples_per_class,
-    )
-
-
-def _name(cell: Cell) -> str:
-    size = {0: "floor", None: "ceiling"}.get(cell.samples_per_class, f"s={cell.samples_per_class}")
-    return (
-        f"{cell.pretrain.name}→{cell.finetune.name} {cell.augmentation.label} {size} "
-        f"seed {cell.seed}"
-    )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def _table(pair: Pair, sizes: tuple[int, ...]) -> Table:
+def accuracy_table(pair: Pair, sizes: tuple[int, ...]) -> Table:
+    """An empty table with a column for each size."""
     table = Table(
         title=f"accuracy in %: pretrained on {escape(pair[0])}, finetuned on {escape(pair[1])}",
         title_justify="left",
@@ -193,29 +31,6 @@ def _table(pair: Pair, sizes: tuple[int, ...]) -> Table:
     for size in sizes:
         table.add_column(str(size), justify="right", no_wrap=True)
     return table
-
-
-def print_plan(plan: Plan, console: Console | None = None) -> None:
-    """Print what a study would compute."""
-    console = console or Console()
-    study = plan.study
-    pretrainings = {cell.pretrain_key: cell for cell in plan.cells}
-    finetunings = {cell.key: cell for cell in plan.cells}
-    settings = study.settings
-    lines = [
-        "pairs: " + ", ".join(f"{p.name} → {f.name}" for p, f in study.pairs),
-        "augmentations: " + ", ".join(item.label for item in study.augmentations),
-        "samples per class: " + ", ".join(map(str, study.samples_per_class)),
-        f"seeds: {study.seeds}",
-        f"backbone: {study.backbone.label}",
-        f"{len(plan.cells)} cells = {len(pretrainings)} pretrainings of "
-        f"{settings.pretrain_steps} batches and {len(finetunings)} finetunings of "
-        f"{settings.finetune_steps} batches, {settings.batch_size} images each",
-    ]
-    if study.ruler_sizes:
-        lines.insert(3, "ruler of the baseline: " + ", ".join(map(str, study.ruler_sizes)))
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_verdict(result: StudyResult, pair: Pair, console: Console) -> None:
@@ -235,7 +50,7 @@ def _print_verdict(result: StudyResult, pair: Pair, console: Console) -> None:
 
 
 def print_results(result: StudyResult, console: Console | None = None) -> None:
-    """Print the verdict in words, then the table of mean ± 95 % interval over the seeds, per pair."""
+    """Print the verdict in words, then the table of mean ± interval, per pair."""
     console = console or Console()
     for pair in result.pairs:
         _print_verdict(result, pair, console)
@@ -248,7 +63,7 @@ def print_results(result: StudyResult, console: Console | None = None) -> None:
         for row in result.table()
     }
     for pair in result.pairs:
-        table = _table(pair, result.sizes)
+        table = accuracy_table(pair, result.sizes)
         for label in result.augmentations:
             table.add_row(
                 escape(label),
@@ -259,11 +74,9 @@ def print_results(result: StudyResult, console: Console | None = None) -> None:
     how = "mean ± 95 % t interval" if result.seeds > 1 else "one seed has no interval"
     console.print(f"n = {result.seeds} seeds; {how}", highlight=False)
     for cell in result.failed:
-        size = {0: "floor", None: "ceiling"}.get(
-            cell.samples_per_class, f"s={cell.samples_per_class}"
-        )
         console.print(
-            f"failed: {cell.pretrain_dataset}→{cell.finetune_dataset} {cell.augmentation} {size} "
+            f"failed: {cell.pretrain_dataset}→{cell.finetune_dataset} {cell.augmentation} "
+            f"{size_name(cell.samples_per_class)} "
             f"seed {cell.seed}: {cell.result.error if cell.result else ''}",
             markup=False,
             highlight=False,
