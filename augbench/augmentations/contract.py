@@ -3,17 +3,44 @@
 The harness draws the sources (position i of a batch and other positions of the same batch, never
 i itself), makes the soft labels from the weights, and calls the augmentation on whole blocks of
 steps at once: row i of the output may depend on row i of the sources and on the draws alone.
+
+Four class attributes say what an augmentation is like; all but `sources` are optional, and a
+class that lacks one means its default: `needs`, `shares` and `value_range`, which `needs_of`,
+`shares_of` and `value_range_of` read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
+
+from augbench.errors import ContractError
 
 if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-__all__ = ["Augmentation"]
+__all__ = [
+    "NEEDS",
+    "Augmentation",
+    "HiddenAugmentation",
+    "needs_of",
+    "shares_of",
+    "value_range_of",
+]
+
+NEEDS = frozenset({"gradients", "hidden"})
+"""What `needs` may hold: things that only a network in training can supply.
+
+An augmentation that needs something is called step by step: N is the batch, not a block of steps.
+
+- `"gradients"`: the call receives a keyword argument `gradients`, a tuple with one float32 tensor
+  [N, C, H, W] for each source: the gradient of that image's own loss (the cross entropy of its
+  true label) with respect to its pixels. The network is the one in training, as it stands before
+  the step, in eval mode. It costs a forward and a backward pass a step.
+- `"hidden"`: the call mixes the outputs of one layer of the network instead of images, see
+  `HiddenAugmentation`. It costs no further pass.
+"""
 
 
 @runtime_checkable
@@ -30,6 +57,14 @@ class Augmentation(Protocol):
         def __call__(self, x_i, x_j, *, rng):
             return (x_i + x_j) / 2, x_i.new_full((len(x_i),), 0.5)
     ```
+
+    Further class attributes, with their defaults:
+
+    - `needs = frozenset()`: what it needs beyond its sources, a subset of `NEEDS`.
+    - `shares = True`: the weights are the shares of the pixels, so that the mean of the output is
+      the weighted mean of the sources wherever these are constant images. Where weights are
+      something else, `shares` is a string that says what, and why.
+    - `value_range = (0.0, 1.0)`: what the output's values lie in, for sources in [0, 1].
     """
 
     sources: ClassVar[int]
@@ -48,3 +83,66 @@ class Augmentation(Protocol):
         `image` is float32 [N, C, H, W], of the sources' shape.
         """
         ...
+
+
+class HiddenAugmentation(Augmentation, Protocol):
+    """An augmentation with `needs = frozenset({"hidden"})`: it mixes what a layer puts out.
+
+    Its sources are float32 [N, …] of any further shape, in any range, and so is its output: the
+    images themselves [N, C, H, W], feature maps, or vectors [N, D]. Gradients pass through it.
+    """
+
+    def choose_layer(self, layers: Sequence[str], *, rng: np.random.Generator) -> str:
+        """Choose at which layer to mix; called once a step, before the call.
+
+        `layers` begins with `""`, the images; then come the names of the backbone's children
+        (`named_children`) in the order in which they run: to mix at one is to mix its output.
+        Children that do not run exactly once, or whose output is not one tensor [N, …], are left
+        out; a backbone that only wraps one other module is looked into.
+        """
+        ...
+
+
+def needs_of(augmentation: object) -> frozenset[str]:
+    """What an augmentation, or its class, needs; raises `ContractError` for anything unknown."""
+    needs: object = getattr(augmentation, "needs", frozenset())
+    kind = augmentation if isinstance(augmentation, type) else type(augmentation)
+    who = kind.__name__
+    known = ", ".join(map(repr, sorted(NEEDS)))
+    if not isinstance(needs, (frozenset, set, tuple)):
+        raise ContractError(f"{who}: expected `needs` as a frozenset of {known}, got {needs!r}")
+    for need in needs:
+        if need not in NEEDS:
+            raise ContractError(
+                f"{who} needs {need!r}, which AugBench cannot supply (it can supply {known})"
+            )
+    if len(needs) > 1:
+        raise ContractError(f"{who}: 'gradients' and 'hidden' cannot be needed together")
+    if "hidden" in needs and not callable(getattr(augmentation, "choose_layer", None)):
+        raise ContractError(f"{who} needs 'hidden', but has no method choose_layer(layers, *, rng)")
+    return frozenset(needs)
+
+
+def shares_of(augmentation: object) -> bool | str:
+    """True if the weights claim to be shares of the pixels, else the reason why they are none."""
+    shares = getattr(augmentation, "shares", True)
+    if shares is not True and not (isinstance(shares, str) and shares.strip()):
+        raise ContractError(
+            f"{type(augmentation).__name__}: expected `shares` to be True, or a string that says "
+            f"why its weights are no shares of the pixels, got {shares!r}"
+        )
+    return shares
+
+
+def value_range_of(augmentation: object) -> tuple[float, float]:
+    """The range in which an augmentation promises to keep its output's values."""
+    declared = getattr(augmentation, "value_range", (0.0, 1.0))
+    try:
+        low, high = map(float, declared)
+        if low < high:
+            return low, high
+    except (TypeError, ValueError):
+        pass
+    raise ContractError(
+        f"{type(augmentation).__name__}: expected `value_range` as (low, high), got {declared!r}"
+    )

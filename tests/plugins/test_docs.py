@@ -31,7 +31,7 @@ def registry(install: Callable[..., Path]) -> Registry:
 
 
 def test_every_python_block_is_known_here() -> None:
-    names = ["stripes", "mlp", "checks", "hooks"]
+    names = ["stripes", "saliency", "manifold", "mlp", "checks", "hooks"]
     packaged = {f"my_mixes/{name}.py" for name in names}
     assert set(BLOCKS) == {"half_and_half.py", "from_python.py"} | packaged
     assert len(BLOCKS) == TEXT.count("```python")
