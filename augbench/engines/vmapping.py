@@ -41,16 +41,18 @@ class Vmapped:
         self._one, *_ = plain = [copy.deepcopy(backbone) for backbone in backbones]
         self._dropouts: dict[str, tuple[_GivenMask, Masks]] = {}
         for name, layer in list(self._one.named_modules()):
-            if isinstance(layer, StreamDropout):
-                if not name:
-                    raise UnpackableError("it is itself a dropout")
-                masks = Masks([backbone.get_submodule(name) for backbone in backbones])
-                for module in plain:
-                    module.set_submodule(name, _GivenMask().train(module.training))
-                given = self._one.get_submodule(name)
-                assert isinstance(given, _GivenMask)
-                self._dropouts[name] = (given, masks)
-        self._parameters, self._buffers = stack_module_state(plain)  # type: ignore[arg-type]
+            if not isinstance(layer, StreamDropout):
+                continue
+            if not name:
+                raise UnpackableError("it is itself a dropout")
+            streams = [module.get_submodule(name) for module in plain]
+            masks = Masks([stream for stream in streams if isinstance(stream, StreamDropout)])
+            for module in plain:
+                module.set_submodule(name, _GivenMask().train(module.training))
+            given = self._one.get_submodule(name)
+            assert isinstance(given, _GivenMask)
+            self._dropouts[name] = (given, masks)
+        self._parameters, self._buffers = stack_module_state(plain)
         self._images: torch.Size | None = None
 
     def train(self, mode: bool = True) -> None:
