@@ -131,8 +131,9 @@ def _learning_curves(result: StudyResult, pair: Pair) -> Figure:
     axes.set_xlabel(f"pretraining samples per class of {pair[0]} (log$_2$ scale)")
     axes.set_ylabel(f"test accuracy on {pair[1]} (%)")
     axes.legend()
-    band = ", band: 95 % t interval" if result.seeds > 1 else ""
-    axes.set_title(f"mean of n = {result.seeds} seeds{band}", fontsize=9, loc="left")
+    n = result.seeds
+    title = f"mean of n = {n} seeds, band: 95 % t interval" if n > 1 else "n = 1 seed"
+    axes.set_title(title, fontsize=9, loc="left")
     return figure
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from augbench.results import Pair, StudyResult
 from augbench.statistics import remarks, verdict
@@ -42,9 +43,11 @@ def _print_verdict(result: StudyResult, pair: Pair, console: Console) -> None:
     if verdicts:
         console.print(f"[bold]{escape(pair[0])} → {escape(pair[1])}[/bold]")
     for one in verdicts:
-        console.print(f"• {one.headline}", markup=False, highlight=False)
-        for sentence in one.sentences:
-            console.print(f"  {sentence}", markup=False, highlight=False)
+        lines = Text("\n".join((one.headline, *one.sentences)))
+        lines.stylize("bold", 0, len(one.headline))
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row("•", lines)  # a grid wraps long lines under their beginning
+        console.print(grid)
     for remark in remarks(analysis):
         console.print(remark, style="dim", markup=False, highlight=False)
 
@@ -70,9 +73,12 @@ def print_results(result: StudyResult, console: Console | None = None) -> None:
                 *(_mean_and_interval(rows[pair, label, s], result.seeds) for s in result.sizes),
             )
         console.print(table)
-    # n is printed beside a mean where it differs from the number of seeds.
-    how = "mean ± 95 % t interval" if result.seeds > 1 else "one seed has no interval"
-    console.print(f"n = {result.seeds} seeds; {how}", highlight=False)
+    console.print(
+        f"n = {result.seeds} seeds; mean ± 95 % t interval"
+        if result.seeds > 1
+        else "n = 1 seed: no interval",
+        highlight=False,
+    )
     for cell in result.failed:
         console.print(
             f"failed: {cell.pretrain_dataset}→{cell.finetune_dataset} {cell.augmentation} "
