@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import torch
 from torch import Tensor, nn
 
 from augbench.engines.contract import Progress, failed
+from augbench.engines.needs import supplier_for
 from augbench.engines.recording import DivergedError, Recorder, check_finite, hits
 from augbench.engines.workshop import Labelled, Workshop, seeded
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
@@ -100,8 +101,11 @@ def pretrain(
     )  # [K − 1, steps, B]: with which positions of the same batch each position is mixed
     rng = workshop.rng(cell, Role.AUGMENTATION)
     block = block_steps(size, cell.pretrain.image_shape) if size else 1
+    # An augmentation that needs the network in training: called step by step, see needs.py.
+    supplier = supplier_for(augmentation, model, cell.pretrain.image_shape, rng)
+    block = block if supplier is None else 1
 
-    recorder = Recorder()
+    recorder, began = Recorder(), time.perf_counter()
     for start in range(0, steps, block):
         # An augmentation is called for a whole block of steps at once.
         anchor = torch.from_numpy(batches[start : start + block]).to(data.labels.device)  # [S, B]
@@ -111,11 +115,17 @@ def pretrain(
         ]
         sources = [pixels(data.images[index.flatten()]) for index in chosen]  # K × [S·B, C, H, W]
         labels = torch.stack([data.labels[index.flatten()] for index in chosen], dim=1)
-        inputs, weights = augment(augmentation, sources, rng)  # [S·B, C, H, W], [S·B, K]
-        targets = soft_labels(labels, weights, classes)  # [S·B, classes]
-        for x, y in zip(inputs.split(size), targets.split(size), strict=True):
+        forwards: Iterable[tuple[Tensor, Tensor]]
+        if supplier is None:
+            inputs, weights = augment(augmentation, sources, rng)  # [S·B, C, H, W], [S·B, K]
+            targets = soft_labels(labels, weights, classes)  # [S·B, classes]
+            pairs = zip(inputs.split(size), targets.split(size), strict=True)
+            forwards = ((model(x), y) for x, y in pairs)  # one at a time, as the loop asks
+        else:
+            outputs, weights = supplier.forward(sources, labels, partners[:, start])
+            forwards = [(outputs, soft_labels(labels, weights, classes))]
+        for log_probabilities, y in forwards:  # [B, classes] both
             optimizer.zero_grad()
-            log_probabilities = model(x)  # [B, classes]
             loss = soft_label_cross_entropy(log_probabilities, y)
             loss.backward()
             optimizer.step()
@@ -125,13 +135,16 @@ def pretrain(
         progress(len(anchor))
 
     curve = recorder.curves()[0]
+    seconds = time.perf_counter() - began
     check_finite(curve, "pretraining", settings.learning_rate)
     measured = evaluate(_outputs(model, test.images), test.labels)
-    return (
-        backbone,
-        {"pretrain_accuracy": measured.accuracy, "pretrain_nll": measured.nll},
-        curve,
-    )
+    metrics = {
+        "pretrain_accuracy": measured.accuracy,
+        "pretrain_nll": measured.nll,
+        "pretrain_seconds": seconds,
+        "extra_passes": float(supplier.extra_passes if supplier else 0),
+    }
+    return backbone, metrics, curve
 
 
 def finetune(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,15 +21,18 @@ def pixels(images: Tensor) -> Tensor:
 
 
 def augment(
-    augmentation: Augmentation, sources: Sequence[Tensor], rng: np.random.Generator
+    augmentation: Augmentation,
+    sources: Sequence[Tensor],
+    rng: np.random.Generator,
+    **supplied: Any,
 ) -> tuple[Tensor, Tensor]:
-    """Call the augmentation on its sources, each [N, C, H, W].
+    """Call the augmentation on its sources, each [N, C, H, W], and on what it is `supplied` with.
 
     Returns the images [N, C, H, W] and the weights of the sources [N, K], whose rows sum to 1.
     Raises `ContractError` if the result has another shape, type or range.
     """
     anchor, who = sources[0], type(augmentation).__name__
-    result = augmentation(*sources, rng=rng)
+    result = augmentation(*sources, rng=rng, **supplied)
     if len(sources) == 1 and isinstance(result, Tensor):
         image, weights = result, anchor.new_ones(len(anchor), 1)
     elif isinstance(result, tuple) and len(result) == 2:

@@ -1,0 +1,184 @@
+"""What an augmentation may need of the network in training: gradients, or a hidden layer.
+
+Such an augmentation is called step by step, and its supplier does the forward pass of the step.
+What the supplier does besides leaves no trace: no dropout mask is drawn for it, no batch
+statistics and no gradient of a parameter change, and the mode of every module is restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from augbench.augmentations.contract import Augmentation, HiddenAugmentation, needs_of
+from augbench.errors import ContractError
+from augbench.protocol.mixing import augment
+
+__all__ = ["Supplier", "hidden_layers", "input_gradients", "supplier_for"]
+
+
+class Supplier(Protocol):
+    """Does a step's forward pass for an augmentation that needs the network.
+
+    `extra_passes` counts the forward and backward passes so far that a plain step does not take.
+    """
+
+    extra_passes: int
+
+    def forward(
+        self, sources: list[Tensor], labels: Tensor, partners: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor]:
+        """Augment one batch and pass it through the model.
+
+        `sources` are K tensors [B, C, H, W], `labels` [B, K], and `partners` [K − 1, B] are the
+        positions in the batch at which the further sources stand. Returns the log-probabilities
+        [B, classes] and the weights of the sources [B, K].
+        """
+        ...
+
+
+def supplier_for(
+    augmentation: Augmentation,
+    model: nn.Sequential,
+    image_shape: tuple[int, int, int],
+    rng: np.random.Generator,
+) -> Supplier | None:
+    """What supplies the augmentation's needs; None if images are all it needs.
+
+    The first module of `model` is the backbone. `rng` is the augmentation's own stream.
+    """
+    needs = needs_of(augmentation)
+    if "gradients" in needs:
+        return _Gradients(augmentation, model, rng)
+    if "hidden" in needs:
+        return _Hidden(cast(HiddenAugmentation, augmentation), model, image_shape, rng)
+    return None
+
+
+class _Gradients:
+    """Tells the augmentation how each image's own loss depends on its pixels."""
+
+    def __init__(
+        self, augmentation: Augmentation, model: nn.Module, rng: np.random.Generator
+    ) -> None:
+        self.extra_passes = 0
+        self._augmentation, self._model, self._rng = augmentation, model, rng
+
+    def forward(
+        self, sources: list[Tensor], labels: Tensor, partners: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor]:
+        """See `Supplier`."""
+        # Every source is an image of this batch: one pass has the gradients of them all.
+        anchor = input_gradients(self._model, sources[0], labels[:, 0])  # [B, C, H, W]
+        self.extra_passes += 1
+        gradients = (anchor, *(anchor[torch.from_numpy(p)] for p in partners))
+        inputs, weights = augment(self._augmentation, sources, self._rng, gradients=gradients)
+        return self._model(inputs), weights
+
+
+class _Hidden:
+    """Lets the augmentation mix the output of a layer that it chooses for each batch."""
+
+    def __init__(
+        self,
+        augmentation: HiddenAugmentation,
+        model: nn.Sequential,
+        image_shape: tuple[int, int, int],
+        rng: np.random.Generator,
+    ) -> None:
+        self.extra_passes = 0
+        self._augmentation, self._model, self._rng = augmentation, model, rng
+        device = next((p.device for p in model.parameters()), torch.device("cpu"))
+        self._layers = hidden_layers(model[0], torch.zeros(2, *image_shape, device=device))
+
+    def forward(
+        self, sources: list[Tensor], labels: Tensor, partners: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor]:
+        """See `Supplier`."""
+        names = ("", *self._layers)
+        layer = self._augmentation.choose_layer(names, rng=self._rng)
+        if layer not in names:
+            raise ContractError(
+                f"{type(self._augmentation).__name__}.choose_layer: expected one of "
+                f"{', '.join(map(repr, names))}, got {layer!r}"
+            )
+        if not layer:
+            inputs, weights = augment(self._augmentation, sources, self._rng)
+            return self._model(inputs), weights
+        found: list[Tensor] = []
+
+        def mix(module: nn.Module, inputs: Any, hidden: Tensor) -> Tensor:
+            parts = [hidden, *(hidden[torch.from_numpy(p)] for p in partners)]  # K × [B, …]
+            mixed, weights = augment(self._augmentation, parts, self._rng)
+            found.append(weights.detach())
+            return mixed
+
+        handle = self._layers[layer].register_forward_hook(mix)
+        try:
+            log_probabilities = self._model(sources[0])
+        finally:
+            handle.remove()
+        (weights,) = found
+        return log_probabilities, weights
+
+
+def input_gradients(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """The gradient [N, C, H, W] of each image's own cross entropy with respect to its pixels.
+
+    `model` maps images to log-probabilities; it is asked in eval mode. The losses are summed, so
+    that an image's gradient does not depend on how many others there are.
+    """
+    with _asked(model), torch.enable_grad():
+        pixels = images.detach().clone().requires_grad_()
+        loss = -model(pixels).gather(1, labels[:, None]).sum()
+        (gradients,) = torch.autograd.grad(loss, pixels)
+    return gradients
+
+
+def hidden_layers(backbone: nn.Module, images: Tensor) -> dict[str, nn.Module]:
+    """The children of a backbone whose outputs can be mixed, in the order in which they run.
+
+    These run exactly once, and put out one tensor [N, …]. A backbone that only wraps another
+    module is looked into.
+    """
+    parent = backbone
+    while len(children := list(parent.children())) == 1 and list(children[0].children()):
+        parent = children[0]
+    runs: list[str] = []
+    fit: set[str] = set()
+
+    def watch(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            runs.append(name)
+            if isinstance(output, Tensor) and output.ndim >= 2 and len(output) == len(images):
+                fit.add(name)
+
+        return hook
+
+    handles = [child.register_forward_hook(watch(name)) for name, child in parent.named_children()]
+    try:
+        with _asked(backbone), torch.no_grad():
+            backbone(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    named = dict(parent.named_children())
+    return {name: named[name] for name in runs if name in fit and runs.count(name) == 1}
+
+
+@contextmanager
+def _asked(model: nn.Module) -> Iterator[None]:
+    """Put a model into eval mode for a question, and every module back into its own."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
