@@ -13,6 +13,7 @@ from itertools import groupby
 
 import torch
 
+from augbench.augmentations.contract import needs_of
 from augbench.engines.contract import Progress
 from augbench.engines.planning import plan_packs, trained_alike
 from augbench.engines.probing import Choice, choose
@@ -123,7 +124,7 @@ def _pretraining(cell: Cell) -> str:
 def _plain_augmentation(cell: Cell, workshop: Workshop) -> bool:
     """Whether the augmentation can be made, and is content with images."""
     try:
-        return not getattr(workshop.augmentation(cell), "needs", ())
+        return not needs_of(workshop.augmentation(cell))
     except Exception:
         return False  # the reference will raise it again, for this cell alone
 

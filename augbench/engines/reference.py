@@ -50,7 +50,9 @@ class ReferenceEngine:
         try:
             # Backbones may draw from torch's global generator: seed it from the cell's stream.
             with seeded(workshop.rng(cells[0], Role.OTHER)):
-                backbone, metrics, curve = pretrain(cells[0], workshop, test_every, progress)
+                backbone, metrics, curve = pretrain(
+                    cells[0], workshop, test_every, lambda steps: progress(steps * len(cells))
+                )
         except Exception as error:
             yield from (failed(cell, error, self.name) for cell in cells)
             return

@@ -123,7 +123,7 @@ def _pretrain(
     parameters = [*heads.parameters(), *backbones.stacked().values()]
     parameters = [value for value in parameters if value.requires_grad]
     recorder, rate, step = Recorder(), cells[0].settings.learning_rate, 0
-    finetunings = sum(len(unit) for unit in units)
+    finetunings, began = sum(len(unit) for unit in units), time.perf_counter()
 
     for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
         outputs = torch.empty_like(targets)
@@ -154,7 +154,9 @@ def _pretrain(
 
     backbones.train(False)
     curves = recorder.curves(len(cells))
-    return _Pretrained(backbones, modules[0], curves, [{} for _ in cells], heads)
+    share = (time.perf_counter() - began) / len(cells)
+    metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
+    return _Pretrained(backbones, modules[0], curves, metrics, heads)
 
 
 def _pretrain_alone(
