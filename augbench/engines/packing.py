@@ -67,12 +67,13 @@ class Widened(nn.Module):
     def _trace(self, backbones: Sequence[nn.Module], mode: bool) -> tuple[fx.GraphModule, bool]:
         """The widened forward of a mode, and whether it takes images that all cells share."""
         one = backbones[0]
+        before = one.training
         try:
             graph = _Tracer().trace(one.train(mode))
         except Exception as error:
             raise UnpackableError(f"torch.fx cannot trace it ({error})") from error
         finally:
-            one.train()
+            one.train(before)
         (images, *others) = (node for node in graph.nodes if node.op == "placeholder")
         if others:
             raise UnpackableError("its forward takes more than images")

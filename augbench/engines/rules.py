@@ -52,6 +52,7 @@ _MASK_STEPS = 256  # steps whose dropout masks are drawn at once,
 _MASK_VALUES = 2**20  # fewer where they would hold more values than this (4 MiB)
 
 _R = TypeVar("_R", bound=Callable[..., Any])
+_M = TypeVar("_M", bound=nn.Module)
 
 
 class UnpackableError(Exception):
@@ -78,16 +79,20 @@ def function_rule(*functions: object) -> Callable[[_R], _R]:
     return register
 
 
-def stack_into(wide: nn.Module, layers: Sequence[nn.Module]) -> nn.Module:
+def stack_into(wide: _M, layers: Sequence[nn.Module]) -> _M:
     """Fill a wide layer: each parameter and buffer holds the cells' own, one after the other."""
+    values = [*layers[0].parameters(), *layers[0].buffers()]
+    floats = [value for value in values if value.is_floating_point()]
+    if floats:
+        wide.to(floats[0].device, floats[0].dtype)
     with torch.no_grad():
         for name, target in [*wide.named_parameters(), *wide.named_buffers()]:
-            values = [getattr(layer, name) for layer in layers]
+            own = [getattr(layer, name) for layer in layers]
             if target.ndim:
-                target.copy_(torch.cat([value.flatten() for value in values]).view_as(target))
+                target.copy_(torch.cat([value.flatten() for value in own]).view_as(target))
             else:
-                target.copy_(values[0])  # a counter, such as `num_batches_tracked`
-            target.requires_grad_(values[0].requires_grad)
+                target.copy_(own[0])  # a counter, such as `num_batches_tracked`
+            target.requires_grad_(own[0].requires_grad)
     return wide
 
 

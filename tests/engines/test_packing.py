@@ -1,0 +1,320 @@
+"""Packing rules and the probe that decides whether to trust them."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from augbench.engines import rules
+from augbench.engines.packing import Widened
+from augbench.engines.probing import choose
+from augbench.engines.rules import UnpackableError, rule
+from augbench.engines.vmapping import Vmapped
+from augbench.protocol.dropout import StreamDropout
+
+
+@pytest.fixture(autouse=True)
+def _rules_as_they_were(monkeypatch):
+    monkeypatch.setattr(rules, "LAYER_RULES", rules.LAYER_RULES)
+    before = dict(rules.LAYER_RULES)
+    yield
+    rules.LAYER_RULES.clear()
+    rules.LAYER_RULES.update(before)
+
+
+class Scale(nn.Module):
+    """One factor per channel."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        return x * self.scale.view(-1, 1, 1)
+
+
+class WideScale(Scale):
+    def __init__(self, layers):
+        super().__init__(len(layers) * len(layers[0].scale))
+        rules.stack_into(self, layers)
+
+
+def nets(*layers, cells=3):
+    torch.manual_seed(0)
+    made = [nn.Sequential(*(copy.deepcopy(layer) for layer in layers)) for _ in range(cells)]
+    for net in made:
+        for parameter in net.parameters():
+            nn.init.normal_(parameter)
+    return made
+
+
+@pytest.fixture
+def images():
+    return torch.rand(4, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(autouse=True)
+def _speed_does_not_decide(monkeypatch):
+    monkeypatch.setattr("augbench.engines.probing._WORTH_IT", 0)
+
+
+def plain_and_packed(modules, images, packer=Widened):
+    """Features of the plain modules on their own images, and of the packed ones."""
+    own = [images.roll(k, 0) for k in range(len(modules))]
+    alone = torch.stack([one(x) for one, x in zip(modules, own, strict=True)])
+    return alone, packer(modules)(torch.cat(own, dim=1))
+
+
+def test_a_plugin_layer_is_packed_once_its_author_gives_a_rule(images):
+    made = nets(nn.Conv2d(2, 4, 3), Scale(4), nn.Flatten())
+    with pytest.raises(UnpackableError, match="parameter of its own"):
+        Widened(made)
+    assert "by vmap" in choose(made, images).reason
+    rule(Scale)(WideScale)
+    alone, packed = plain_and_packed(made, images)
+    assert torch.allclose(alone, packed, atol=1e-5)
+    assert "by rules" in choose(made, images).reason
+
+
+def wrong_scale(layers):
+    """The first cell's factors for every cell."""
+    wide = WideScale(layers)
+    with torch.no_grad():
+        wide.scale.copy_(layers[0].scale.repeat(len(layers)))
+    return wide
+
+
+def frozen_scale(layers):
+    """Right features, no gradient."""
+    wide = WideScale(layers)
+    wide.scale.requires_grad_(False)
+    return wide
+
+
+class Forgetful(nn.BatchNorm2d):
+    """Normalises as it should and never updates the running statistics."""
+
+    def __init__(self, layers):
+        super().__init__(len(layers) * layers[0].num_features)
+        rules.stack_into(self, layers)
+
+    def forward(self, x):
+        return F.batch_norm(x, None, None, self.weight, self.bias, self.training, 0, self.eps)
+
+
+class OtherMasks(rules.WideDropout):
+    """The first cell's masks for every cell."""
+
+    def __init__(self, layers):
+        super().__init__([layers[0]] * len(layers))
+
+
+@pytest.mark.parametrize(
+    ("layer", "wrong", "told"),
+    [
+        (Scale(4), wrong_scale, "other features"),
+        (Scale(4), frozen_scale, "no gradients of 1.scale"),
+        (nn.BatchNorm2d(4), Forgetful, "running_mean"),
+        (nn.GELU(), lambda layers: nn.GELU(approximate="tanh"), "other features"),
+    ],
+)
+def test_the_probe_rejects_a_wrong_rule(images, layer, wrong, told):
+    rule(type(layer))(wrong)
+    made = nets(nn.Conv2d(2, 4, 3), layer, nn.Flatten())
+    reason = choose(made, images).reason
+    assert "packed by rules" not in reason
+    assert told in reason
+
+
+def dropout(seed, p=0.5, by_channel=False):
+    return StreamDropout(p, by_channel, np.random.default_rng(seed))
+
+
+def test_the_probe_rejects_masks_from_another_stream(images):
+    rule(StreamDropout)(OtherMasks)
+    made = [nn.Sequential(dropout(k), nn.Flatten(), nn.Linear(128, 3)) for k in range(3)]
+    assert "packed by rules" not in choose(made, images).reason
+
+
+@pytest.mark.parametrize("packer", [Widened, Vmapped])
+@pytest.mark.parametrize("by_channel", [True, False])
+def test_masks_come_from_each_cells_own_stream_step_after_step(images, by_channel, packer):
+    def made():
+        return [
+            nn.Sequential(nn.Identity(), dropout(k, 0.4, by_channel), nn.Flatten())
+            for k in (0, 0, 1)
+        ]
+
+    plain, packed = made(), packer(made())
+    packed.train()
+    for _ in range(300):  # more than are drawn at once
+        alone = torch.stack([one(images) for one in plain])
+        assert torch.equal(alone, packed(torch.cat([images] * 3, dim=1)))
+    assert torch.equal(alone[0], alone[1])
+    assert not torch.equal(alone[0], alone[2])
+
+
+class Glue(nn.Module):
+    """Everything that a forward does between layers, in one."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.gate = nn.Conv2d(2, 6, 3, padding=1), nn.Linear(6, 6)
+        self.norm, self.last = nn.LayerNorm(6), nn.LayerNorm([6, 4, 4])
+
+    def forward(self, x):
+        x = F.relu(self.conv(x))
+        squeezed = torch.sigmoid(self.gate(self.norm(x.mean(dim=[-2, -1]))))
+        x = x * squeezed.view(x.shape[0], x.shape[1], 1, 1) + 1
+        x = torch.cat((F.max_pool2d(x, 2), -F.adaptive_avg_pool2d(x, 4)), 1)[:, 1:]
+        return x.flatten(1)
+
+
+class GlueWithoutSlices(Glue):
+    def forward(self, x):
+        x = F.relu(self.conv(x))
+        squeezed = torch.sigmoid(self.gate(self.norm(x.mean(dim=[-2, -1]))))
+        x = x * squeezed.view(x.shape[0], x.shape[1], 1, 1) + 1
+        x = self.last(F.max_pool2d(x, 2)) - F.adaptive_avg_pool2d(x, 4)
+        x = torch.cat((x, x.amax(dim=(2, 3), keepdim=True).expand(-1, -1, 4, 4)), 1)
+        return torch.flatten(x, 1)
+
+
+class GlueThatPacks(Glue):
+    def forward(self, x):
+        x = F.relu(self.conv(x))
+        squeezed = torch.sigmoid(self.gate(self.norm(x.mean(dim=[-2, -1]))))
+        x = x * squeezed.view(x.shape[0], x.shape[1], 1, 1) + 1
+        x = torch.cat((self.last(F.max_pool2d(x, 2)), F.adaptive_avg_pool2d(x, 4)), dim=1)
+        return torch.cat([torch.flatten(x, 1), x.amax((2, 3))], dim=-1)
+
+
+def test_functional_glue_is_packed_without_its_author_declaring_anything(images):
+    made = nets(GlueThatPacks())
+    alone, packed = plain_and_packed(made, images)
+    assert torch.allclose(alone, packed, rtol=1e-4, atol=1e-4)
+    assert "by rules" in choose(made, images).reason
+
+
+def test_glue_without_a_rule_is_never_packed_by_rules(images):
+    for kind in (Glue, GlueWithoutSlices):
+        assert "packed by rules" not in choose(nets(kind()), images).reason
+
+
+class ByMode(nn.Module):
+    """Another way in training than in use."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.extra = nn.Conv2d(2, 3, 3), nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return (x + self.extra(x) if self.training else x).flatten(1)
+
+
+def test_a_forward_that_depends_on_the_mode_is_traced_in_both(images):
+    made = nets(ByMode())
+    assert "by rules" in choose(made, images).reason
+    for one in made:
+        one.eval()
+    packed = Widened(made)
+    packed.train(False)
+    alone = torch.stack([one(images) for one in made])
+    assert torch.allclose(alone, packed(images, shared=True), atol=1e-5)
+
+
+def test_images_shared_by_all_cells_need_no_copies(images):
+    for first in (nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3, groups=2), nn.BatchNorm2d(2)):
+        made = [net.eval() for net in nets(first, nn.Flatten())]
+        packed = Widened(made)
+        packed.train(False)
+        alone = torch.stack([one(images) for one in made])
+        assert torch.allclose(alone, packed(images, shared=True), atol=1e-5)
+
+
+def test_tied_weights_and_hooks_are_refused():
+    conv = nn.Conv2d(2, 2, 3, padding=1)
+    tied = nn.Sequential(conv, nn.Conv2d(2, 2, 3, padding=1), nn.Flatten())
+    tied[1].weight = conv.weight
+    with pytest.raises(UnpackableError, match="share a parameter"):
+        Widened([tied])
+    hooked = nn.Sequential(nn.Conv2d(2, 2, 3), nn.Flatten())
+    hooked[0].register_forward_hook(lambda module, args, output: output * 2)
+    with pytest.raises(UnpackableError, match="hooks"):
+        Widened([hooked])
+
+
+def test_a_layer_called_twice_stays_one_layer(images):
+    class Again(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(2, 2, 3, padding=1)
+
+        def forward(self, x):
+            return self.conv(torch.relu(self.conv(x))).flatten(1)
+
+    made = nets(Again())
+    assert "by rules" in choose(made, images).reason
+    assert set(Widened(made).stacked()) == {"0.conv.weight", "0.conv.bias"}
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (15, 18), (14, 13)])
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_two_columns_at_a_time_give_the_same_numbers(shape, padding, dtype):
+    torch.manual_seed(0)
+    made = nets(
+        nn.Conv2d(2, 8, 3, padding=padding),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Conv2d(8, 5, 3, padding=padding),
+        nn.Conv2d(5, 4, (1, 2), bias=False),
+        nn.Flatten(),
+    )
+    made = [one.to(dtype) for one in made]
+    x = torch.rand(3, 2 * len(made), *shape, dtype=dtype)
+    outcomes = []
+    for packed in (Widened(made), Widened(made, two_columns=True)):
+        features = packed(x)
+        values = [value for value in packed.stacked().values() if value.requires_grad]
+        weights = torch.linspace(-1, 1, features.numel(), dtype=dtype).view_as(features)
+        outcomes.append([features, *torch.autograd.grad((features * weights).sum(), values)])
+    scale = 1e-4 if dtype == torch.float32 else 1e-11
+    for one, other in zip(*outcomes, strict=True):
+        assert torch.allclose(one, other, rtol=scale, atol=scale * float(one.detach().abs().max()))
+
+
+def test_one_cells_numbers_never_reach_another_even_where_they_are_no_numbers(images):
+    made = nets(
+        nn.Conv2d(2, 8, 3), nn.BatchNorm2d(8), nn.MaxPool2d(2), nn.Conv2d(8, 4, 3), nn.Flatten()
+    )
+    for two_columns in (False, True):
+        try:
+            packed = Widened(made, two_columns=two_columns)
+        except UnpackableError:
+            continue
+        sound = torch.cat([images] * 3, dim=1)
+        broken = sound.clone()
+        broken[:, 2:4] = float("nan")
+        broken[0, 2] = float("inf")
+        values = [value for value in packed.stacked().values() if value.requires_grad]
+        outcomes = []
+        for x in (sound, broken):
+            features = packed(x)
+            outcomes.append([features, *torch.autograd.grad(features.sum(), values)])
+        for one, other in zip(*outcomes, strict=True):
+            one, other = (
+                (
+                    value
+                    if value is outcomes[0][0] or value is outcomes[1][0]
+                    else value.reshape(3, -1)
+                )
+                for value in (one, other)
+            )
+            for cell in (0, 2):
+                assert torch.equal(one[cell], other[cell])
+        assert outcomes[1][0][1].isnan().any()
