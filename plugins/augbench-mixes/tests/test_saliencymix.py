@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from augbench_mixes.saliencymix import SaliencyMix, peaks, saliency
@@ -39,7 +40,7 @@ def test_box_lies_around_the_partner_s_peak(given) -> None:
     expected = torch.zeros(20, 20)
     expected[6:12, 9:15] = x_j[0, 0, 6:12, 9:15]
     assert torch.equal(image[0, 0], expected)
-    assert lam.item() == 1 - np.float32(36 / 400)
+    assert lam.item() == pytest.approx(1 - 36 / 400)
 
 
 def test_a_flat_image_has_its_peak_somewhere_and_gives_exact_labels() -> None:
