@@ -118,7 +118,7 @@ class StudyResult:
         """The metric of every augmentation as [seeds, sizes]."""
         return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
 
-    def analysis(self, pair: Pair) -> Analysis | None:
+    def analysis(self, pair: Pair, *, confidence: float = 0.95) -> Analysis | None:
         """Everything that statistics say of a pair; None without a baseline or any result.
 
         `augbench.statistics.verdict` puts it in words.
@@ -141,16 +141,19 @@ class StudyResult:
             ruler_sizes=self.ruler_sizes,
             floor=reference(FLOOR),
             ceiling=reference(None),
+            confidence=confidence,
         )
 
-    def table(self, metric: str = "accuracy") -> list[dict[str, Any]]:
-        """One row per pair, augmentation and size: mean, 95 % t interval and n over the seeds."""
+    def table(
+        self, metric: str = "accuracy", *, confidence: float = 0.95
+    ) -> list[dict[str, Any]]:
+        """One row per pair, augmentation and size: mean, t interval and n over the seeds."""
         rows = []
         for pair in self.pairs:
             for label in self.augmentations:
                 values = self.values(pair, label, metric=metric)
                 for size, column in zip(self.sizes, values.T, strict=True):
-                    interval = mean_interval(column)
+                    interval = mean_interval(column, confidence=confidence)
                     rows.append(
                         {
                             "pretrain_dataset": pair[0],

@@ -22,7 +22,9 @@ RANK = {
     "store": 4,
     "engines": 4,
     "results": 5,
+    "gallery": 5,
     "executors": 5,
+    "exchange": 6,
     "reports": 6,
     "preview": 7,
     "testing": 7,
@@ -69,7 +71,11 @@ def test_imports_point_one_way(path):
 
 @pytest.mark.parametrize(
     "path",
-    [p for p in FILES if _room(p) in ("store", "results", "statistics", "reports")],
+    [
+        p
+        for p in FILES
+        if _room(p) in ("store", "results", "statistics", "gallery", "exchange", "reports")
+    ],
     ids=lambda path: str(path.relative_to(PACKAGE)),
 )
 def test_store_statistics_and_reports_never_import_torch(path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from augbench.cli._shared import out_option
+from augbench.errors import UsageError
 from augbench.results import StudyResult
 from augbench.store import Store
 
@@ -16,20 +18,74 @@ __all__ = ["report_command"]
 @click.command("report")
 @out_option("Folder of the run.")
 @click.option("--study", type=int, help="Number of the study.  [default: the latest]")
-@click.option("--no-figures", is_flag=True, help="Print the tables only.")
+@click.option("--list", "list_studies", is_flag=True, help="List the studies of the store.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write everything into one page that needs no network.",
+)
+@click.option(
+    "--confidence",
+    type=float,
+    default=0.95,
+    show_default=True,
+    help="Confidence of all intervals, between 0 and 1.",
+)
+@click.option("--no-figures", is_flag=True, help="Draw no figures.")
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
-def report_command(out: Path, study: int | None, no_figures: bool, plot_train_curves: bool) -> None:
-    """Draw the tables and figures of a study again, from its store, without training."""
+def report_command(
+    out: Path,
+    study: int | None,
+    list_studies: bool,
+    html: Path | None,
+    confidence: float,
+    no_figures: bool,
+    plot_train_curves: bool,
+) -> None:
+    """Say what a study found, from its store, without training.
+
+    Prints the verdict in words and the tables, and draws the figures into the folder of the run.
+    """
+    if not 0 < confidence < 1:
+        raise UsageError(f"--confidence: expected a share between 0 and 1, got {confidence:g}")
     with Store.read(out) as store:
+        if list_studies:
+            _list(store)
+            return
         result = StudyResult(store.study(study))
+        folder = store.path.parent
 
     from augbench.reports.terminal import print_results
 
-    print_results(result)
+    print_results(result, confidence=confidence)
+    if html is None and no_figures:
+        return
+
+    from augbench.gallery import pictures_of
+
+    pictures = pictures_of(folder, result.stored.description)
+    if html is not None:
+        from augbench.reports.page import save_page
+
+        save_page(result, html, pictures=pictures, confidence=confidence)
+        click.echo(f"wrote {html}")
     if no_figures:
         return
 
     from augbench.reports.figures import save_figures
 
-    for path in save_figures(result, out, train_curves=plot_train_curves):
+    for path in save_figures(
+        result, folder, train_curves=plot_train_curves, pictures=pictures, confidence=confidence
+    ):
         click.echo(f"drew {path}")
+
+
+def _list(store: Store) -> None:
+    """One line a study, the latest last."""
+    for number, description, command, last_run_at in store.studies():
+        pairs = ", ".join(f"{pretrain} → {finetune}" for pretrain, finetune in description["pairs"])
+        arms = ", ".join(item["label"] for item in description["augmentations"])
+        when = datetime.fromtimestamp(last_run_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        click.echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds; last run {when}")
+        if command:
+            click.echo(f"   {command}")

@@ -219,13 +219,23 @@ def run_command(
         result = execute(planned, live)
     print_results(result)
 
+    from augbench.gallery import pictures_of
+    from augbench.preview import keep_gallery
     from augbench.reports.figures import save_figures
 
-    for path in save_figures(result, out, train_curves=plot_train_curves):
+    keep_gallery(planned.registry, planned.study, planned.load, out)
+    pictures = pictures_of(out, result.stored.description)
+    for path in save_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
         click.echo(f"drew {path}")
+    click.echo(f"for one page to read and send: {_page_hint(out)}")
     if result.failed:
         raise CellsFailedError(
             f"{len(result.failed)} of {len(result.cells)} cells failed, the first with "
             f"{result.failed[0].result.error if result.failed[0].result else 'no result'}; "
             "the others are stored, and running again retries the failed ones"
         )
+
+
+def _page_hint(out: Path) -> str:
+    """The command that makes the HTML report of what was just computed."""
+    return shlex.join(["augbench", "report", "--out", str(out), "--html", str(out / "report.html")])

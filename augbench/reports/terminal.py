@@ -34,9 +34,9 @@ def accuracy_table(pair: Pair, sizes: tuple[int, ...]) -> Table:
     return table
 
 
-def _print_verdict(result: StudyResult, pair: Pair, console: Console) -> None:
+def _print_verdict(result: StudyResult, pair: Pair, console: Console, confidence: float) -> None:
     """Say in words what each augmentation does, above the numbers."""
-    analysis = result.analysis(pair)
+    analysis = result.analysis(pair, confidence=confidence)
     if analysis is None:
         return
     verdicts = verdict(analysis)
@@ -52,18 +52,20 @@ def _print_verdict(result: StudyResult, pair: Pair, console: Console) -> None:
         console.print(remark, style="dim", markup=False, highlight=False)
 
 
-def print_results(result: StudyResult, console: Console | None = None) -> None:
+def print_results(
+    result: StudyResult, console: Console | None = None, *, confidence: float = 0.95
+) -> None:
     """Print the verdict in words, then the table of mean ± interval, per pair."""
     console = console or Console()
     for pair in result.pairs:
-        _print_verdict(result, pair, console)
+        _print_verdict(result, pair, console, confidence)
     rows = {
         (
             (row["pretrain_dataset"], row["finetune_dataset"]),
             row["augmentation"],
             row["samples_per_class"],
         ): row
-        for row in result.table()
+        for row in result.table(confidence=confidence)
     }
     for pair in result.pairs:
         table = accuracy_table(pair, result.sizes)
@@ -74,7 +76,7 @@ def print_results(result: StudyResult, console: Console | None = None) -> None:
             )
         console.print(table)
     console.print(
-        f"n = {result.seeds} seeds; mean ± 95 % t interval"
+        f"n = {result.seeds} seeds; mean ± {100 * confidence:g} % t interval"
         if result.seeds > 1
         else "n = 1 seed: no interval",
         highlight=False,

@@ -1,0 +1,122 @@
+"""Learning curves: accuracy against samples per class, a mean and a band for each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from augbench.protocol.study import FLOOR
+from augbench.reports.figures.style import (
+    REFERENCE,
+    Look,
+    legend_above,
+    log2_axis,
+    looks,
+    one_line,
+)
+from augbench.results import Pair, StudyResult
+from augbench.statistics import mean_interval
+
+__all__ = ["band", "learning_curves"]
+
+_MOST_THIN_LINES = 48
+"""Above so many, single seeds would be a fog around the means."""
+_MOST_EMPTY = 0.6
+"""How far, in heights of the curves, the axis reaches for a floor or ceiling."""
+
+
+def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure:
+    """Accuracy over a log2 axis: each arm's mean, its t band, and thin lines of its seeds.
+
+    The baseline goes on over the ruler; floor and ceiling are horizontal lines.
+    """
+    figure = Figure(figsize=(5.2, 3.5), layout="constrained")
+    axes = figure.add_subplot()
+    sizes = (*result.sizes, *result.ruler_sizes)
+    thin = 1 < result.seeds <= _MOST_THIN_LINES // len(result.augmentations)
+    entries: list[tuple[Artist, str]] = []
+    for label, look in looks(result).items():
+        wanted = sizes if label == result.baseline else result.sizes
+        wanted = tuple(sorted(wanted))
+        values = 100 * result.values(pair, label, wanted)  # [n, K]
+        if thin:
+            _seeds(axes, wanted, values, look)
+        entries.append((band(axes, wanted, values, look, confidence), label))
+    entries += _references(axes, result, pair, confidence)
+    log2_axis(axes, sorted(sizes))
+    axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
+    axes.set_ylabel(f"test accuracy on {one_line(pair[1], 30)} (%)")
+    axes.set_title(_title(result.seeds, confidence, thin))
+    legend_above(figure, entries)
+    return figure
+
+
+def band(
+    axes: Axes,
+    sizes: Sequence[int],
+    values: NDArray[np.float64],
+    look: Look,
+    confidence: float,
+) -> Artist:
+    """Draw the mean of values [n, K] with its t band; returns the line, for a legend."""
+    rows = [mean_interval(column, confidence=confidence) for column in values.T]
+    axes.fill_between(
+        sizes,
+        [row.lower for row in rows],
+        [row.upper for row in rows],
+        color=look.colour,
+        alpha=look.shade,
+        lw=0,
+    )
+    (line,) = axes.plot(sizes, [row.mean for row in rows], **look.line)
+    return line
+
+
+def _seeds(axes: Axes, sizes: Sequence[int], values: NDArray[np.float64], look: Look) -> None:
+    gap = np.full((len(values), 1), np.nan)  # one line with gaps is faster than a line a seed
+    x = np.hstack([np.tile(np.array(sizes, float), (len(values), 1)), gap])
+    y = np.hstack([values, gap])
+    axes.plot(x.ravel(), y.ravel(), color=look.colour, linewidth=0.4, alpha=0.35, zorder=1.5)
+
+
+def _references(
+    axes: Axes, result: StudyResult, pair: Pair, confidence: float
+) -> list[tuple[Artist, str]]:
+    """Floor and ceiling as lines; one far off the curves is a number only, not to flatten them."""
+    if result.baseline is None or not result.stored.description["references"]:
+        return []
+    low, high = axes.get_ylim()
+    room = _MOST_EMPTY * (high - low)
+    entries: list[tuple[Artist, str]] = []
+    for name, size, dashes in (
+        ("ceiling", None, (0, (8, 2))),
+        ("floor", FLOOR, (0, (1, 1.5))),
+    ):
+        row = mean_interval(
+            100 * result.values(pair, result.baseline, (size,))[:, 0], confidence=confidence
+        )
+        if not row.n:
+            continue
+        style: dict[str, Any] = {"color": REFERENCE, "linestyle": dashes, "linewidth": 1.1}
+        if low - room <= row.mean <= high + room:
+            axes.axhline(row.mean, **style)
+            if row.n > 1:
+                axes.axhspan(row.lower, row.upper, color=REFERENCE, alpha=0.1, lw=0)
+            entries.append((Line2D([], [], **style), f"{name} ({row.mean:.1f})"))
+        else:
+            entries.append((Line2D([], [], **style), f"{name} (off the axis: {row.mean:.1f})"))
+    return entries
+
+
+def _title(seeds: int, confidence: float, thin: bool) -> str:
+    if seeds == 1:
+        return "n = 1 seed, no interval"
+    each = "; thin: each seed" if thin else ""
+    return f"mean of n = {seeds} seeds; band: {100 * confidence:g} % t interval{each}"

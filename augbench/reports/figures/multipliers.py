@@ -1,0 +1,112 @@
+"""Label multipliers: how many times more labels the same accuracy would have cost."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from augbench.reports.figures.style import (
+    REFERENCE,
+    Look,
+    legend_above,
+    log2_axis,
+    looks,
+    one_line,
+)
+from augbench.results import Pair, StudyResult
+from augbench.statistics import Analysis, Multiplier
+
+__all__ = ["label_multiplier_figure"]
+
+
+def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis) -> Figure:
+    """The multiplier at each size on a log axis, with its interval.
+
+    Where the estimate or an end of its interval lies off the measured sizes an arrow points there:
+    nothing is extrapolated. The shaded region is what the measured baseline sizes can show.
+    """
+    figure = Figure(figsize=(5.2, 3.4), layout="constrained")
+    axes = figure.add_subplot()
+    chosen = looks(result)
+    sizes = np.array(analysis.sizes, float)
+    shown = [row.multiplier for c in analysis.comparisons for row in c.by_size if row.multiplier.n]
+    least, most = _limits(shown)
+    known = {m.size: m for m in shown}
+    inside = [size for size in analysis.sizes if size in known]
+    axes.fill_between(
+        inside,
+        [known[size].least for size in inside],
+        [known[size].most for size in inside],
+        color="#000000",
+        alpha=0.05,
+        lw=0,
+    )
+    axes.axhline(1, color=REFERENCE, linewidth=1)
+    count = len(analysis.comparisons)
+    step = min(0.12, 0.6 / max(1, count))
+    entries: list[tuple[Artist, str]] = []
+    for i, comparison in enumerate(analysis.comparisons):
+        look = chosen[comparison.augmentation]
+        place = sizes * 2 ** ((i - (count - 1) / 2) * step)
+        for x, row in zip(place, comparison.by_size, strict=True):
+            if row.multiplier.n:
+                _draw(axes, float(x), row.multiplier, look, (least, most))
+        handle = Line2D([], [], **{**look.line, "linestyle": "none", "markersize": 5})
+        entries.append((handle, comparison.augmentation))
+    log2_axis(axes, analysis.sizes)
+    axes.set_yscale("log", base=2)
+    ticks = [2.0**k for k in range(math.ceil(math.log2(least)), math.floor(math.log2(most)) + 1)]
+    axes.yaxis.set_major_locator(FixedLocator(ticks))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_yticklabels([f"{t:g}×" if t >= 1 else f"1/{1 / t:g}×" for t in ticks])
+    axes.set_ylim(least / 1.5, most * 1.5)
+    axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
+    axes.set_ylabel(f"worth in labels, test on {one_line(pair[1], 24)}")
+    bars = f"{100 * analysis.confidence:g} % intervals, n = {analysis.n}"
+    axes.set_title(f"{bars if analysis.n > 1 else 'n = 1 seed'}; arrows: off the measured sizes")
+    if entries:
+        legend_above(figure, entries)
+    return figure
+
+
+def _limits(shown: list[Multiplier]) -> tuple[float, float]:
+    """The range of the axis: what is drawn, and at least a factor of 2 either way."""
+    lowest = [m.least if m.lower == 0 or m.censored == "below" else m.lower for m in shown]
+    highest = [m.most if math.isinf(m.upper) or m.censored == "above" else m.upper for m in shown]
+    drawn = [*lowest, *highest, *(m.value for m in shown)]
+    finite = [end for end in drawn if math.isfinite(end) and end > 0]  # one seed has no interval
+    return min([0.5, *finite]), max([2.0, *finite])
+
+
+def _draw(axes: Axes, x: float, m: Multiplier, look: Look, limits: tuple[float, float]) -> None:
+    open_ends = {"above": m.censored == "above", "below": m.censored == "below"}
+    low, high = m.lower, m.upper
+    if not math.isnan(low):
+        open_ends["below"] |= low == 0
+        open_ends["above"] |= math.isinf(high)
+        axes.plot(
+            [x, x],
+            [m.least if low == 0 else low, m.most if math.isinf(high) else high],
+            color=look.colour,
+            linewidth=1.2,
+        )
+    for side, tip, marker in (("above", m.most, "^"), ("below", m.least, "v")):
+        if open_ends[side]:
+            beyond = tip * (1.16 if side == "above" else 1 / 1.16)
+            axes.plot([x, x], [tip, beyond], color=look.colour, linewidth=1.2)
+            axes.plot(x, beyond, marker=marker, color=look.colour, markersize=4, linestyle="none")
+    if not m.censored:
+        axes.plot(
+            x,
+            m.value,
+            marker=look.marker,
+            color=look.colour,
+            markersize=4.5,
+            linestyle="none",
+        )

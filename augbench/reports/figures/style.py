@@ -1,0 +1,193 @@
+"""What all figures share: palette, fonts, axes, legends and files that are the same everywhere.
+
+Drawn on the Agg and SVG canvases directly: no display, no global state of pyplot, no font but
+the ones that matplotlib ships.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from augbench.errors import StoreError
+from augbench.results import StudyResult
+
+__all__ = [
+    "PALETTE",
+    "REFERENCE",
+    "Look",
+    "legend_above",
+    "log2_axis",
+    "looks",
+    "one_line",
+    "save_figure",
+    "slug",
+    "style",
+    "wrapped",
+]
+
+# Okabe and Ito (2008), "Color universal design"; black is the baseline's.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+REFERENCE = "#666666"
+"""The colour of zero lines, floors and ceilings."""
+
+# No triangles, which are censoring arrows; one more than colours, so that up to 56 arms differ.
+_MARKERS = "sDPXhpd*"
+_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+_LONGEST = 58
+_DPI = 200
+_STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.unicode_minus": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "text.parse_math": False,  # a name may hold dollar signs
+    "svg.fonttype": "path",  # text as outlines: no machine's fonts are asked for
+    "svg.hashsalt": "augbench",  # the same bytes for the same figure
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one augmentation is drawn in every figure."""
+
+    colour: str
+    marker: str
+    dashes: Any
+    shade: float
+    """How opaque a band is: fainter where many lie above each other."""
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """The keyword arguments of `Axes.plot`."""
+        return {
+            "color": self.colour,
+            "marker": self.marker,
+            "linestyle": self.dashes,
+            "markersize": 4,
+            "linewidth": 1.5,
+        }
+
+
+def looks(result: StudyResult) -> dict[str, Look]:
+    """A look for each augmentation: black for the baseline, new dashes when colours run out."""
+    others = [label for label in result.augmentations if label != result.baseline]
+    shade = 0.15 if len(others) <= 4 else 0.06
+    assigned = {
+        label: Look(
+            PALETTE[i % len(PALETTE)],
+            _MARKERS[i % len(_MARKERS)],
+            _DASHES[i // len(PALETTE) % len(_DASHES)],
+            shade,
+        )
+        for i, label in enumerate(others)
+    }
+    plain = Look("#000000", "o", "-", shade)
+    return {label: assigned.get(label, plain) for label in result.augmentations}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The settings that every figure is made and saved under, whatever the user's own are."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_STYLE)  # type: ignore[arg-type]  # its keys are literals
+        # A sign that DejaVu lacks is drawn as a box: better than no figure.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
+
+
+def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "svg")) -> list[Path]:
+    """Write `path` with each format's suffix; raises `StoreError` if that is impossible."""
+    paths = [path.with_name(f"{path.name}.{suffix}") for suffix in formats]
+    figure.dpi = _DPI
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with style():
+            # Not `savefig`, which draws everything twice for each file to find its extent.
+            for target in paths:
+                print_file: Any  # matplotlib annotates neither
+                if target.suffix == ".png":
+                    print_file, metadata = FigureCanvasAgg(figure).print_png, {"Software": None}
+                else:
+                    print_file, metadata = FigureCanvasSVG(figure).print_svg, {"Date": None}
+                print_file(target, metadata=metadata)
+                figure.set_layout_engine("none")  # arranged once
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {str(error.filename or path)!r} ({error.strerror}); "
+            "name a writable folder with --out"
+        ) from error
+    return paths
+
+
+def slug(*names: str) -> str:
+    """Names as a part of a file name."""
+    return "-to-".join(re.sub(r"[^A-Za-z0-9.=_-]+", "_", name).strip("_") for name in names)
+
+
+def one_line(name: str, longest: int = _LONGEST) -> str:
+    """A name fit for a figure: on one line, the middle of a very long one left out."""
+    text = " ".join(name.split())
+    if len(text) > longest:
+        text = f"{text[: longest // 2]}…{text[-(longest // 2 - 1) :]}"
+    return f" {text}" if text.startswith("_") else text  # matplotlib hides leading underscores
+
+
+def wrapped(name: str, width: int) -> str:
+    """A name on as many lines as it takes, broken after a sign where one is near."""
+    rest, lines = one_line(name), []
+    while len(rest) > width:
+        signs = [i + 1 for i, letter in enumerate(rest[:width]) if letter in ":,- _=/"]
+        cut = max((i for i in signs if i > width // 2), default=width)
+        lines.append(rest[:cut])
+        rest = rest[cut:]
+    return "\n".join([*lines, rest])
+
+
+def log2_axis(axes: Axes, sizes: Sequence[int]) -> None:
+    """Samples per class on a log2 scale, a tick at each size."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator([float(size) for size in sizes]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xticklabels([str(size) for size in sizes])
+
+
+def legend_above(figure: Figure, entries: Sequence[tuple[Artist, str]]) -> None:
+    """A legend above the axes, where no data is, for which the figure grows."""
+    names = [one_line(name) for _, name in entries]
+    letters = 17 * figure.get_figwidth()  # how many fit side by side at the legend's size
+    columns = max(1, min(len(names), int(letters // (max(map(len, names)) + 7))))
+    rows = -(-len(names) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.17 * rows)
+    figure.legend(
+        [artist for artist, _ in entries],
+        names,
+        loc="outside upper left",
+        ncols=-(-len(names) // rows),
+        borderaxespad=0.1,
+        handlelength=2.6,
+        columnspacing=1.4,
+    )

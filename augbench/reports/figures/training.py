@@ -1,0 +1,50 @@
+"""Training curves: loss and accuracy over the steps of both trainings of one cell."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from augbench.reports.figures.style import PALETTE, legend_above, one_line, slug
+from augbench.store import PlannedCell
+
+__all__ = ["cell_slug", "training_curves"]
+
+
+def cell_slug(cell: PlannedCell) -> str:
+    """A file name for one cell."""
+    size = {0: "floor", None: "ceiling"}.get(cell.samples_per_class, f"s{cell.samples_per_class}")
+    pair = slug(cell.pretrain_dataset, cell.finetune_dataset)
+    return f"{pair}-{slug(cell.augmentation)}-{size}-seed{cell.seed}"
+
+
+def training_curves(cell: PlannedCell) -> Figure:
+    """Pretraining on the left, finetuning on the right; a computed cell only."""
+    assert cell.result is not None
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    axes = figure.subplots(2, 2, sharex="col")
+    handles = {}
+    for column, (phase, dataset) in enumerate(
+        (("pretrain", cell.pretrain_dataset), ("finetune", cell.finetune_dataset))
+    ):
+        curve = cell.result.curves[phase]
+        for row, (train, test, name) in enumerate(
+            (
+                (curve.loss, curve.test_loss, "loss (nats)"),
+                (curve.accuracy, curve.test_accuracy, "accuracy"),
+            )
+        ):
+            panel = axes[row, column]
+            (handles["training"],) = panel.plot(curve.step, train, color=PALETTE[0], linewidth=1.2)
+            if curve.test_step:
+                (handles["test"],) = panel.plot(
+                    curve.test_step, test, "s--", color=PALETTE[1], markersize=3
+                )
+            panel.set_ylabel(name)
+        axes[0, column].set_title(f"{phase} on {one_line(dataset, 30)}")
+        axes[1, column].set_xlabel("batches")
+    size = {0: "floor", None: "all images"}.get(
+        cell.samples_per_class, f"{cell.samples_per_class} per class"
+    )
+    figure.suptitle(f"{one_line(cell.augmentation)}, {size}, seed {cell.seed}", fontsize=10)
+    legend_above(figure, [(handle, name) for name, handle in handles.items()])
+    return figure

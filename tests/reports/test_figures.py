@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+from synthetic import fill, make_study
+
+from augbench.errors import StoreError
+from augbench.gallery import Picture
+from augbench.reports.figures import save_figures
+from augbench.reports.figures.curves import learning_curves
+from augbench.reports.figures.differences import forest, paired_differences
+from augbench.reports.figures.multipliers import label_multiplier_figure
+from augbench.reports.figures.style import slug, style
+from augbench.results import StudyResult
+from augbench.store import Store
+
+PAIR = ("digits", "letters")
+
+
+@pytest.fixture
+def result(tmp_path):
+    """Read what `fill` wrote."""
+
+    def make(*augmentations, fail=(), skip=(), **options):
+        study = make_study(augmentations or ("collage", "mixup"), **options)
+        fill(tmp_path, study, fail=fail, skip=skip)
+        with Store.read(tmp_path) as store:
+            return StudyResult(store.study())
+
+    return make
+
+
+def _names(paths):
+    return [path.name for path in paths]
+
+
+def test_every_figure_is_drawn_as_png_and_svg(result, tmp_path):
+    drawn = save_figures(result(seeds=4), tmp_path / "figures")
+    assert _names(drawn) == [
+        f"{stem}.{suffix}"
+        for stem in (
+            "learning-curves-digits-to-letters",
+            "differences-digits-to-letters",
+            "label-multipliers-digits-to-letters",
+            "calibration-digits-to-letters",
+            "effects",
+        )
+        for suffix in ("png", "svg")
+    ]
+    assert all(path.stat().st_size > 1000 for path in drawn)
+
+
+def test_training_curves_are_drawn_for_computed_cells_only(result, tmp_path):
+    study = result("mixup", seeds=1, sizes=(1, 2), fail=[("mixup", 2, 0)])
+    drawn = save_figures(study, tmp_path / "figures", train_curves=True)
+    curves = [path.name for path in drawn if path.parent.name == "train-curves"]
+    assert curves == [
+        f"digits-to-letters-{arm}-seed0.png" for arm in ("none-s1", "none-s2", "mixup-s1")
+    ]
+
+
+def test_pictures_are_drawn_one_figure_a_data_set(result, tmp_path):
+    images = np.zeros((4, 1, 8, 8), np.uint8)
+    colour = np.zeros((4, 3, 8, 8), np.uint8)
+    pictures = [
+        Picture("digits", "mixup", images, images + 90, ("a",) * 4),
+        Picture("digits", "collage", images, images + 90, ("a",) * 4),
+        Picture("colours/x", "mixup", colour, colour + 90, ("a",) * 4),
+    ]
+    drawn = save_figures(result("mixup", seeds=1), tmp_path / "figures", pictures=pictures)
+    assert _names(drawn)[-4:] == [
+        "augmentations-digits.png",
+        "augmentations-digits.svg",
+        "augmentations-colours_x.png",
+        "augmentations-colours_x.svg",
+    ]
+
+
+def test_figures_have_the_same_bytes_every_time_and_ask_for_no_font(result, tmp_path):
+    study = result("mixup", seeds=3, sizes=(1, 4), ruler=(8,), references=True)
+    first, second = (save_figures(study, tmp_path / name) for name in ("first", "second"))
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes(), one.name
+        if one.suffix == ".svg":
+            assert "<text" not in one.read_text()
+            assert "font-family" not in one.read_text()
+
+
+ODD = {
+    "names": (["$\\frac{$", "_hidden", "a\nb\tc", "混合", "x" * 300], {}),
+    "pairs": (["<script>"], {"pairs": [("$a_1$", "</script>"), ("_b", "../../c")]}),
+    "one seed": (["mixup"], {"seeds": 1}),
+    "many seeds": (["mixup"], {"seeds": 40}),
+    "one size": (["mixup"], {"sizes": (5,), "references": True}),
+    "no baseline": (["mixup"], {"baseline": None}),
+    "20 arms": ([f"a{i}" for i in range(20)], {}),
+    "no arm": (["mixup"], {"skip": [("mixup", s, i) for s in (1, 2) for i in (0, 1)]}),
+    "empty": ([], {"seeds": 1, "sizes": (1,), "skip": [("none", 1, 0)]}),
+}
+
+
+@pytest.mark.parametrize(("augmentations", "options"), ODD.values(), ids=ODD.keys())
+def test_figures_of_odd_studies_are_drawn_without_a_warning(
+    result, tmp_path, augmentations, options
+):
+    drawn = save_figures(
+        result(*augmentations, **{"seeds": 2, "sizes": (1, 2), **options}), tmp_path / "figures"
+    )
+    assert drawn
+    assert {path.parent for path in drawn} == {tmp_path / "figures"}
+
+
+def test_the_learning_curves_show_the_means_and_intervals_of_the_table(result):
+    study = result("mixup", seeds=5)
+    with style():
+        (axes,) = learning_curves(study, PAIR).axes
+    markers = [line for line in axes.lines if line.get_marker() not in ("None", "")]
+    for label, line in zip(study.augmentations, markers, strict=True):
+        rows = [row for row in study.table() if row["augmentation"] == label]
+        np.testing.assert_allclose(line.get_ydata(), [100 * row["mean"] for row in rows])
+    bands = [collection.get_paths()[0].vertices[:, 1] for collection in axes.collections]
+    rows = [row for row in study.table() if row["augmentation"] == "none"]
+    assert max(bands[0]) == pytest.approx(100 * max(row["upper"] for row in rows))
+
+
+def test_the_forest_has_a_row_for_each_augmentation_and_pair(result):
+    study = result("collage", "mixup", seeds=7, pairs=[("a", "b"), ("a", "c")])
+    analyses = {pair: study.analysis(pair) for pair in study.pairs}
+    with style():
+        (axes,) = forest(study, analyses).axes
+    names = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert names == ["a → b", "collage", "mixup", "a → c", "collage", "mixup"]
+    first = analyses["a", "b"].comparisons[0].difference
+    assert f"{100 * first.mean:+.1f}".replace("-", "−") in axes.texts[0].get_text()
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_legends_lie_outside_of_the_axes(result, count):
+    study = result(*(f"a-rather-long-name-{i}:alpha=0.5" for i in range(count)), seeds=2)
+    analysis = study.analysis(PAIR)
+    with style():
+        for figure in (
+            learning_curves(study, PAIR),
+            paired_differences(study, PAIR, analysis),
+            label_multiplier_figure(study, PAIR, analysis),
+        ):
+            figure.draw_without_rendering()
+            (legend,) = figure.legends
+            box = legend.get_window_extent()
+            assert all(not box.overlaps(axes.get_window_extent()) for axes in figure.axes)
+            assert figure.bbox.contains(box.x1 - 1, box.y1 - 1)
+
+
+def test_censored_multipliers_are_arrows_at_the_edge_of_what_was_measured(result):
+    study = result("mixup", seeds=3, sizes=(1, 2, 4), skip=[])
+    analysis = study.analysis(PAIR)
+    censored = [row.multiplier for row in analysis.comparisons[0].by_size]
+    with style():
+        (axes,) = label_multiplier_figure(study, PAIR, analysis).axes
+    up = [line for line in axes.lines if line.get_marker() == "^"]
+    down = [line for line in axes.lines if line.get_marker() == "v"]
+    assert len(up) == sum(m.censored == "above" or np.isinf(m.upper) for m in censored)
+    assert len(down) == sum(m.censored == "below" or m.lower == 0 for m in censored)
+    assert up or down
+
+
+def test_a_figure_that_cannot_be_written_is_one_clear_line(result, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"cannot write .*; name a writable folder with --out"):
+        save_figures(result("mixup", seeds=1), tmp_path / "file")
+
+
+def test_file_names_stay_in_their_folder():
+    assert slug("../../etc/passwd", "a b") == ".._.._etc_passwd-to-a_b"

@@ -1,0 +1,119 @@
+"""Stores filled with invented results: everything that reports read, without any training."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from augbench.datasets.contract import DatasetInfo
+from augbench.plugins.components import Component
+from augbench.protocol.results import CellResult, Curve
+from augbench.protocol.study import Cell, Settings, Study
+from augbench.store import Store
+
+ENVIRONMENT = {"augbench": "0.1.0", "python": "3.11", "torch": "2.4", "cpu": "invented"}
+TEST_IMAGES = 500
+
+
+def dataset(name, *, classes=("a", "b", "c"), number=1):
+    """A description of a data set that does not exist."""
+    return DatasetInfo(
+        name, f"{number:02x}" * 32, (1, 16, 16), tuple(classes), (300,) * len(classes), TEST_IMAGES
+    )
+
+
+def augmentation(label):
+    """An augmentation of that label, with nothing behind it."""
+    return Component("augmentation", label.partition(":")[0], source_hash=label, label=label)
+
+
+def make_study(
+    augmentations=("mixup",),
+    *,
+    pairs=(("digits", "letters"),),
+    sizes=(1, 2, 4, 8),
+    seeds=8,
+    baseline="none",
+    ruler=(),
+    references=False,
+    settings=None,
+    classes=("a", "b", "c"),
+):
+    """A study of these labels on these pairs of data set names."""
+    names = {name: None for pair in pairs for name in pair}
+    infos = {n: dataset(n, classes=classes, number=i + 1) for i, n in enumerate(names)}
+    labels = ((baseline,) if baseline else ()) + tuple(augmentations)
+    return Study(
+        pairs=tuple((infos[a], infos[b]) for a, b in pairs),
+        augmentations=tuple(augmentation(label) for label in labels),
+        backbone=Component("backbone", "convnet", label="convnet"),
+        samples_per_class=tuple(sizes),
+        seeds=seeds,
+        settings=settings or Settings(),
+        baseline=augmentation(baseline) if baseline else None,
+        ruler_sizes=tuple(ruler),
+        references=references,
+    )
+
+
+def invent(cell, study):
+    """A result like a trained cell's: a rising curve, seeds that share their luck, some noise."""
+    labels = [item.label for item in study.augmentations]
+    arm = labels.index(cell.augmentation.label)
+    pair = [(p.name, f.name) for p, f in study.pairs].index(
+        (cell.pretrain.name, cell.finetune.name)
+    )
+    size = cell.samples_per_class
+    luck = np.random.default_rng([7, cell.seed, pair]).normal(0, 0.02)
+    rng = np.random.default_rng([8, cell.seed, pair, arm, 999 if size is None else size])
+    level = {0: -1.0, None: 9.0}.get(size) if size in (0, None) else np.log2(size)
+    truth = 0.55 + 0.05 * level - 0.08 * pair + luck
+    if arm:
+        truth += (0.05 - 0.012 * level) * (1.5 - arm % 3)
+    share = float(np.clip(truth + rng.normal(0, 0.012), 0.02, 0.98))
+    correct = rng.random(TEST_IMAGES) < share
+    accuracy = float(correct.mean())
+    nll = -float(np.log(accuracy)) * 1.3 + 0.05 * rng.random()
+    steps = (500, 1000, 1500, 2000)
+    fall = [float(2.0 * 0.6**k + 0.1 * rng.random()) for k in range(4)]
+    curve = Curve(steps, tuple(fall), tuple(1 - value / 3 for value in fall))
+    return CellResult(
+        cell.key,
+        {
+            "accuracy": accuracy,
+            "nll": nll,
+            "ece": 0.1 + 0.05 * rng.random() - 0.02 * arm,
+            "temperature": 1.3,
+            "nll_scaled": 0.9 * nll,
+            "ece_scaled": 0.03 + 0.02 * rng.random(),
+            "pretrain_accuracy": min(1.0, share + 0.1),
+            "pretrain_nll": 0.8 * nll,
+            "pretrain_seconds": 1.0,
+            "extra_passes": 0,
+        },
+        {"pretrain": curve, "finetune": curve},
+        np.packbits(correct).tobytes(),
+        1.0 + arm,
+        "reference",
+    )
+
+
+def fill(folder, study, *, fail=(), skip=(), command="augbench run", environment=None):
+    """Write the study to a store; `fail` and `skip` are (label, samples per class, seed)."""
+    with Store.open(folder) as store:
+        number = store.plan(study, study.cells(), command)
+        for cell in study.cells():
+            place = (cell.augmentation.label, cell.samples_per_class, cell.seed)
+            if place in skip:
+                continue
+            result = invent(cell, study)
+            if place in fail:
+                result = CellResult(
+                    cell.key,
+                    error="RuntimeError: the chain came off",
+                    traceback="Traceback (most recent call last):\n  <chain>\nRuntimeError: off",
+                )
+            store.record(cell, result, environment or ENVIRONMENT, "cpu")
+    return number
+
+
+__all__ = ["ENVIRONMENT", "Cell", "augmentation", "dataset", "fill", "invent", "make_study"]
