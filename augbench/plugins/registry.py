@@ -128,6 +128,10 @@ class Registry:
         infos = [self._info(entry) for entry in self._names.of(kind)]
         return sorted(infos, key=lambda info: info.name)
 
+    def info(self, kind: Kind, spec: str) -> ComponentInfo:
+        """The component that a spec names, whatever parameters it sets; imports this one alone."""
+        return self._info(self._names.find(kind, spec)[0])
+
     def resolve(self, kind: Kind, spec: str) -> Component:
         """Read `[DISTRIBUTION:]NAME[:[VALUE,]key=value,...]`.
 

@@ -1,0 +1,36 @@
+"""What a call does to the global random state of `random`, NumPy and torch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from augbench.plugins._isolation import watched
+
+__all__ = ["changed_by", "other_state"]
+
+
+@contextmanager
+def other_state(seed: int) -> Iterator[None]:
+    """Run a block with `random` and NumPy in another state; what was before is put back."""
+    with watched():
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002 -- the global state itself is meant
+        yield
+
+
+def changed_by(action: Callable[[], object]) -> str:
+    """Whose state the action changed, such as "changed the global random state of NumPy"; or "".
+
+    The state before is one that nobody's favourite seed gives, so that re-seeding is seen.
+    """
+    with torch.random.fork_rng(devices=[]), other_state(92_837_111):
+        torch.manual_seed(92_837_111)
+        with watched() as remarks:
+            action()
+    changed = [remark for remark in remarks if remark.startswith("changed")]
+    return "; ".join(changed).replace(" (restored)", "")

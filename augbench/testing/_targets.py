@@ -1,0 +1,177 @@
+"""What is to be checked: a spec that the registry resolves, or a class, function or object."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from augbench.errors import AugbenchError, ParameterError, UnknownNameError
+from augbench.plugins._discovery import Plugin
+from augbench.plugins._loading import Entry
+from augbench.plugins._parameters import Parameter, format_value
+from augbench.plugins.components import Component, Kind, ParameterValue
+from augbench.plugins.registry import Registry
+from augbench.testing._checks import SkippedError, ViolationError
+
+__all__ = ["Target", "check_parameters", "check_source", "target_of"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A component to check, as the registry sees it.
+
+    `spec` is its name without parameters; `component` is None where it could not be resolved, and
+    `problem` then says why. `given` is an object that was given as it is.
+    """
+
+    kind: Kind
+    name: str
+    spec: str
+    registry: Registry
+    parameters: tuple[Parameter, ...] = ()
+    component: Component | None = None
+    given: Any = None
+    problem: str = ""
+
+    def create(self) -> Any:
+        """The augmentation, or the bound factory; raises `ViolationError` if there is none."""
+        if self.given is not None:
+            return self.given
+        if self.component is None:
+            raise ViolationError(self.problem)
+        return self.registry.create(self.component)
+
+
+def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
+    """Find what `target` means; raises `UsageError` for a spec that means nothing."""
+    if isinstance(target, str):
+        registry = registry or Registry.load()
+        info = registry.info(kind, target)
+        name, spec, given = target, info.qualified_name, None
+    else:
+        # A callable object of a kind whose factories are functions is itself the factory.
+        made = kind == "augmentation" and not isinstance(target, type)
+        factory = type(target) if made else target
+        name = getattr(factory, "__name__", type(factory).__name__)
+        registry = _alone(kind, name, factory)
+        (info,) = registry.describe(kind)
+        spec, given = info.qualified_name, target if made else None
+    found = Target(kind, name, spec, registry, info.parameters, given=given)
+    text = target if isinstance(target, str) else spec
+    if given is not None:
+        return found
+    try:
+        component = _resolved(registry, kind, text)
+    except (UnknownNameError, ParameterError) as error:
+        if isinstance(target, str):
+            raise
+        return Target(kind, name, spec, registry, info.parameters, problem=str(error))
+    except AugbenchError as error:
+        return Target(kind, name, spec, registry, info.parameters, problem=str(error))
+    return Target(kind, name, spec, registry, info.parameters, component)
+
+
+def _alone(kind: Kind, name: str, factory: Any) -> Registry:
+    """A registry that holds nothing else."""
+    module = getattr(factory, "__module__", None) or type(factory).__module__
+    plugin = Plugin("checked", "checked", "", module, lambda: None, module=module)
+    written = re.sub(r"[^A-Za-z0-9_-]", "", name) or "it"
+    return Registry([plugin], [Entry(kind, written, factory, plugin)])
+
+
+def _resolved(registry: Registry, kind: Kind, spec: str) -> Component:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a missing source is a check of its own
+        return registry.resolve(kind, spec)
+
+
+def check_parameters(target: Target) -> None:
+    """The parameters come back from a study's spec as they went in."""
+    made = target.create()
+    if target.kind == "augmentation":
+        _kept_as_attributes(made, target)
+    values = _values(target, made)
+    if not values:
+        return  # nothing to set
+    try:
+        _round_trip(target, values)
+    except ParameterError as error:
+        raise ViolationError(f"its own values cannot be written in a study: {error}") from None
+    for parameter in target.parameters:
+        other = _another(parameter, values[parameter.name])
+        if other is None:
+            continue
+        try:
+            _round_trip(target, {**values, parameter.name: other})
+        except ParameterError:
+            continue  # it is free to refuse a value
+
+
+def _values(target: Target, made: Any) -> dict[str, ParameterValue]:
+    if target.component is not None:
+        return dict(target.component.parameters)
+    if target.given is not None and target.kind == "augmentation":
+        return {parameter.name: getattr(made, parameter.name) for parameter in target.parameters}
+    return {parameter.name: parameter.default for parameter in target.parameters}
+
+
+def _kept_as_attributes(made: Any, target: Target) -> None:
+    for parameter in target.parameters:
+        if not hasattr(made, parameter.name):
+            raise ViolationError(
+                f"parameter {parameter.name!r} of the constructor is not kept as an attribute of "
+                "that name",
+                target.name,
+            )
+
+
+def _another(parameter: Parameter, value: ParameterValue) -> ParameterValue:
+    """A value that differs from the present one, but not by much; None where there is none."""
+    if parameter.choices:
+        return next((choice for choice in parameter.choices if choice != value), None)
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, float):
+        return value / 2 if value else 0.5
+    return value + 1 if isinstance(value, int) else None
+
+
+def _round_trip(target: Target, values: dict[str, ParameterValue]) -> None:
+    """Write the values as a spec, read it, make the component, and read its label."""
+    text = ",".join(f"{name}={format_value(value)}" for name, value in values.items())
+    spec = f"{target.spec}:{text}"
+    component = _resolved(target.registry, target.kind, spec)
+    if dict(component.parameters) != values:
+        raise ViolationError(f"read back as {dict(component.parameters)}", spec)
+    if _resolved(target.registry, target.kind, component.label) != component:
+        raise ViolationError(f"its label {component.label!r} means another component", spec)
+    made = target.registry.create(component)
+    if target.kind != "augmentation":
+        return
+    for name, value in values.items():
+        kept = getattr(made, name, None)
+        if kept != value:
+            raise ViolationError(
+                f"the study says {name} = {value!r}, the object has {name} = {kept!r}", spec
+            )
+
+
+def check_source(target: Target) -> None:
+    """The source code is found, so that an edit computes results anew."""
+    if target.component is None and target.given is None:
+        raise SkippedError("it could not be made: see 'declarations'")
+    component = target.component
+    if component is None:
+        spec = target.spec
+        values = _values(target, target.given)
+        if values:
+            spec += ":" + ",".join(f"{name}={format_value(v)}" for name, v in values.items())
+        component = _resolved(target.registry, target.kind, spec)
+    if not component.source_hash:
+        raise ViolationError(
+            "its source code cannot be read: stored results would not be computed anew after an "
+            "edit; define it in a module or file",
+            target.name,
+        )
