@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, fx, nn
 
 from augbench.engines import glue
-from augbench.engines.lanes import two_columns_at_a_time
 from augbench.engines.rules import FUNCTION_RULES, LAYER_RULES, UnpackableError
 
 __all__ = ["Widened", "channels_last"]
@@ -31,19 +30,16 @@ class Widened(nn.Module):
     """K backbones of one architecture as one: images → features [K, B, D].
 
     The images are [B, K·C, H, W], each cell's own, or [B, C, H, W], shared by all cells. Raises
-    `UnpackableError` for a backbone that the rules cannot pack. With `two_columns`, convolutions
-    of few channels are trained as `lanes.py` says.
+    `UnpackableError` for a backbone that the rules cannot pack.
     """
 
-    def __init__(self, backbones: Sequence[nn.Module], *, two_columns: bool = False) -> None:
+    def __init__(self, backbones: Sequence[nn.Module]) -> None:
         super().__init__()
         _refuse_the_hidden(backbones[0])
         self.cells = len(backbones)
         self.layers = nn.ModuleDict()
         # A forward may depend on the mode: each mode has a trace of its own, of the same layers.
         self._traces = {mode: self._trace(backbones, mode) for mode in (True, False)}
-        if two_columns:
-            two_columns_at_a_time(self._traces[True][0])
         self.train(backbones[0].training)
 
     def forward(self, images: Tensor, *, shared: bool = False) -> Tensor:

@@ -16,7 +16,10 @@ _CACHE_VALUES = 16 * 8 * 28 * 28
 """Pixel values of one step over all cells of a pack; beyond, a step costs more per cell."""
 
 _FEWEST = 4
-"""Below this many cells, the interpreter's own time outweighs the arithmetic."""
+"""A pack is not cut below this many cells for the cache's sake."""
+
+_OVERHEAD = 1.5
+"""What a pack costs besides its cells, in cells: a step's time in the interpreter."""
 
 _MOST_ON_GPU = 512
 
@@ -46,13 +49,18 @@ def plan_packs(
     groups: dict[Hashable, dict[str, _Unit]] = {}
     for cell in cells:
         groups.setdefault(trained_alike(cell), {}).setdefault(cell.pretrain_key, []).append(cell)
-    packs: list[list[_Unit]] = []
+    lots: list[tuple[list[_Unit], int]] = []
     for units in groups.values():
         in_order = sorted(units.values(), key=lambda unit: unit[0].seed)
         limit = pack_limit or _limit(in_order[0][0], device_kind)
-        for lot in _lots(in_order, limit if device_kind == "cpu" else len(in_order)):
-            packs += _cut(lot, -(-len(lot) // limit))
-    packs = _balance(packs, workers)
+        enough = limit // 2 if device_kind == "cpu" else len(in_order)
+        lots += [(lot, -(-len(lot) // limit)) for lot in _lots(in_order, enough)]
+    # More packs than the cache asks for, if that lets the workers end together.
+    plans = [
+        [pack for lot, parts in lots for pack in _cut(lot, min(len(lot), parts + more))]
+        for more in range(workers)
+    ]
+    packs = min(plans, key=lambda plan: _makespan(plan, workers))
     packs.sort(key=lambda pack: (pack[0][0].seed, -_cost_of(pack)))
     if len(packs) <= 2 * workers:
         packs.sort(key=_cost_of, reverse=True)
@@ -73,7 +81,8 @@ def cost(cell: Cell) -> float:
 
 
 def _cost_of(pack: Sequence[_Unit]) -> float:
-    return sum(cost(unit[0]) for unit in pack)
+    costs = [cost(unit[0]) for unit in pack]
+    return sum(costs) + _OVERHEAD * max(costs)
 
 
 def _limit(cell: Cell, device_kind: str) -> int:
@@ -90,7 +99,7 @@ def _lots(units: Sequence[_Unit], enough: int) -> list[list[_Unit]]:
     lots: list[list[_Unit]] = []
     for unit in units:
         same_seed = lots and lots[-1][-1][0].seed == unit[0].seed
-        if lots and (same_seed or len(lots[-1]) < enough // 2):
+        if lots and (same_seed or len(lots[-1]) < enough):
             lots[-1].append(unit)
         else:
             lots.append([unit])
@@ -101,26 +110,6 @@ def _cut(lot: Sequence[_Unit], parts: int) -> list[list[_Unit]]:
     """Cut into parts whose sizes differ by one at most."""
     ends = [len(lot) * part // parts for part in range(parts + 1)]
     return [list(lot[a:b]) for a, b in pairwise(ends) if b > a]
-
-
-def _balance(packs: list[list[_Unit]], workers: int) -> list[list[_Unit]]:
-    """Halve the largest packs for as long as that lets the workers end clearly earlier."""
-    while packs:
-        packs = sorted(packs, key=_cost_of, reverse=True)
-        largest = packs[0]
-        if len(largest) < 2 or (len(largest) < 2 * _FEWEST and len(packs) >= workers):
-            break
-        finer = [*_cut(largest, 2), *packs[1:]]
-        # Halving one of several equal packs may help only once its peers are halved as well.
-        equals = [pack for pack in packs if len(pack) == len(largest)]
-        if len(packs) >= workers:
-            finer_all = [half for pack in equals for half in _cut(pack, 2)]
-            finer_all += [pack for pack in packs if len(pack) != len(largest)]
-            finer = min(finer, finer_all, key=lambda some: _makespan(some, workers))
-            if _makespan(finer, workers) > 0.95 * _makespan(packs, workers):
-                break
-        packs = finer
-    return packs
 
 
 def _makespan(packs: Sequence[Sequence[_Unit]], workers: int) -> float:

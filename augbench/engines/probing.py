@@ -6,7 +6,6 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import torch
@@ -54,11 +53,7 @@ class Choice:
     keeps: bool = True
 
 
-_BY_RULES: tuple[tuple[str, Packer], ...] = (
-    ("by rules", Widened),
-    ("by rules, two columns at a time", partial(Widened, two_columns=True)),
-)
-_BY_VMAP: tuple[tuple[str, Packer], ...] = (("by vmap", Vmapped),)
+_PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", Widened), ("by vmap", Vmapped))
 _LEARNING_RATE = 0.01
 _REPEATS = 5
 _WORTH_IT = 0.95  # packing saves more in finetuning than this may lose
@@ -75,19 +70,13 @@ def choose(backbones: Sequence[nn.Module], images: Tensor) -> Choice:
         text = "one by one (in eval mode, an image's features depend on more than the image)"
         return Choice(None, text, keeps=False)
     refused: list[str] = []
-    for packers in (_BY_RULES, _BY_VMAP):
-        agreeing = []
-        for name, packer in packers:
-            reason = _differs(packer, backbones[:3], images)
-            if reason is None:
-                agreeing.append((name, packer))
-            elif (name, packer) not in _BY_RULES[1:]:  # a finer form of the first
-                refused.append(f"{name}: {reason}")
-        if not agreeing:
+    for name, packer in _PACKERS:
+        reason = _differs(packer, backbones[:3], images)
+        if reason is not None:
+            refused.append(f"{name}: {reason}")
             continue
-        alone, *together = _seconds([packer for _, packer in agreeing], backbones, images)
-        seconds, (name, packer) = min(zip(together, agreeing, strict=True), key=lambda one: one[0])
-        gain = len(backbones) * alone / seconds
+        alone, together = _seconds(packer, backbones, images)
+        gain = len(backbones) * alone / together
         if gain >= _WORTH_IT:
             but = f"; not {'; not '.join(refused)}" if refused else ""
             return Choice(packer, f"packed {name} ({gain:.1f} times as fast as one by one{but})")
@@ -186,30 +175,26 @@ def _close(got: Tensor, wanted: Tensor) -> bool:
     return float((got - wanted).abs().max()) <= tolerance
 
 
-def _seconds(
-    packers: Sequence[Packer], backbones: Sequence[nn.Module], images: Tensor
-) -> list[float]:
-    """A step of one cell alone, then of all cells by each packer: the fastest of a few.
+def _seconds(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> tuple[float, float]:
+    """A step of one cell alone, and of all cells packed: the fastest of a few.
 
-    They take turns, so that whatever else the machine is doing slows each of them alike.
+    They take turns, so that whatever else the machine is doing slows both alike.
     """
-    alone = copy.deepcopy(backbones[0])
+    alone, packed = copy.deepcopy(backbones[0]), packer([copy.deepcopy(b) for b in backbones])
+    trained = [value for value in packed.stacked().values() if value.requires_grad]
     contenders: list[tuple[Callable[[Tensor], Tensor], Tensor, list[Tensor]]] = [
-        (alone, images, list(alone.parameters()))
+        (alone, images, list(alone.parameters())),
+        (packed, images.repeat(1, packed.cells, 1, 1), trained),
     ]
-    for packer in packers:
-        packed = packer([copy.deepcopy(one) for one in backbones])
-        trained = [value for value in packed.stacked().values() if value.requires_grad]
-        contenders.append((packed, images.repeat(1, packed.cells, 1, 1), trained))
-    best = [float("inf")] * len(contenders)
+    best = [float("inf"), float("inf")]
     for _ in range(_REPEATS):
-        for i, (network, given, trained) in enumerate(contenders):
+        for i, (network, given, values) in enumerate(contenders):
             start = time.perf_counter()
-            torch.autograd.grad(network(given).sum(), trained, allow_unused=True)
+            torch.autograd.grad(network(given).sum(), values, allow_unused=True)
             if images.is_cuda:
                 torch.cuda.synchronize(images.device)
             best[i] = min(best[i], time.perf_counter() - start)
-    return best
+    return best[0], best[1]
 
 
 def _perturbed(backbone: nn.Module, generator: torch.Generator) -> nn.Module:
