@@ -54,22 +54,13 @@ def own_dropout(module: nn.Module, rng_of_layer: Callable[[int], np.random.Gener
     Layers are numbered in the order of `module.modules()`. Returns the module, changed in place,
     or a `StreamDropout` where it is itself a dropout.
     """
-    layer = 0
-
-    def replacement(child: nn.Module) -> nn.Module | None:
-        nonlocal layer
-        if not isinstance(child, (nn.Dropout, *_BY_CHANNEL)):
-            return None
-        made = StreamDropout(child.p, isinstance(child, _BY_CHANNEL), rng_of_layer(layer))
-        layer += 1
-        return made.train(child.training)
-
-    made = replacement(module)
-    if made is not None:
-        return made
+    made: dict[nn.Module, StreamDropout] = {}
+    for child in module.modules():
+        if isinstance(child, (nn.Dropout, *_BY_CHANNEL)):
+            new = StreamDropout(child.p, isinstance(child, _BY_CHANNEL), rng_of_layer(len(made)))
+            made[child] = new.train(child.training)
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
-            new = replacement(child)
-            if new is not None:
-                setattr(parent, name, new)
-    return module
+            if child in made:
+                setattr(parent, name, made[child])
+    return made.get(module, module)
