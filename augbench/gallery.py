@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 
 from augbench.errors import StoreError
 
-__all__ = ["FILE_NAME", "Picture", "add_pictures", "known_pictures", "picture_key", "pictures_of"]
+__all__ = [
+    "FILE_NAME",
+    "Picture",
+    "add_pictures",
+    "known_pictures",
+    "merge_pictures",
+    "picture_key",
+    "pictures_of",
+]
 
 FILE_NAME = "gallery.npz"
 _PARTS = ("originals", "results", "captions", "problem")
@@ -58,17 +66,16 @@ def add_pictures(folder: Path, pictures: Mapping[str, Picture]) -> None:
     for key, picture in pictures.items():
         for part in _PARTS:
             arrays[f"{key}.{part}"] = np.asarray(getattr(picture, part))
-    path = folder / FILE_NAME
-    partial = path.with_name(f"{FILE_NAME}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
-            # Its names come from hashes; none is the one positional argument, "file".
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        partial.replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {str(path)!r} ({error.strerror}); name a writable folder with --out"
-        ) from error
+    _write(folder, arrays)
+
+
+def merge_pictures(folders: Iterable[Path], out: Path) -> None:
+    """Bring the pictures of several stores' folders into `out`."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for folder in folders:
+        arrays = {**_read(folder), **arrays}
+    if arrays:
+        _write(out, arrays)
 
 
 def pictures_of(folder: Path, description: Mapping[str, Any]) -> list[Picture]:
@@ -99,4 +106,18 @@ def _read(folder: Path) -> dict[str, NDArray[Any]]:
         raise StoreError(
             f"{str(path)!r} is damaged ({error}); delete it: reports do without it, and the next "
             "`augbench run` makes it again"
+        ) from error
+
+
+def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    path = folder / FILE_NAME
+    partial = path.with_name(f"{FILE_NAME}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
+            # Its names come from hashes; none is the one positional argument, "file".
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        partial.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {str(path)!r} ({error.strerror}); name a writable folder with --out"
         ) from error

@@ -144,9 +144,7 @@ class StudyResult:
             confidence=confidence,
         )
 
-    def table(
-        self, metric: str = "accuracy", *, confidence: float = 0.95
-    ) -> list[dict[str, Any]]:
+    def table(self, metric: str = "accuracy", *, confidence: float = 0.95) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""
         rows = []
         for pair in self.pairs:

@@ -12,7 +12,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from augbench.errors import StoreError
 from augbench.protocol.results import CellResult, Curve
-from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
+from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study, place_name
 
 __all__ = ["FILE_NAME", "PlannedCell", "Store", "StoredStudy"]
 
@@ -92,6 +92,17 @@ class PlannedCell:
     device: str
     finished_at: float | None
     environment: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Where it stands in its study, in one line."""
+        return place_name(
+            self.pretrain_dataset,
+            self.finetune_dataset,
+            self.augmentation,
+            self.samples_per_class,
+            self.seed,
+        )
 
 
 @dataclass(frozen=True)
@@ -190,6 +201,15 @@ class Store:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+    @contextmanager
+    def connection(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+        """The database itself, for whoever moves whole tables; `write` makes it one transaction.
+
+        What goes wrong inside is a `StoreError`, as everywhere.
+        """
+        with _sqlite_errors(self.path), self._transaction() if write else nullcontext():
+            yield self._connection
 
     def plan(self, study: Study, cells: Sequence[Cell], command: str) -> int:
         """Keep the study and its plan; returns its number. The same study keeps its number."""

@@ -17,7 +17,12 @@ __all__ = ["cli", "main"]
 
 _VERBS = {
     "run": "Run a study: pretrain, finetune and measure every cell that the store lacks.",
-    "report": "Draw the tables, the verdict and the figures of a study from its store.",
+    "report": "Say what a study found: verdict, tables, figures, one page to send; from its store.",
+    "export": "Write the cells of a study to a file: CSV, JSON or Parquet.",
+    "merge": "Join several stores into a new one.",
+    "compare": "Set the studies of two stores side by side.",
+    "check": "Check that a plugin keeps its contract, one line a check.",
+    "new": "Write a new plugin: a small distribution, or one file.",
     "preview": "Draw what augmentations do: originals above, results below.",
     "list": "List the installed augmentations, backbones or data sets.",
     "plugins": "List the plugins, with their distributions, hooks and status.",

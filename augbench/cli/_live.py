@@ -22,8 +22,8 @@ from rich.progress import (
 
 from augbench.api import Observer, Plan
 from augbench.protocol.results import CellResult
-from augbench.protocol.study import Cell
-from augbench.reports.terminal import accuracy_table, size_name
+from augbench.protocol.study import Cell, place_name
+from augbench.reports.terminal import accuracy_table
 from augbench.results import Pair
 
 __all__ = ["Live", "print_plan"]
@@ -168,9 +168,12 @@ def _place(cell: Cell) -> _Place:
 
 
 def _name(cell: Cell) -> str:
-    return (
-        f"{cell.pretrain.name}→{cell.finetune.name} {cell.augmentation.label} "
-        f"{size_name(cell.samples_per_class)} seed {cell.seed}"
+    return place_name(
+        cell.pretrain.name,
+        cell.finetune.name,
+        cell.augmentation.label,
+        cell.samples_per_class,
+        cell.seed,
     )
 
 

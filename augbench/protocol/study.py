@@ -12,7 +12,16 @@ from typing import Any
 from augbench.datasets.contract import DatasetInfo
 from augbench.plugins.components import Component
 
-__all__ = ["FLOOR", "PROTOCOL_VERSION", "SAMPLES_PER_CLASS", "Cell", "Settings", "Study"]
+__all__ = [
+    "FLOOR",
+    "PROTOCOL_VERSION",
+    "SAMPLES_PER_CLASS",
+    "Cell",
+    "Settings",
+    "Study",
+    "place_name",
+    "size_name",
+]
 
 PROTOCOL_VERSION = 1
 """Raised whenever the same cell would give other numbers: part of every key."""
@@ -22,6 +31,18 @@ SAMPLES_PER_CLASS = (1, 2, 4, 8, 16, 32, 64)
 
 FLOOR = 0
 """The samples per class of the floor reference: nothing to pretrain on, an untrained backbone."""
+
+
+def size_name(samples_per_class: int | None) -> str:
+    """A number of samples per class as a person reads it, the references included."""
+    return {FLOOR: "floor", None: "ceiling"}.get(samples_per_class, f"s={samples_per_class}")
+
+
+def place_name(
+    pretrain: str, finetune: str, augmentation: str, samples_per_class: int | None, seed: int
+) -> str:
+    """Where a cell stands in its study, in one line."""
+    return f"{pretrain}→{finetune} {augmentation} {size_name(samples_per_class)} seed {seed}"
 
 
 @dataclass(frozen=True)

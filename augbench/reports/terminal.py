@@ -13,12 +13,7 @@ from rich.text import Text
 from augbench.results import Pair, StudyResult
 from augbench.statistics import remarks, verdict
 
-__all__ = ["accuracy_table", "print_results", "size_name"]
-
-
-def size_name(samples_per_class: int | None) -> str:
-    """A number of samples per class as a person reads it, the references included."""
-    return {0: "floor", None: "ceiling"}.get(samples_per_class, f"s={samples_per_class}")
+__all__ = ["accuracy_table", "print_results"]
 
 
 def accuracy_table(pair: Pair, sizes: tuple[int, ...]) -> Table:
@@ -83,9 +78,7 @@ def print_results(
     )
     for cell in result.failed:
         console.print(
-            f"failed: {cell.pretrain_dataset}→{cell.finetune_dataset} {cell.augmentation} "
-            f"{size_name(cell.samples_per_class)} "
-            f"seed {cell.seed}: {cell.result.error if cell.result else ''}",
+            f"failed: {cell.place}: {cell.result.error if cell.result else ''}",
             markup=False,
             highlight=False,
             soft_wrap=True,

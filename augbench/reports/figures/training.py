@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from augbench.protocol.study import size_name
 from augbench.reports.figures.style import PALETTE, legend_above, one_line, slug
 from augbench.store import PlannedCell
 
@@ -12,7 +13,7 @@ __all__ = ["cell_slug", "training_curves"]
 
 def cell_slug(cell: PlannedCell) -> str:
     """A file name for one cell."""
-    size = {0: "floor", None: "ceiling"}.get(cell.samples_per_class, f"s{cell.samples_per_class}")
+    size = size_name(cell.samples_per_class).replace("=", "")
     pair = slug(cell.pretrain_dataset, cell.finetune_dataset)
     return f"{pair}-{slug(cell.augmentation)}-{size}-seed{cell.seed}"
 

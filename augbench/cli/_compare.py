@@ -1,0 +1,110 @@
+"""`augbench compare`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from augbench.exchange.comparing import StoreComparison, compare
+from augbench.results import StudyResult
+from augbench.statistics import MeanInterval
+from augbench.store import Store
+
+__all__ = ["compare_command"]
+
+_STORE = click.Path(path_type=Path)
+
+
+@click.command("compare")
+@click.argument("first", type=_STORE)
+@click.argument("second", type=_STORE)
+@click.option("--first-study", type=int, help="Number of a study of FIRST.  [default: the latest]")
+@click.option("--second-study", type=int, help="The same of SECOND.  [default: the latest]")
+def compare_command(
+    first: Path, second: Path, first_study: int | None, second_study: int | None
+) -> None:
+    """Set the studies of two stores side by side: settings, environments, cells, accuracies."""
+    results = []
+    for folder, number in ((first, first_study), (second, second_study)):
+        with Store.read(folder) as store:
+            results.append(StudyResult(store.study(number)))
+    _show(compare(*results), str(first), str(second))
+
+
+def _show(found: StoreComparison, first: str, second: str) -> None:
+    console = Console()
+    _print_differences(console, "settings", found.settings, first, second)
+    _print_differences(console, "environments", found.environments, first, second)
+    console.print(
+        f"cells: {found.same_keys} in both, {found.only_first} in {first} only, "
+        f"{found.only_second} in {second} only",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    for place, metrics in found.disagree:
+        for metric in metrics:
+            console.print(
+                f"disagree: {place}: {metric.metric} {metric.first:.4f} and {metric.second:.4f}",
+                markup=False,
+                highlight=False,
+                soft_wrap=True,
+            )
+    if found.same_keys and not found.disagree:
+        console.print("the cells in both agree up to rounding", highlight=False)
+    if found.rows:
+        _print_rows(console, found, first, second)
+    else:
+        console.print(
+            "no pair, augmentation and size was computed in both: nothing to set side by side",
+            highlight=False,
+        )
+
+
+def _print_differences(
+    console: Console, title: str, rows: Sequence[tuple[str, str, str]], first: str, second: str
+) -> None:
+    if not rows:
+        console.print(f"{title}: the same", highlight=False)
+        return
+    table = Table(title=f"{title} that differ", title_justify="left", title_style="bold")
+    for column in ("", first, second):
+        table.add_column(escape(column), overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+
+
+def _print_rows(console: Console, found: StoreComparison, first: str, second: str) -> None:
+    table = Table(
+        title="accuracy in %; difference: second − first, paired by seed, 95 % t interval",
+        title_justify="left",
+        title_style="bold",
+    )
+    table.add_column("pair, augmentation", overflow="fold")
+    for column in ("s", first, second, "difference", "n"):
+        table.add_column(escape(column), justify="right", overflow="fold")
+    previous = ""
+    for row in found.rows:
+        name = f"{row.pair[0]} → {row.pair[1]}, {row.augmentation}"
+        table.add_row(
+            escape(name) if name != previous else "",
+            str(row.samples_per_class),
+            f"{100 * row.first.mean:.1f}",
+            f"{100 * row.second.mean:.1f}",
+            _difference(row.difference),
+            str(row.difference.n),
+        )
+        previous = name
+    console.print(table)
+
+
+def _difference(d: MeanInterval) -> str:
+    text = f"{100 * d.mean:+.2f}"
+    return text if math.isnan(d.lower) else f"{text} ± {100 * d.half_width:.2f}"

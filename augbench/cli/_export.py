@@ -1,0 +1,32 @@
+"""`augbench export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from augbench.cli._shared import out_option
+from augbench.exchange.exporting import FORMATS, export
+from augbench.results import StudyResult
+from augbench.store import Store
+
+__all__ = ["export_command"]
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@out_option("Folder of the run.")
+@click.option("--study", type=int, help="Number of the study.  [default: the latest]")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(FORMATS),
+    help="Format of the file.  [default: what its name ends in]",
+)
+def export_command(file: Path, out: Path, study: int | None, file_format: str | None) -> None:
+    """Write the cells of a study to FILE: .csv, .json (with training curves) or .parquet."""
+    with Store.read(out) as store:
+        result = StudyResult(store.study(study))
+    export(result, file, file_format)
+    click.echo(f"wrote {file}: {len(result.cells)} cells")

@@ -1,0 +1,57 @@
+"""When do two computations of the same cell disagree?
+
+The same key promises the same numbers up to the order of floating-point sums, which thousands of
+steps of training amplify: a handful of test images may change sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["TOLERANCES", "Disagreement", "disagreements"]
+
+TOLERANCES = {
+    "accuracy": 0.01,
+    "pretrain_accuracy": 0.01,
+    "ece": 0.01,
+    "ece_scaled": 0.01,
+    "nll": 0.05,
+    "nll_scaled": 0.05,
+    "pretrain_nll": 0.05,
+}
+"""What two computations of one cell may differ by: shares, and nats. Other metrics are not results
+of the protocol (a duration, a count of passes, the temperature that a scaled metric includes)."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A metric of one cell in two stores."""
+
+    metric: str
+    first: float
+    second: float
+
+
+def disagreements(
+    first: Mapping[str, float], second: Mapping[str, float], *, images: int
+) -> tuple[Disagreement, ...]:
+    """The metrics that differ by more than `TOLERANCES`; one that only one side has is left out.
+
+    A test set of few `images` is allowed three of them.
+    """
+    least = 3.5 / max(1, images)
+    return tuple(
+        Disagreement(name, first[name], second[name])
+        for name, tolerance in TOLERANCES.items()
+        if name in first
+        and name in second
+        and _differ(first[name], second[name], max(tolerance, least))
+    )
+
+
+def _differ(one: float, other: float, tolerance: float) -> bool:
+    if not (math.isfinite(one) and math.isfinite(other)):
+        return not (one == other or (math.isnan(one) and math.isnan(other)))
+    return abs(one - other) > tolerance
