@@ -208,11 +208,7 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
         # A GPU is fed best by one process; the CPU by one thread on each core.
         workers = _cores() if on_cpu else 0
     engine = "packed" if options.engine == "auto" else options.engine
-    packs = (
-        _one_by_one(cells)
-        if engine == "reference"
-        else plan_packs(cells, max(1, workers), device_kind=device.partition(":")[0])
-    )
+    packs = _packs(plan.cells, cells, engine, max(1, workers), device.partition(":")[0])
     job = Job(
         engine=engine,
         device=device,
@@ -230,12 +226,29 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
         run_in_processes(packs, job, workers, emit)
 
 
-def _one_by_one(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """A pack for each pretraining, with all its finetunings."""
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.pretrain_key, []).append(cell)
-    return list(groups.values())
+def _packs(
+    cells: Sequence[Cell], missing: Sequence[Cell], engine: str, workers: int, device_kind: str
+) -> list[list[Cell]]:
+    """Deal the missing cells into packs.
+
+    The whole study is dealt, and packs that miss all of their cells are kept as they are: a study
+    that goes on after an interruption trains the very packs that it would have trained without
+    one, so that not even the order of its sums differs. What is left is dealt anew.
+    """
+    wanted = {cell.key for cell in missing}
+    limit = 1 if engine == "reference" else None
+
+    def deal(some: Sequence[Cell]) -> list[list[Cell]]:
+        return plan_packs(some, workers, device_kind=device_kind, pack_limit=limit)
+
+    packs, rest = [], []
+    for pack in deal(_unique_cells(cells)):
+        lacking = [cell for cell in pack if cell.key in wanted]
+        if len(lacking) == len(pack):
+            packs.append(pack)
+        else:
+            rest += lacking
+    return packs + deal(rest)
 
 
 def _cores() -> int:
