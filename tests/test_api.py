@@ -38,6 +38,26 @@ def test_a_study_computes_every_cell_once_and_a_second_run_none(tiny_options):
     assert again.table() == result.table()
 
 
+def test_an_interrupted_study_goes_on_to_the_same_bits(tiny_options, tmp_path):
+    class Interrupting(Recording):
+        def progressed(self, steps):
+            if self.results:
+                raise KeyboardInterrupt
+
+    options = replace(tiny_options, seeds=40, samples_per_class=(4,))
+    interrupted = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        execute(plan(options), interrupted)
+    assert 0 < len(interrupted.results) < 80
+    rest = Recording()
+    resumed = execute(plan(options), rest)
+    assert len(rest.results) == 80 - len(interrupted.results)
+    whole = execute(plan(replace(options, out=tmp_path / "whole")))
+    for ours, theirs in zip(resumed.cells, whole.cells, strict=True):
+        assert ours.result.metrics["nll"] == theirs.result.metrics["nll"]
+        assert ours.result.correct == theirs.result.correct
+
+
 def test_a_larger_study_computes_only_what_it_adds(tiny_options):
     execute(plan(tiny_options))
     watching = Recording()
