@@ -1,0 +1,3 @@
+"""kornia's mixing augmentations for AugBench."""
+
+__all__: list[str] = []

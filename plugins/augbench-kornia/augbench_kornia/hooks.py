@@ -1,0 +1,16 @@
+"""What this distribution registers; free of torch and kornia."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from augbench.plugins import hookimpl
+
+__all__ = ["register_augmentations"]
+
+
+@hookimpl
+def register_augmentations(register: Callable[[str, str], None]) -> None:
+    """Register kornia's mixers."""
+    register("kornia", "augbench_kornia.pairs:KorniaPair")
+    register("kornia-mosaic", "augbench_kornia.mosaic:KorniaMosaic")
