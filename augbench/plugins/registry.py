@@ -132,6 +132,16 @@ class Registry:
         """The component that a spec names, whatever parameters it sets; imports this one alone."""
         return self._info(self._names.find(kind, spec)[0])
 
+    def registered(self, plugin: PluginInfo) -> list[tuple[Kind, str]]:
+        """The kind and qualified name of every component that a plugin registers."""
+        key = (plugin.distribution, plugin.name, plugin.origin)
+        return [
+            (kind, entry.qualified)
+            for kind in WORDS
+            for entry in self._names.of(kind)
+            if (entry.plugin.distribution, entry.plugin.name, entry.plugin.origin) == key
+        ]
+
     def resolve(self, kind: Kind, spec: str) -> Component:
         """Read `[DISTRIBUTION:]NAME[:[VALUE,]key=value,...]`.
 
