@@ -98,14 +98,14 @@ def places(saliency: Floats, share: Floats, *, size: int, xi: float) -> Ints:
     """Permute an image's blocks so that more saliency lies where it shows: [N, H·W].
 
     The exact optimum of the saliency under blocks with `share` [N, g, g] above 0, minus `xi`
-    times the squared distance moved (1 for the length of a side). The grid is the mask's, made
-    finer by halving while blocks keep `size` pixels.
+    times the squared distance moved (1 for the length of a side). The grid is the mask's, halved
+    to the blocks whose side is nearest to `size` pixels.
     """
     from scipy.optimize import linear_sum_assignment
 
     count, height, width = saliency.shape
     grid = share.shape[-1]
-    while 2 * grid * size <= min(height, width):
+    while min(height, width) >= 1.5 * size * grid:  # half of it is nearer to `size`
         grid *= 2
     finer = grid // share.shape[-1]
     shows = np.repeat(np.repeat(share > 0, finer, axis=1), finer, axis=2).reshape(count, -1)
