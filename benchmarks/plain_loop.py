@@ -1,0 +1,121 @@
+"""The handout's sweep as a good engineer writes it in PyTorch: one network, one batch at a time.
+
+Augmentation is vectorised over the batch, images are tensors in memory, finetuning runs through
+the frozen convolutions without gradients. `python benchmarks/plain_loop.py CELLS STEPS THREADS`
+prints the seconds and the CPU seconds of CELLS cells.
+"""
+
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from augbench.plugins.registry import Registry
+
+BATCH, RATE = 8, 0.01
+SIZES = (1, 2, 4, 8, 16, 32, 64)
+CELLS = [(name, size) for size in SIZES for name in ("none", "collage", "mixup")]
+
+
+def load():
+    registry = Registry.load()
+    return [
+        registry.create(registry.resolve("dataset", name))(None)
+        for name in ("glyph-digits", "glyph-letters")
+    ]
+
+
+def tensors(images, labels):
+    return torch.tensor(images).float() / 255, torch.tensor(labels)
+
+
+def first_of_each_class(dataset, count):
+    chosen = torch.cat(
+        [
+            torch.nonzero(torch.tensor(dataset.train_labels) == label)[:count, 0]
+            for label in range(len(dataset.classes))
+        ]
+    )
+    return tensors(dataset.train_images[chosen], dataset.train_labels[chosen])
+
+
+def make_backbone():
+    return nn.Sequential(
+        *(nn.Conv2d(1, 8, 5), nn.MaxPool2d(2), nn.ReLU()),
+        *(nn.Conv2d(8, 16, 5), nn.Dropout2d(0.5), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten()),
+    )
+
+
+def batches(count, steps):
+    """Shuffled epochs; a set smaller than a batch is used whole."""
+    size, done = min(BATCH, count), 0
+    while True:
+        for batch in torch.randperm(count)[: count // size * size].view(-1, size):
+            if done == steps:
+                return
+            yield batch
+            done += 1
+
+
+def augmented(name, x, y):
+    if name == "none":
+        return x, y
+    partner = torch.randperm(len(x))
+    if name == "mixup":
+        lam = torch.distributions.Beta(0.3, 0.3).sample((len(x),))
+        share = lam.view(-1, 1, 1, 1)
+        return share * x + (1 - share) * x[partner], lam[:, None] * y + (1 - lam[:, None]) * y[
+            partner
+        ]
+    mixed = x[partner].clone()
+    mixed[:, :, :14, 14:] = x[:, :, :14, 14:]
+    mixed[:, :, 14:, :14] = x[:, :, 14:, :14]
+    return mixed, (y + y[partner]) / 2
+
+
+def train_cell(name, size, digits, letters, test, steps):
+    backbone, head = make_backbone(), nn.Linear(256, 10)
+    x, labels = first_of_each_class(digits, size)
+    y = F.one_hot(labels, 10).float()
+    model = nn.Sequential(backbone, head)
+    optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
+    for batch in batches(len(x), steps):
+        inputs, targets = augmented(name, x[batch], y[batch])
+        optimizer.zero_grad()
+        F.cross_entropy(model(inputs), targets).backward()
+        optimizer.step()
+    backbone.eval()
+    head = nn.Linear(256, 26)
+    optimizer = torch.optim.SGD(head.parameters(), lr=RATE)
+    x, labels = letters
+    for batch in batches(len(x), steps):
+        with torch.no_grad():
+            features = backbone(x[batch])
+        optimizer.zero_grad()
+        F.cross_entropy(head(features), labels[batch]).backward()
+        optimizer.step()
+    with torch.no_grad():
+        right = sum(
+            (head(backbone(images)).argmax(1) == labels).sum().item()
+            for images, labels in zip(test[0].split(500), test[1].split(500), strict=True)
+        )
+    return right / len(test[0])
+
+
+def main(cells, steps, threads):
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    digits, dataset = load()
+    letters = first_of_each_class(dataset, 256)
+    test = tensors(dataset.test_images, dataset.test_labels)
+    train_cell("none", 1, digits, letters, test, 20)
+    start, before = time.perf_counter(), time.process_time()
+    for name, size in CELLS[-cells:]:
+        train_cell(name, size, digits, letters, test, steps)
+    print(time.perf_counter() - start, time.process_time() - before)
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:4]))
