@@ -305,9 +305,9 @@ class Store:
             ).fetchone()
             if stored == ("ok",) and not result.ok:
                 return  # a failure never hides a result
-            row = (*row, self._environment(environment))
-            marks = ",".join("?" * len(row))
-            self._connection.execute(f"INSERT OR REPLACE INTO cells VALUES ({marks})", row)
+            values = (*row, self._environment(environment))
+            marks = ",".join("?" * len(values))
+            self._connection.execute(f"INSERT OR REPLACE INTO cells VALUES ({marks})", values)
 
     def _environment(self, description: Mapping[str, Any]) -> str:
         text = json.dumps(description, sort_keys=True)

@@ -1,0 +1,52 @@
+"""Were the cells that are compared computed under the same conditions?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from augbench.results import StudyResult
+from augbench.store import PlannedCell
+
+__all__ = ["conditions", "mismatches"]
+
+
+def conditions(cell: PlannedCell) -> dict[str, str]:
+    """What a cell ran on: its environment, its device and its engine."""
+    named: Mapping[str, Any] = {
+        **cell.environment,
+        "device": cell.device,
+        "engine": cell.result.engine if cell.result else "",
+    }
+    return {name: str(value) for name, value in named.items()}
+
+
+def mismatches(result: StudyResult) -> list[str]:
+    """A line for each condition in which cells differ from the baseline cells they are paired with.
+
+    Differences between conditions are not errors: numbers should agree up to rounding. A reader
+    should know all the same.
+    """
+    if result.baseline is None:
+        return []
+    partners = {
+        (cell.pretrain_dataset, cell.finetune_dataset, cell.samples_per_class, cell.seed): cell
+        for cell in result.cells
+        if cell.augmentation == result.baseline and cell.status == "ok"
+    }
+    compared, found = 0, Counter[tuple[str, str, str]]()
+    for cell in result.cells:
+        where = (cell.pretrain_dataset, cell.finetune_dataset, cell.samples_per_class, cell.seed)
+        if cell.augmentation == result.baseline or cell.status != "ok" or where not in partners:
+            continue
+        compared += 1
+        mine, theirs = conditions(cell), conditions(partners[where])
+        for name in mine | theirs:
+            pair = (mine.get(name, "unknown"), theirs.get(name, "unknown"))
+            if pair[0] != pair[1]:
+                found[(name, *pair)] += 1
+    return [
+        f"{name}: {count} of {compared} cells ran with {mine!r}, their baseline with {theirs!r}"
+        for (name, mine, theirs), count in sorted(found.items())
+    ]

@@ -1,0 +1,420 @@
+
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const curves = data.curves;
+  const byId = (id) => document.getElementById(id);
+  const SVG = "http://www.w3.org/2000/svg";
+
+  function element(name, attributes = {}, text = null) {
+    const node = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    if (text !== null) node.textContent = text;
+    return node;
+  }
+
+  function shape(parent, name, attributes = {}, text = null) {
+    const node = document.createElementNS(SVG, name);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    if (text !== null) node.textContent = text;
+    parent.appendChild(node);
+    return node;
+  }
+
+  // ---- numbers -------------------------------------------------------------------------------
+
+  function format(value, decimals, sign = false) {
+    if (value === null) return "–";
+    const text = Math.abs(value).toFixed(decimals);
+    const zero = Number(text) === 0;
+    if (value < 0 && !zero) return "−" + text;
+    return sign && !zero ? "+" + text : text;
+  }
+
+  function estimate(arm, k, decimals, sign) {
+    if (!arm || !arm.n[k]) return "·";
+    const mean = format(arm.mean[k], decimals, sign);
+    if (arm.lower[k] === null) return mean;
+    return `${mean} (${format(arm.lower[k], decimals, sign)} to ${format(arm.upper[k], decimals, sign)})`;
+  }
+
+  // ---- how each augmentation looks -----------------------------------------------------------
+
+  const others = curves.augmentations.filter((label) => label !== curves.baseline);
+
+  function look(label) {
+    const i = others.indexOf(label);
+    if (i < 0) return { classes: "base", mark: 0 };
+    return { classes: `c${i % 7} d${Math.floor(i / 7) % 4}`, mark: 1 + (i % 5) };
+  }
+
+  // Circle, square, diamond, triangle, hexagon, cross: points around the centre.
+  const MARKS = [
+    null,
+    [[-1, -1], [1, -1], [1, 1], [-1, 1]],
+    [[0, -1.4], [1.2, 0], [0, 1.4], [-1.2, 0]],
+    [[0, -1.4], [1.25, 1], [-1.25, 1]],
+    [[-1.3, 0], [-0.65, -1.15], [0.65, -1.15], [1.3, 0], [0.65, 1.15], [-0.65, 1.15]],
+    [[-0.5, -1.3], [0.5, -1.3], [0.5, -0.5], [1.3, -0.5], [1.3, 0.5], [0.5, 0.5], [0.5, 1.3],
+     [-0.5, 1.3], [-0.5, 0.5], [-1.3, 0.5], [-1.3, -0.5], [-0.5, -0.5]],
+  ];
+
+  function mark(parent, kind, x, y, r = 3.6) {
+    if (!MARKS[kind]) return shape(parent, "circle", { class: "mark", cx: x, cy: y, r });
+    const points = MARKS[kind].map(([dx, dy]) => `${x + r * dx},${y + r * dy}`).join(" ");
+    return shape(parent, "polygon", { class: "mark", points });
+  }
+
+  // ---- state and controls --------------------------------------------------------------------
+
+  const state = { pair: 0, metric: 0, view: "arms", seeds: "mean", size: 0, hidden: new Set() };
+
+  function fill(select, entries) {
+    for (const [value, text] of entries) select.appendChild(element("option", { value }, text));
+  }
+
+  function listen(id, key, number) {
+    byId(id).addEventListener("change", (event) => {
+      state[key] = number ? Number(event.target.value) : event.target.value;
+      draw();
+    });
+  }
+
+  function setUpControls() {
+    fill(byId("pair"), curves.pairs.map((pair, i) => [i, `${pair.pretrain} → ${pair.finetune}`]));
+    fill(byId("metric"), curves.metrics.map((metric, i) => [i, metric.title]));
+    const seeds = [...Array(curves.seeds).keys()].map((i) => [i, `seed ${i} alone`]);
+    fill(byId("seeds"), curves.seeds > 1
+      ? [["mean", "mean and interval"], ["each", "mean and each seed"], ...seeds]
+      : [["mean", "the only seed"]]);
+    listen("pair", "pair", true);
+    listen("metric", "metric", true);
+    listen("view", "view", false);
+    listen("seeds", "seeds", false);
+    byId("view").disabled = curves.baseline === null || !others.length;
+    byId("controls").addEventListener("submit", (event) => event.preventDefault());
+    for (const label of curves.augmentations) {
+      const button = element("button", { type: "button", "aria-pressed": "true" });
+      const { classes, mark: kind } = look(label);
+      const sample = shape(button, "svg", { viewBox: "0 0 34 12", class: classes, "aria-hidden": "true" });
+      shape(sample, "line", { class: "line", x1: 0, x2: 34, y1: 6, y2: 6 });
+      mark(sample, kind, 17, 6);
+      button.appendChild(document.createTextNode(label));
+      button.addEventListener("click", () => {
+        const hide = !state.hidden.has(label);
+        if (hide) state.hidden.add(label);
+        else state.hidden.delete(label);
+        button.setAttribute("aria-pressed", String(!hide));
+        draw();
+      });
+      byId("legend").appendChild(button);
+    }
+    byId("chart").addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const end = { Home: 0, End: curves.sizes.length - 1 }[event.key];
+      if (step === undefined && end === undefined) return;
+      event.preventDefault();
+      select(end === undefined ? state.size + step : end);
+    });
+  }
+
+  // ---- what is shown -------------------------------------------------------------------------
+
+  function shown() {
+    const metric = curves.pairs[state.pair].metrics[state.metric];
+    const arms = state.view === "differences" ? metric.differences : metric.arms;
+    return curves.augmentations
+      .map((label, i) => ({ label, arm: arms[i], ...look(label) }))
+      .filter(({ label, arm }) => arm && !state.hidden.has(label));
+  }
+
+  function series(arm) {
+    if (typeof state.seeds === "string" && isNaN(Number(state.seeds))) return arm.mean;
+    return arm.seeds[Number(state.seeds)];
+  }
+
+  function oneSeed() {
+    return !isNaN(Number(state.seeds));
+  }
+
+  function describe() {
+    const metric = curves.metrics[state.metric];
+    const pair = curves.pairs[state.pair];
+    const place = metric.name.startsWith("pretrain_") ? pair.pretrain : pair.finetune;
+    const what = `${metric.title} on ${place}`;
+    if (state.view === "arms") return `${what} (${metric.unit})`;
+    return `${what}: difference from ${curves.baseline} (${metric.unit === "%" ? "points" : metric.unit})`;
+  }
+
+  // ---- the chart -----------------------------------------------------------------------------
+
+  function niceTicks(low, high, count) {
+    const raw = (high - low) / count;
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = power * [1, 2, 2.5, 5, 10].find((factor) => factor * power >= raw);
+    const ticks = [];
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) ticks.push(i * step);
+    const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (String(step / power) === "2.5" ? 1 : 0));
+    return { ticks, decimals };
+  }
+
+  function range(arms) {
+    const values = [];
+    for (const { arm } of arms) {
+      values.push(...series(arm));
+      if (oneSeed()) continue;
+      values.push(...arm.lower, ...arm.upper);
+      if (state.seeds === "each") for (const seed of arm.seeds) values.push(...seed);
+    }
+    const there = values.filter((value) => value !== null);
+    if (state.view === "differences") there.push(0);
+    if (!there.length) return null;
+    let low = Math.min(...there);
+    let high = Math.max(...there);
+    const room = 0.05 * (high - low) || 0.5;
+    return [low - room, high + room];
+  }
+
+  function path(xs, ys, x, y) {
+    let text = "";
+    let pen = false;
+    xs.forEach((value, k) => {
+      if (ys[k] === null) { pen = false; return; }
+      text += `${pen ? "L" : "M"}${x(k).toFixed(1)},${y(ys[k]).toFixed(1)}`;
+      pen = true;
+    });
+    return text;
+  }
+
+  function bandPath(arm, x, y) {
+    const there = arm.mean.map((_, k) => k).filter((k) => arm.lower[k] !== null);
+    if (there.length < 2) return "";
+    const up = there.map((k) => `${x(k).toFixed(1)},${y(arm.upper[k]).toFixed(1)}`);
+    const down = there.map((k) => `${x(k).toFixed(1)},${y(arm.lower[k]).toFixed(1)}`).reverse();
+    return `M${up.join("L")}L${down.join("L")}Z`;
+  }
+
+  function draw() {
+    const area = byId("chart");
+    const arms = shown();
+    area.replaceChildren();
+    fillReadout(arms);
+    byId("chart-note").textContent = note();
+    const limits = range(arms);
+    if (!limits) {
+      area.appendChild(element("p", { class: "note" }, "Nothing to draw for this choice."));
+      return;
+    }
+    const width = Math.max(300, Math.min(1100, area.clientWidth || 720));
+    const height = Math.round(Math.max(260, Math.min(460, 0.55 * width)));
+    const metric = curves.pairs[state.pair].metrics[state.metric];
+    const references = state.view === "arms" ? Object.entries(metric.references) : [];
+    let [low, high] = limits;
+    const reach = 0.6 * (high - low);
+    const drawn = [];
+    for (const [name, arm] of references) {
+      const value = oneSeed() ? arm.seeds[Number(state.seeds)][0] : arm.mean[0];
+      if (value === null || value < limits[0] - reach || value > limits[1] + reach) continue;
+      drawn.push([name, value]);
+      low = Math.min(low, value - 0.03 * reach);
+      high = Math.max(high, value + 0.03 * reach);
+    }
+    const { ticks, decimals } = niceTicks(low, high, height / 55);
+    const left = 14 + 8 * Math.max(...ticks.map((tick) => format(tick, decimals).length));
+    const [right, top, bottom] = [14, 26, 46];
+    const logs = curves.sizes.map(Math.log2);
+    const spread = logs[logs.length - 1] - logs[0];
+    const x = (k) => spread
+      ? left + 12 + ((logs[k] - logs[0]) / spread) * (width - left - right - 24)
+      : (left + width - right) / 2;
+    const y = (value) => top + ((high - value) / (high - low)) * (height - top - bottom);
+
+    const svg = shape(area, "svg", {
+      viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": describe(),
+      class: arms.length > 5 ? "many" : "few",
+    });
+    shape(svg, "text", { class: "axis-title", x: 0, y: 14 }, describe());
+    for (const tick of ticks) {
+      const zero = state.view === "differences" && Math.abs(tick) < 1e-9;
+      shape(svg, "line", { class: zero ? "zero" : "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) });
+      shape(svg, "text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, format(tick, decimals));
+    }
+    shape(svg, "line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom });
+    curves.sizes.forEach((size, k) => {
+      shape(svg, "text", { x: x(k), y: height - bottom + 18, "text-anchor": "middle" }, String(size));
+    });
+    const title = `pretraining samples per class of ${curves.pairs[state.pair].pretrain} (log₂ scale)`;
+    shape(svg, "text", { class: "axis-title", x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle" },
+      title.length * 6.6 > width - left ? "pretraining samples per class" : title);
+    const guide = shape(svg, "line", { class: "guide", id: "guide", y1: top, y2: height - bottom });
+
+    for (const [name, value] of drawn) {
+      shape(svg, "line", { class: `reference ${name}`, x1: left, x2: width - right, y1: y(value), y2: y(value) });
+      // The ceiling lies high above the left end of curves, the floor deep below their right end.
+      const [at, anchor] = name === "ceiling" ? [left + 18, "start"] : [width - right, "end"];
+      shape(svg, "text", { class: "reference-label", x: at, y: y(value) - 5, "text-anchor": anchor }, name);
+    }
+    for (const { label, arm, classes, mark: kind } of arms) {
+      const group = shape(svg, "g", { class: classes, "data-label": label });
+      if (!oneSeed()) shape(group, "path", { class: "band", d: bandPath(arm, x, y) });
+      if (state.seeds === "each") {
+        for (const seed of arm.seeds) shape(group, "path", { class: "seed", d: path(logs, seed, x, y) });
+      }
+    }
+    for (const { label, arm, classes, mark: kind } of arms) {
+      const group = shape(svg, "g", { class: classes, "data-label": label });
+      const values = series(arm);
+      shape(group, "path", { class: "line", d: path(logs, values, x, y) });
+      values.forEach((value, k) => {
+        if (value !== null) mark(group, kind, x(k), y(value));
+      });
+    }
+
+    function nearest(event) {
+      const box = svg.getBoundingClientRect();
+      const at = ((event.clientX - box.left) / box.width) * width;
+      let best = 0;
+      logs.forEach((_, k) => { if (Math.abs(x(k) - at) < Math.abs(x(best) - at)) best = k; });
+      return best;
+    }
+    svg.addEventListener("pointermove", (event) => select(nearest(event)));
+    svg.addEventListener("pointerdown", (event) => select(nearest(event)));
+    draw.move = () => {
+      guide.setAttribute("x1", x(state.size));
+      guide.setAttribute("x2", x(state.size));
+    };
+    draw.move();
+  }
+
+  function select(k) {
+    const next = Math.max(0, Math.min(curves.sizes.length - 1, k));
+    if (next === state.size) return;
+    state.size = next;
+    if (draw.move) draw.move();
+    fillReadout(shown());
+  }
+
+  function note() {
+    const percent = `${+(100 * curves.confidence).toPrecision(6)} %`;
+    const parts = [];
+    if (oneSeed()) parts.push(`Seed ${state.seeds} alone.`);
+    else if (curves.seeds > 1) parts.push(`Mean over seeds; the band is its ${percent} t interval.`);
+    if (state.view === "differences") parts.push("Differences are paired by seed; intervals are pointwise and uncorrected.");
+    const metric = curves.pairs[state.pair].metrics[state.metric];
+    const decimals = curves.metrics[state.metric].decimals;
+    if (state.view === "arms") {
+      for (const [name, arm] of Object.entries(metric.references)) {
+        if (arm.n[0]) parts.push(`The ${name} (${name === "floor" ? "no pretraining" : "all images"}): ${estimate(arm, 0, decimals)}.`);
+      }
+    }
+    return parts.join(" ");
+  }
+
+  function fillReadout(arms) {
+    const table = byId("readout");
+    const decimals = curves.metrics[state.metric].decimals;
+    const sign = state.view === "differences";
+    const k = state.size;
+    table.caption.textContent = `${describe()} at ${curves.sizes[k]} sample${curves.sizes[k] === 1 ? "" : "s"} per class`;
+    const head = element("tr");
+    const columns = ["augmentation", oneSeed() ? `seed ${state.seeds}` : "mean and interval", ...(oneSeed() ? [] : ["n"])];
+    columns.forEach((text, i) => head.appendChild(element("th", { scope: "col", class: i ? "" : "words" }, text)));
+    table.tHead.replaceChildren(head);
+    table.tBodies[0].replaceChildren(...arms.map(({ label, arm, classes }) => {
+      const row = element("tr");
+      const name = element("th", { scope: "row", class: classes });
+      name.appendChild(element("span", { class: "swatch" }));
+      name.appendChild(document.createTextNode(label));
+      row.appendChild(name);
+      const text = oneSeed() ? format(series(arm)[k], decimals, sign) : estimate(arm, k, decimals, sign);
+      row.appendChild(element("td", {}, text));
+      if (!oneSeed()) row.appendChild(element("td", {}, String(arm.n[k])));
+      return row;
+    }));
+  }
+
+  // ---- tables --------------------------------------------------------------------------------
+
+  function key(cell, words) {
+    const value = cell.dataset.value;
+    if (words) return cell.textContent;
+    return value === "" ? null : value === "inf" ? Infinity : Number(value);
+  }
+
+  function sortBy(table, index, words, descending) {
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => [key(row.cells[index], words), row]);
+    rows.sort(([one], [other]) => {
+      if (one === null || other === null) return (one === null) - (other === null); // missing last
+      const order = words ? one.localeCompare(other, "en", { numeric: true }) : one - other;
+      return descending ? -order : order;
+    });
+    body.replaceChildren(...rows.map(([, row]) => row));
+  }
+
+  function makeSortable(table) {
+    [...table.tHead.rows[0].cells].forEach((head, index) => {
+      if (!head.textContent) return;
+      const button = element("button", { type: "button" }, head.textContent);
+      head.replaceChildren(button);
+      button.addEventListener("click", () => {
+        const descending = head.getAttribute("aria-sort") === "ascending";
+        for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+        head.setAttribute("aria-sort", descending ? "descending" : "ascending");
+        sortBy(table, index, head.classList.contains("words"), descending);
+      });
+    });
+  }
+
+  function setUpCellFilter() {
+    const form = byId("cell-filter");
+    const rows = [...byId("cells").tBodies[0].rows];
+    const apply = () => {
+      const status = byId("status-filter").value;
+      const words = byId("text-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
+      let count = 0;
+      for (const row of rows) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = (status && row.dataset.status !== status) || !words.every((word) => text.includes(word));
+        count += !row.hidden;
+      }
+      byId("shown-cells").textContent = `${count} of ${rows.length} cells`;
+    };
+    form.hidden = false;
+    form.addEventListener("input", apply);
+    form.addEventListener("submit", (event) => event.preventDefault());
+    apply();
+  }
+
+  // ---- downloads -----------------------------------------------------------------------------
+
+  function offer(id, type, text) {
+    const button = byId(id);
+    button.addEventListener("click", () => {
+      const url = URL.createObjectURL(new Blob([text()], { type }));
+      const link = element("a", { href: url, download: button.dataset.file });
+      document.body.appendChild(link);
+      link.click();
+      link.remove();
+      setTimeout(() => URL.revokeObjectURL(url), 10000);
+    });
+  }
+
+  byId("chart-area").hidden = false;
+  setUpControls();
+  draw();
+  let width = byId("chart").clientWidth;
+  new ResizeObserver(() => {
+    if (byId("chart").clientWidth === width) return;
+    width = byId("chart").clientWidth;
+    draw();
+  }).observe(byId("chart"));
+  document.querySelectorAll("table.sortable").forEach(makeSortable);
+  setUpCellFilter();
+  addEventListener("beforeprint", () => {
+    for (const part of document.querySelectorAll("#numbers details")) part.open = true;
+  });
+  byId("downloads").hidden = false;
+  offer("download-csv", "text/csv", () => data.csv);
+  offer("download-json", "application/json", () => JSON.stringify(data.report, null, 1));
+})();
