@@ -23,8 +23,8 @@ from augbench.testing import check_augmentation
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 CHECKS = [
-    *("declarations", "type", "shape", "range", "weights", "shares"),
-    *("inputs", "repeatable", "global-state", "draws", "rows"),
+    *("declarations", "shape", "range", "weights", "shares"),
+    *("inputs", "global-state", "draws", "rows"),
 ]
 # Registered under one name each; the first parameter chooses what they do.
 FURTHER = {
