@@ -23,7 +23,7 @@ def accuracy_table(pair: Pair, sizes: tuple[int, ...]) -> Table:
         title_justify="left",
         title_style="bold",
     )
-    table.add_column("samples per class", no_wrap=True)
+    table.add_column("samples per class", overflow="fold")
     for size in sizes:
         table.add_column(str(size), justify="right", no_wrap=True)
     return table
@@ -62,12 +62,16 @@ def print_results(
         ): row
         for row in result.table(confidence=confidence)
     }
+    # Side by side where that fits, else the interval under its mean.
+    widest = max(map(len, ("samples per class", *result.augmentations)))
+    fits = console.width >= widest + 4 + 15 * len(result.sizes)
+    between = " " if fits else "\n"
     for pair in result.pairs:
         table = accuracy_table(pair, result.sizes)
         for label in result.augmentations:
+            shown = [rows[pair, label, size] for size in result.sizes]
             table.add_row(
-                escape(label),
-                *(_mean_and_interval(rows[pair, label, s], result.seeds) for s in result.sizes),
+                escape(label), *(_mean_and_interval(row, result.seeds, between) for row in shown)
             )
         console.print(table)
     console.print(
@@ -87,10 +91,10 @@ def print_results(
         console.print(f"{len(result.missing)} cells are not computed yet", highlight=False)
 
 
-def _mean_and_interval(row: Mapping[str, float], seeds: int) -> str:
+def _mean_and_interval(row: Mapping[str, float], seeds: int, between: str) -> str:
     if not row["n"]:
         return "·"
     text = f"{100 * row['mean']:.1f}"
     if not math.isnan(row["upper"]):
-        text += f" ± {100 * (row['upper'] - row['mean']):.1f}"
-    return text + (f" (n={row['n']})" if row["n"] != seeds else "")
+        text += f"{between}± {100 * (row['upper'] - row['mean']):.1f}"
+    return text + (f"{between}(n={row['n']})" if row["n"] != seeds else "")
