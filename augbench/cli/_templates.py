@@ -20,7 +20,8 @@ class @CLASS@:
     ) -> tuple[Tensor, Tensor]:
         """Mix two batches [N, C, H, W]; return the images, and `lam` [N], the share of x_i."""
         width = x_i.shape[-1]
-        cuts = np.rint(width * rng.beta(self.alpha, self.alpha, size=len(x_i)))  # [N]
+        drawn = rng.beta(self.alpha, self.alpha, size=len(x_i))  # [N]
+        cuts = np.rint(width * drawn)  # [N], in columns
         mask = x_i.new_tensor(np.arange(width) < cuts[:, None])  # [N, W], 1 where x_i shows
         lam = mask.mean(dim=1)  # the share that shows: after rounding, not before
         mask = mask[:, None, None, :]  # [N, 1, 1, W]
@@ -108,6 +109,9 @@ test = ["augbench[test]", "pytest"]
 # This is how AugBench finds the plugin once it is installed.
 [project.entry-points.augbench]
 @NAME@ = "@MODULE@.hooks"
+
+[tool.hatch.build]
+dev-mode-dirs = ["."]
 
 [tool.hatch.build.targets.wheel]
 packages = ["@MODULE@"]
