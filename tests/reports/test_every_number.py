@@ -1,0 +1,437 @@
+"""Every number of the page, computed again from the raw database with NumPy and SciPy alone."""
+
+import itertools
+import json
+import math
+import os
+import re
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+from synthetic import fill, make_study
+from tables import Page
+
+from augbench.reports.page import render_page
+from augbench.results import StudyResult
+from augbench.store import Store
+
+LEVEL, ALPHA = 0.95, 0.05
+
+
+class Raw:
+    """The latest study of a database, read with SQL and JSON only."""
+
+    def __init__(self, path):
+        database = sqlite3.connect(path)
+        number, text = database.execute(
+            "SELECT id, description FROM studies ORDER BY last_run_at DESC, id DESC"
+        ).fetchone()
+        self.study = json.loads(text)
+        self.cells = {}
+        for *place, status, metrics, correct, seconds in database.execute(
+            "SELECT p.pretrain_dataset, p.finetune_dataset, p.augmentation, p.samples_per_class, "
+            "p.seed, c.status, c.metrics, c.correct, c.seconds FROM plans p "
+            "LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? ORDER BY p.position",
+            (number,),
+        ):
+            self.cells[tuple(place)] = (status, json.loads(metrics or "{}"), correct, seconds)
+        database.close()
+        self.sizes = self.study["samples_per_class"]
+        self.ruler = [s for s in self.study["ruler_sizes"] if s not in self.sizes]
+        self.labels = [item["label"] for item in self.study["augmentations"]]
+        self.n = self.study["seeds"]
+
+    def y(self, pair, label, sizes, metric="accuracy"):
+        rows = [
+            [self.cells.get((*pair, label, s, i), (0, {}))[1].get(metric, np.nan) for s in sizes]
+            for i in range(self.n)
+        ]
+        return np.array(rows, float)  # [n, K]
+
+
+def t_interval(values):
+    kept = values[~np.isnan(values)]
+    if len(kept) < 2:
+        return (kept.mean() if len(kept) else np.nan, np.nan, np.nan)
+    half = stats.t.ppf((1 + LEVEL) / 2, len(kept) - 1) * stats.sem(kept)
+    return kept.mean(), kept.mean() - half, kept.mean() + half
+
+
+def area(y, sizes):
+    return np.trapezoid(y, np.log2(sizes), axis=1) / np.ptp(np.log2(sizes))
+
+
+def signs(n):
+    return np.array(list(itertools.product([1, -1], repeat=n)))
+
+
+def flip_p(delta):
+    delta = delta[~np.isnan(delta)]
+    return np.mean(abs(signs(len(delta)) @ delta) >= abs(delta.sum()) - 1e-9)
+
+
+def holm(p):
+    order = np.argsort(p)
+    steps = [min(1, (len(p) - rank) * p[i]) for rank, i in enumerate(order)]
+    return dict(zip(order, np.maximum.accumulate(steps), strict=True))
+
+
+def step_down(delta):
+    delta = np.nan_to_num(delta)
+    scale = np.sqrt((delta**2).sum(axis=0))
+    observed = abs(delta.sum(axis=0)) / scale
+    flipped = abs(signs(len(delta)) @ delta) / scale
+    order = np.argsort(-observed)
+    raw = [(flipped[:, order[j:]].max(1) >= observed[k] - 1e-9).mean() for j, k in enumerate(order)]
+    return np.maximum.accumulate(raw)[np.argsort(order)]
+
+
+def across(families):
+    """Reject with (m − c) p ≤ alpha while whole families fall: the least alpha that rejects."""
+    families = np.array(families)
+    m, greatest = len(families), np.sort(families.max(axis=1))
+    adjusted = np.full(families.shape, np.inf)
+    for c in range(m):
+        gate = max([(m - j) * greatest[j] for j in range(c)], default=0)
+        adjusted = np.minimum(adjusted, np.maximum(gate, (m - c) * families))
+    return np.minimum(adjusted, 1)
+
+
+def isotonic(y):
+    k = len(y)
+    return [max(min(np.mean(y[i : j + 1]) for j in range(at, k)) for i in range(at + 1))
+            for at in range(k)]  # fmt: skip
+
+
+def multiplier(y, curves, knots, size):
+    """(estimate, censored, low, high): the estimate by definition, the interval on a fine grid."""
+    kept = ~np.isnan(y) & ~np.isnan(curves).any(axis=1)
+    y, curves, x = y[kept], curves[kept], np.log2(knots)
+    fit = np.array(isotonic(curves.mean(axis=0)))
+    mean = y.mean()
+    if fit[-1] < mean - 1e-12:
+        reached = np.inf
+    elif fit[0] > mean + 1e-12:
+        reached = -np.inf
+    else:
+        k = next(k for k in range(len(fit)) if fit[k] >= mean - 1e-12)
+        reached = x[0] if k == 0 else np.interp(mean, fit[k - 1 : k + 1], x[k - 1 : k + 1])
+    grid = np.linspace(x[0], x[-1], 40001)
+    gap = y[:, None] - np.array([np.interp(grid, x, curve) for curve in curves])
+    half = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * gap.std(axis=0, ddof=1) / math.sqrt(len(y))
+    inside = abs(gap.mean(axis=0)) <= half
+    low = -np.inf if inside[0] else grid[inside].min() if inside.any() else np.nan
+    high = np.inf if inside[-1] else grid[inside].max() if inside.any() else np.nan
+    if not inside.any():
+        low, high = (x[-1], np.inf) if gap.mean() > 0 else (-np.inf, x[0])
+    value = 2 ** np.clip(reached, x[0], x[-1]) / size
+    return (value, np.isinf(reached), 2 ** min(low, reached) / size, 2 ** max(high, reached) / size)
+
+
+def fieller(a, b):
+    kept = ~np.isnan(a + b)
+    a, b = a[kept], b[kept]
+    f = stats.t.ppf((1 + LEVEL) / 2, len(a) - 1) ** 2 / len(a)
+    c = np.cov(a, b)
+    squares = [b.mean() ** 2 - f * c[1, 1], -2 * (a.mean() * b.mean() - f * c[0, 1]),
+               a.mean() ** 2 - f * c[0, 0]]  # fmt: skip
+    low, high = sorted(np.roots(squares).real) if squares[0] > 0 else (-np.inf, np.inf)
+    return 100 * a.mean() / b.mean(), 100 * low, 100 * high
+
+
+def two_way(a, b):
+    d = a.astype(float) - b
+    n, images = d.shape
+    seed, image = d.mean(axis=1), d.mean(axis=0)
+    ms_seed, ms_image = images * seed.var(ddof=1), n * image.var(ddof=1)
+    rest = d - seed[:, None] - image + d.mean()
+    extra = max(0, ms_image - (rest**2).sum() / ((n - 1) * (images - 1)))
+    df = (n - 1) * ((ms_seed + extra) / ms_seed) ** 2
+    half = max(
+        stats.t.ppf((1 + LEVEL) / 2, df) * math.sqrt((ms_seed + extra) / d.size),
+        stats.t.ppf((1 + LEVEL) / 2, n - 1) * math.sqrt(ms_seed / d.size),
+    )
+    return 100 * d.mean(), 100 * (d.mean() - half), 100 * (d.mean() + half)
+
+
+def detectable(n, alpha):
+    critical = stats.t.ppf(1 - alpha / 2, n - 1)
+
+    def missing_power(effect):
+        shift = effect * math.sqrt(n)
+        tails = stats.nct.sf(critical, n - 1, shift), stats.nct.cdf(-critical, n - 1, shift)
+        return np.nansum(tails) - 0.8  # SciPy gives NaN for a tail of nothing
+
+    return optimize.brentq(missing_power, 0.01, 4)
+
+
+def pairing(a, b):
+    kept = ~np.isnan(a + b)
+    a, b = a[kept], b[kept]
+    return np.corrcoef(a, b)[0, 1], (a - b).var() / (a.var() + b.var())
+
+
+class Check:
+    """Holds cells against numbers, and counts them, so that none is left over."""
+
+    def __init__(self, page):
+        self.page = page
+        self.left = {
+            (name, i, key)
+            for name, rows in page.tables.items()
+            for i, row in enumerate(rows)
+            for key, cell in row.items()
+            if cell.value and key not in ("augmentation", "size", "agreement")
+        }
+
+    def row(self, table, augmentation, size=None):
+        for i, row in enumerate(self.page.tables[table]):
+            if row["augmentation"].text == augmentation and size in (
+                None,
+                row.get("size") and row["size"].text,
+            ):
+                return i
+        raise AssertionError((table, augmentation, size))
+
+    def __call__(self, table, i, key, value, low=None, high=None, tolerance=1e-9):
+        cell = self.page.tables[table][i][key]
+        where = (table, i, key)
+        self.left.discard(where)
+        for mine, shown in ((value, cell.number), (low, cell.low), (high, cell.high)):
+            if mine is None:
+                continue
+            if mine is None or np.isnan(mine):
+                assert shown is None or np.isnan(shown), where
+            else:
+                assert shown == pytest.approx(mine, rel=tolerance, abs=tolerance), where
+
+
+def check_page(path):
+    """Compute every number of the page of the store's latest study again; returns how many."""
+    with Store.read(path) as store:
+        page = Page(render_page(StudyResult(store.study())))
+        raw = Raw(store.path)
+    check = Check(page)
+    total = len(check.left)
+    arms = [label for label in raw.labels if label != "none"]
+    for number, pair in enumerate(map(tuple, raw.study["pairs"])):
+        _effects(check, raw, pair, arms, number)
+        _sizes(check, raw, pair, arms, number)
+        _others(check, raw, pair, arms, number)
+        _curves(page.data["curves"], raw, pair, number)
+    _blocks(check, raw, arms)
+    _cells(check, raw)
+    assert not check.left
+    return total
+
+
+def _effects(check, raw, pair, arms, number):
+    areas = {label: area(raw.y(pair, label, raw.sizes), raw.sizes) for label in raw.labels}
+    p = [flip_p(areas[a] - areas["none"]) for a in arms]
+    least = [2.0 ** (1 - (~np.isnan(areas[a] - areas["none"])).sum()) for a in arms]
+    knots = sorted(raw.sizes + raw.ruler)
+    for k, label in enumerate(arms):
+        table, i = f"effects-{number}", check.row(f"effects-{number}", label)
+        delta = areas[label] - areas["none"]
+        kept = delta[~np.isnan(delta)]
+        n = len(kept)
+        paired = np.where(np.isnan(delta), np.nan, 1)
+        check(table, i, "difference", *(100 * v for v in t_interval(delta)))
+        check(table, i, "aulc", *(100 * v for v in t_interval(areas[label] * paired)))
+        check(table, i, "baseline_aulc", *(100 * v for v in t_interval(areas["none"] * paired)))
+        check(table, i, "p", p[k])
+        check(table, i, "p_adjusted", holm(p)[k])
+        check(table, i, "least_p", holm(least)[k])
+        exact = stats.binomtest(int((kept > 0).sum()), int((kept != 0).sum())).proportion_ci(LEVEL)
+        share = ((kept > 0).sum() + (kept == 0).sum() / 2) / n
+        check(table, i, "improvement", share, exact.low, exact.high)
+        found = [
+            multiplier(raw.y(pair, label, [s])[:, 0], raw.y(pair, "none", knots), knots, s)
+            for s in raw.sizes
+        ]
+        logs = [math.log(m[0]) for m in found if not m[1]]
+        check(table, i, "multiplier", math.exp(np.mean(logs)) if logs else np.nan)
+        correlation, ratio = pairing(areas[label], areas["none"])
+        check(table, i, "correlation", correlation)
+        check(table, i, "variance_ratio", ratio)
+        smallest = 100 * kept.std(ddof=1) * detectable(n, ALPHA / len(arms))
+        check(table, i, "detectable", smallest, tolerance=1e-6)
+        check(table, i, "n", n)
+        said = check.page.data["report"]["pairs"][number]["verdicts"][k]
+        _verdict(said, t_interval(delta), holm(p)[k], int((kept > 0).sum()), n)
+        assert said["headline"] in check.page.words
+
+
+def _verdict(said, interval, p, wins, n):
+    """The numbers of a verdict's words, rounded as they are."""
+    words = " ".join([said["headline"], *said["sentences"]]).replace("−", "-")
+    number = r"([+-][\d.]+)"
+    points = re.search(rf"{number} accuracy points .*? {number} to {number}, (\d+) seeds", words)
+    decimals = len(points[1].partition(".")[2])
+    for mine, shown in zip(interval, points.groups()[:3], strict=True):
+        assert float(shown) == pytest.approx(100 * mine, abs=0.501 * 10**-decimals)
+    assert int(points[4]) == n
+    assert f"p = {p:.2g}" in words
+    assert f"Better in {wins} of {n} seeds" in words
+
+
+def _sizes(check, raw, pair, arms, number):
+    table = f"sizes-{number}"
+    plain = raw.y(pair, "none", raw.sizes)
+    deltas = {label: raw.y(pair, label, raw.sizes) - plain for label in arms}
+    within = {label: step_down(deltas[label]) for label in arms}
+    adjusted = across([within[label] for label in arms])
+    knots = sorted(raw.sizes + raw.ruler)
+    curves = raw.y(pair, "none", knots)
+    images = raw.study["datasets"][pair[1]]["test_size"]
+    for (a, label), (k, size) in itertools.product(enumerate(arms), enumerate(raw.sizes)):
+        i = check.row(table, label, str(size))
+        treated, delta = raw.y(pair, label, [size])[:, 0], deltas[label][:, k]
+        check(table, i, "difference", *(100 * v for v in t_interval(delta)))
+        check(table, i, "p_within", within[label][k])
+        check(table, i, "p_adjusted", adjusted[a, k])
+        value, _, low, high = multiplier(treated, curves, knots, size)
+        check(table, i, "multiplier", value, low, high, tolerance=1e-3)
+        bits = [
+            [raw.cells[(*pair, one, size, seed)][2] for one in (label, "none")]
+            for seed in np.flatnonzero(~np.isnan(delta))
+        ]
+        sides = zip(*bits, strict=True)
+        both = [
+            np.array([np.unpackbits(np.frombuffer(b, "u1"))[:images] for b in s]) for s in sides
+        ]
+        check(table, i, "beyond", *two_way(*both))
+        if raw.study["references"]:
+            ceiling = raw.y(pair, "none", [None])[:, 0] - plain[:, k]
+            if np.nanmean(ceiling) > 0:
+                check(table, i, "gap", *fieller(delta, ceiling), tolerance=1e-6)
+        correlation, ratio = pairing(treated, plain[:, k])
+        check(table, i, "correlation", correlation)
+        check(table, i, "variance_ratio", ratio)
+        check(table, i, "n", (~np.isnan(delta)).sum())
+
+
+def _others(check, raw, pair, arms, number):
+    columns = {str(s): s for s in sorted(raw.sizes + raw.ruler)}
+    if raw.study["references"]:
+        columns |= {"floor": 0, "ceiling": None}
+    for label in raw.labels:
+        i = check.row(f"accuracy-{number}", label)
+        for key, size in columns.items():
+            check(f"accuracy-{number}", i, key, *t_interval(100 * raw.y(pair, label, [size])[:, 0]))
+        for size in raw.sizes:
+            table = f"calibration-{number}"
+            i = check.row(table, label, str(size))
+            for name, factor in (("ece", 100), ("nll", 1)):
+                before, after = (factor * raw.y(pair, label, [size], metric)[:, 0]
+                                 for metric in (name, f"{name}_scaled"))  # fmt: skip
+                check(table, i, name, *t_interval(before))
+                check(table, i, f"{name}_scaled", *t_interval(after))
+                check(table, i, f"{name}_change", *t_interval(after - before))
+    for label, size in itertools.product(arms, raw.sizes):
+        i = check.row(f"transfer-{number}", label, str(size))
+        ends = []
+        for key, metric in (("pretrained", "pretrain_accuracy"), ("finetuned", "accuracy")):
+            delta = raw.y(pair, label, [size], metric) - raw.y(pair, "none", [size], metric)
+            mean, low, high = (100 * v for v in t_interval(delta[:, 0]))
+            check(f"transfer-{number}", i, key, mean, low, high)
+            ends.append(int(low > 0) - int(high < 0))
+        words = {0: "not established", 1: "same sign", -1: "opposite signs"}
+        assert (
+            check.page.tables[f"transfer-{number}"][i]["agreement"].text == words[ends[0] * ends[1]]
+        )
+
+
+def _blocks(check, raw, arms):
+    pairs = list(map(tuple, raw.study["pairs"]))
+    if len(pairs) < 2:
+        return
+    for label in arms:
+        i = check.row("blocks", label)
+        means = []
+        for k, pair in enumerate(pairs):
+            both = (area(raw.y(pair, one, raw.sizes), raw.sizes) for one in (label, "none"))
+            delta = 100 * np.subtract(*both)
+            check("blocks", i, f"pair-{k}", *t_interval(delta))
+            means.append(np.nanmean(delta))
+        check("blocks", i, "overall", *t_interval(np.array(means)))
+
+
+def _cells(check, raw):
+    rows = check.page.tables["cells"]
+    assert len(rows) == len(raw.cells)
+    for i, (place, (status, metrics, _, seconds)) in enumerate(raw.cells.items()):
+        row = rows[i]
+        size = {0: "floor", None: "ceiling"}.get(place[3], str(place[3]))
+        assert row["pair"].text == f"{place[0]} → {place[1]}"
+        assert [row[k].text for k in ("augmentation", "size", "seed")] == [
+            place[2],
+            size,
+            str(place[4]),
+        ]
+        assert row["status"].text == (status or "missing")
+        check("cells", i, "accuracy", 100 * metrics.get("accuracy", np.nan))
+        check("cells", i, "seconds", np.nan if seconds is None else seconds)
+        for key in ("seed", "status", "engine", "device", "environment", "finished", "error"):
+            check.left.discard(("cells", i, key))
+
+
+def _curves(curves, raw, pair, number):
+    sizes = sorted(raw.sizes + raw.ruler)
+    assert curves["sizes"] == sizes
+    for metric, drawn in zip(curves["metrics"], curves["pairs"][number]["metrics"], strict=True):
+        factor = 100 if metric["unit"] == "%" else 1
+        y = {a: factor * raw.y(pair, a, sizes, metric["name"]) for a in raw.labels}
+        wanted = [(drawn["arms"][i], y[a]) for i, a in enumerate(raw.labels)]
+        wanted += [(drawn["differences"][i], y[a] - y["none"])
+                   for i, a in enumerate(raw.labels) if a != "none"]  # fmt: skip
+        for name, size in (("floor", 0), ("ceiling", None)) if raw.study["references"] else ():
+            reference = factor * raw.y(pair, "none", [size], metric["name"])
+            wanted.append((drawn["references"][name], reference))
+        for arm, table in wanted:
+            rows = np.array([t_interval(column) for column in table.T])
+            for key, column in zip(("mean", "lower", "upper"), rows.T, strict=True):
+                np.testing.assert_allclose(np.array(arm[key], float), column, rtol=6e-7, atol=1e-9)
+            np.testing.assert_allclose(np.array(arm["seeds"], float), table, rtol=6e-7)
+            assert arm["n"] == list((~np.isnan(table)).sum(axis=0))
+
+
+def test_every_number_of_a_whole_study_is_computed_again(tmp_path):
+    study = make_study(
+        ("collage", "mixup", "cutmix"),
+        pairs=(("digits", "letters"), ("digits", "digits")),
+        sizes=(1, 2, 4, 8),
+        ruler=(16, 32),
+        references=True,
+    )
+    fill(tmp_path, study)
+    assert check_page(tmp_path) > 1500
+
+
+def test_every_number_of_a_study_with_holes_is_computed_again(tmp_path):
+    holes = [("mixup", 2, 3), ("mixup", 8, 5), ("none", 4, 6), ("none", 32, 1), ("none", None, 2)]
+    study = make_study(("collage", "mixup"), seeds=9, ruler=(16, 32), references=True)
+    fill(tmp_path, study, fail=holes[:3], skip=holes[3:])
+    assert check_page(tmp_path) > 500
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.environ.get("AUGBENCH_DATA"), reason="needs MNIST in AUGBENCH_DATA")
+def test_every_number_of_eight_seeds_on_mnist_is_computed_again(tmp_path):
+    from augbench import run
+
+    run(
+        ["collage", "mixup"],
+        pretrain_datasets=("mnist",),
+        finetune_datasets=("mnist",),
+        seeds=8,
+        ruler_sizes=(128, 256),
+        references=True,
+        finetune_samples_per_class=72,
+        data_root=Path(os.environ["AUGBENCH_DATA"]),
+        out=tmp_path,
+    )
+    assert check_page(tmp_path) > 2500
