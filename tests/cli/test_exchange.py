@@ -1,0 +1,130 @@
+import csv
+import json
+import sys
+
+import pytest
+from synthetic import fill, make_study
+
+from augbench.cli import main
+from augbench.store import FILE_NAME
+
+
+@pytest.fixture
+def augbench(capsys, monkeypatch):
+    """Run the command line in this process; returns (exit code, output, errors)."""
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["augbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with two studies."""
+    folder = tmp_path / "store"
+    fill(folder, make_study(["collage"], seeds=2), command="augbench run --aug collage")
+    fill(folder, make_study(["mixup"], seeds=3), command="augbench run --aug mixup")
+    return folder
+
+
+def test_reports_choose_among_the_studies_of_a_store(augbench, store):
+    code, printed, _ = augbench("report", "--out", store, "--list")
+    assert code == 0
+    first, command, second, _ = printed.splitlines()
+    assert first.startswith("1: digits → letters: none, collage; 2 seeds; last run 20")
+    assert second.startswith("2: digits → letters: none, mixup; 3 seeds; last run 20")
+    assert command.strip() == "augbench run --aug collage"
+    assert "mixup" in augbench("report", "--out", store, "--no-figures")[1]
+    printed = augbench("report", "--out", store, "--no-figures", "--study", 1)[1]
+    assert "collage" in printed
+    assert "mixup" not in printed
+    code, _, errors = augbench("report", "--out", store, "--study", 9)
+    assert (code, errors) == (2, f"error: no study 9 in '{store / FILE_NAME}'; it holds [1, 2]\n")
+
+
+def test_a_report_writes_a_page(augbench, store, tmp_path):
+    page = tmp_path / "new" / "report.html"
+    code, printed, _ = augbench("report", "--out", store, "--html", page, "--no-figures")
+    assert code == 0
+    assert f"wrote {page}" in printed
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    assert not list(store.glob("*.png"))
+
+
+def test_intervals_have_the_confidence_that_is_asked_for(augbench, store):
+    _, printed, _ = augbench("report", "--out", store, "--no-figures", "--confidence", "0.9")
+    assert "mean ± 90 % t interval" in printed
+    assert "90% interval" in printed
+    code, _, errors = augbench("report", "--out", store, "--confidence", "95")
+    assert code == 2
+    assert errors.startswith("error: --confidence: expected a share between 0 and 1, got 95")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_a_study_is_exported(augbench, store, tmp_path, suffix):
+    file = tmp_path / f"cells.{suffix}"
+    code, printed, _ = augbench("export", file, "--out", store)
+    assert (code, printed) == (0, f"wrote {file}: 24 cells\n")
+    text = file.read_text()
+    rows = list(csv.DictReader(text.splitlines())) if suffix == "csv" else json.loads(text)["cells"]
+    assert {row["augmentation"] for row in rows} == {"none", "mixup"}
+
+
+def test_stores_are_merged_and_compared(augbench, store, tmp_path):
+    other, out = tmp_path / "other", tmp_path / "merged"
+    fill(other, make_study(["mixup"], seeds=4))
+    code, printed, errors = augbench("merge", store, other, "--out", out)
+    assert (code, errors) == (0, "")
+    assert printed == f"40 cells of 3 studies in {out}; 24 were in more than one store\n"
+    code, printed, _ = augbench("compare", store, other)
+    assert code == 0
+    assert "cells: 24 in both" in printed
+    assert "the cells in both agree up to rounding" in printed
+    assert "environments: the same" in printed
+    assert "digits → letters, mixup" in printed
+
+
+def test_stores_that_disagree_make_the_exit_code_1(augbench, tmp_path):
+    import sqlite3
+
+    study = make_study(["mixup"], seeds=1, sizes=(1,))
+    fill(tmp_path / "a", study)
+    fill(tmp_path / "b", study)
+    with sqlite3.connect(tmp_path / "b" / FILE_NAME) as database:
+        database.execute("UPDATE cells SET metrics = json_set(metrics, '$.accuracy', 0.001)")
+    database.close()
+    code, printed, errors = augbench(
+        "merge", tmp_path / "a", tmp_path / "b", "--out", tmp_path / "c"
+    )
+    assert code == 1
+    assert printed.count("disagree: digits→letters") == 2
+    assert errors.startswith("error: 2 cells disagree by more than rounding explains")
+    code, printed, _ = augbench("compare", tmp_path / "a", tmp_path / "b")
+    assert code == 0
+    assert printed.count("disagree:") == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["export", "cells.xlsx", "--out", "STORE"], "ends in .csv, .json or .parquet"),
+        (["export", "cells.csv", "--out", "nowhere"], "no store at"),
+        (["merge", "STORE", "nowhere", "--out", "new"], "no store at"),
+        (["merge", "STORE", "STORE", "--out", "STORE"], "holds a store already"),
+        (["compare", "STORE", "nowhere"], "no store at"),
+        (["compare", "STORE", "STORE", "--second-study", "7"], "no study 7"),
+    ],
+)
+def test_bad_input_is_one_clear_line(augbench, store, monkeypatch, arguments, message):
+    monkeypatch.chdir(store.parent)
+    code, _, errors = augbench(*(str(store) if one == "STORE" else one for one in arguments))
+    assert code == 2
+    (line,) = errors.splitlines()
+    assert line.startswith("error: ")
+    assert message in line
