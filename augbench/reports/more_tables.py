@@ -208,7 +208,7 @@ def cells_table(result: StudyResult, name: str) -> Table:
                 Entry(row["engine"] or "–", row["engine"] or ""),
                 Entry(row["device"] or "–", row["device"] or ""),
                 Entry("–") if row["environment"] is None else _count(row["environment"] + 1),
-                Entry(row["finished_at"] or "–", row["finished_at"] or ""),
+                Entry((row["finished_at"] or "–")[:19].replace("T", " "), row["finished_at"] or ""),
                 Entry(row["error"] or "", row["error"] or ""),
             )
         )

@@ -175,10 +175,10 @@
     return [low - room, high + room];
   }
 
-  function path(xs, ys, x, y) {
+  function path(ys, x, y) {
     let text = "";
     let pen = false;
-    xs.forEach((value, k) => {
+    ys.forEach((_, k) => {
       if (ys[k] === null) { pen = false; return; }
       text += `${pen ? "L" : "M"}${x(k).toFixed(1)},${y(ys[k]).toFixed(1)}`;
       pen = true;
@@ -223,9 +223,10 @@
     const left = 14 + 8 * Math.max(...ticks.map((tick) => format(tick, decimals).length));
     const [right, top, bottom] = [14, 26, 46];
     const logs = curves.sizes.map(Math.log2);
-    const spread = logs[logs.length - 1] - logs[0];
+    const used = logs.map((_, k) => k).filter((k) => arms.some(({ arm }) => arm.n[k]));
+    const spread = logs[used[used.length - 1]] - logs[used[0]];
     const x = (k) => spread
-      ? left + 12 + ((logs[k] - logs[0]) / spread) * (width - left - right - 24)
+      ? left + 12 + ((logs[k] - logs[used[0]]) / spread) * (width - left - right - 24)
       : (left + width - right) / 2;
     const y = (value) => top + ((high - value) / (high - low)) * (height - top - bottom);
 
@@ -240,9 +241,9 @@
       shape(svg, "text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, format(tick, decimals));
     }
     shape(svg, "line", { class: "axis", x1: left, x2: width - right, y1: height - bottom, y2: height - bottom });
-    curves.sizes.forEach((size, k) => {
-      shape(svg, "text", { x: x(k), y: height - bottom + 18, "text-anchor": "middle" }, String(size));
-    });
+    for (const k of used) {
+      shape(svg, "text", { x: x(k), y: height - bottom + 18, "text-anchor": "middle" }, String(curves.sizes[k]));
+    }
     const title = `pretraining samples per class of ${curves.pairs[state.pair].pretrain} (log₂ scale)`;
     shape(svg, "text", { class: "axis-title", x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle" },
       title.length * 6.6 > width - left ? "pretraining samples per class" : title);
@@ -254,17 +255,17 @@
       const [at, anchor] = name === "ceiling" ? [left + 18, "start"] : [width - right, "end"];
       shape(svg, "text", { class: "reference-label", x: at, y: y(value) - 5, "text-anchor": anchor }, name);
     }
-    for (const { label, arm, classes, mark: kind } of arms) {
+    for (const { label, arm, classes } of arms) {
       const group = shape(svg, "g", { class: classes, "data-label": label });
       if (!oneSeed()) shape(group, "path", { class: "band", d: bandPath(arm, x, y) });
       if (state.seeds === "each") {
-        for (const seed of arm.seeds) shape(group, "path", { class: "seed", d: path(logs, seed, x, y) });
+        for (const seed of arm.seeds) shape(group, "path", { class: "seed", d: path(seed, x, y) });
       }
     }
     for (const { label, arm, classes, mark: kind } of arms) {
       const group = shape(svg, "g", { class: classes, "data-label": label });
       const values = series(arm);
-      shape(group, "path", { class: "line", d: path(logs, values, x, y) });
+      shape(group, "path", { class: "line", d: path(values, x, y) });
       values.forEach((value, k) => {
         if (value !== null) mark(group, kind, x(k), y(value));
       });
@@ -273,13 +274,12 @@
     function nearest(event) {
       const box = svg.getBoundingClientRect();
       const at = ((event.clientX - box.left) / box.width) * width;
-      let best = 0;
-      logs.forEach((_, k) => { if (Math.abs(x(k) - at) < Math.abs(x(best) - at)) best = k; });
-      return best;
+      return used.reduce((best, k) => (Math.abs(x(k) - at) < Math.abs(x(best) - at) ? k : best));
     }
     svg.addEventListener("pointermove", (event) => select(nearest(event)));
     svg.addEventListener("pointerdown", (event) => select(nearest(event)));
     draw.move = () => {
+      guide.toggleAttribute("hidden", !used.includes(state.size));
       guide.setAttribute("x1", x(state.size));
       guide.setAttribute("x2", x(state.size));
     };
