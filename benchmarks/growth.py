@@ -1,6 +1,6 @@
 """How the cost of pretraining grows: with cells in a pack, batch, image size, and the network.
 
-`python benchmarks/growth.py`. Milliseconds of pretraining per cell and step on one thread, packed
+`python benchmarks/growth.py`. CPU milliseconds of pretraining per cell and step, one thread, packed
 and one by one, each pair measured in turn in this process; the fastest of a few rounds.
 """
 
@@ -79,7 +79,7 @@ def seconds_per_step(cells, workshop, packer):
         packed, together = packer(modules), Heads(heads)
         parameters = [*together.parameters(), *packed.stacked().values()]
         parameters = [value for value in parameters if value.requires_grad]
-    start = time.perf_counter()
+    start = time.process_time()
     for inputs, targets in blocks(cells, workshop):
         for x, y in zip(inputs, targets, strict=True):
             if packer is None:
@@ -90,7 +90,7 @@ def seconds_per_step(cells, workshop, packer):
                 grads = torch.autograd.grad(together(packed(x)), parameters, y / -y.shape[1])
                 with torch.no_grad():
                     torch._foreach_add_(parameters, grads, alpha=-0.01)
-    return (time.perf_counter() - start) / STEPS
+    return (time.process_time() - start) / STEPS
 
 
 def compare(rounds, *, network="convnet", count=11, batch=8, side=28, channels=1, packer=Widened):
