@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from augbench.augmentations.contract import needs_of
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
 from augbench.engines.planning import plan_packs
@@ -144,7 +145,10 @@ def plan(options: Options) -> Plan:
         references=options.references,
         test_every=options.test_every,
     )
-    check_study(study, {item.label: registry.create(item).sources for item in augmentations})
+    made = {item.label: registry.create(item) for item in augmentations}
+    for one in made.values():
+        needs_of(one)  # raises ContractError for what no engine can supply
+    check_study(study, {label: one.sources for label, one in made.items()})
     return Plan(options, registry, study, tuple(study.cells()), datasets)
 
 

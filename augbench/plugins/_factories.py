@@ -7,7 +7,6 @@ import importlib
 import warnings
 from typing import Any
 
-from augbench.augmentations.contract import needs_of
 from augbench.errors import ContractError, ParameterError, PluginError
 from augbench.plugins import _sources
 from augbench.plugins._isolation import PLUGIN_FAILURES, describe, watched
@@ -60,7 +59,6 @@ class Factories:
                 f"{name}: expected a callable object with an integer class attribute `sources` of "
                 f"at least 1, got a {type(instance).__name__} with sources = {sources!r}"
             )
-        needs_of(instance)
         return instance
 
     def source_hash(self, entry: Entry) -> str:
