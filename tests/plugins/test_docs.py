@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 import augbench
 from augbench.plugins import Registry
+from augbench.testing import check_augmentation, check_backbone, check_dataset
 
 ROOT = Path(augbench.__file__).parents[1]
 TEXT = (ROOT / "docs" / "plugins.md").read_text()
@@ -79,3 +81,23 @@ def test_the_python_shown_runs() -> None:
     namespace: dict[str, object] = {}
     exec(BLOCKS["from_python.py"], namespace)
     assert repr(namespace["mixup"]) == "Mixup(alpha=0.4)"
+
+
+def test_everything_shown_keeps_its_contract(registry: Registry) -> None:
+    for spec in ("stripes", "stripes:width=3"):
+        report = check_augmentation(spec, registry=registry)
+        assert report.ok, str(report)
+    for module, name in (("saliency", "Steeper"), ("manifold", "HiddenMixup")):
+        report = check_augmentation(getattr(import_module(f"my_mixes.{module}"), name))
+        assert report.ok, str(report)
+    shapes = [(1, 9, 8), (3, 4, 6)]
+    report = check_backbone("mlp:width=5", registry=registry, image_shapes=shapes)
+    assert report.ok, str(report)
+    report = check_dataset("noise:size=9", registry=registry)
+    assert report.ok, str(report)
+
+
+def test_the_example_in_the_repository_keeps_its_contract() -> None:
+    registry = Registry.load([str(ROOT / "examples" / "half_and_half.py")])
+    report = check_augmentation("half-and-half", registry=registry)
+    assert report.ok, str(report)
