@@ -18,23 +18,19 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import augbench
+from augbench.engines.threads import worker_environment
 from augbench.errors import AugbenchError
 from augbench.executors.contract import Event, Finished, Job, Pack
 from augbench.protocol.results import CellResult
 
 __all__ = ["run_in_processes"]
 
-# Read by OpenMP, MKL and OpenBLAS when they are loaded: too late once torch is imported.
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
-)
-
 
 def _environment() -> dict[str, str]:
     """The environment of a worker: one thread, and this very AugBench found first."""
     paths = (str(Path(augbench.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
     path = os.pathsep.join(filter(None, paths))
-    return {**os.environ, **_ONE_THREAD, "PYTHONPATH": path}
+    return {**os.environ, **worker_environment(), "PYTHONPATH": path}
 
 
 class _Worker:
