@@ -36,6 +36,7 @@ from augbench.reports.more_tables import (
     transfer_table,
 )
 from augbench.reports.payload import page_data
+from augbench.reports.sketch import sketch
 from augbench.reports.tables import Table, accuracy_table, effects_table, sizes_table
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Verdict, remarks, verdict
@@ -147,6 +148,7 @@ def _pair(
         "pretrain": pair[0],
         "finetune": pair[1],
         "verdicts": verdicts,
+        "sketch": sketch(result, pair, confidence),
         "remarks": remarks(analysis) if analysis is not None else (),
         "tables": [table for table in tables if table is not None],
     }

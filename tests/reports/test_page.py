@@ -115,6 +115,22 @@ def test_the_page_asks_for_nothing_from_outside(result):
     assert "url(" not in text
 
 
+def test_where_no_script_runs_the_curves_are_there_all_the_same(result):
+    study = result("mixup", seeds=3, sizes=(1, 2, 4))
+    text = render_page(study)
+    (still,) = re.findall(
+        "<noscript>.*?</noscript>", text.split("<main>")[1].split("Numbers")[0], re.DOTALL
+    )
+    lines = re.findall('polyline class="line" points="([^"]*)"', still)
+    points = [[tuple(map(float, p.split(","))) for p in line.split()] for line in lines]
+    for label, drawn in zip(study.augmentations, points, strict=True):
+        means = [row["mean"] for row in study.table() if row["augmentation"] == label]
+        heights = [-y for _, y in drawn]
+        assert np.argsort(heights).tolist() == np.argsort(means).tolist()
+        rise = np.diff(heights) / np.diff(means)
+        np.testing.assert_allclose(rise, rise[0], rtol=0.1)
+
+
 def test_every_planned_cell_is_there_with_its_status_and_errors_in_full(result):
     study = result("mixup", seeds=2, fail=[("mixup", 4, 1)], skip=[("none", 8, 0)])
     page = Page(render_page(study))

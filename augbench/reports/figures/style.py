@@ -130,10 +130,13 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "sv
             for target in paths:
                 print_file: Any  # matplotlib annotates neither
                 if target.suffix == ".png":
-                    print_file, metadata = FigureCanvasAgg(figure).print_png, {"Software": None}
+                    print_file = FigureCanvasAgg(figure).print_png
+                    # The default costs more time than the drawing does, for little.
+                    fast = {"compress_level": 3}
+                    print_file(target, metadata={"Software": None}, pil_kwargs=fast)
                 else:
-                    print_file, metadata = FigureCanvasSVG(figure).print_svg, {"Date": None}
-                print_file(target, metadata=metadata)
+                    print_file = FigureCanvasSVG(figure).print_svg
+                    print_file(target, metadata={"Date": None})
                 figure.set_layout_engine("none")  # arranged once
     except OSError as error:
         raise StoreError(
