@@ -72,12 +72,12 @@ def report_command(
     if no_figures:
         return
 
-    from augbench.reports.figures import save_figures
+    from augbench.reports.drawing import draw_figures
 
-    for path in save_figures(
+    for line in draw_figures(
         result, folder, train_curves=plot_train_curves, pictures=pictures, confidence=confidence
     ):
-        click.echo(f"drew {path}")
+        click.echo(line)
 
 
 def _list(store: Store) -> None:

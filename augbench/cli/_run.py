@@ -221,12 +221,12 @@ def run_command(
 
     from augbench.gallery import pictures_of
     from augbench.preview import keep_gallery
-    from augbench.reports.figures import save_figures
+    from augbench.reports.drawing import draw_figures
 
     keep_gallery(planned.registry, planned.study, planned.load, out)
     pictures = pictures_of(out, result.stored.description)
-    for path in save_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
-        click.echo(f"drew {path}")
+    for line in draw_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
+        click.echo(line)
     click.echo(f"for one page to read and send: {_page_hint(out)}")
     if result.failed:
         raise CellsFailedError(

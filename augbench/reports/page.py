@@ -25,7 +25,7 @@ from PIL import Image
 
 from augbench import __version__
 from augbench.errors import StoreError
-from augbench.exchange.exporting import environments
+from augbench.exchange.exporting import cell_rows, environments
 from augbench.gallery import Picture
 from augbench.reports.comparability import mismatches
 from augbench.reports.more_tables import (
@@ -187,17 +187,15 @@ def _png(image: NDArray[np.uint8]) -> str:
 def _environments(result: StudyResult) -> list[dict[str, Any]]:
     """Each environment with how many cells it computed, and what sets it apart from the first."""
     found = environments(result)
-    counts = Counter(
-        json.dumps(dict(cell.environment), sort_keys=True) for cell in result.cells if cell.result
-    )
+    counts = Counter(row["environment"] for row in cell_rows(result))
     return [
         {
-            "cells": counts[json.dumps(one, sort_keys=True)],
+            "cells": counts[i],
             "entries": [
                 (name, str(value), value != found[0].get(name)) for name, value in one.items()
             ],
         }
-        for one in found
+        for i, one in enumerate(found)
     ]
 
 
