@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_command"]
 
-_SECONDS = 45.0
+_SECONDS = 40.0
 
 _Found = list[tuple["Kind", str]]
 

@@ -242,3 +242,25 @@ def test_without_hypothesis_the_kit_says_what_to_install(tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     printed = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
     assert printed == "augbench.testing needs Hypothesis: pip install 'augbench[test]'\n"
+
+
+def test_the_public_names_are_these():
+    import augbench.testing
+    from augbench.testing import strategies
+
+    assert augbench.testing.__all__ == [
+        "Case",
+        "CheckResult",
+        "ConformanceReport",
+        "Status",
+        "augmentation_conformance",
+        "backbone_conformance",
+        "check_augmentation",
+        "check_backbone",
+        "check_dataset",
+        "dataset_conformance",
+    ]
+    assert all(hasattr(augbench.testing, name) for name in augbench.testing.__all__)
+    assert {"Case", "cases", "generators", "image_batch", "image_batches", "sources"} < set(
+        strategies.__all__
+    )
