@@ -34,7 +34,7 @@ def test_the_table_of_options_is_that_of_the_command():
 
 
 def test_the_table_of_figures_is_what_is_drawn(tmp_path):
-    fill(tmp_path, make_study(["mixup"], seeds=2, sizes=(1, 2)))
+    fill(tmp_path, make_study(["mixup"], seeds=1, sizes=(1,)))
     with Store.read(tmp_path) as store:
         drawn = save_figures(StudyResult(store.study()), tmp_path / "figures", train_curves=True)
     (table,) = re.findall(r"\| file \| shows.*?\n\n", PAGE, re.DOTALL)

@@ -1,177 +1,36 @@
 """Every number of the page, computed again from the raw database with NumPy and SciPy alone."""
 
 import itertools
-import json
 import math
 import os
 import re
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from independent import (
+    ALPHA,
+    LEVEL,
+    Raw,
+    across,
+    area,
+    detectable,
+    fieller,
+    flip_p,
+    holm,
+    multiplier,
+    pairing,
+    step_down,
+    t_interval,
+    two_way,
+)
+from scipy import stats
 from synthetic import fill, make_study
 from tables import Page
 
 from augbench.reports.page import render_page
 from augbench.results import StudyResult
 from augbench.store import Store
-
-LEVEL, ALPHA = 0.95, 0.05
-
-
-class Raw:
-    """The latest study of a database, read with SQL and JSON only."""
-
-    def __init__(self, path):
-        database = sqlite3.connect(path)
-        number, text = database.execute(
-            "SELECT id, description FROM studies ORDER BY last_run_at DESC, id DESC"
-        ).fetchone()
-        self.study = json.loads(text)
-        self.cells = {}
-        for *place, status, metrics, correct, seconds in database.execute(
-            "SELECT p.pretrain_dataset, p.finetune_dataset, p.augmentation, p.samples_per_class, "
-            "p.seed, c.status, c.metrics, c.correct, c.seconds FROM plans p "
-            "LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? ORDER BY p.position",
-            (number,),
-        ):
-            self.cells[tuple(place)] = (status, json.loads(metrics or "{}"), correct, seconds)
-        database.close()
-        self.sizes = self.study["samples_per_class"]
-        self.ruler = [s for s in self.study["ruler_sizes"] if s not in self.sizes]
-        self.labels = [item["label"] for item in self.study["augmentations"]]
-        self.n = self.study["seeds"]
-
-    def y(self, pair, label, sizes, metric="accuracy"):
-        rows = [
-            [self.cells.get((*pair, label, s, i), (0, {}))[1].get(metric, np.nan) for s in sizes]
-            for i in range(self.n)
-        ]
-        return np.array(rows, float)  # [n, K]
-
-
-def t_interval(values):
-    kept = values[~np.isnan(values)]
-    if len(kept) < 2:
-        return (kept.mean() if len(kept) else np.nan, np.nan, np.nan)
-    half = stats.t.ppf((1 + LEVEL) / 2, len(kept) - 1) * stats.sem(kept)
-    return kept.mean(), kept.mean() - half, kept.mean() + half
-
-
-def area(y, sizes):
-    return np.trapezoid(y, np.log2(sizes), axis=1) / np.ptp(np.log2(sizes))
-
-
-def signs(n):
-    return np.array(list(itertools.product([1, -1], repeat=n)))
-
-
-def flip_p(delta):
-    delta = delta[~np.isnan(delta)]
-    return np.mean(abs(signs(len(delta)) @ delta) >= abs(delta.sum()) - 1e-9)
-
-
-def holm(p):
-    order = np.argsort(p)
-    steps = [min(1, (len(p) - rank) * p[i]) for rank, i in enumerate(order)]
-    return dict(zip(order, np.maximum.accumulate(steps), strict=True))
-
-
-def step_down(delta):
-    delta = np.nan_to_num(delta)
-    scale = np.sqrt((delta**2).sum(axis=0))
-    observed = abs(delta.sum(axis=0)) / scale
-    flipped = abs(signs(len(delta)) @ delta) / scale
-    order = np.argsort(-observed)
-    raw = [(flipped[:, order[j:]].max(1) >= observed[k] - 1e-9).mean() for j, k in enumerate(order)]
-    return np.maximum.accumulate(raw)[np.argsort(order)]
-
-
-def across(families):
-    """Reject with (m − c) p ≤ alpha while whole families fall: the least alpha that rejects."""
-    families = np.array(families)
-    m, greatest = len(families), np.sort(families.max(axis=1))
-    adjusted = np.full(families.shape, np.inf)
-    for c in range(m):
-        gate = max([(m - j) * greatest[j] for j in range(c)], default=0)
-        adjusted = np.minimum(adjusted, np.maximum(gate, (m - c) * families))
-    return np.minimum(adjusted, 1)
-
-
-def isotonic(y):
-    k = len(y)
-    return [max(min(np.mean(y[i : j + 1]) for j in range(at, k)) for i in range(at + 1))
-            for at in range(k)]  # fmt: skip
-
-
-def multiplier(y, curves, knots, size):
-    """(estimate, censored, low, high): the estimate by definition, the interval on a fine grid."""
-    kept = ~np.isnan(y) & ~np.isnan(curves).any(axis=1)
-    y, curves, x = y[kept], curves[kept], np.log2(knots)
-    fit = np.array(isotonic(curves.mean(axis=0)))
-    mean = y.mean()
-    if fit[-1] < mean - 1e-12:
-        reached = np.inf
-    elif fit[0] > mean + 1e-12:
-        reached = -np.inf
-    else:
-        k = next(k for k in range(len(fit)) if fit[k] >= mean - 1e-12)
-        reached = x[0] if k == 0 else np.interp(mean, fit[k - 1 : k + 1], x[k - 1 : k + 1])
-    grid = np.linspace(x[0], x[-1], 40001)
-    gap = y[:, None] - np.array([np.interp(grid, x, curve) for curve in curves])
-    half = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * gap.std(axis=0, ddof=1) / math.sqrt(len(y))
-    inside = abs(gap.mean(axis=0)) <= half
-    low = -np.inf if inside[0] else grid[inside].min() if inside.any() else np.nan
-    high = np.inf if inside[-1] else grid[inside].max() if inside.any() else np.nan
-    if not inside.any():
-        low, high = (x[-1], np.inf) if gap.mean() > 0 else (-np.inf, x[0])
-    value = 2 ** np.clip(reached, x[0], x[-1]) / size
-    return (value, np.isinf(reached), 2 ** min(low, reached) / size, 2 ** max(high, reached) / size)
-
-
-def fieller(a, b):
-    kept = ~np.isnan(a + b)
-    a, b = a[kept], b[kept]
-    f = stats.t.ppf((1 + LEVEL) / 2, len(a) - 1) ** 2 / len(a)
-    c = np.cov(a, b)
-    squares = [b.mean() ** 2 - f * c[1, 1], -2 * (a.mean() * b.mean() - f * c[0, 1]),
-               a.mean() ** 2 - f * c[0, 0]]  # fmt: skip
-    low, high = sorted(np.roots(squares).real) if squares[0] > 0 else (-np.inf, np.inf)
-    return 100 * a.mean() / b.mean(), 100 * low, 100 * high
-
-
-def two_way(a, b):
-    d = a.astype(float) - b
-    n, images = d.shape
-    seed, image = d.mean(axis=1), d.mean(axis=0)
-    ms_seed, ms_image = images * seed.var(ddof=1), n * image.var(ddof=1)
-    rest = d - seed[:, None] - image + d.mean()
-    extra = max(0, ms_image - (rest**2).sum() / ((n - 1) * (images - 1)))
-    df = (n - 1) * ((ms_seed + extra) / ms_seed) ** 2
-    half = max(
-        stats.t.ppf((1 + LEVEL) / 2, df) * math.sqrt((ms_seed + extra) / d.size),
-        stats.t.ppf((1 + LEVEL) / 2, n - 1) * math.sqrt(ms_seed / d.size),
-    )
-    return 100 * d.mean(), 100 * (d.mean() - half), 100 * (d.mean() + half)
-
-
-def detectable(n, alpha):
-    critical = stats.t.ppf(1 - alpha / 2, n - 1)
-
-    def missing_power(effect):
-        shift = effect * math.sqrt(n)
-        tails = stats.nct.sf(critical, n - 1, shift), stats.nct.cdf(-critical, n - 1, shift)
-        return np.nansum(tails) - 0.8  # SciPy gives NaN for a tail of nothing
-
-    return optimize.brentq(missing_power, 0.01, 4)
-
-
-def pairing(a, b):
-    kept = ~np.isnan(a + b)
-    a, b = a[kept], b[kept]
-    return np.corrcoef(a, b)[0, 1], (a - b).var() / (a.var() + b.var())
 
 
 class Check:
