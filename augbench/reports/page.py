@@ -44,6 +44,7 @@ from augbench.statistics import Analysis, Verdict, remarks, verdict
 __all__ = ["embedded_json", "render_page", "save_page"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCRIPTS = ("base.js", "choices.js", "chart.js", "tables.js")  # one script element, in this order
 
 
 def save_page(
@@ -67,7 +68,7 @@ def render_page(
     analyses = [result.analysis(pair, confidence=confidence) for pair in result.pairs]
     verdicts = [verdict(one) if one else [] for one in analyses]
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     engine = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
