@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError
 from augbench.protocol.study import FLOOR
-from augbench.statistics import Analysis, analyse, mean_interval
+from augbench.statistics import Analysis, analyse, mean_interval, remarks
 from augbench.store import PlannedCell, StoredStudy
 
 if TYPE_CHECKING:
@@ -143,6 +143,16 @@ class StudyResult:
             ceiling=reference(None),
             confidence=confidence,
         )
+
+    def remarks(self, analysis: Analysis) -> tuple[str, ...]:
+        """What a reader must know of the study before reading any verdict, a line each."""
+        first, lines = self.stored.first_seeds, remarks(analysis)
+        if first is not None and first < self.seeds:
+            lines += (
+                f"Seeds {first} to {self.seeds - 1} were added after the study had been run with "
+                f"{first}: p-values hold for a number of seeds that is fixed beforehand.",
+            )
+        return lines
 
     def table(self, metric: str = "accuracy", *, confidence: float = 0.95) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""

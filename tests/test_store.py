@@ -164,3 +164,15 @@ def test_a_store_can_be_read_while_it_is_written(tmp_path):
 def test_a_study_describes_itself_as_json():
     text = json.dumps(STUDY.to_json())
     assert json.loads(text)["samples_per_class"] == [1, 4]
+
+
+def test_seeds_added_after_a_run_are_marked(tmp_path):
+    fewer = replace(STUDY, seeds=1)
+    with Store.open(tmp_path) as store:
+        first = store.plan(fewer, fewer.cells(), "one")
+        second = store.plan(STUDY, STUDY.cells(), "two")
+        other = replace(STUDY, samples_per_class=(1,))
+        third = store.plan(other, other.cells(), "three")
+        assert store.study(first).first_seeds is None
+        assert store.study(second).first_seeds == 1
+        assert store.study(third).first_seeds is None

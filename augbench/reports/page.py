@@ -39,7 +39,7 @@ from augbench.reports.payload import page_data
 from augbench.reports.sketch import sketch
 from augbench.reports.tables import Table, accuracy_table, effects_table, sizes_table
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Verdict, remarks, verdict
+from augbench.statistics import Analysis, Verdict, verdict
 
 __all__ = ["embedded_json", "render_page", "save_page"]
 
@@ -150,7 +150,7 @@ def _pair(
         "finetune": pair[1],
         "verdicts": verdicts,
         "sketch": sketch(result, pair, confidence),
-        "remarks": remarks(analysis) if analysis is not None else (),
+        "remarks": result.remarks(analysis) if analysis is not None else (),
         "tables": [table for table in tables if table is not None],
     }
 

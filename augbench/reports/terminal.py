@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from augbench.results import Pair, StudyResult
-from augbench.statistics import remarks, verdict
+from augbench.statistics import verdict
 
 __all__ = ["accuracy_table", "print_results"]
 
@@ -43,7 +43,7 @@ def _print_verdict(result: StudyResult, pair: Pair, console: Console, confidence
         grid = Table.grid(padding=(0, 1))
         grid.add_row("•", lines)  # a grid wraps long lines under their beginning
         console.print(grid)
-    for remark in remarks(analysis):
+    for remark in result.remarks(analysis):
         console.print(remark, style="dim", markup=False, highlight=False)
 
 

@@ -1,9 +1,4 @@
-"""The store: finished cells in one SQLite file, each written as it ends.
-
-A cell's row is found by its key alone, so a later study computes only what is missing. Studies
-are kept beside the cells, with the order of their plan, so that a report knows what was asked for
-and what of it is there.
-"""
+"""The store itself."""
 
 from __future__ import annotations
 
@@ -13,107 +8,25 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from augbench.errors import StoreError
-from augbench.protocol.results import CellResult, Curve
-from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study, place_name
+from augbench.protocol.results import CellResult
+from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
+from augbench.store._rows import StoredStudy, planned_cell
+from augbench.store._schema import (
+    FILE_NAME,
+    SCHEMA,
+    SCHEMA_VERSION,
+    open_for_reading,
+    reason,
+    sqlite_errors,
+)
 
-__all__ = ["FILE_NAME", "PlannedCell", "Store", "StoredStudy"]
-
-FILE_NAME = "augbench.sqlite"
-_SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
-CREATE TABLE cells (
-    key TEXT PRIMARY KEY,
-    pretrain_key TEXT NOT NULL,
-    protocol INTEGER NOT NULL,
-    pretrain_dataset TEXT NOT NULL,
-    finetune_dataset TEXT NOT NULL,
-    backbone TEXT NOT NULL,
-    augmentation TEXT NOT NULL,
-    samples_per_class INTEGER,          -- 0: the floor; NULL: the ceiling, all of D_P
-    seed INTEGER NOT NULL,
-    settings TEXT NOT NULL,             -- JSON: hyper-parameters, components, data sets
-    status TEXT NOT NULL CHECK (status IN ('ok', 'failed')),
-    error TEXT,
-    traceback TEXT,
-    metrics TEXT NOT NULL,              -- JSON
-    curves TEXT NOT NULL,               -- JSON
-    correct BLOB NOT NULL,              -- one bit per test image, numpy.packbits order
-    engine TEXT NOT NULL,
-    device TEXT NOT NULL,
-    seconds REAL NOT NULL,
-    finished_at REAL NOT NULL,          -- Unix time
-    environment TEXT NOT NULL REFERENCES environments (id)
-);
-CREATE TABLE studies (
-    id INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    description TEXT NOT NULL,          -- JSON
-    command TEXT NOT NULL,
-    created_at REAL NOT NULL,
-    last_run_at REAL NOT NULL
-);
-CREATE TABLE plans (
-    study INTEGER NOT NULL REFERENCES studies (id),
-    position INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    pretrain_dataset TEXT NOT NULL,
-    finetune_dataset TEXT NOT NULL,
-    augmentation TEXT NOT NULL,
-    samples_per_class INTEGER,
-    seed INTEGER NOT NULL,
-    PRIMARY KEY (study, position)
-);
-"""
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """One planned cell of a stored study, with its result once there is one.
-
-    `status` is `ok`, `failed` or `missing`. `samples_per_class` is s, 0 for the floor and None
-    for the ceiling. `environment` describes where it was computed.
-    """
-
-    key: str
-    pretrain_dataset: str
-    finetune_dataset: str
-    augmentation: str
-    samples_per_class: int | None
-    seed: int
-    status: str
-    result: CellResult | None
-    device: str
-    finished_at: float | None
-    environment: Mapping[str, Any]
-
-    @property
-    def place(self) -> str:
-        """Where it stands in its study, in one line."""
-        return place_name(
-            self.pretrain_dataset,
-            self.finetune_dataset,
-            self.augmentation,
-            self.samples_per_class,
-            self.seed,
-        )
-
-
-@dataclass(frozen=True)
-class StoredStudy:
-    """A study as the store holds it: its description, its command, and its cells in plan order."""
-
-    id: int
-    description: Mapping[str, Any]
-    command: str
-    created_at: float
-    cells: tuple[PlannedCell, ...]
+__all__ = ["Store"]
 
 
 class Store:
@@ -131,10 +44,10 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(
-                f"cannot create the folder {str(folder)!r} ({_reason(error)}); "
+                f"cannot create the folder {str(folder)!r} ({reason(error)}); "
                 "name a writable one with --out"
             ) from error
-        with _sqlite_errors(path):
+        with sqlite_errors(path):
             connection = sqlite3.connect(path, timeout=30, isolation_level=None)
             connection.execute("PRAGMA journal_mode = WAL")
             # A cell survives the death of the process at once, a power cut up to the last seconds.
@@ -143,9 +56,9 @@ class Store:
             with store._transaction():
                 version = store._schema_version()
                 if version == 0:
-                    for statement in _SCHEMA.split(";\n"):
+                    for statement in SCHEMA.split(";\n"):
                         connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         store._check_version()
         return store
 
@@ -158,8 +71,8 @@ class Store:
                 f"no store at {str(path)!r}; name the folder of a run with --out, "
                 "or make one with `augbench run`"
             )
-        with _sqlite_errors(path):
-            store = cls(path, _open_for_reading(path))
+        with sqlite_errors(path):
+            store = cls(path, open_for_reading(path))
             store._schema_version()
         store._check_version()
         return store
@@ -170,11 +83,11 @@ class Store:
 
     def _check_version(self) -> None:
         version = self._schema_version()
-        if version != _SCHEMA_VERSION:
+        if version != SCHEMA_VERSION:
             self.close()
             raise StoreError(
                 f"{str(self.path)!r} has store format {version}, this AugBench reads "
-                f"{_SCHEMA_VERSION}; use the version of AugBench that wrote it, or another --out"
+                f"{SCHEMA_VERSION}; use the version of AugBench that wrote it, or another --out"
             )
 
     def close(self) -> None:
@@ -208,7 +121,7 @@ class Store:
 
         What goes wrong inside is a `StoreError`, as everywhere.
         """
-        with _sqlite_errors(self.path), self._transaction() if write else nullcontext():
+        with sqlite_errors(self.path), self._transaction() if write else nullcontext():
             yield self._connection
 
     def plan(self, study: Study, cells: Sequence[Cell], command: str) -> int:
@@ -218,7 +131,7 @@ class Store:
         for cell in cells:
             digest.update(cell.key.encode())
         key, now = digest.hexdigest(), time.time()
-        with _sqlite_errors(self.path), self._transaction():
+        with sqlite_errors(self.path), self._transaction():
             self._connection.execute(
                 "INSERT INTO studies (key, description, command, created_at, last_run_at) "
                 "VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET last_run_at = ?",
@@ -251,7 +164,7 @@ class Store:
         With `test_every`, only those whose curves were measured on the test set that often.
         """
         found: dict[str, float] = {}
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             for batch in _batches(list(keys)):
                 marks = ",".join("?" * len(batch))
                 rows = self._connection.execute(
@@ -299,7 +212,7 @@ class Store:
             result.seconds,
             time.time(),
         )
-        with _sqlite_errors(self.path), self._transaction():
+        with sqlite_errors(self.path), self._transaction():
             stored = self._connection.execute(
                 "SELECT status FROM cells WHERE key = ?", (cell.key,)
             ).fetchone()
@@ -317,7 +230,7 @@ class Store:
 
     def studies(self) -> list[tuple[int, Mapping[str, Any], str, float]]:
         """(number, description, command, time of the last run) of every study, latest last."""
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             rows = self._connection.execute(
                 "SELECT id, description, command, last_run_at FROM studies ORDER BY last_run_at, id"
             ).fetchall()
@@ -332,7 +245,7 @@ class Store:
         if number is not None and number not in numbers:
             raise StoreError(f"no study {number} in {str(self.path)!r}; it holds {sorted(numbers)}")
         chosen = known[-1] if number is None else known[numbers.index(number)]
-        with _sqlite_errors(self.path):
+        with sqlite_errors(self.path):
             environments = {
                 key: json.loads(text)
                 for key, text in self._connection.execute("SELECT * FROM environments")
@@ -348,71 +261,17 @@ class Store:
             (created,) = self._connection.execute(
                 "SELECT created_at FROM studies WHERE id = ?", (chosen[0],)
             ).fetchone()
-        cells = tuple(_planned_cell(row, environments) for row in rows)
-        return StoredStudy(chosen[0], chosen[1], chosen[2], created, cells)
-
-
-def _open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open without writing; a store in a read-only folder has to be opened as immutable."""
-    uri = path.resolve().as_uri()
-    try:
-        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=30, isolation_level=None)
-        connection.execute("SELECT count(*) FROM sqlite_master")
-    except sqlite3.OperationalError:
-        connection = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
-        connection.execute("SELECT count(*) FROM sqlite_master")
-    return connection
-
-
-def _planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> PlannedCell:
-    key, pretrain, finetune, augmentation, size, seed, status = row[:7]
-    result = None
-    if status is not None:
-        error, trace, metrics, curves, correct, engine = row[7:13]
-        result = CellResult(
-            key=key,
-            metrics=json.loads(metrics),
-            curves={
-                name: Curve(**{field: tuple(values) for field, values in curve.items()})
-                for name, curve in json.loads(curves).items()
-            },
-            correct=correct,
-            seconds=row[14],
-            engine=engine,
-            error=error,
-            traceback=trace,
-        )
-    return PlannedCell(
-        key=key,
-        pretrain_dataset=pretrain,
-        finetune_dataset=finetune,
-        augmentation=augmentation,
-        samples_per_class=size,
-        seed=seed,
-        status=status or "missing",
-        result=result,
-        device=row[13] or "",
-        finished_at=row[15],
-        environment=environments.get(row[16], {}),
-    )
+        cells = tuple(planned_cell(row, environments) for row in rows)
+        seeds = [
+            description["seeds"]
+            for earlier, description, _, _ in known
+            if earlier < chosen[0] and {**description, "seeds": chosen[1]["seeds"]} == chosen[1]
+        ]
+        first = min(seeds, default=None)
+        return StoredStudy(chosen[0], chosen[1], chosen[2], created, cells, first)
 
 
 def _batches(keys: list[str], size: int = 500) -> Iterator[list[str]]:
     """Fewer at a time than SQLite's least limit of 999 variables a statement."""
     for start in range(0, len(keys), size):
         yield keys[start : start + size]
-
-
-@contextmanager
-def _sqlite_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(
-            f"the store {str(path)!r} cannot be used ({_reason(error)}); check that it is a store "
-            "of AugBench on a disk that is writable and not full, or name another --out"
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,95 @@
+"""What a store holds, as plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from augbench.protocol.results import CellResult, Curve
+from augbench.protocol.study import place_name
+
+__all__ = ["PlannedCell", "StoredStudy", "planned_cell"]
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """One planned cell of a stored study, with its result once there is one.
+
+    `status` is `ok`, `failed` or `missing`. `samples_per_class` is s, 0 for the floor and None
+    for the ceiling. `environment` describes where it was computed.
+    """
+
+    key: str
+    pretrain_dataset: str
+    finetune_dataset: str
+    augmentation: str
+    samples_per_class: int | None
+    seed: int
+    status: str
+    result: CellResult | None
+    device: str
+    finished_at: float | None
+    environment: Mapping[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Where it stands in its study, in one line."""
+        return place_name(
+            self.pretrain_dataset,
+            self.finetune_dataset,
+            self.augmentation,
+            self.samples_per_class,
+            self.seed,
+        )
+
+
+@dataclass(frozen=True)
+class StoredStudy:
+    """A study as the store holds it: its description, its command, and its cells in plan order.
+
+    `first_seeds` is the number of seeds of the smallest study that was run before and differs in
+    nothing else: the seeds beyond it were added when results could be seen already.
+    """
+
+    id: int
+    description: Mapping[str, Any]
+    command: str
+    created_at: float
+    cells: tuple[PlannedCell, ...]
+    first_seeds: int | None = None
+
+
+def planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> PlannedCell:
+    """One row of the query in `Store.study`."""
+    key, pretrain, finetune, augmentation, size, seed, status = row[:7]
+    result = None
+    if status is not None:
+        error, trace, metrics, curves, correct, engine = row[7:13]
+        result = CellResult(
+            key=key,
+            metrics=json.loads(metrics),
+            curves={
+                name: Curve(**{field: tuple(values) for field, values in curve.items()})
+                for name, curve in json.loads(curves).items()
+            },
+            correct=correct,
+            seconds=row[14],
+            engine=engine,
+            error=error,
+            traceback=trace,
+        )
+    return PlannedCell(
+        key=key,
+        pretrain_dataset=pretrain,
+        finetune_dataset=finetune,
+        augmentation=augmentation,
+        samples_per_class=size,
+        seed=seed,
+        status=status or "missing",
+        result=result,
+        device=row[13] or "",
+        finished_at=row[15],
+        environment=environments.get(row[16], {}),
+    )
