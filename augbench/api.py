@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from typing import Any
 from augbench.augmentations.contract import needs_of
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
+from augbench.engines.notes import summary
 from augbench.engines.planning import plan_packs
 from augbench.environment import cuda_devices, describe_environment
 from augbench.errors import StudyError
-from augbench.executors.contract import Event, Finished, Job, Note, Started, StepsDone
+from augbench.executors.contract import Event, Finished, Job, Packed, Started, StepsDone
 from augbench.executors.processes import run_in_processes
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
@@ -179,6 +180,7 @@ def execute(plan: Plan, observer: Observer | None = None) -> StudyResult:
         observer.planned(plan, stored)
         missing = _unique_cells(cell for cell in plan.cells if cell.key not in stored)
         device = "cpu"
+        packed: list[tuple[int, str, float | None]] = []
 
         def emit(event: Event) -> None:
             nonlocal device
@@ -190,11 +192,12 @@ def execute(plan: Plan, observer: Observer | None = None) -> StudyResult:
             elif isinstance(event, Started):
                 device = event.device
                 observer.started(event.device)
-            elif isinstance(event, Note):
-                observer.noted(event.text)
+            elif isinstance(event, Packed):
+                packed.append((event.networks, event.reason, event.gain))
 
         if missing:
-            _train(plan, missing, emit)
+            how = _train(plan, missing, emit)
+            observer.noted(f"{how}: {summary(packed)}" if packed else how)
         return StudyResult(store.study(number))
 
 
@@ -203,7 +206,8 @@ def _unique_cells(cells: Iterable[Cell]) -> list[Cell]:
     return list({cell.key: cell for cell in cells}.values())
 
 
-def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
+def _train(plan: Plan, cells: Sequence[Cell], emit: Callable[[Event], None]) -> str:
+    """Train the cells; returns by which engine and where, in words."""
     options = plan.options
     device = ("cuda" if cuda_devices() else "cpu") if options.device == "auto" else options.device
     on_cpu = device == "cpu"
@@ -226,8 +230,10 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Any) -> None:
         from augbench.executors.serial import run_serially
 
         run_serially(packs, job, plan.registry, emit)
-    else:
-        run_in_processes(packs, job, workers, emit)
+        return f"{engine} engine on {device}, in this process"
+    run_in_processes(packs, job, workers, emit)
+    used = min(workers, len(packs))
+    return f"{engine} engine on {device}, {used} worker{'s' if used > 1 else ''} of one thread"
 
 
 def _packs(

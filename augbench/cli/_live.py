@@ -41,7 +41,7 @@ class Live(Observer):
         self._failures: dict[_Place, int] = defaultdict(int)
         self._plan: Plan | None = None
         self._ended = self._to_compute = 0
-        self._notes: dict[str, None] = {}
+        self._notes: list[str] = []
         self._start = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -66,7 +66,7 @@ class Live(Observer):
         if self._live is not None:
             self._live.stop()
         for text in self._notes:
-            self._console.print(text, markup=False, highlight=False)
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         if isinstance(error, KeyboardInterrupt):
             self._errors.print(
                 f"stopped: {self._ended} new cells are stored; the same command goes on from there",
@@ -130,8 +130,8 @@ class Live(Observer):
         )
 
     def noted(self, text: str) -> None:
-        """Keep a line for the end; the same line from several workers is one."""
-        self._notes[text] = None
+        """Keep a line for the end."""
+        self._notes.append(text)
 
     def _render(self) -> RenderableType:
         assert self._plan is not None

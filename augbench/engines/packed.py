@@ -15,6 +15,7 @@ import torch
 
 from augbench.augmentations.contract import needs_of
 from augbench.engines.contract import Progress
+from augbench.engines.notes import summary
 from augbench.engines.planning import plan_packs, trained_alike
 from augbench.engines.probing import Choice, choose
 from augbench.engines.reference import ReferenceEngine
@@ -36,6 +37,7 @@ class PackedEngine:
     """Trains cells together; what cannot be trained together is trained one by one.
 
     `pack_limit` bounds the pretrainings of a pack; by default packs are sized for the cache.
+    `notes` tells how each pack was trained: networks, reason, and gain over one by one if known.
     """
 
     name = "packed"
@@ -43,12 +45,12 @@ class PackedEngine:
     def __init__(self, *, pack_limit: int | None = None) -> None:
         self._pack_limit = pack_limit
         self._choices: dict[object, Choice] = {}
-        self._notes: dict[str, None] = {}
+        self.notes: list[tuple[int, str, float | None]] = []
 
     @property
     def choice(self) -> str:
         """How the cells so far were trained, and why, in one line."""
-        return " · ".join(self._notes)
+        return summary(self.notes)
 
     def train(
         self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
@@ -87,7 +89,7 @@ class PackedEngine:
                 choice, limit = self._choose([unit[0] for unit in packable], workshop)
             except Exception as error:
                 choice, limit = Choice(None, f"one by one ({error})"), 1
-            self._note(len(packable), choice.reason)
+            self._note(len(packable), choice.reason, choice.gain)
             size = -(-len(packable) // -(-len(packable) // limit))
             divided += [
                 (packable[start : start + size], choice) for start in range(0, len(packable), size)
@@ -113,8 +115,8 @@ class PackedEngine:
         limit = _FEATURE_BYTES["cpu" if device.type == "cpu" else "cuda"] // of_one
         return choice, max(1, limit) if choice.packer else 1
 
-    def _note(self, cells: int, text: str) -> None:
-        self._notes[f"{cells} networks {' '.join(text.split())}"] = None
+    def _note(self, cells: int, reason: str, gain: float | None = None) -> None:
+        self.notes.append((cells, " ".join(reason.split()), gain))
 
 
 def _pretraining(cell: Cell) -> str:

@@ -10,7 +10,7 @@ from augbench.plugins.components import Component
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell
 
-__all__ = ["Event", "Finished", "Job", "Note", "Pack", "Started", "StepsDone"]
+__all__ = ["Event", "Finished", "Job", "Pack", "Packed", "Started", "StepsDone"]
 
 Pack = Sequence[Cell]
 
@@ -49,10 +49,12 @@ class StepsDone:
 
 
 @dataclass(frozen=True)
-class Note:
-    """One line for the user, such as the engine's choice."""
+class Packed:
+    """How the networks of a pack were trained, and why; `gain` is how much faster a step was."""
 
-    text: str
+    networks: int
+    reason: str
+    gain: float | None
 
 
 @dataclass(frozen=True)
@@ -63,4 +65,4 @@ class Finished:
     result: CellResult
 
 
-Event = Started | StepsDone | Note | Finished
+Event = Started | StepsDone | Packed | Finished

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from augbench.datasets.named import load_dataset
 from augbench.errors import AugbenchError, StudyError, UsageError
-from augbench.executors.contract import Event, Finished, Job, Note, Pack, Started, StepsDone
+from augbench.executors.contract import Event, Finished, Job, Pack, Packed, Started, StepsDone
 from augbench.plugins.registry import Registry
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ class Bench:
         ):
             emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
-        choice = getattr(self._engine, "choice", "")
-        if choice:
-            emit(Note(choice))
+        notes = getattr(self._engine, "notes", [])
+        for note in notes:
+            emit(Packed(*note))
+        notes.clear()
 
 
 def _check_backbone(registry: Registry, backbone: Component, shape: tuple[int, int, int]) -> None:
