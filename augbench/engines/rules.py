@@ -21,16 +21,15 @@ the plain modules before it is used, so that a wrong rule costs speed, never num
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from augbench.protocol.dropout import StreamDropout, draw_mask
+from augbench.engines.masks import Masks
+from augbench.protocol.dropout import StreamDropout
 
 __all__ = [
     "FUNCTION_RULES",
@@ -47,9 +46,6 @@ FunctionRule = Callable[..., Any]
 
 LAYER_RULES: dict[type[nn.Module], LayerRule] = {}
 FUNCTION_RULES: dict[object, FunctionRule] = {}
-
-_MASK_STEPS = 256  # steps whose dropout masks are drawn at once,
-_MASK_VALUES = 2**20  # fewer where they would hold more values than this (4 MiB)
 
 _R = TypeVar("_R", bound=Callable[..., Any])
 _M = TypeVar("_M", bound=nn.Module)
@@ -292,37 +288,6 @@ class WideLayerNorm(nn.Module):
 def layer_norm(layers: Sequence[nn.LayerNorm]) -> nn.Module:
     """Normalised cell by cell, then scaled by each cell's own weights."""
     return WideLayerNorm(layers)
-
-
-class Masks:
-    """The dropout masks of K cells, each from its own stream, many steps at a draw.
-
-    Cells whose streams are at the same point (same seed, same data set) share their masks.
-    """
-
-    def __init__(self, layers: Sequence[StreamDropout]) -> None:
-        self.p, self.by_channel = layers[0].p, layers[0].by_channel
-        states = [repr(layer.rng.bit_generator.state) for layer in layers]
-        distinct = list(dict.fromkeys(states))
-        self._rngs = [copy.deepcopy(layers[states.index(state)].rng) for state in distinct]
-        self._stream_of = [distinct.index(state) for state in states]
-        self._ready: list[Tensor] = []
-
-    def take(
-        self, x: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]
-    ) -> Tensor:
-        """The next step's mask for one cell's values of `shape`, as `arrange` lays it out.
-
-        `arrange` is given the masks of S steps, [K, S, *shape], and returns them as [S, …].
-        """
-        if not self._ready:
-            shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
-            values = math.prod(shape) * len(self._stream_of)
-            steps = max(1, min(_MASK_STEPS, _MASK_VALUES // values))
-            drawn = np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
-            masks = arrange(torch.from_numpy(drawn[self._stream_of])).contiguous()
-            self._ready = list(masks.to(x.device, x.dtype).unbind())[::-1]
-        return self._ready.pop()
 
 
 class WideDropout(nn.Module):

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from augbench.engines.rules import Masks, UnpackableError
+from augbench.engines.masks import Masks
+from augbench.engines.rules import UnpackableError
 from augbench.protocol.dropout import StreamDropout
 
 __all__ = ["Vmapped"]

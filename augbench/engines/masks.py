@@ -1,0 +1,49 @@
+"""Dropout masks of many cells, drawn ahead."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from augbench.protocol.dropout import StreamDropout, draw_mask
+
+__all__ = ["Masks"]
+
+_MASK_STEPS = 256  # steps whose dropout masks are drawn at once,
+_MASK_VALUES = 2**20  # fewer where they would hold more values than this (4 MiB)
+
+
+class Masks:
+    """The dropout masks of K cells, each from its own stream, many steps at a draw.
+
+    Cells whose streams are at the same point (same seed, same data set) share their masks.
+    """
+
+    def __init__(self, layers: Sequence[StreamDropout]) -> None:
+        self.p, self.by_channel = layers[0].p, layers[0].by_channel
+        states = [repr(layer.rng.bit_generator.state) for layer in layers]
+        distinct = list(dict.fromkeys(states))
+        self._rngs = [copy.deepcopy(layers[states.index(state)].rng) for state in distinct]
+        self._stream_of = [distinct.index(state) for state in states]
+        self._ready: list[Tensor] = []
+
+    def take(
+        self, x: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """The next step's mask for one cell's values of `shape`, as `arrange` lays it out.
+
+        `arrange` is given the masks of S steps, [K, S, *shape], and returns them as [S, …].
+        """
+        if not self._ready:
+            shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
+            values = math.prod(shape) * len(self._stream_of)
+            steps = max(1, min(_MASK_STEPS, _MASK_VALUES // values))
+            drawn = np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
+            masks = arrange(torch.from_numpy(drawn[self._stream_of])).contiguous()
+            self._ready = list(masks.to(x.device, x.dtype).unbind())[::-1]
+        return self._ready.pop()
