@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -152,7 +153,19 @@ class StudyResult:
                 f"Seeds {first} to {self.seeds - 1} were added after the study had been run with "
                 f"{first}: p-values hold for a number of seeds that is fixed beforehand.",
             )
-        return lines
+        return lines + tuple(self._bills())
+
+    def _bills(self) -> Iterator[str]:
+        """What augmentations cost beyond a plain step: they are compared at equal steps."""
+        steps = self.stored.description["settings"]["pretrain_steps"]
+        for label in self.augmentations:
+            passes = self.values(self.pairs[0], label, metric="extra_passes")
+            most = 0 if np.isnan(passes).all() else int(np.nanmax(passes))
+            if most:
+                yield (
+                    f"{label} takes {most} forward and backward passes beyond the {steps} steps of "
+                    "a pretraining: the comparison is at equal steps, not at equal time."
+                )
 
     def table(self, metric: str = "accuracy", *, confidence: float = 0.95) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""
