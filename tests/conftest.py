@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,3 +35,20 @@ def tiny_options(tmp_path):
         out=tmp_path / "out",
         plugins=(str(TINY),),
     )
+
+
+@pytest.fixture
+def augbench(capsys, monkeypatch):
+    """Run the command line in this process; returns (exit code, output, errors)."""
+    from augbench.cli import main
+
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["augbench", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return call

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from augbench.cli import main
 from augbench.store import Store
 
 TINY = str(Path(__file__).parent.parent / "support" / "tiny.py")
@@ -16,21 +15,6 @@ STUDY = [
     *("--n-batches-pre-train", "8", "--n-batches-finetune", "8", "--workers", "0"),
     *("--engine", "reference"),
 ]
-
-
-@pytest.fixture
-def augbench(capsys, monkeypatch):
-    """Run the command line in this process; returns (exit code, output, errors)."""
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["augbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_a_run_ends_in_a_verdict_a_table_and_a_figure(augbench, tmp_path):

@@ -1,27 +1,10 @@
 import csv
 import json
-import sys
 
 import pytest
 from synthetic import fill, make_study
 
-from augbench.cli import main
 from augbench.store import FILE_NAME
-
-
-@pytest.fixture
-def augbench(capsys, monkeypatch):
-    """Run the command line in this process; returns (exit code, output, errors)."""
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["augbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@
 import sys
 from pathlib import Path
 
-import pytest
-
-from augbench.cli import main
 from augbench.plugins.registry import Registry
 from augbench.store import Store
 
@@ -15,20 +12,6 @@ STUDY = [
     *("--samples-per-class", "1,4", "--finetune-samples-per-class", "5", "--batch-size", "4"),
     *("--n-batches-pre-train", "8", "--n-batches-finetune", "8", "--workers", "0", "--seeds", "1"),
 ]
-
-
-@pytest.fixture
-def augbench(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["augbench", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return call
 
 
 def test_a_report_needs_no_plugin_whose_results_it_shows(
