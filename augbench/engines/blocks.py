@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from augbench.augmentations.contract import Augmentation
+from augbench.engines.planes import side_by_side
 from augbench.engines.workshop import Labelled, Workshop
 from augbench.errors import ContractError
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
@@ -17,7 +18,7 @@ from augbench.protocol.mixing import augment, pixels, soft_labels
 from augbench.protocol.streams import Role
 from augbench.protocol.study import Cell
 
-__all__ = ["blocks", "side_by_side"]
+__all__ = ["blocks"]
 
 
 @dataclass
@@ -68,7 +69,7 @@ def blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, 
                 )
         in_order = range(len(cells))
         yield (
-            side_by_side([inputs[k] for k in in_order]).unflatten(0, (-1, batch)),
+            side_by_side([inputs[k] for k in in_order], batch),
             torch.stack([targets[k] for k in in_order])  # [K, S·B, classes]
             .unflatten(1, (-1, batch))
             .transpose(0, 1)
@@ -108,9 +109,3 @@ def _augmented(
         raise ContractError(f"{type(augmentation).__name__} changes its inputs")
     labels = torch.stack([label for _, label in sources], dim=1)
     return image, soft_labels(labels, weights, classes)
-
-
-def side_by_side(images: Sequence[Tensor]) -> Tensor:
-    """K times [N, C, H, W] → [N, K·C, H, W] in channels_last memory."""
-    wide = torch.stack(list(images)).permute(1, 3, 4, 0, 2).contiguous()  # [N, H, W, K, C]
-    return wide.flatten(3).permute(0, 3, 1, 2)

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from augbench.engines.blocks import side_by_side
 from augbench.engines.contract import Progress
 from augbench.engines.heads import Heads
+from augbench.engines.planes import side_by_side
 from augbench.engines.recording import Recorder, hits
 from augbench.engines.workshop import Labelled, Workshop
 from augbench.protocol.batches import draw_batches
@@ -64,7 +64,8 @@ def features_of(
         if len(chunks) == 1:
             yield start, extractor(chunks[0], shared=True)
         else:
-            yield start, extractor(side_by_side([chunks[g] for g in of_cell]))
+            (own,) = side_by_side([chunks[g] for g in of_cell], len(chunks[0]))
+            yield start, extractor(own)
 
 
 def finetune_heads(

@@ -37,13 +37,14 @@ class Masks:
     ) -> Tensor:
         """The next step's mask for one cell's values of `shape`, as `arrange` lays it out.
 
-        `arrange` is given the masks of S steps, [K, S, *shape], and returns them as [S, …].
+        `arrange` is given the masks of S steps, [K, S, *shape], and returns them as [S, …], the way
+        they are to lie in memory.
         """
         if not self._ready:
             shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
             values = math.prod(shape) * len(self._stream_of)
             steps = max(1, min(_MASK_STEPS, _MASK_VALUES // values))
             drawn = np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
-            masks = arrange(torch.from_numpy(drawn[self._stream_of])).contiguous()
+            masks = arrange(torch.from_numpy(drawn[self._stream_of]))
             self._ready = list(masks.to(x.device, x.dtype).unbind())[::-1]
         return self._ready.pop()

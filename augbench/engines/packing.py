@@ -1,22 +1,20 @@
 """Any backbone, K times over, as one network: traced once, then widened layer by layer.
 
 `torch.fx` reads what the backbone's `forward` does; each of its layers and functions is replaced
-by what its rule says (`rules.py`, `glue.py`). The cells lie side by side as channel groups in
-channels_last memory, where a group's values at one pixel are neighbours: one grouped convolution
-of K·C channels then costs far less than K small ones.
+by what its rule says (`rules.py`, `glue.py`). The cells lie side by side as channel groups, in the
+memory layout that the processor likes best (`planes.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, fx, nn
 
-from augbench.engines import glue
+from augbench.engines import glue, planes
 from augbench.engines.rules import FUNCTION_RULES, LAYER_RULES, UnpackableError
 
-__all__ = ["Widened", "channels_last"]
+__all__ = ["Widened"]
 
 
 class _Tracer(fx.Tracer):
@@ -47,7 +45,7 @@ class Widened(nn.Module):
         trace, takes_shared = self._traces[self.training]
         if shared and not takes_shared:
             images = images.repeat(1, self.cells, 1, 1)
-        features: Tensor = trace(channels_last(images))  # [B, K, D]
+        features: Tensor = trace(planes.laid_out(images))  # [B, K, D]
         if features.ndim != 3:
             raise UnpackableError("its output is not [N, D]")
         return features.transpose(0, 1)
@@ -114,11 +112,3 @@ def _refuse_the_hidden(backbone: nn.Module) -> None:
     if len(names) != len(list(backbone.parameters())):
         # One module called twice is one layer; two modules of one parameter would become two.
         raise UnpackableError("two of its layers share a parameter")
-
-
-def channels_last(images: Tensor) -> Tensor:
-    """The images in channels_last memory, also where one channel leaves the strides open."""
-    _, channels, height, width = images.shape
-    if channels == 1:
-        return images.contiguous().as_strided(images.shape, (height * width, 1, width, 1))
-    return images.contiguous(memory_format=torch.channels_last)

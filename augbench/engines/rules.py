@@ -1,7 +1,8 @@
 """Packing rules: how one layer, or one function, serves many cells at once.
 
 Activations of K cells travel together as *maps* [B, K·C, H, W] or as *vectors* [B, K, D]; every
-value keeps the cells in order. A rule says what becomes of a layer:
+value keeps the cells in order. How they lie in memory is no rule's concern: `planes.py` tells what
+is fastest. A rule says what becomes of a layer:
 
 ```python
 from augbench.engines.rules import rule
@@ -28,6 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from augbench.engines import planes
 from augbench.engines.masks import Masks
 from augbench.protocol.dropout import StreamDropout
 
@@ -120,7 +122,6 @@ def elementwise(layers: Sequence[nn.Module]) -> nn.Module:
 
 
 @rule(
-    nn.MaxPool2d,
     nn.AvgPool2d,
     nn.AdaptiveAvgPool2d,
     nn.AdaptiveMaxPool2d,
@@ -130,7 +131,50 @@ def elementwise(layers: Sequence[nn.Module]) -> nn.Module:
 )
 def per_channel(layers: Sequence[nn.Module]) -> nn.Module:
     """A function of each channel of a map alone."""
-    return copy.deepcopy(layers[0])
+    return PerChannel(layers[0])
+
+
+class PerChannel(nn.Module):
+    """A layer that treats images and channels alike."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = copy.deepcopy(layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply it to [B, K·C, H, W]."""
+        # Seen by its channels, a map in planes is one in channels_last: torch's layers are fast.
+        y: Tensor = self.layer(x.transpose(0, 1))
+        return y.transpose(0, 1)
+
+
+class WideMaxPool2d(nn.MaxPool2d):
+    """Maximum over windows of each channel alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool [B, K·C, H, W]."""
+        size, stride, padding, dilation = map(
+            _pair, (self.kernel_size, self.stride, self.padding, self.dilation)
+        )
+        y = None
+        if size == stride and padding == (0, 0) and dilation == (1, 1) and not self.ceil_mode:
+            y = planes.max_pool(x, size)
+        return super().forward(x.transpose(0, 1)).transpose(0, 1) if y is None else y
+
+
+@rule(nn.MaxPool2d)
+def max_pool2d(layers: Sequence[nn.MaxPool2d]) -> nn.Module:
+    """Cells are channels like any other."""
+    one = layers[0]
+    if one.return_indices:
+        raise UnpackableError("MaxPool2d that returns indices")
+    return WideMaxPool2d(
+        one.kernel_size, one.stride, one.padding, one.dilation, ceil_mode=one.ceil_mode
+    )
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else tuple(size)
 
 
 # Layers with parameters.
@@ -158,13 +202,20 @@ class WideConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
-        if x.shape[1] == self.in_channels:
-            return super().forward(x)
-        groups, self.groups = self.groups, 1
-        try:
-            return super().forward(x)
-        finally:
-            self.groups = groups
+        groups = self.groups if x.shape[1] == self.in_channels else 1
+        y = None
+        if self.padding_mode == "zeros" and self.dilation == (1, 1) and self.padding != "same":
+            padding = (0, 0) if self.padding == "valid" else _pair(self.padding)
+            y = planes.convolve(
+                x, self.weight, self.bias, stride=_pair(self.stride), padding=padding, groups=groups
+            )
+        if y is None:
+            groups, self.groups = self.groups, groups
+            try:
+                y = super().forward(planes.channels_last(x))
+            finally:
+                self.groups = groups
+        return y
 
 
 @rule(nn.Conv2d)
@@ -204,10 +255,21 @@ def linear(layers: Sequence[nn.Linear]) -> nn.Module:
 def batch_norm(layers: Sequence[nn.BatchNorm2d]) -> nn.Module:
     """Statistics are taken over each channel, hence over each cell, alone."""
     one = layers[0]
-    wide = nn.BatchNorm2d(
+    wide = WideBatchNorm2d(
         len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
     )
     return stack_into(wide, layers)
+
+
+class WideBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation of maps [B, K·C, H, W]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each of the K·C channels."""
+        if not planes.usable(x):
+            return super().forward(x)
+        flat = planes.planes_of(x)  # [K·C, H, W, B]: to torch, one image of W·B columns
+        return planes.in_planes(super().forward(flat.flatten(2)[None])[0].view_as(flat))
 
 
 class WideBatchNorm1d(nn.BatchNorm1d):
@@ -302,9 +364,21 @@ class WideDropout(nn.Module):
         if not self.training or self.masks.p == 0:
             return x
         if x.ndim == 3:
-            return x * self.masks.take(x, (len(x), x.shape[2]), lambda m: m.permute(1, 2, 0, 3))
+            return x * self.masks.take(x, (len(x), x.shape[2]), _masks_of_vectors)
         shape = (len(x), x.shape[1] // self.cells, *x.shape[2:])
-        return x * self.masks.take(x, shape, lambda m: m.movedim(0, 2).flatten(2, 3))
+        # In planes, whatever the maps are: [S, K·C, …, B] in memory.
+        return x * self.masks.take(x, shape, _masks_of_maps)
+
+
+def _masks_of_vectors(masks: Tensor) -> Tensor:
+    """[K, S, B, D] → [S, B, K, D]."""
+    return masks.permute(1, 2, 0, 3).contiguous()
+
+
+def _masks_of_maps(masks: Tensor) -> Tensor:
+    """[K, S, B, C, H, W] → [S, B, K·C, H, W], in planes."""
+    planes = masks.permute(1, 0, 3, 4, 5, 2).contiguous()  # [S, K, C, H, W, B]
+    return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)
 
 
 @rule(StreamDropout)
@@ -336,4 +410,6 @@ class WideFlatten(nn.Module):
 
 def to_vectors(cells: int, x: Tensor) -> Tensor:
     """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
-    return x if x.ndim == 3 else x.reshape(len(x), cells, -1)
+    if x.ndim == 3 or not planes.usable(x):
+        return x if x.ndim == 3 else x.reshape(len(x), cells, -1)
+    return planes.planes_of(x).reshape(cells, -1, len(x)).permute(2, 0, 1)

@@ -90,5 +90,5 @@ class Vmapped:
             self._images = example.shape
         for name, (given, masks) in self._dropouts.items():
             self._buffers[f"{name}.mask"] = masks.take(
-                example, given.shape, lambda drawn: drawn.movedim(0, 1)
+                example, given.shape, lambda drawn: drawn.movedim(0, 1).contiguous()
             )

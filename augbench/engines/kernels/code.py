@@ -1,0 +1,266 @@
+"""Functions in LLVM's language, written as nested loops, and compiled for this processor."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+__all__ = ["INT", "Code", "Machine", "machine"]
+
+INT = ir.IntType(64)
+_POINTER = ir.PointerType()
+
+Kernel = Callable[..., None]
+
+
+class Machine:
+    """This processor: how wide its vectors are, and what was compiled for it."""
+
+    def __init__(self) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        features = llvm.get_host_cpu_features()
+        # Bytes of a vector register, and how many of them may hold sums, so that the factors of
+        # the next products still find room: x86 has 16, with AVX-512 32, ARM 32.
+        wide, arm = features.get("avx512f", False), "neon" in features
+        self.vector_bytes = 64 if wide else 32 if features.get("avx2", False) else 16
+        self.sums = 24 if wide or arm else 12
+        self._target = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=2
+        )
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._target)
+        self._passes = llvm.create_pass_builder(
+            self._target, llvm.create_pipeline_tuning_options(speed_level=1)
+        )
+
+    def compile(self, code: Code) -> Kernel:
+        """Machine code for a finished function: takes addresses and integers, returns nothing."""
+        module = llvm.parse_assembly(str(code.module))
+        self._passes.getModulePassManager().run(module, self._passes)
+        self._engine.add_module(module)  # the engine keeps it alive
+        self._engine.finalize_object()
+        prototype = ctypes.CFUNCTYPE(
+            None,
+            *[ctypes.c_void_p] * code.pointer_count,
+            *[ctypes.c_int64] * code.integer_count,
+        )
+        kernel: Kernel = prototype(self._engine.get_function_address(code.name))
+        return kernel
+
+
+@lru_cache(maxsize=1)
+def machine() -> Machine:
+    """This processor; made once."""
+    return Machine()
+
+
+class Code:
+    """A function of addresses and integers under construction.
+
+    `pointers` and `integers` are its arguments; `real` is the type of the numbers, of which a
+    vector holds `lanes`. Variables live in memory here, and in registers once LLVM is done.
+    """
+
+    def __init__(
+        self, name: str, pointers: int, integers: int, *, bits: int, lanes: int | None = None
+    ) -> None:
+        self.name, self.pointer_count, self.integer_count = name, pointers, integers
+        self.module = ir.Module()
+        arguments = [_POINTER] * pointers + [INT] * integers
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), arguments), name)
+        self.pointers, self.integers = function.args[:pointers], function.args[pointers:]
+        for pointer in self.pointers:
+            pointer.add_attribute("noalias")
+        self.build = ir.IRBuilder(function.append_basic_block("entry"))
+        self.real = ir.FloatType() if bits == 32 else ir.DoubleType()
+        self._size = bits // 8
+        self.lanes = lanes or machine().vector_bytes // self._size
+        self.vector = ir.VectorType(self.real, self.lanes)
+        # Variables belong into the first block, whatever block first needs them.
+        begin = function.append_basic_block("begin")
+        self.build.branch(begin)
+        self.build.position_at_end(begin)
+
+    def done(self) -> Code:
+        """End the function."""
+        self.build.ret_void()
+        return self
+
+    # Numbers
+
+    def sum(self, *values: Any) -> Any:
+        """The sum of integers."""
+        total = self._int(values[0])
+        for value in values[1:]:
+            total = self.build.add(total, self._int(value))
+        return total
+
+    def product(self, *values: Any) -> Any:
+        """The product of integers."""
+        total = self._int(values[0])
+        for value in values[1:]:
+            total = self.build.mul(total, self._int(value))
+        return total
+
+    def difference(self, a: Any, b: Any) -> Any:
+        """a − b."""
+        return self.build.sub(self._int(a), self._int(b))
+
+    def clamp(self, value: Any, *, least: Any = None, most: Any = None) -> Any:
+        """The integer, raised to `least`, then lowered to `most`."""
+        build = self.build
+        if least is not None:
+            least = self._int(least)
+            value = build.select(build.icmp_signed("<", value, least), least, value)
+        if most is not None:
+            value = build.select(build.icmp_signed(">", value, most), most, value)
+        return value
+
+    def splat(self, number: Any) -> Any:
+        """A vector of one number."""
+        first = self.build.insert_element(
+            ir.Constant(self.vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0)
+        )
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return self.build.shuffle_vector(first, ir.Constant(self.vector, ir.Undefined), zeros)
+
+    def _int(self, value: Any) -> Any:
+        return ir.Constant(INT, value) if isinstance(value, int) else value
+
+    # Memory
+
+    def at(self, pointer: Any, offset: Any, kind: Any = None) -> Any:
+        """The address of the number (or other `kind`) so many behind a pointer."""
+        return self.build.gep(pointer, [self._int(offset)], source_etype=kind or self.real)
+
+    def load(self, address: Any, kind: Any = None, mask: Any = None) -> Any:
+        """The value at an address; with a mask, only these lanes are read, the rest is zero."""
+        kind = kind or self.vector
+        align = self._align(kind)
+        if mask is None:
+            return self.build.load(address, align=align, typ=kind)
+        function = self._intrinsic(
+            "llvm.masked.load", kind, [_POINTER, ir.IntType(32), mask.type, kind]
+        )
+        return self.build.call(
+            function,
+            [address, ir.Constant(ir.IntType(32), align), mask, ir.Constant(kind, None)],
+        )
+
+    def store(self, value: Any, address: Any, mask: Any = None) -> None:
+        """Write a value; with a mask, only these lanes."""
+        align = self._align(value.type)
+        if mask is None:
+            self.build.store(value, address, align=align)
+            return
+        function = self._intrinsic(
+            "llvm.masked.store",
+            ir.VoidType(),
+            [value.type, _POINTER, ir.IntType(32), mask.type],
+            of=value.type,
+        )
+        self.build.call(function, [value, address, ir.Constant(ir.IntType(32), align), mask])
+
+    def variable(self, value: Any) -> Any:
+        """A variable, with its first value."""
+        with self.build.goto_entry_block():
+            place = self.build.alloca(value.type)
+        self.build.store(value, place)
+        return place
+
+    def get(self, variable: Any) -> Any:
+        """What a variable holds."""
+        return self.build.load(variable, typ=variable.allocated_type)
+
+    def set(self, variable: Any, value: Any) -> None:
+        """Give a variable another value."""
+        self.build.store(value, variable)
+
+    def _align(self, kind: Any) -> int:
+        element = kind.element if isinstance(kind, ir.VectorType) else kind
+        return max(1, element.width // 8) if isinstance(element, ir.IntType) else self._size
+
+    # Vectors
+
+    def multiply_add(self, a: Any, b: Any, variable: Any) -> None:
+        """variable += a · b, rounded once."""
+        function = self._intrinsic("llvm.fma", self.vector, [self.vector] * 3)
+        self.set(variable, self.build.call(function, [a, b, self.get(variable)]))
+
+    def total(self, vector: Any) -> Any:
+        """The sum over the lanes, in whatever order is fastest."""
+        function = self._intrinsic(
+            "llvm.vector.reduce.fadd", self.real, [self.real, self.vector], of=self.vector
+        )
+        zero = ir.Constant(self.real, 0.0)
+        return self.build.call(function, [zero, vector], fastmath=("reassoc",))
+
+    def first_lanes(self, count: Any) -> Any:
+        """The mask of the first so many lanes."""
+        kind = ir.VectorType(INT, self.lanes)
+        numbers = ir.Constant(kind, list(range(self.lanes)))
+        counts = self.build.insert_element(
+            ir.Constant(kind, ir.Undefined), count, ir.Constant(ir.IntType(32), 0)
+        )
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        counts = self.build.shuffle_vector(counts, ir.Constant(kind, ir.Undefined), zeros)
+        return self.build.icmp_signed("<", numbers, counts)
+
+    def _intrinsic(self, name: str, result: Any, arguments: Sequence[Any], of: Any = None) -> Any:
+        """One of LLVM's own functions, whose full name holds the type that it is `of`."""
+        kind = of or result
+        letter = "f" if isinstance(kind.element, ir.FloatType | ir.DoubleType) else "i"
+        width = {ir.FloatType: 32, ir.DoubleType: 64}.get(type(kind.element)) or kind.element.width
+        full = f"{name}.v{kind.count}{letter}{width}"
+        full += ".p0" if "masked" in name else ""
+        if full in self.module.globals:
+            return self.module.globals[full]
+        return ir.Function(self.module, ir.FunctionType(result, arguments), full)
+
+    # Loops
+
+    @contextmanager
+    def loop(self, start: Any, stop: Any) -> Iterator[Any]:
+        """For each integer from `start` up to, not including, `stop`."""
+        position = self.variable(self._int(start))
+        with self._while(lambda: self.build.icmp_signed("<", self.get(position), stop)):
+            index = self.get(position)
+            yield index
+            self.set(position, self.sum(index, 1))
+
+    @contextmanager
+    def run(self, position: Any, stop: Any, size: int) -> Iterator[Any]:
+        """While `size` more fit before `stop`: the variable `position` moves on by `size`."""
+
+        def fits() -> Any:
+            end = self.sum(self.get(position), size)
+            return self.build.icmp_signed("<=", end, stop)
+
+        with self._while(fits):
+            yield self.get(position)
+            self.set(position, self.sum(self.get(position), size))
+
+    @contextmanager
+    def rest(self, position: Any, stop: Any) -> Iterator[tuple[Any, Any]]:
+        """If anything is left before `stop`: where it begins, and the mask of its lanes."""
+        start = self.get(position)
+        with self.build.if_then(self.build.icmp_signed("<", start, stop)):
+            yield start, self.first_lanes(self.difference(stop, start))
+
+    @contextmanager
+    def _while(self, condition: Callable[[], Any]) -> Iterator[None]:
+        build = self.build
+        head, body, after = (build.append_basic_block() for _ in range(3))
+        build.branch(head)
+        build.position_at_end(head)
+        build.cbranch(condition(), body, after)
+        build.position_at_end(body)
+        yield
+        build.branch(head)
+        build.position_at_end(after)

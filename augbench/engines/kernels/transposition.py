@@ -1,0 +1,66 @@
+"""Batches of images into planes: many small transpositions, done in registers."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from llvmlite import ir
+
+from augbench.engines.kernels.code import INT, Code, Kernel, machine
+
+__all__ = ["SQUARE", "transpose"]
+
+SQUARE = 8
+"""Images are taken so many at a time."""
+
+
+@lru_cache(maxsize=2)
+def transpose(bits: int) -> Kernel:
+    """Compile the transposition of S matrices [B, M] into [M, B], for B a multiple of `SQUARE`.
+
+    Its arguments: addresses of the output [S, …, M, B], whose matrices lie `step` numbers apart,
+    and of the input [S, B, M]; integers S, step, B, M.
+    """
+    code = Code(f"transpose_{bits}", pointers=2, integers=4, bits=bits, lanes=SQUARE)
+    out, source = code.pointers
+    count, step, batch, size = code.integers
+    blocks = code.build.sdiv(batch, INT(SQUARE))
+    with code.loop(0, count) as s, code.loop(0, blocks) as block:
+        first = code.product(block, SQUARE)
+        rows = code.at(source, code.product(code.sum(code.product(s, batch), first), size))
+        columns = code.at(out, code.sum(code.product(s, step), first))
+        position = code.variable(INT(0))
+        with code.run(position, size, SQUARE) as m:
+            square = [
+                code.load(code.at(rows, code.sum(code.product(size, i), m))) for i in range(SQUARE)
+            ]
+            for i, column in enumerate(_turned(code, square)):
+                code.store(column, code.at(columns, code.product(code.sum(m, i), batch)))
+        with code.loop(code.get(position), size) as m:
+            for i in range(SQUARE):
+                number = code.load(code.at(rows, code.sum(code.product(size, i), m)), code.real)
+                code.store(number, code.at(columns, code.sum(code.product(m, batch), i)))
+    return machine().compile(code.done())
+
+
+def _turned(code: Code, rows: list[Any]) -> list[Any]:
+    """The columns of a square: half of each row trades places, then quarters, then eighths."""
+    distance = SQUARE // 2
+    while distance:
+        for i in range(SQUARE):
+            if i & distance:
+                continue
+            lanes = range(SQUARE)
+            upper = [n if not n & distance else SQUARE + n - distance for n in lanes]
+            lower = [n + distance if not n & distance else SQUARE + n for n in lanes]
+            a, b = rows[i], rows[i + distance]
+            rows[i], rows[i + distance] = (
+                code.build.shuffle_vector(a, b, _numbers(picked)) for picked in (upper, lower)
+            )
+        distance //= 2
+    return rows
+
+
+def _numbers(values: list[int]) -> Any:
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(values)), values)
