@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 __all__ = ["CellResult", "Curve"]
@@ -39,7 +40,7 @@ class CellResult:
 
     key: str
     metrics: dict[str, float] = field(default_factory=dict)
-    curves: dict[str, Curve] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
     correct: bytes = b""
     seconds: float = 0.0
     engine: str = ""

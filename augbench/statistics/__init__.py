@@ -1,4 +1,4 @@
-"""Curves, paired tests and label multipliers: pure functions on arrays, NumPy and SciPy only.
+"""Curves, paired tests and label multipliers: pure functions on arrays, NumPy only.
 
 `analyse` computes everything that a report prints about one pair of data sets, and `verdict` says
 it in words. The other functions are its parts, each with its formula and reference, and analyses

@@ -26,10 +26,8 @@ def paired_t_power(effect: float, n: int, *, alpha: float = 0.05) -> float:
     if n < 2:
         return 0.0
     critical, shift = t_quantile(n - 1, 1 - alpha), abs(effect) * math.sqrt(n)
-    tails = noncentral_t_cdf(critical, n - 1, shift), noncentral_t_cdf(-critical, n - 1, shift)
-    # SciPy's series gives NaN where a tail is nothing, below 1e-30.
-    inside, left = (0.0 if math.isnan(tail) else tail for tail in tails)
-    return min(1.0, max(0.0, 1 - inside + left))
+    below, left = (noncentral_t_cdf(t, n - 1, shift) for t in (critical, -critical))
+    return min(1.0, 1 - below + left)
 
 
 def seeds_for_power(effect: float, *, power: float = 0.8, alpha: float = 0.05) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from augbench.protocol.results import CellResult, Curve
@@ -61,6 +62,29 @@ class StoredStudy:
     first_seeds: int | None = None
 
 
+class _StoredCurves(Mapping[str, Curve]):
+    """The curves of a cell, read from their text when first used: most reports use none."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _curves(self) -> dict[str, Curve]:
+        return {
+            name: Curve(**{field: tuple(values) for field, values in curve.items()})
+            for name, curve in json.loads(self._text).items()
+        }
+
+    def __getitem__(self, name: str) -> Curve:
+        return self._curves[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._curves)
+
+    def __len__(self) -> int:
+        return len(self._curves)
+
+
 def planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> PlannedCell:
     """One row of the query in `Store.study`."""
     key, pretrain, finetune, augmentation, size, seed, status = row[:7]
@@ -70,10 +94,7 @@ def planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> Plann
         result = CellResult(
             key=key,
             metrics=json.loads(metrics),
-            curves={
-                name: Curve(**{field: tuple(values) for field, values in curve.items()})
-                for name, curve in json.loads(curves).items()
-            },
+            curves=_StoredCurves(curves),
             correct=correct,
             seconds=row[14],
             engine=engine,
