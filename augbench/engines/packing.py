@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor, fx, nn
 
 from augbench.engines import glue, planes
+from augbench.engines.fusing import fuse
 from augbench.engines.rules import FUNCTION_RULES, LAYER_RULES, UnpackableError
 
 __all__ = ["Widened"]
@@ -89,7 +90,8 @@ class Widened(nn.Module):
             node.op == "call_module" and getattr(self.layers[node.target], "takes_shared", False)
             for node in images.users
         )
-        return fx.GraphModule(dict(self.layers.items()), graph), takes_shared
+        layers = dict(self.layers.items())
+        return fx.GraphModule({**layers, **fuse(graph, layers)}, graph), takes_shared
 
     def _widen(self, target: str, backbones: Sequence[nn.Module]) -> str:
         """Make the wide layer once; both modes and every call of it share it."""

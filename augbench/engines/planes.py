@@ -7,16 +7,13 @@ device, another type of number, no llvmlite), `None` is the answer, and torch's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-
-if TYPE_CHECKING:
-    from types import ModuleType
 
 __all__ = [
     "channels_last",
@@ -33,15 +30,15 @@ _BITS = {torch.float32: 32, torch.float64: 64}
 
 
 @lru_cache(maxsize=1)
-def _kernels() -> tuple[ModuleType, ModuleType, ModuleType] | None:
-    """The rooms of the kernels, or None where they cannot be had."""
+def _kernels() -> Any:
+    """The room of the kernels, or None where they cannot be had."""
     try:
-        from augbench.engines.kernels import code, convolution, pooling, transposition
+        from augbench.engines import kernels
 
-        code.machine()
-    except Exception:  # no llvmlite, or a processor that it does not know
+        kernels.machine()
+    except (ImportError, RuntimeError):  # no llvmlite, or a processor that it does not know
         return None
-    return convolution, pooling, transposition
+    return kernels
 
 
 def usable(x: Tensor) -> bool:
@@ -69,25 +66,23 @@ def channels_last(images: Tensor) -> Tensor:
     _, channels, height, width = images.shape
     if channels == 1:
         return images.contiguous().as_strided(images.shape, (height * width, 1, width, 1))
-    wide: Tensor = images.contiguous(memory_format=torch.channels_last)
-    return wide
+    return images.contiguous(memory_format=torch.channels_last)
 
 
 def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
     """K times [S·B, C, H, W] → S batches [S, B, K·C, H, W], in planes or in channels_last."""
-    one = images[0]
+    one, kernels = images[0], _kernels()
     if not usable(one):
-        wide = torch.stack(list(images)).permute(1, 3, 4, 0, 2).contiguous()  # [S·B, H, W, K, C]
+        wide: Tensor = torch.stack(list(images)).permute(1, 3, 4, 0, 2).contiguous()
         return wide.flatten(3).permute(0, 3, 1, 2).unflatten(0, (-1, batch))
     steps, size = len(one) // batch, one[0].numel()
     planes = one.new_empty(steps, len(images), *one.shape[1:], batch)  # [S, K, C, H, W, B]
-    kernels = _kernels()
     for k, image in enumerate(image.contiguous() for image in images):
-        if kernels is None or batch % kernels[2].SQUARE:
+        if batch % kernels.SQUARE:
             planes[:, k] = image.unflatten(0, (steps, batch)).permute(0, 2, 3, 4, 1)
         else:
             addresses = planes[:, k].data_ptr(), image.data_ptr()
-            kernels[2].transpose(_BITS[one.dtype])(*addresses, steps, planes.stride(0), batch, size)
+            kernels.transpose(_BITS[one.dtype])(*addresses, steps, planes.stride(0), batch, size)
     return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)
 
 
@@ -99,27 +94,104 @@ def convolve(
     stride: tuple[int, int],
     padding: tuple[int, int],
     groups: int,
+    pool: tuple[int, int] | None = None,
+    rectify: bool = False,
 ) -> Tensor | None:
-    """`torch.nn.functional.conv2d` of a map, in planes; None if the kernels cannot do it."""
-    kernels, (kh, kw) = _kernels(), weight.shape[2:]
-    if kernels is None or not usable(x) or weight.dtype != x.dtype:
+    """`torch.nn.functional.conv2d` of a map, in planes; None if the kernels cannot do it.
+
+    With `pool`, and a stride of 1, the maximum over windows of that size that do not overlap
+    follows, and with `rectify`, its positive part.
+    """
+    kh, kw = weight.shape[2:]
+    if not usable(x) or weight.dtype != x.dtype or (pool and stride != (1, 1)):
         return None
-    if kw > kernels[0].widest_kernel() or padding[0] >= kh or padding[1] >= kw:
+    if kw > _kernels().widest_kernel() or padding[0] >= kh or padding[1] >= kw:
         return None
-    planes: Tensor = _Convolution.apply(planes_of(x), weight, bias, stride, padding, groups)
-    return in_planes(planes)
+    planes, plan = planes_of(x), _Plan(stride, padding, groups)
+    if pool is None:
+        made: Tensor = _Convolution.apply(planes, weight, bias, plan)
+    elif _poolable(_image(planes, weight, plan), pool):
+        made = _PooledConvolution.apply(planes, weight, bias, plan, pool, rectify)
+    else:
+        return None
+    return in_planes(made)
 
 
 def max_pool(x: Tensor, size: tuple[int, int]) -> Tensor | None:
     """The maximum over windows that do not overlap; None if the kernels cannot do it."""
-    if not usable(x) or size[0] * size[1] > 256 or x.shape[2] < size[0] or x.shape[3] < size[1]:
+    if not usable(x) or not _poolable((x.shape[2], x.shape[3]), size):
         return None
     planes: Tensor = _MaxPool.apply(planes_of(x), size)
     return in_planes(planes)
 
 
+def _poolable(image: tuple[int, int], size: tuple[int, int]) -> bool:
+    fits = size[0] <= image[0] and size[1] <= image[1]
+    return fits and size[0] * size[1] <= _kernels().NOWHERE
+
+
+class _Plan(NamedTuple):
+    """How a convolution goes."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    groups: int
+
+
 class _Convolution(torch.autograd.Function):
     """Planes [G·C, H, W, B], weights [G·O, C, kh, kw] → planes [G·O, Ho, Wo, B]."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, plan: _Plan) -> Tensor:
+        image = _image(x, weight, plan)
+        ctx.plan, ctx.width, ctx.with_bias = plan, x.shape[2], bias is not None
+        x, taps = _columns(x, weight.shape[3], plan.stride[1], plan.padding[1])
+        outputs, inputs, kh, kw = weight.shape
+        out = x.new_empty(outputs, *image, x.shape[3])
+        tile = _kernels().block_of(outputs // plan.groups)
+        _call(
+            _kernels().convolve(tile, _BITS[x.dtype]),
+            *(out, x, weight.contiguous(), _bias(bias, weight), taps, plan.groups),
+            *(outputs // plan.groups, inputs, x.shape[1], out.shape[1]),
+            *(out[0, 0].numel(), x[0, 0].numel(), plan.stride[0], plan.padding[0], kh, kw),
+            *(inputs * kh * kw, kh * kw, kw, 1),
+        )
+        ctx.save_for_backward(x, weight.contiguous(), taps)
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, taps = ctx.saved_tensors
+        (sh, sw), (ph, pw), groups = ctx.plan
+        slopes = slopes.contiguous()
+        outputs, (_, inputs, kh, kw) = len(weight) // groups, weight.shape
+        _, height, width, batch = slopes.shape
+        own_x, own_weight = None, torch.empty_like(weight)
+        _call(
+            _kernels().weight_gradient(_weight_tile(outputs, kw), kw, _BITS[x.dtype]),
+            *(own_weight, slopes, x, taps, groups, outputs, inputs, x.shape[1], height),
+            *(width * batch, x[0, 0].numel(), width * batch, sh, ph, kh),
+        )
+        if ctx.needs_input_grad[0]:
+            # The slopes, as far apart as the stride has them, between as many zeros as the kernel
+            # reaches into; then their convolution with the weights turned round.
+            own_x = x.new_empty(*x.shape[:2], ctx.width, batch)
+            left, columns = kw - 1 - pw, ctx.width + kw - 1
+            apart = x.new_zeros(len(slopes), (height - 1) * sh + 1, columns, batch)
+            apart[:, ::sh, left : left + (width - 1) * sw + 1 : sw] = slopes
+            _call(
+                _kernels().convolve(_kernels().block_of(inputs), _BITS[x.dtype]),
+                *(own_x, apart, weight.flatten()[kh * kw - 1 :], x.new_zeros(len(x))),
+                *(_taps(kw, 1, columns, batch), groups, inputs, outputs, apart.shape[1]),
+                *(own_x.shape[1], own_x[0, 0].numel(), apart[0, 0].numel(), 1, kh - 1 - ph),
+                *(kh, kw, kh * kw, inputs * kh * kw, -kw, -1),
+            )
+        own_bias = slopes.flatten(1).sum(1) if ctx.with_bias else None
+        return own_x, own_weight, own_bias, None
+
+
+class _PooledConvolution(torch.autograd.Function):
+    """The same with a stride of 1, then the maximum over windows → [G·O, Ho // ph, Wo // pw, B]."""
 
     @staticmethod
     def forward(
@@ -127,46 +199,77 @@ class _Convolution(torch.autograd.Function):
         x: Tensor,
         weight: Tensor,
         bias: Tensor | None,
-        stride: tuple[int, int],
-        padding: tuple[int, int],
-        groups: int,
+        plan: _Plan,
+        pool: tuple[int, int],
+        rectify: bool,
     ) -> Tensor:
-        (sh, sw), (ph, pw) = stride, padding
-        _, height, width, batch = x.shape
-        outputs, _, kh, kw = weight.shape
-        wo = (width + 2 * pw - kw) // sw + 1
-        shape = outputs, (height + 2 * ph - kh) // sh + 1, wo, batch
-        x, taps = _columns(x, kw, sw, pw)
-        ctx.save_for_backward(x, weight, taps)
-        ctx.geometry, ctx.width, ctx.with_bias = (stride, padding, groups), width, bias is not None
-        return _convolved(x, weight, bias, taps, shape, sh, ph, groups)
+        height, width = _image(x, weight, plan)
+        ctx.plan, ctx.pool, ctx.columns, ctx.width = plan, pool, x.shape[2], width
+        ctx.with_bias = bias is not None
+        x, taps = _columns(x, weight.shape[3], 1, plan.padding[1])
+        weight, batch = weight.contiguous(), x.shape[3]
+        outputs = len(weight) // plan.groups
+        out = x.new_empty(len(weight), height // pool[0], width // pool[1], batch)
+        place = out.new_empty(out.shape, dtype=torch.uint8)
+        tile = _kernels().block_of(outputs)
+        _call(
+            _kernels().convolve_and_pool(tile, pool, rectify, _BITS[x.dtype]),
+            *(out, place, x.new_empty(outputs, height, width, batch), x),
+            *(weight, _bias(bias, weight), taps, plan.groups, outputs, weight.shape[1]),
+            *(x.shape[1], height, width, batch, x[0, 0].numel(), plan.padding[0]),
+            *weight.shape[2:],
+        )
+        ctx.save_for_backward(x, weight, taps, place)
+        return out
 
     @staticmethod
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, taps = ctx.saved_tensors
-        (sh, sw), (ph, pw), groups = ctx.geometry
-        _, channels, kh, kw = weight.shape
-        slopes = slopes.contiguous()
-        outputs, ho, wo, batch = slopes.shape
-        own_x = own_weight = own_bias = None
-        if ctx.needs_input_grad[1]:
-            own_weight = _weight_gradient(slopes, x, weight, taps, sh, ph, groups)
-        if ctx.with_bias and ctx.needs_input_grad[2]:
-            own_bias = slopes.flatten(1).sum(1)
+        x, weight, taps, place = ctx.saved_tensors
+        _, (ph, pw), groups = ctx.plan
+        outputs, (_, inputs, kh, kw) = len(weight) // groups, weight.shape
+        height, batch = x.shape[1] + 2 * ph - kh + 1, x.shape[3]
+        own_weight, own_bias = torch.empty_like(weight), weight.new_empty(len(weight))
+        own_x, left, columns = x, 0, ctx.width
         if ctx.needs_input_grad[0]:
-            # The convolution of the slopes, set apart by the stride, with the weights turned round.
-            height, width = x.shape[1], ctx.width
-            left = kw - 1 - pw
-            if (sh, sw) == (1, 1):
-                apart = F.pad(slopes, (0, 0, left, width + pw - wo))
-            else:
-                apart = slopes.new_zeros(outputs, (ho - 1) * sh + 1, width + kw - 1, batch)
-                apart[:, ::sh, left : left + (wo - 1) * sw + 1 : sw] = slopes
-            turned = weight.unflatten(0, (groups, -1)).flip(3, 4).transpose(1, 2).flatten(0, 1)
-            shape = groups * channels, height, width, batch
-            steps = _taps(kw, 1, width + kw - 1, batch)
-            own_x = _convolved(apart, turned, None, steps, shape, 1, kh - 1 - ph, groups)
-        return own_x, own_weight, own_bias, None, None, None
+            own_x = x.new_empty(*x.shape[:2], ctx.columns, batch)
+            left, columns = kw - 1 - pw, ctx.columns + kw - 1
+        input_tile = _kernels().block_of(inputs) if ctx.needs_input_grad[0] else 0
+        gradients = _kernels().gradients_through_pool(
+            _weight_tile(outputs, kw), input_tile, kw, ctx.pool, _BITS[x.dtype]
+        )
+        _call(
+            gradients,
+            *(own_weight, own_x, own_bias, slopes.contiguous(), place),
+            *(x.new_zeros(outputs, height, columns, batch), x, weight, taps),
+            *(x.new_zeros(inputs), _taps(kw, 1, columns, batch), groups, outputs, inputs),
+            *(x.shape[1], own_x.shape[2], height, ctx.width, batch, x[0, 0].numel()),
+            *(columns * batch, left * batch, ph, kh),
+        )
+        own_bias = own_bias if ctx.with_bias else None
+        return own_x if ctx.needs_input_grad[0] else None, own_weight, own_bias, None, None, None
+
+
+def _image(x: Tensor, weight: Tensor, plan: _Plan) -> tuple[int, int]:
+    """Height and width of a convolution's output."""
+    height, width = (
+        (x.shape[1 + d] + 2 * plan.padding[d] - weight.shape[2 + d]) // plan.stride[d] + 1
+        for d in (0, 1)
+    )
+    return height, width
+
+
+def _bias(bias: Tensor | None, weight: Tensor) -> Tensor:
+    return weight.new_zeros(len(weight)) if bias is None else bias.contiguous()
+
+
+def _weight_tile(outputs: int, kw: int) -> int:
+    tile: int = _kernels().block_of(outputs, max(1, _kernels().widest_kernel() // kw))
+    return tile
+
+
+def _windows(planes: Tensor, pooled: Tensor) -> tuple[int, ...]:
+    """The integers that the pooling kernels take."""
+    return len(planes), planes[0].numel(), planes[0, 0].numel(), *pooled.shape[1:]
 
 
 class _MaxPool(torch.autograd.Function):
@@ -174,77 +277,28 @@ class _MaxPool(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: tuple[int, int]) -> Tensor:
-        kernels = _kernels()
-        assert kernels is not None
-        kh, kw = size
         m, height, width, batch = x.shape
-        out = x.new_empty(m, height // kh, width // kw, batch)
-        place = torch.empty(out.shape, dtype=torch.uint8)
-        kernels[1].pool(kh, kw, _BITS[x.dtype])(
-            out.data_ptr(), place.data_ptr(), x.data_ptr(), m, height, width, *out.shape[1:]
-        )
+        out = x.new_empty(m, height // size[0], width // size[1], batch)
+        place = out.new_empty(out.shape, dtype=torch.uint8)
+        pool = _kernels().pool(size, _BITS[x.dtype])
+        _call(pool, out, place, x, *_windows(x, out))
         ctx.save_for_backward(place)
         ctx.size, ctx.shape = size, x.shape
         return out
 
     @staticmethod
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:
-        kernels = _kernels()
-        assert kernels is not None
-        (place,), (kh, kw), (_, height, width, _) = ctx.saved_tensors, ctx.size, ctx.shape
-        slopes = slopes.contiguous()
-        covered = height % kh == 0 and width % kw == 0
-        result = (slopes.new_empty if covered else slopes.new_zeros)(ctx.shape)
-        kernels[1].pool_gradient(kh, kw, _BITS[slopes.dtype])(
-            result.data_ptr(),
-            slopes.data_ptr(),
-            place.data_ptr(),
-            *ctx.shape[:3],
-            *slopes.shape[1:],
-        )
-        return result, None
+        (place,), slopes = ctx.saved_tensors, slopes.contiguous()
+        covered = ctx.shape[1] % ctx.size[0] == 0 and ctx.shape[2] % ctx.size[1] == 0
+        own = (slopes.new_empty if covered else slopes.new_zeros)(ctx.shape)
+        gradient = _kernels().pool_gradient(ctx.size, _BITS[slopes.dtype])
+        _call(gradient, own, slopes, place, slopes.new_empty(len(own)), *_windows(own, slopes))
+        return own, None
 
 
-def _convolved(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    taps: Tensor,
-    shape: tuple[int, int, int, int],
-    stride: int,
-    padding: int,
-    groups: int,
-) -> Tensor:
-    """Call the kernel; `x` holds rows whose columns `taps` finds, `shape` is the result's."""
-    kernels = _kernels()
-    assert kernels is not None
-    outputs, channels, kh, kw = weight.shape
-    tile = kernels[0].block_of(outputs // groups)
-    packed = weight.detach().unflatten(0, (-1, tile)).permute(0, 2, 3, 4, 1).contiguous()
-    bias = x.new_zeros(outputs) if bias is None else bias.detach().contiguous()
-    out = x.new_empty(shape)
-    kernels[0].convolve(tile, _BITS[x.dtype])(
-        *(value.data_ptr() for value in (out, x, packed, bias, taps)),
-        *(groups, outputs // groups // tile, channels, x.shape[1], shape[1]),
-        *(shape[2] * shape[3], x[0, 0].numel(), stride, padding, kh, kw),
-    )
-    return out
-
-
-def _weight_gradient(
-    slopes: Tensor, x: Tensor, weight: Tensor, taps: Tensor, stride: int, padding: int, groups: int
-) -> Tensor:
-    kernels = _kernels()
-    assert kernels is not None
-    outputs, channels, kh, kw = weight.shape
-    tile = kernels[0].block_of(outputs // groups, max(1, kernels[0].widest_kernel() // kw))
-    result = weight.new_empty(weight.shape)
-    kernels[0].weight_gradient(tile, kw, _BITS[x.dtype])(
-        *(value.data_ptr() for value in (result, slopes, x, taps)),
-        *(groups, outputs // groups // tile, channels, x.shape[1], slopes.shape[1]),
-        *(slopes[0, 0].numel(), x[0, 0].numel(), stride, padding, kh),
-    )
-    return result
+def _call(kernel: Callable[..., None], *arguments: Tensor | int) -> None:
+    """Call a kernel on the memory of tensors, and integers."""
+    kernel(*(one.data_ptr() if isinstance(one, Tensor) else one for one in arguments))
 
 
 def _columns(x: Tensor, kw: int, stride: int, padding: int) -> tuple[Tensor, Tensor]:
@@ -252,12 +306,11 @@ def _columns(x: Tensor, kw: int, stride: int, padding: int) -> tuple[Tensor, Ten
 
     Returns [M, H, row…, B] and the offset of each column of the kernel in such a row.
     """
-    width = x.shape[2]
-    fill = -(width + 2 * padding) % stride
+    fill = -(x.shape[2] + 2 * padding) % stride
     if padding or fill:
         x = F.pad(x, (0, 0, padding, padding + fill))
     if stride > 1:
-        x = x.unflatten(2, (-1, stride)).transpose(2, 3).contiguous().flatten(2, 3)
+        x = x.unflatten(2, (-1, stride)).transpose(2, 3).flatten(2, 3)
     return x, _taps(kw, stride, x.shape[2], x.shape[3])
 
 

@@ -37,6 +37,9 @@ __all__ = [
     "FUNCTION_RULES",
     "LAYER_RULES",
     "UnpackableError",
+    "WideConv2d",
+    "WideDropout",
+    "WideMaxPool2d",
     "function_rule",
     "rule",
     "stack_into",
@@ -153,13 +156,17 @@ class WideMaxPool2d(nn.MaxPool2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Pool [B, K·C, H, W]."""
+        y = None if self.windows is None else planes.max_pool(x, self.windows)
+        return super().forward(x.transpose(0, 1)).transpose(0, 1) if y is None else y
+
+    @property
+    def windows(self) -> tuple[int, int] | None:
+        """Their size, if they touch and do not overlap."""
         size, stride, padding, dilation = map(
             _pair, (self.kernel_size, self.stride, self.padding, self.dilation)
         )
-        y = None
-        if size == stride and padding == (0, 0) and dilation == (1, 1) and not self.ceil_mode:
-            y = planes.max_pool(x, size)
-        return super().forward(x.transpose(0, 1)).transpose(0, 1) if y is None else y
+        plain = size == stride and padding == (0, 0) and dilation == (1, 1) and not self.ceil_mode
+        return size if plain else None
 
 
 @rule(nn.MaxPool2d)
@@ -174,7 +181,8 @@ def max_pool2d(layers: Sequence[nn.MaxPool2d]) -> nn.Module:
 
 
 def _pair(size: Any) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else tuple(size)
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
 
 
 # Layers with parameters.
@@ -202,20 +210,34 @@ class WideConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
-        groups = self.groups if x.shape[1] == self.in_channels else 1
-        y = None
-        if self.padding_mode == "zeros" and self.dilation == (1, 1) and self.padding != "same":
-            padding = (0, 0) if self.padding == "valid" else _pair(self.padding)
-            y = planes.convolve(
-                x, self.weight, self.bias, stride=_pair(self.stride), padding=padding, groups=groups
-            )
+        y = self.in_planes(x)
         if y is None:
-            groups, self.groups = self.groups, groups
+            groups, self.groups = self.groups, self._groups(x)
             try:
                 y = super().forward(planes.channels_last(x))
             finally:
                 self.groups = groups
         return y
+
+    def in_planes(
+        self, x: Tensor, *, pool: tuple[int, int] | None = None, rectify: bool = False
+    ) -> Tensor | None:
+        """As `planes.convolve`: None if the kernels cannot do it."""
+        if self.padding_mode != "zeros" or self.dilation != (1, 1) or self.padding == "same":
+            return None
+        return planes.convolve(
+            x,
+            self.weight,
+            self.bias,
+            stride=_pair(self.stride),
+            padding=(0, 0) if self.padding == "valid" else _pair(self.padding),
+            groups=self._groups(x),
+            pool=pool,
+            rectify=rectify,
+        )
+
+    def _groups(self, x: Tensor) -> int:
+        return self.groups if x.shape[1] == self.in_channels else 1
 
 
 @rule(nn.Conv2d)

@@ -5,3 +5,30 @@ batch is one run of memory, whatever the kernel's width. torch's own convolution
 channels leave most of a vector register empty; these fill it. `planes.py`, above this room, is
 what the engine calls.
 """
+
+from augbench.engines.kernels.code import machine
+from augbench.engines.kernels.convolution import (
+    block_of,
+    convolve,
+    convolve_and_pool,
+    gradients_through_pool,
+    weight_gradient,
+    widest_kernel,
+)
+from augbench.engines.kernels.pooling import NOWHERE, pool, pool_gradient
+from augbench.engines.kernels.transposition import SQUARE, transpose
+
+__all__ = [
+    "NOWHERE",
+    "SQUARE",
+    "block_of",
+    "convolve",
+    "convolve_and_pool",
+    "gradients_through_pool",
+    "machine",
+    "pool",
+    "pool_gradient",
+    "transpose",
+    "weight_gradient",
+    "widest_kernel",
+]

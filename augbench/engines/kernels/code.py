@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -63,25 +64,29 @@ def machine() -> Machine:
 class Code:
     """A function of addresses and integers under construction.
 
-    `pointers` and `integers` are its arguments; `real` is the type of the numbers, of which a
-    vector holds `lanes`. Variables live in memory here, and in registers once LLVM is done.
+    `pointers` and `integers` name its arguments, which are found in `given`; `real` is the type of
+    the numbers, of which a vector holds `lanes`. Variables live in memory here, and in registers
+    once LLVM is done.
     """
 
     def __init__(
-        self, name: str, pointers: int, integers: int, *, bits: int, lanes: int | None = None
+        self, name: str, pointers: str, integers: str, *, bits: int, lanes: int | None = None
     ) -> None:
-        self.name, self.pointer_count, self.integer_count = name, pointers, integers
+        names = pointers.split(), integers.split()
+        self.name, (self.pointer_count, self.integer_count) = name, map(len, names)
         self.module = ir.Module()
-        arguments = [_POINTER] * pointers + [INT] * integers
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), arguments), name)
-        self.pointers, self.integers = function.args[:pointers], function.args[pointers:]
-        for pointer in self.pointers:
+        kinds = [_POINTER] * self.pointer_count + [INT] * self.integer_count
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), name)
+        for pointer in function.args[: self.pointer_count]:
             pointer.add_attribute("noalias")
+        self.given = SimpleNamespace(
+            **dict(zip([*names[0], *names[1]], function.args, strict=True))
+        )
         self.build = ir.IRBuilder(function.append_basic_block("entry"))
         self.real = ir.FloatType() if bits == 32 else ir.DoubleType()
         self._size = bits // 8
+        self.byte = ir.IntType(8)
         self.lanes = lanes or machine().vector_bytes // self._size
-        self.vector = ir.VectorType(self.real, self.lanes)
         # Variables belong into the first block, whatever block first needs them.
         begin = function.append_basic_block("begin")
         self.build.branch(begin)
@@ -91,6 +96,18 @@ class Code:
         """End the function."""
         self.build.ret_void()
         return self
+
+    @property
+    def vector(self) -> ir.VectorType:
+        """The type of a vector."""
+        return ir.VectorType(self.real, self.lanes)
+
+    @contextmanager
+    def narrowed(self, lanes: int) -> Iterator[None]:
+        """Use vectors of so many lanes at most."""
+        before, self.lanes = self.lanes, min(self.lanes, lanes)
+        yield
+        self.lanes = before
 
     # Numbers
 

@@ -19,14 +19,14 @@ SQUARE = 8
 def transpose(bits: int) -> Kernel:
     """Compile the transposition of S matrices [B, M] into [M, B], for B a multiple of `SQUARE`.
 
-    Its arguments: addresses of the output [S, …, M, B], whose matrices lie `step` numbers apart,
-    and of the input [S, B, M]; integers S, step, B, M.
+    Its arguments: output [S, …, M, B], whose matrices lie `step` numbers apart, and input
+    [S, B, M]; S, step, B, M.
     """
-    code = Code(f"transpose_{bits}", pointers=2, integers=4, bits=bits, lanes=SQUARE)
-    out, source = code.pointers
-    count, step, batch, size = code.integers
+    code = Code(f"transpose_{bits}", "out source", "count step batch size", bits=bits, lanes=SQUARE)
+    out, source, step, size = code.given.out, code.given.source, code.given.step, code.given.size
+    batch = code.given.batch
     blocks = code.build.sdiv(batch, INT(SQUARE))
-    with code.loop(0, count) as s, code.loop(0, blocks) as block:
+    with code.loop(0, code.given.count) as s, code.loop(0, blocks) as block:
         first = code.product(block, SQUARE)
         rows = code.at(source, code.product(code.sum(code.product(s, batch), first), size))
         columns = code.at(out, code.sum(code.product(s, step), first))
