@@ -22,6 +22,7 @@ from augbench.protocol.study import Cell
 __all__ = ["Extractor", "OneByOne", "features_of", "finetune_heads", "outputs_of"]
 
 _IMAGES_AT_ONCE = {"cpu": 256, "cuda": 2**16}  # over all cells of a pack: bounds the memory
+_ROUND = 8  # the kernels take so many images at a time
 _BLOCK = 100  # steps whose losses are computed together
 
 
@@ -58,7 +59,7 @@ def features_of(
     `of_cell[k]`. With a single set, its images are shared by all cells.
     """
     at_once = _IMAGES_AT_ONCE["cpu" if images[0].device.type == "cpu" else "cuda"]
-    step = max(4, at_once // extractor.cells)
+    step = max(_ROUND, at_once // extractor.cells // _ROUND * _ROUND)
     for start in range(0, len(images[0]), step):
         chunks = [pixels(one[start : start + step]) for one in images]
         if len(chunks) == 1:

@@ -130,8 +130,10 @@ def _compare(
         if not _close(together, alone):
             return f"other features in the {step} step of training"
         direction = torch.randn(alone.shape, generator=generator, dtype=dtype).to(alone.device)
-        alone.backward(direction)
-        grads = torch.autograd.grad(together, list(trained.values()), direction, allow_unused=True)
+        (alone * direction).sum().backward()
+        grads = torch.autograd.grad(
+            (together * direction).sum(), list(trained.values()), allow_unused=True
+        )
         for (name, value), grad in zip(trained.items(), grads, strict=True):
             own_grads = [one.get_parameter(name).grad for one in plain]
             wanted = [torch.zeros(()) if g is None else g.flatten() for g in own_grads]

@@ -127,13 +127,11 @@ def _pretrain(
 
     for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
         outputs = torch.empty_like(targets)
-        # The gradient of each cell's mean loss with respect to its log-probabilities.
-        slopes = targets / -targets.shape[2]
-        for s, (x, slope) in enumerate(zip(inputs, slopes, strict=True)):
+        for s, (x, y) in enumerate(zip(inputs, targets, strict=True)):
             log_probabilities = heads(backbones(x))  # [K, B, classes]
-            grads = torch.autograd.grad(
-                log_probabilities, parameters, slope, allow_unused=step == 0
-            )
+            # The sum of the cells' mean losses: its gradient is, for each cell, its own.
+            loss = (y * log_probabilities).sum() / -y.shape[1]
+            grads = torch.autograd.grad(loss, parameters, allow_unused=step == 0)
             if step == 0:  # parameters that the output does not depend on
                 pairs = [
                     pair for pair in zip(parameters, grads, strict=True) if pair[1] is not None

@@ -218,7 +218,7 @@ class Code:
         zero = ir.Constant(self.real, 0.0)
         return self.build.call(function, [zero, vector], fastmath=("reassoc",))
 
-    def first_lanes(self, count: Any) -> Any:
+    def _first_lanes(self, count: Any) -> Any:
         """The mask of the first so many lanes."""
         kind = ir.VectorType(INT, self.lanes)
         numbers = ir.Constant(kind, list(range(self.lanes)))
@@ -264,11 +264,12 @@ class Code:
             self.set(position, self.sum(self.get(position), size))
 
     @contextmanager
-    def rest(self, position: Any, stop: Any) -> Iterator[tuple[Any, Any]]:
-        """If anything is left before `stop`: where it begins, and the mask of its lanes."""
-        start = self.get(position)
-        with self.build.if_then(self.build.icmp_signed("<", start, stop)):
-            yield start, self.first_lanes(self.difference(stop, start))
+    def masked_run(self, position: Any, stop: Any) -> Iterator[tuple[Any, Any]]:
+        """While anything is left before `stop`: where it begins, and the mask of its lanes."""
+        with self._while(lambda: self.build.icmp_signed("<", self.get(position), stop)):
+            start = self.get(position)
+            yield start, self._first_lanes(self.difference(stop, start))
+            self.set(position, self.sum(start, self.lanes))
 
     @contextmanager
     def _while(self, condition: Callable[[], Any]) -> Iterator[None]:

@@ -310,9 +310,7 @@ def _emit_convolution(
         position = code.variable(INT(0))
         with code.run(position, length, wide * code.lanes) as x:
             one_tile(x, wide)
-        with code.run(position, length, code.lanes) as x:
-            one_tile(x, 1)
-        with code.rest(position, length) as (x, mask):
+        with code.masked_run(position, length) as (x, mask):
             one_tile(x, 1, mask)
 
 
@@ -370,7 +368,7 @@ def _emit_weight_gradient(
             position = code.variable(INT(0))
             with code.run(position, length, code.lanes) as x:
                 add(x)
-            with code.rest(position, length) as (x, mask):
+            with code.masked_run(position, length) as (x, mask):
                 add(x, mask)
         own = code.at(result, code.product(n, tile, size))
         here = code.product(code.sum(code.product(c, kh), i), kw)

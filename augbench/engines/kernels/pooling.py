@@ -147,5 +147,5 @@ def _windows(
         position = code.variable(INT(0))
         with code.run(position, batch, code.lanes) as b:
             of_vector(b)
-        with code.rest(position, batch) as (b, mask):
+        with code.masked_run(position, batch) as (b, mask):
             of_vector(b, mask)
