@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 __all__ = [
+    "batch_norm",
     "channels_last",
     "convolve",
     "in_planes",
@@ -73,8 +74,8 @@ def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
     """K times [S·B, C, H, W] → S batches [S, B, K·C, H, W], in planes or in channels_last."""
     one, kernels = images[0], _kernels()
     if not usable(one):
-        wide: Tensor = torch.stack(list(images)).permute(1, 3, 4, 0, 2).contiguous()
-        return wide.flatten(3).permute(0, 3, 1, 2).unflatten(0, (-1, batch))
+        wide = torch.stack(list(images)).permute(1, 3, 4, 0, 2).flatten(3)  # [S·B, H, W, K·C]
+        return wide.permute(0, 3, 1, 2).view(-1, batch, wide.shape[3], *one.shape[2:])
     steps, size = len(one) // batch, one[0].numel()
     planes = one.new_empty(steps, len(images), *one.shape[1:], batch)  # [S, K, C, H, W, B]
     for k, image in enumerate(image.contiguous() for image in images):
@@ -123,6 +124,22 @@ def max_pool(x: Tensor, size: tuple[int, int]) -> Tensor | None:
         return None
     planes: Tensor = _MaxPool.apply(planes_of(x), size)
     return in_planes(planes)
+
+
+def batch_norm(
+    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Tensor, Tensor] | None:
+    """A map normalised over batch, height and width, and the mean and biased variance [M] of each.
+
+    None if the kernels cannot do it.
+    """
+    if not usable(x):
+        return None
+    planes = planes_of(x)
+    weight = x.new_ones(len(planes)) if weight is None else weight
+    bias = x.new_zeros(len(planes)) if bias is None else bias
+    made, mean, variance = _BatchNorm.apply(planes, weight, bias, eps)
+    return in_planes(made), mean, variance
 
 
 def _poolable(image: tuple[int, int], size: tuple[int, int]) -> bool:
@@ -294,6 +311,36 @@ class _MaxPool(torch.autograd.Function):
         gradient = _kernels().pool_gradient(ctx.size, _BITS[slopes.dtype])
         _call(gradient, own, slopes, place, slopes.new_empty(len(own)), *_windows(own, slopes))
         return own, None
+
+
+class _BatchNorm(torch.autograd.Function):
+    """Planes [M, H, W, B] → the same, normalised, with mean and biased variance [M]."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        out = torch.empty_like(x)
+        mean, variance, inverse = x.new_empty(3, len(x))
+        _call(
+            _kernels().normalize(_BITS[x.dtype]),
+            *(out, mean, variance, inverse, x, weight.contiguous(), bias.contiguous()),
+            *(x.new_tensor([eps]), len(x), x[0].numel()),
+        )
+        ctx.save_for_backward(x, weight.contiguous(), mean, inverse)
+        ctx.mark_non_differentiable(mean, variance)
+        return out, mean, variance
+
+    @staticmethod
+    def backward(ctx: Any, slopes: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+        x, weight, mean, inverse = ctx.saved_tensors
+        own_x, own_weight, own_bias = (torch.empty_like(value) for value in (x, weight, weight))
+        _call(
+            _kernels().normalize_gradient(_BITS[x.dtype]),
+            *(own_x, own_weight, own_bias, slopes.contiguous(), x, mean, inverse, weight),
+            *(len(x), x[0].numel()),
+        )
+        return own_x, own_weight, own_bias, None
 
 
 def _call(kernel: Callable[..., None], *arguments: Tensor | int) -> None:

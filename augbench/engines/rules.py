@@ -288,10 +288,20 @@ class WideBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each of the K·C channels."""
-        if not planes.usable(x):
+        values = len(x) * x.shape[2] * x.shape[3]
+        if not self.training or self.momentum is None or values < 2:
             return super().forward(x)
-        flat = planes.planes_of(x)  # [K·C, H, W, B]: to torch, one image of W·B columns
-        return planes.in_planes(super().forward(flat.flatten(2)[None])[0].view_as(flat))
+        normalized = planes.batch_norm(x, self.weight, self.bias, self.eps)
+        if normalized is None:
+            return super().forward(x)
+        y, mean, variance = normalized
+        if self.running_mean is not None:
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (values / (values - 1)), self.momentum)
+        return y
 
 
 class WideBatchNorm1d(nn.BatchNorm1d):

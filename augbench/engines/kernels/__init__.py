@@ -1,4 +1,4 @@
-"""Loops in machine code, made by LLVM for this processor: convolution and pooling of many cells.
+"""Loops in machine code, made by LLVM for this processor: the layers of many cells at once.
 
 Values lie in *planes* [M, H, W, B], the batch innermost, so that a row of one channel of the whole
 batch is one run of memory, whatever the kernel's width. torch's own convolutions of 1 to 16
@@ -15,6 +15,7 @@ from augbench.engines.kernels.convolution import (
     weight_gradient,
     widest_kernel,
 )
+from augbench.engines.kernels.normalization import normalize, normalize_gradient
 from augbench.engines.kernels.pooling import NOWHERE, pool, pool_gradient
 from augbench.engines.kernels.transposition import SQUARE, transpose
 
@@ -26,6 +27,8 @@ __all__ = [
     "convolve_and_pool",
     "gradients_through_pool",
     "machine",
+    "normalize",
+    "normalize_gradient",
     "pool",
     "pool_gradient",
     "transpose",

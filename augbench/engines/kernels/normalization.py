@@ -1,0 +1,148 @@
+"""Batch normalisation of planes in training: a channel's values lie side by side, in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from llvmlite import ir
+
+from augbench.engines.kernels.code import INT, Code, Kernel, machine
+
+__all__ = ["normalize", "normalize_gradient"]
+
+_AT_ONCE = 4  # vectors: a sum that waits for the one before it would take four times as long
+
+
+@lru_cache(maxsize=2)
+def normalize(bits: int) -> Kernel:
+    """Compile y = (x − mean)/√(variance + ε) · weight + bias, for each of M runs of n numbers.
+
+    Its arguments: output [M, n], mean [M], variance [M] (biased), 1/√(variance + ε) [M], input
+    [M, n], weight and bias [M], and ε [1]; M, n.
+    """
+    code = Code(
+        f"normalize_{bits}",
+        "out mean variance inverse source weight bias epsilon",
+        "planes length",
+        bits=bits,
+    )
+    build, given, length = code.build, code.given, code.given.length
+    count = build.sitofp(length, code.real)
+    root = ir.Function(code.module, ir.FunctionType(code.real, [code.real]), f"llvm.sqrt.f{bits}")
+    with code.loop(0, given.planes) as m:
+        source, out = (code.at(p, code.product(m, length)) for p in (given.source, given.out))
+
+        def value(x: Any, mask: Any) -> Any:
+            return code.load(code.at(source, x), mask=mask)
+
+        (total,) = _sums(code, length, 1, lambda x, mask: [value(x, mask)])
+        mean = build.fdiv(total, count)
+        middle = code.splat(mean)
+
+        def squared(x: Any, mask: Any) -> list[Any]:
+            distance = build.fsub(value(x, mask), middle)
+            return [build.fmul(distance, distance)]
+
+        (total,) = _sums(code, length, 1, squared)
+        variance = build.fdiv(total, count)
+        spread = build.fadd(variance, code.load(given.epsilon, code.real))
+        inverse = build.fdiv(code.real(1.0), build.call(root, [spread]))
+        for number, place in ((mean, "mean"), (variance, "variance"), (inverse, "inverse")):
+            code.store(number, code.at(getattr(given, place), m))
+        factor = build.fmul(inverse, code.load(code.at(given.weight, m), code.real))
+        factors, biases = (
+            code.splat(n) for n in (factor, code.load(code.at(given.bias, m), code.real))
+        )
+
+        def write(x: Any, mask: Any) -> None:
+            scaled = build.fmul(build.fsub(value(x, mask), middle), factors)
+            code.store(build.fadd(scaled, biases), code.at(out, x), mask)
+
+        _each(code, length, write)
+    return machine().compile(code.done())
+
+
+@lru_cache(maxsize=2)
+def normalize_gradient(bits: int) -> Kernel:
+    """Compile the gradient of `normalize` with respect to input, weight and bias.
+
+    With x̂ = (x − mean) · inverse: own_bias = Σ slope, own_weight = Σ slope · x̂, and
+    own_source = weight · inverse · (slope − own_bias/n − x̂ · own_weight/n). Its arguments: these
+    three, slopes [M, n], input, mean, inverse and weight; M, n.
+    """
+    code = Code(
+        f"normalize_gradient_{bits}",
+        "own_source own_weight own_bias slopes source mean inverse weight",
+        "planes length",
+        bits=bits,
+    )
+    build, given, length = code.build, code.given, code.given.length
+    count = build.sitofp(length, code.real)
+    with code.loop(0, given.planes) as m:
+        offset = code.product(m, length)
+        source, slopes, own_source = (
+            code.at(p, offset) for p in (given.source, given.slopes, given.own_source)
+        )
+        mean, inverse, weight = (
+            code.load(code.at(p, m), code.real) for p in (given.mean, given.inverse, given.weight)
+        )
+        middle, inverses = code.splat(mean), code.splat(inverse)
+
+        def both(x: Any, mask: Any) -> tuple[Any, Any]:
+            distance = build.fsub(code.load(code.at(source, x), mask=mask), middle)
+            return code.load(code.at(slopes, x), mask=mask), build.fmul(distance, inverses)
+
+        def terms(x: Any, mask: Any) -> list[Any]:
+            slope, normal = both(x, mask)
+            return [slope, build.fmul(slope, normal)]
+
+        own_bias, own_weight = _sums(code, length, 2, terms)
+        code.store(own_bias, code.at(given.own_bias, m))
+        code.store(own_weight, code.at(given.own_weight, m))
+        factor = code.splat(build.fmul(weight, inverse))
+        shift, tilt = (code.splat(build.fdiv(n, count)) for n in (own_bias, own_weight))
+
+        def write(x: Any, mask: Any) -> None:
+            slope, normal = both(x, mask)
+            rest = build.fsub(build.fsub(slope, shift), build.fmul(normal, tilt))
+            code.store(build.fmul(rest, factor), code.at(own_source, x), mask)
+
+        _each(code, length, write)
+    return machine().compile(code.done())
+
+
+def _sums(
+    code: Code, length: Any, count: int, terms: Callable[[Any, Any], Sequence[Any]]
+) -> list[Any]:
+    """The sums, over a run, of each of the vectors that `terms` gives for a place in it."""
+    zero = ir.Constant(code.vector, None)
+    sums = [[code.variable(zero) for _ in range(_AT_ONCE)] for _ in range(count)]
+    position = code.variable(INT(0))
+
+    def add(part: int, values: Sequence[Any]) -> None:
+        for variables, value in zip(sums, values, strict=True):
+            code.set(variables[part], code.build.fadd(code.get(variables[part]), value))
+
+    with code.run(position, length, _AT_ONCE * code.lanes) as x:
+        for part in range(_AT_ONCE):
+            add(part, terms(code.sum(x, part * code.lanes), None))
+    with code.masked_run(position, length) as (x, mask):
+        add(0, [code.build.select(mask, value, zero) for value in terms(x, mask)])
+    totals = []
+    for variables in sums:
+        total = code.get(variables[0])
+        for variable in variables[1:]:
+            total = code.build.fadd(total, code.get(variable))
+        totals.append(code.total(total))
+    return totals
+
+
+def _each(code: Code, length: Any, write: Callable[[Any, Any], None]) -> None:
+    """`write` at each vector of a run."""
+    position = code.variable(INT(0))
+    with code.run(position, length, code.lanes) as x:
+        write(x, None)
+    with code.masked_run(position, length) as (x, mask):
+        write(x, mask)
