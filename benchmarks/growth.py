@@ -6,6 +6,7 @@ and one by one, each pair measured in turn in this process; the fastest of a few
 
 import argparse
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -39,13 +40,14 @@ class Residual(nn.Module):
         return F.relu(x + self.body(x))
 
 
-def residual_net(in_channels, image_size):
+def residual_net(width, in_channels, image_size):
+    one = Residual
     net = nn.Sequential(
-        *(nn.Conv2d(in_channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()),
-        *(Residual(16), nn.MaxPool2d(2), Residual(16), nn.MaxPool2d(2), Residual(16)),
+        *(nn.Conv2d(in_channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)),
+        *(nn.ReLU(), one(width), nn.MaxPool2d(2), one(width), nn.MaxPool2d(2), one(width)),
         *(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
     )
-    net.feature_dim = 16
+    net.feature_dim = width
     return net
 
 
@@ -87,7 +89,8 @@ def seconds_per_step(cells, workshop, packer):
                 (-(y[0] * model(x.contiguous())).sum(1).mean()).backward()
                 optimizer.step()
             else:
-                grads = torch.autograd.grad(together(packed(x)), parameters, y / -y.shape[1])
+                loss = (y * together(packed(x))).sum() / -y.shape[1]
+                grads = torch.autograd.grad(loss, parameters)
                 with torch.no_grad():
                     torch._foreach_add_(parameters, grads, alpha=-0.01)
     return (time.process_time() - start) / STEPS
@@ -95,9 +98,10 @@ def seconds_per_step(cells, workshop, packer):
 
 def compare(rounds, *, network="convnet", count=11, batch=8, side=28, channels=1, packer=Widened):
     registry, dataset = Registry.load(), noise(channels, side)
-    factory = residual_net
     if network == "convnet":
         factory = registry.create(registry.resolve("backbone", "convnet"))
+    else:
+        factory = partial(residual_net, int(network.split()[-1]))
 
     def create(component):
         return factory if component.kind == "backbone" else registry.create(component)
@@ -121,11 +125,12 @@ def main():
     torch.set_flush_denormal(True)
     print(machine(), end="\n\n")
     settings = [
-        *({"count": count} for count in (1, 2, 4, 7, 11, 21, 63)),
+        *({"count": count} for count in (1, 2, 4, 7, 11, 21, 63, 210)),
         *({"batch": 16}, {"batch": 64, "count": 4}, {"batch": 64}),
         *({"side": 16}, {"side": 48, "count": 4}, {"side": 48}, {"channels": 3, "side": 32}),
-        *({"network": "residual"}, {"network": "residual", "packer": Vmapped}),
-        {"network": "residual", "channels": 3, "side": 32, "count": 4},
+        *({"network": "residual, 8"}, {"network": "residual, 8", "packer": Vmapped}),
+        {"network": "residual, 8", "channels": 3, "side": 32},
+        *({"network": "residual, 16"}, {"network": "residual, 16", "count": 4}),
     ]
     rows = []
     for one in settings:

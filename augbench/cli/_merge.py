@@ -29,9 +29,9 @@ def merge_command(stores: tuple[Path, ...], out: Path) -> None:
     both studies then finds their cells in the new store.
     """
     merged = merge(stores, out)
+    studies = "1 study" if merged.studies == 1 else f"{merged.studies} studies"
     click.echo(
-        f"{merged.cells} cells of {merged.studies} studies in {out}; {merged.shared} were in more "
-        "than one store"
+        f"{merged.cells} cells of {studies} in {out}; {merged.shared} were in more than one store"
     )
     for conflict in merged.conflicts:
         for metric in conflict.metrics:

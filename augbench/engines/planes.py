@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 __all__ = [
@@ -104,7 +105,11 @@ def convolve(
     follows, and with `rectify`, its positive part.
     """
     kh, kw = weight.shape[2:]
-    if not usable(x) or weight.dtype != x.dtype or (pool and stride != (1, 1)):
+    if not usable(x) or (pool and stride != (1, 1)):
+        return None
+    if not _alike(weight, x, len(weight)) or not (bias is None or _alike(bias, x, len(weight))):
+        return None
+    if x.shape[1] != groups * weight.shape[1]:
         return None
     if kw > _kernels().widest_kernel() or padding[0] >= kh or padding[1] >= kw:
         return None
@@ -133,13 +138,18 @@ def batch_norm(
 
     None if the kernels cannot do it.
     """
-    if not usable(x):
-        return None
     planes = planes_of(x)
     weight = x.new_ones(len(planes)) if weight is None else weight
     bias = x.new_zeros(len(planes)) if bias is None else bias
+    if not (usable(x) and _alike(weight, x, len(planes)) and _alike(bias, x, len(planes))):
+        return None
     made, mean, variance = _BatchNorm.apply(planes, weight, bias, eps)
     return in_planes(made), mean, variance
+
+
+def _alike(value: Tensor, x: Tensor, length: int) -> bool:
+    """Whether a kernel may read so many such numbers; where not, torch says what is wrong."""
+    return value.dtype == x.dtype and value.device == x.device and len(value) == length
 
 
 def _poolable(image: tuple[int, int], size: tuple[int, int]) -> bool:
@@ -177,6 +187,7 @@ class _Convolution(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, taps = ctx.saved_tensors
         (sh, sw), (ph, pw), groups = ctx.plan
@@ -240,6 +251,7 @@ class _PooledConvolution(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, taps, place = ctx.saved_tensors
         _, (ph, pw), groups = ctx.plan
@@ -304,6 +316,7 @@ class _MaxPool(torch.autograd.Function):
         return out
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:
         (place,), slopes = ctx.saved_tensors, slopes.contiguous()
         covered = ctx.shape[1] % ctx.size[0] == 0 and ctx.shape[2] % ctx.size[1] == 0
@@ -332,6 +345,7 @@ class _BatchNorm(torch.autograd.Function):
         return out, mean, variance
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, slopes: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         x, weight, mean, inverse = ctx.saved_tensors
         own_x, own_weight, own_bias = (torch.empty_like(value) for value in (x, weight, weight))
@@ -364,4 +378,5 @@ def _columns(x: Tensor, kw: int, stride: int, padding: int) -> tuple[Tensor, Ten
 @lru_cache(maxsize=64)
 def _taps(kw: int, stride: int, width: int, batch: int) -> Tensor:
     per_remainder = width // stride
-    return torch.tensor([(j % stride * per_remainder + j // stride) * batch for j in range(kw)])
+    with torch.inference_mode(False):  # it is kept, and may be needed for gradients later
+        return torch.tensor([(j % stride * per_remainder + j // stride) * batch for j in range(kw)])

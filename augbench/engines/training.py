@@ -127,10 +127,11 @@ def _pretrain(
 
     for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
         outputs = torch.empty_like(targets)
-        for s, (x, y) in enumerate(zip(inputs, targets, strict=True)):
+        weights = targets / -targets.shape[2]
+        for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
             log_probabilities = heads(backbones(x))  # [K, B, classes]
             # The sum of the cells' mean losses: its gradient is, for each cell, its own.
-            loss = (y * log_probabilities).sum() / -y.shape[1]
+            loss = (weight * log_probabilities).sum()
             grads = torch.autograd.grad(loss, parameters, allow_unused=step == 0)
             if step == 0:  # parameters that the output does not depend on
                 pairs = [

@@ -31,6 +31,7 @@ def widest_kernel() -> int:
     return machine().sums
 
 
+@lru_cache(maxsize=64)
 def block_of(channels: int, most: int = _MOST_OUTPUTS) -> int:
     """How many output channels a tile has: the most that divide them, up to `most`."""
     return next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)

@@ -1,0 +1,68 @@
+"""Whole cells of a residual network with batch normalisation: packed against one by one.
+
+`python benchmarks/residual.py` takes some five minutes: both engines train by the protocol, on the
+embedded data sets and one thread, `--cells` packed and one alone; CPU seconds a cell.
+"""
+
+import argparse
+import time
+from functools import partial
+
+import torch
+from _measure import machine, table
+from growth import residual_net
+
+from augbench.engines.packed import PackedEngine
+from augbench.engines.reference import ReferenceEngine
+from augbench.engines.workshop import Workshop
+from augbench.plugins.components import Component
+from augbench.plugins.registry import Registry
+from augbench.protocol.study import Cell, Settings
+
+
+def seconds(engine, cells, workshop):
+    start = time.process_time()
+    for result in engine.train(cells, workshop, test_every=0, progress=lambda steps: None):
+        assert not result.error, result.error
+    return (time.process_time() - start) / len(cells)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=9)
+    parser.add_argument("--widths", default="8,16")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    print(machine(), end="\n\n")
+    registry = Registry.load()
+    digits, letters = (
+        registry.create(registry.resolve("dataset", name))(None)
+        for name in ("glyph-digits", "glyph-letters")
+    )
+    loaded = {one.content_hash: one for one in (digits, letters)}
+    methods = [registry.resolve("augmentation", name) for name in ("none", "collage", "mixup")]
+    rows = []
+    for width in map(int, options.widths.split(",")):
+        backbone = Component("backbone", f"residual-{width}")
+        cells = [
+            Cell(digits.info, letters.info, backbone, methods[k % 3], 2 ** (k // 3), 0, Settings())
+            for k in range(options.cells)
+        ]
+
+        def create(component, width=width):
+            if component.kind == "backbone":
+                return partial(residual_net, width)
+            return registry.create(component)
+
+        workshop = Workshop(create, lambda info: loaded[info.content_hash])
+        alone = seconds(ReferenceEngine(), cells[:1], workshop)
+        packed = seconds(PackedEngine(), cells, workshop)
+        rows.append(
+            [width, options.cells, f"{packed:.1f}", f"{alone:.1f}", f"{alone / packed:.1f}"]
+        )
+    table(["channels", "cells", "packed: s a cell", "one by one: s a cell", "times as fast"], rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""Convolution, pooling and rectifier as one layer, wherever a network has them in a row."""
+
+import copy
+
+import pytest
+import torch
+from stepping import assert_same_numbers, cells_of
+from torch import nn
+from torch.nn import functional as F
+
+from augbench.engines import fusing, planes
+from augbench.engines.packing import Widened
+
+
+@pytest.fixture
+def images():
+    return torch.rand(6, 2, 9, 8, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def fused(monkeypatch):
+    """What was fused in the forward of training, by the convolutions' names."""
+    traces = []
+
+    def fuse(graph, layers):
+        made = fusing.fuse(graph, layers)
+        traces.append(
+            [
+                f"{name.split('/', 2)[2]} pooled" + " and rectified" * layer.rectify
+                for name, layer in made.items()
+            ]
+        )
+        return made
+
+    monkeypatch.setattr("augbench.engines.packing.fuse", fuse)
+    return traces
+
+
+@pytest.fixture
+def pooled_at_once(monkeypatch):
+    """How often the kernels pooled what they convolved."""
+    done, convolve = [], planes.convolve
+
+    def counting(*args, pool=None, **how):
+        made = convolve(*args, pool=pool, **how)
+        if pool is not None:
+            done.append(made is not None)
+        return made
+
+    monkeypatch.setattr(planes, "convolve", counting)
+    return done
+
+
+def conv(inputs=2, outputs=4, size=3, **how):
+    return nn.Conv2d(inputs, outputs, size, **how)
+
+
+POOLED, RECTIFIED = "0 pooled", "0 pooled and rectified"
+
+ROWS = {
+    "pool": ([conv(), nn.MaxPool2d(2)], [POOLED]),
+    "pool, rectifier": ([conv(), nn.MaxPool2d(2), nn.ReLU()], [RECTIFIED]),
+    "rectifier in place": ([conv(), nn.MaxPool2d(2), nn.ReLU(inplace=True)], [RECTIFIED]),
+    "no bias": ([conv(bias=False), nn.MaxPool2d(2), nn.ReLU()], [RECTIFIED]),
+    "padding": ([conv(size=(3, 2), padding=(2, 1)), nn.MaxPool2d((3, 2))], [POOLED]),
+    "no padding by name": ([conv(padding="valid"), nn.MaxPool2d(2), nn.ReLU()], [RECTIFIED]),
+    "groups": ([conv(groups=2), nn.MaxPool2d(2), nn.ReLU()], [RECTIFIED]),
+    "two": (
+        [conv(), nn.MaxPool2d(2), nn.ReLU(), conv(4, 5, 2), nn.MaxPool2d((1, 2))],
+        [RECTIFIED, "3 pooled"],
+    ),
+    "another layer before": ([nn.MaxPool2d(2), conv(), nn.MaxPool2d(2)], ["1 pooled"]),
+    "another rectifier": ([conv(), nn.MaxPool2d(2), nn.LeakyReLU(0.3)], [POOLED]),
+    "pooled twice": ([conv(), nn.MaxPool2d(2), nn.MaxPool2d(2), nn.ReLU()], [POOLED]),
+    "statistics after": ([conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.ReLU()], [POOLED]),
+    "dropout of channels": (
+        [conv(), nn.Dropout2d(0.4), nn.MaxPool2d(2), nn.ReLU()],
+        [RECTIFIED],
+    ),
+    "two dropouts of channels": (
+        [conv(), nn.Dropout2d(0.4), nn.Dropout2d(0.3), nn.MaxPool2d(2)],
+        [POOLED],
+    ),
+    "dropouts everywhere": (
+        [nn.Dropout(0.2), conv(), nn.Dropout2d(0.4), nn.MaxPool2d(2), nn.Dropout(0.2), nn.ReLU()],
+        ["1 pooled"],
+    ),
+    "dropout of channels before the rectifier": (
+        [conv(), nn.MaxPool2d(2), nn.Dropout2d(0.4), nn.ReLU()],
+        [POOLED],
+    ),
+}
+
+APART = {
+    "rectifier first": [conv(), nn.ReLU(), nn.MaxPool2d(2)],
+    "rectifier in place first": [conv(), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.ReLU()],
+    "dropout of values": [conv(), nn.Dropout(0.4), nn.MaxPool2d(2), nn.ReLU()],
+    "dropout of channels, then of values": [
+        *(conv(), nn.Dropout2d(0.4), nn.Dropout(0.4), nn.MaxPool2d(2)),
+    ],
+    "statistics first": [conv(), nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.ReLU()],
+    "statistics, then a rectifier in place": [
+        *(conv(), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
+    ],
+    "windows that overlap": [conv(), nn.MaxPool2d(3, stride=2), nn.ReLU()],
+    "windows that leave gaps": [conv(), nn.MaxPool2d(2, stride=3), nn.ReLU()],
+    "windows that reach outside": [conv(), nn.MaxPool2d(2, padding=1), nn.ReLU()],
+    "windows that end outside": [conv(), nn.MaxPool2d(2, ceil_mode=True), nn.ReLU()],
+    "windows with holes": [conv(), nn.MaxPool2d(2, dilation=2), nn.ReLU()],
+    "means": [conv(), nn.AvgPool2d(2), nn.ReLU()],
+}
+
+# What the kernels cannot do: fused or not, torch's own layers serve.
+LEFT_TO_TORCH = {
+    "stride": conv(stride=2),
+    "padding of the same size": conv(padding="same"),
+    "more padding than kernel": conv(size=1, padding=1),
+    "holes": conv(dilation=2),
+    "mirrors": conv(padding=1, padding_mode="reflect"),
+}
+
+
+def network(layers):
+    return lambda: nn.Sequential(*map(copy.deepcopy, layers), nn.Flatten())
+
+
+@pytest.mark.parametrize(("layers", "told"), ROWS.values(), ids=ROWS)
+def test_rows_are_fused_and_give_the_numbers_of_the_plain_layers(
+    layers, told, images, fused, pooled_at_once
+):
+    assert_same_numbers(cells_of(network(layers)), images)
+    assert fused == [told, told]  # in training and in use
+    assert set(pooled_at_once) == {planes.usable(images)}
+
+
+@pytest.mark.parametrize("layers", APART.values(), ids=APART)
+def test_what_is_no_such_row_is_not_fused(layers, images, fused):
+    assert_same_numbers(cells_of(network(layers)), images)
+    assert fused == [[], []]
+
+
+@pytest.mark.parametrize("first", LEFT_TO_TORCH.values(), ids=LEFT_TO_TORCH)
+def test_rows_that_the_kernels_cannot_do_give_the_same_numbers(first, images, pooled_at_once):
+    rest = nn.Dropout2d(0.4), nn.MaxPool2d(2), nn.ReLU()
+    assert_same_numbers(cells_of(network([first, *rest])), images)
+    assert not any(pooled_at_once)
+
+
+def test_frozen_layers_are_fused_like_any_other(images, fused):
+    layers = [conv(), nn.MaxPool2d(2), nn.ReLU(), conv(4, 5, 2), nn.MaxPool2d(2), nn.ReLU()]
+    for frozen in (layers[0], layers[3].bias):
+        frozen.requires_grad_(False)
+    assert_same_numbers(cells_of(network(layers)), images)
+    assert fused == [[RECTIFIED, "3 pooled and rectified"]] * 2
+
+
+def test_float32_is_fused_too(images, pooled_at_once):
+    cells = [one.float() for one in cells_of(network([conv(), nn.MaxPool2d(2), nn.ReLU()]))]
+    packed = Widened(cells)
+    alone = torch.stack([one(images) for one in cells])
+    torch.testing.assert_close(packed(images.repeat(1, 3, 1, 1)), alone)
+    assert pooled_at_once == [planes.usable(images)]
+
+
+class Parts(nn.Module):
+    """What the forwards below are made of."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.same = conv(), conv(2, 2, padding=1)
+        self.pool, self.dropout, self.relu = nn.MaxPool2d(2), nn.Dropout2d(0.4), nn.ReLU()
+
+
+def pooled_output(net, x):
+    return F.relu(net.pool(net.dropout(net.conv(x))))
+
+
+def rectifier_in_place(net, x):
+    return F.relu(net.pool(net.conv(x)), inplace=True)
+
+
+def rectifier_of_torch(net, x):
+    return torch.relu(net.pool(net.conv(x)))
+
+
+def rectifier_as_a_method(net, x):
+    return net.pool(net.conv(x)).relu()
+
+
+def rectifier_as_a_method_in_place(net, x):
+    return net.pool(net.conv(x)).relu_()
+
+
+def pooled_as_a_function(net, x):
+    return F.relu(F.max_pool2d(net.conv(x), 2))
+
+
+def rectified_as_a_function_first(net, x):
+    return net.pool(F.relu(net.conv(x)))
+
+
+def shrunk_first(net, x):
+    return net.pool(net.conv(x) * -1).relu()
+
+
+def convolved_used_twice(net, x):
+    x = net.conv(x)
+    return net.pool(x) - F.avg_pool2d(x, 2)
+
+
+def convolved_and_rectified_in_place_unseen(net, x):
+    x = net.conv(x)
+    F.relu(x, inplace=True)
+    return net.pool(x)
+
+
+def dropped_used_twice(net, x):
+    x = net.dropout(net.conv(x))
+    return net.pool(x) - F.avg_pool2d(x, 2)
+
+
+def pooled_used_twice(net, x):
+    x = net.pool(net.conv(x))
+    return F.relu(x) - 2 * x
+
+
+def pooled_used_again_after_its_rectifier_in_place(net, x):
+    x = net.pool(net.conv(x))
+    rectified = x.relu_()
+    return rectified * 3 - x
+
+
+def rectified_used_twice(net, x):
+    x = F.relu(net.pool(net.conv(x)))
+    return x * x - x
+
+
+def convolved_twice(net, x):
+    x = F.relu(net.same(x))
+    return net.relu(net.pool(net.same(x)))
+
+
+def convolved_and_pooled_twice(net, x):
+    return F.relu(net.pool(net.same(net.pool(net.same(x)))))
+
+
+def added_to_what_came_before(net, x):
+    return F.relu(net.pool(net.same(x + net.same(x))) + F.avg_pool2d(x, 2))
+
+
+def two_convolutions_of_one_map(net, x):
+    x = F.relu(net.same(x))
+    return torch.cat([net.pool(net.conv(x)), F.relu(net.pool(net.conv(x)))], 1)
+
+
+def another_one_in_training(net, x):
+    x = net.conv(x)
+    return F.relu(net.pool(x)) if net.training else net.pool(F.relu(x) + x)
+
+
+def one_for_nothing(net, x):
+    net.pool(net.same(x))
+    return net.pool(net.conv(x))
+
+
+BOTH = ["conv pooled and rectified"]
+ONE = ["conv pooled"]
+NOTHING = []
+
+FORWARDS = {
+    pooled_output: BOTH,
+    rectifier_in_place: BOTH,
+    rectifier_of_torch: BOTH,
+    rectifier_as_a_method: BOTH,
+    rectifier_as_a_method_in_place: BOTH,
+    pooled_as_a_function: NOTHING,
+    rectified_as_a_function_first: NOTHING,
+    shrunk_first: NOTHING,
+    convolved_used_twice: NOTHING,
+    convolved_and_rectified_in_place_unseen: NOTHING,
+    dropped_used_twice: NOTHING,
+    pooled_used_twice: ONE,
+    pooled_used_again_after_its_rectifier_in_place: ONE,
+    rectified_used_twice: BOTH,
+    convolved_twice: ["same pooled and rectified"],
+    convolved_and_pooled_twice: ["same pooled", "same pooled and rectified"],
+    added_to_what_came_before: ["same pooled"],
+    two_convolutions_of_one_map: ["conv pooled", "conv pooled and rectified"],
+    another_one_in_training: BOTH,
+    one_for_nothing: ["same pooled", "conv pooled"],
+}
+
+
+@pytest.mark.parametrize(
+    ("forward", "told"), FORWARDS.items(), ids=[one.__name__ for one in FORWARDS]
+)
+def test_forwards_of_functions_are_fused_where_nothing_else_sees_the_values_between(
+    forward, told, fused
+):
+    kind = type("Network", (Parts,), {"forward": lambda self, x: forward(self, x).flatten(1)})
+    images = torch.rand(6, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert_same_numbers(cells_of(kind), images)
+    assert fused[0] == told
+    assert fused[1] == (NOTHING if forward is another_one_in_training else told)
