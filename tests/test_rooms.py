@@ -12,6 +12,7 @@ import augbench
 PACKAGE = Path(augbench.__file__).parent
 RANK = {
     "errors": 0,
+    "caching": 0,
     "statistics": 1,
     "plugins": 1,
     "augmentations": 2,

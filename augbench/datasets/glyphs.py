@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from augbench.datasets._cache import cache_folder, write_atomically
+from augbench.caching import cache_folder, write_atomically
 from augbench.datasets.contract import Dataset, reads
 
 __all__ = ["glyph_digits", "glyph_letters"]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from augbench.datasets._cache import cache_folder, write_atomically
+from augbench.caching import cache_folder, write_atomically
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.errors import AugbenchError, ContractError, DatasetError
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augbench.datasets._cache import cache_folder
+from augbench.caching import cache_folder
 from augbench.datasets.contract import Dataset, reads
 from augbench.errors import DatasetError, ParameterError
 

@@ -409,3 +409,24 @@ def test_without_llvmlite_torchs_own_layers_serve():
         [sys.executable, "-c", WITHOUT, str(SUPPORT)], capture_output=True, text=True
     )
     assert run.stdout == "packed\n", run.stderr
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None], ids=["empty", "garbage", "unwritable"])
+def test_a_damaged_cache_of_machine_code_changes_nothing(tmp_path, monkeypatch, damage):
+    from augbench.engines import kernels
+
+    x = torch.arange(72.0).view(2, 1, 6, 6)
+    wanted = F.max_pool2d(x, 2)
+    (tmp_path / "file").touch()
+    folder = tmp_path / ("file" if damage is None else "cache")  # no folder can be made in a file
+    monkeypatch.setenv("AUGBENCH_CACHE", str(folder))
+    for _ in range(2):
+        kernels.pool.cache_clear()
+        assert torch.equal(planes.max_pool(x, (2, 2)), wanted)
+        for path in () if damage is None else folder.rglob("*.o"):
+            path.write_bytes(damage)
+    kernels.pool.cache_clear()
+    assert torch.equal(planes.max_pool(x, (2, 2)), wanted)
+    assert damage is None or [len(path.read_bytes()) > 1000 for path in folder.rglob("*.o")] == [
+        True
+    ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
+
+from augbench.caching import cache_folder, write_atomically
 
 __all__ = ["INT", "Code", "Machine", "machine"]
 
@@ -35,6 +38,7 @@ class Machine:
         self._target = llvm.Target.from_default_triple().create_target_machine(
             cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=2
         )
+        self._name = repr((llvm.llvm_version_info, llvm.get_host_cpu_name(), features.flatten()))
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._target)
         self._passes = llvm.create_pass_builder(
             self._target, llvm.create_pipeline_tuning_options(speed_level=1)
@@ -42,9 +46,8 @@ class Machine:
 
     def compile(self, code: Code) -> Kernel:
         """Machine code for a finished function: takes addresses and integers, returns nothing."""
-        module = llvm.parse_assembly(str(code.module))
-        self._passes.getModulePassManager().run(module, self._passes)
-        self._engine.add_module(module)  # the engine keeps it alive
+        made = self._made(str(code.module))
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(made))
         self._engine.finalize_object()
         prototype = ctypes.CFUNCTYPE(
             None,
@@ -53,6 +56,20 @@ class Machine:
         )
         kernel: Kernel = prototype(self._engine.get_function_address(code.name))
         return kernel
+
+    def _made(self, text: str) -> bytes:
+        """The object file of a module: from the user's cache, where compiling costs no time."""
+        key = hashlib.sha256((self._name + text).encode()).hexdigest()
+        path = cache_folder() / "kernels" / f"{key}.o"
+        with contextlib.suppress(OSError):
+            digest, made = (whole := path.read_bytes())[:32], whole[32:]
+            if hashlib.sha256(made).digest() == digest:  # whole, and not damaged
+                return made
+        module = llvm.parse_assembly(text)
+        self._passes.getModulePassManager().run(module, self._passes)
+        made = bytes(self._target.emit_object(module))
+        write_atomically(path, hashlib.sha256(made).digest() + made)
+        return made
 
 
 @lru_cache(maxsize=1)
@@ -102,7 +119,7 @@ class Code:
         """The type of a vector."""
         return ir.VectorType(self.real, self.lanes)
 
-    @contextmanager
+    @contextlib.contextmanager
     def narrowed(self, lanes: int) -> Iterator[None]:
         """Use vectors of so many lanes at most."""
         before, self.lanes = self.lanes, min(self.lanes, lanes)
@@ -242,7 +259,7 @@ class Code:
 
     # Loops
 
-    @contextmanager
+    @contextlib.contextmanager
     def loop(self, start: Any, stop: Any) -> Iterator[Any]:
         """For each integer from `start` up to, not including, `stop`."""
         position = self.variable(self._int(start))
@@ -251,7 +268,7 @@ class Code:
             yield index
             self.set(position, self.sum(index, 1))
 
-    @contextmanager
+    @contextlib.contextmanager
     def run(self, position: Any, stop: Any, size: int) -> Iterator[Any]:
         """While `size` more fit before `stop`: the variable `position` moves on by `size`."""
 
@@ -263,7 +280,7 @@ class Code:
             yield self.get(position)
             self.set(position, self.sum(self.get(position), size))
 
-    @contextmanager
+    @contextlib.contextmanager
     def masked_run(self, position: Any, stop: Any) -> Iterator[tuple[Any, Any]]:
         """While anything is left before `stop`: where it begins, and the mask of its lanes."""
         with self._while(lambda: self.build.icmp_signed("<", self.get(position), stop)):
@@ -271,7 +288,7 @@ class Code:
             yield start, self._first_lanes(self.difference(stop, start))
             self.set(position, self.sum(start, self.lanes))
 
-    @contextmanager
+    @contextlib.contextmanager
     def _while(self, condition: Callable[[], Any]) -> Iterator[None]:
         build = self.build
         head, body, after = (build.append_basic_block() for _ in range(3))
