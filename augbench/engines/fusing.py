@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from augbench.engines.rules import WideConv2d, WideDropout, WideMaxPool2d
+from augbench.engines.layers import WideConv2d, WideDropout, WideMaxPool2d
 
 __all__ = ["fuse"]
 

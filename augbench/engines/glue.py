@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from augbench.engines.rules import UnpackableError, function_rule, to_vectors
+from augbench.engines.layers import to_vectors
+from augbench.engines.rules import UnpackableError, function_rule
 
 __all__ = ["UNCHANGED"]
 

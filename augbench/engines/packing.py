@@ -1,7 +1,7 @@
 """Any backbone, K times over, as one network: traced once, then widened layer by layer.
 
 `torch.fx` reads what the backbone's `forward` does; each of its layers and functions is replaced
-by what its rule says (`rules.py`, `glue.py`). The cells lie side by side as channel groups, in the
+by what its rule says (`layers.py`, `glue.py`). The cells lie side by side as channel groups, in the
 memory layout that the processor likes best (`planes.py`).
 """
 

@@ -138,12 +138,12 @@ def batch_norm(
 
     None if the kernels cannot do it.
     """
-    planes = planes_of(x)
-    weight = x.new_ones(len(planes)) if weight is None else weight
-    bias = x.new_zeros(len(planes)) if bias is None else bias
-    if not (usable(x) and _alike(weight, x, len(planes)) and _alike(bias, x, len(planes))):
+    channels = x.shape[1]
+    weight = x.new_ones(channels) if weight is None else weight
+    bias = x.new_zeros(channels) if bias is None else bias
+    if not (usable(x) and _alike(weight, x, channels) and _alike(bias, x, channels)):
         return None
-    made, mean, variance = _BatchNorm.apply(planes, weight, bias, eps)
+    made, mean, variance = _BatchNorm.apply(planes_of(x), weight, bias, eps)
     return in_planes(made), mean, variance
 
 

@@ -1,14 +1,17 @@
 """Packing rules and the probe that decides whether to trust them."""
 
 import copy
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
+import stepping
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from augbench.engines import rules
+from augbench.engines import layers, rules
 from augbench.engines.packing import Widened
 from augbench.engines.probing import choose
 from augbench.engines.rules import UnpackableError, rule
@@ -105,7 +108,7 @@ class Forgetful(nn.BatchNorm2d):
         return F.batch_norm(x, None, None, self.weight, self.bias, self.training, 0, self.eps)
 
 
-class OtherMasks(rules.WideDropout):
+class OtherMasks(layers.WideDropout):
     """The first cell's masks for every cell."""
 
     def __init__(self, layers):
@@ -281,3 +284,12 @@ def test_one_cells_numbers_never_reach_another_even_where_they_are_no_numbers(im
         for cell in (0, 2):
             assert torch.equal(one[cell], other[cell])
     assert outcomes[1][0][1].isnan().any()
+
+
+def test_the_rule_of_the_documentation_packs_its_layer(images):
+    page = Path(__file__).parents[2] / "docs" / "performance.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    names = {}
+    exec(block, names)
+    networks = nets(nn.Conv2d(2, 3, 3), names["Scale"](3), nn.Flatten())
+    stepping.assert_same_numbers([net.double() for net in networks], images.double())

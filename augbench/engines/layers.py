@@ -1,0 +1,368 @@
+"""The packing rules of torch's own layers; see `rules.py`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from augbench.engines import planes
+from augbench.engines.masks import Masks
+from augbench.engines.rules import UnpackableError, rule, stack_into
+from augbench.protocol.dropout import StreamDropout
+
+__all__ = ["WideConv2d", "WideDropout", "WideMaxPool2d", "to_vectors"]
+
+
+# Layers that act on each channel, or on each value, alone: one copy serves every cell.
+
+
+@rule(
+    nn.Identity,
+    nn.ReLU,
+    nn.ReLU6,
+    nn.LeakyReLU,
+    nn.ELU,
+    nn.CELU,
+    nn.SELU,
+    nn.GELU,
+    nn.SiLU,
+    nn.Mish,
+    nn.Softplus,
+    nn.Softsign,
+    nn.Hardswish,
+    nn.Hardsigmoid,
+    nn.Hardtanh,
+    nn.Sigmoid,
+    nn.Tanh,
+)
+def elementwise(layers: Sequence[nn.Module]) -> nn.Module:
+    """A function of each value alone."""
+    return copy.deepcopy(layers[0])
+
+
+@rule(
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.AdaptiveMaxPool2d,
+    nn.ZeroPad2d,
+    nn.ReflectionPad2d,
+    nn.ReplicationPad2d,
+)
+def per_channel(layers: Sequence[nn.Module]) -> nn.Module:
+    """A function of each channel of a map alone."""
+    return PerChannel(layers[0])
+
+
+class PerChannel(nn.Module):
+    """A layer that treats images and channels alike."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = copy.deepcopy(layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply it to [B, K·C, H, W]."""
+        # Seen by its channels, a map in planes is one in channels_last: torch's layers are fast.
+        y: Tensor = self.layer(x.transpose(0, 1))
+        return y.transpose(0, 1)
+
+
+class WideMaxPool2d(nn.MaxPool2d):
+    """Maximum over windows of each channel alone."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pool [B, K·C, H, W]."""
+        y = None if self.windows is None else planes.max_pool(x, self.windows)
+        return super().forward(x.transpose(0, 1)).transpose(0, 1) if y is None else y
+
+    @property
+    def windows(self) -> tuple[int, int] | None:
+        """Their size, if they touch and do not overlap."""
+        size, stride, padding, dilation = map(
+            _pair, (self.kernel_size, self.stride, self.padding, self.dilation)
+        )
+        plain = size == stride and padding == (0, 0) and dilation == (1, 1) and not self.ceil_mode
+        return size if plain else None
+
+
+@rule(nn.MaxPool2d)
+def max_pool2d(layers: Sequence[nn.MaxPool2d]) -> nn.Module:
+    """Cells are channels like any other."""
+    one = layers[0]
+    if one.return_indices:
+        raise UnpackableError("MaxPool2d that returns indices")
+    return WideMaxPool2d(
+        one.kernel_size, one.stride, one.padding, one.dilation, ceil_mode=one.ceil_mode
+    )
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    height, width = (size, size) if isinstance(size, int) else size
+    return height, width
+
+
+# Layers with parameters.
+
+
+class WideConv2d(nn.Conv2d):
+    """K convolutions as the groups of one; of images that all cells share, a single one."""
+
+    def __init__(self, layers: Sequence[nn.Conv2d]) -> None:
+        one, cells = layers[0], len(layers)
+        super().__init__(
+            cells * one.in_channels,
+            cells * one.out_channels,
+            one.kernel_size,  # type: ignore[arg-type]
+            one.stride,  # type: ignore[arg-type]
+            one.padding,  # type: ignore[arg-type]
+            one.dilation,  # type: ignore[arg-type]
+            cells * one.groups,
+            one.bias is not None,
+            one.padding_mode,
+        )
+        self.cells = cells
+        self.takes_shared = one.groups == 1
+        stack_into(self, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
+        y = self.in_planes(x)
+        if y is None:
+            groups, self.groups = self.groups, self._groups(x)
+            try:
+                y = super().forward(planes.channels_last(x))
+            finally:
+                self.groups = groups
+        return y
+
+    def in_planes(
+        self, x: Tensor, *, pool: tuple[int, int] | None = None, rectify: bool = False
+    ) -> Tensor | None:
+        """As `planes.convolve`: None if the kernels cannot do it."""
+        if self.padding_mode != "zeros" or self.dilation != (1, 1) or self.padding == "same":
+            return None
+        return planes.convolve(
+            x,
+            self.weight,
+            self.bias,
+            stride=_pair(self.stride),
+            padding=(0, 0) if self.padding == "valid" else _pair(self.padding),
+            groups=self._groups(x),
+            pool=pool,
+            rectify=rectify,
+        )
+
+    def _groups(self, x: Tensor) -> int:
+        return self.groups if x.shape[1] == self.in_channels else 1
+
+
+@rule(nn.Conv2d)
+def conv2d(layers: Sequence[nn.Conv2d]) -> nn.Module:
+    """Cells become groups."""
+    return WideConv2d(layers)
+
+
+class WideLinear(nn.Module):
+    """K linear layers as one batched product: vectors [B, K, D] → [B, K, D']."""
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        one, cells = layers[0], len(layers)
+        weight, bias = one.weight.detach(), one.bias
+        self.weight = nn.Parameter(weight.new_empty(cells, *weight.shape))  # [K, D', D]
+        self.bias = nn.Parameter(bias.new_empty(cells, len(bias))) if bias is not None else None
+        stack_into(self, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply cell k's layer to x[:, k]."""
+        if x.ndim != 3:
+            raise UnpackableError("Linear on maps")
+        x, weight = x.transpose(0, 1), self.weight.transpose(1, 2)  # [K, B, D], [K, D, D']
+        if self.bias is None:
+            return torch.bmm(x, weight).transpose(0, 1)
+        return torch.baddbmm(self.bias[:, None], x, weight).transpose(0, 1)
+
+
+@rule(nn.Linear)
+def linear(layers: Sequence[nn.Linear]) -> nn.Module:
+    """Cells become the batch of a batched matrix product."""
+    return WideLinear(layers)
+
+
+@rule(nn.BatchNorm2d)
+def batch_norm(layers: Sequence[nn.BatchNorm2d]) -> nn.Module:
+    """Statistics are taken over each channel, hence over each cell, alone."""
+    one = layers[0]
+    wide = WideBatchNorm2d(
+        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
+    )
+    return stack_into(wide, layers)
+
+
+class WideBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation of maps [B, K·C, H, W]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each of the K·C channels."""
+        values = len(x) * x.shape[2] * x.shape[3]
+        if not self.training or self.momentum is None or values < 2:
+            return super().forward(x)
+        normalized = planes.batch_norm(x, self.weight, self.bias, self.eps)
+        if normalized is None:
+            return super().forward(x)
+        y, mean, variance = normalized
+        if self.running_mean is not None:
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (values / (values - 1)), self.momentum)
+        return y
+
+
+class WideBatchNorm1d(nn.BatchNorm1d):
+    """Batch normalisation of vectors [B, K, D]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each of the K·D features over the batch."""
+        return super().forward(x.flatten(1)).view_as(x)
+
+
+@rule(nn.BatchNorm1d)
+def batch_norm_of_vectors(layers: Sequence[nn.BatchNorm1d]) -> nn.Module:
+    """As `batch_norm`, on vectors."""
+    one = layers[0]
+    wide = WideBatchNorm1d(
+        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
+    )
+    return stack_into(wide, layers)
+
+
+@rule(nn.InstanceNorm2d)
+def instance_norm(layers: Sequence[nn.InstanceNorm2d]) -> nn.Module:
+    """Statistics are taken over each image's channel alone."""
+    one = layers[0]
+    assert one.momentum is not None  # the constructor takes no None
+    wide = nn.InstanceNorm2d(
+        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
+    )
+    return stack_into(wide, layers)
+
+
+@rule(nn.GroupNorm)
+def group_norm(layers: Sequence[nn.GroupNorm]) -> nn.Module:
+    """K times the groups over K times the channels: no group reaches into another cell."""
+    one, cells = layers[0], len(layers)
+    wide = WideGroupNorm(cells * one.num_groups, cells * one.num_channels, one.eps, one.affine)
+    return stack_into(wide, layers)
+
+
+class WideGroupNorm(nn.GroupNorm):
+    """Group normalisation of maps; vectors [B, K, D] are maps of one pixel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each group of each cell."""
+        return super().forward(x.flatten(1)).view_as(x) if x.ndim == 3 else super().forward(x)
+
+
+class WideLayerNorm(nn.Module):
+    """K layer normalisations over whole vectors [B, K, D] or whole maps [B, K·C, H, W]."""
+
+    weight: nn.Parameter | None
+    bias: nn.Parameter | None
+
+    def __init__(self, layers: Sequence[nn.LayerNorm]) -> None:
+        super().__init__()
+        one, self.cells = layers[0], len(layers)
+        self.shape, self.eps = one.normalized_shape, one.eps
+        for name in ("weight", "bias"):
+            value = getattr(one, name, None)
+            wide = None if value is None else value.detach().new_empty(self.cells, *value.shape)
+            self.register_parameter(name, None if wide is None else nn.Parameter(wide))
+        stack_into(self, layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise each cell's part of each image."""
+        if x.ndim != 3 and len(self.shape) != 3:
+            raise UnpackableError("LayerNorm over some of the dimensions of a map")
+        parts = x if x.ndim == 3 else x.unflatten(1, (self.cells, -1))  # [B, K, …]
+        parts = F.layer_norm(parts, self.shape, eps=self.eps)
+        if self.weight is not None:
+            parts = parts * self.weight
+        if self.bias is not None:
+            parts = parts + self.bias
+        return parts if x.ndim == 3 else parts.flatten(1, 2)
+
+
+@rule(nn.LayerNorm)
+def layer_norm(layers: Sequence[nn.LayerNorm]) -> nn.Module:
+    """Normalised cell by cell, then scaled by each cell's own weights."""
+    return WideLayerNorm(layers)
+
+
+class WideDropout(nn.Module):
+    """K stream dropouts."""
+
+    def __init__(self, layers: Sequence[StreamDropout]) -> None:
+        super().__init__()
+        self.cells, self.masks = len(layers), Masks(layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Mask maps [B, K·C, H, W] or vectors [B, K, D]."""
+        if not self.training or self.masks.p == 0:
+            return x
+        if x.ndim == 3:
+            return x * self.masks.take(x, (len(x), x.shape[2]), _masks_of_vectors)
+        shape = (len(x), x.shape[1] // self.cells, *x.shape[2:])
+        # In planes, whatever the maps are: [S, K·C, …, B] in memory.
+        return x * self.masks.take(x, shape, _masks_of_maps)
+
+
+def _masks_of_vectors(masks: Tensor) -> Tensor:
+    """[K, S, B, D] → [S, B, K, D]."""
+    return masks.permute(1, 2, 0, 3).contiguous()
+
+
+def _masks_of_maps(masks: Tensor) -> Tensor:
+    """[K, S, B, C, H, W] → [S, B, K·C, H, W], in planes."""
+    planes = masks.permute(1, 0, 3, 4, 5, 2).contiguous()  # [S, K, C, H, W, B]
+    return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)
+
+
+@rule(StreamDropout)
+def dropout(layers: Sequence[StreamDropout]) -> nn.Module:
+    """Each cell keeps its own stream."""
+    return WideDropout(layers)
+
+
+@rule(nn.Flatten)
+def flatten(layers: Sequence[nn.Flatten]) -> nn.Module:
+    """Maps become vectors."""
+    one = layers[0]
+    if one.start_dim != 1 or one.end_dim not in (-1, 3):
+        raise UnpackableError("Flatten over some of the dimensions")
+    return WideFlatten(len(layers))
+
+
+class WideFlatten(nn.Module):
+    """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__()
+        self.cells = cells
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Lay out each cell's values as its own flatten does."""
+        return to_vectors(self.cells, x)
+
+
+def to_vectors(cells: int, x: Tensor) -> Tensor:
+    """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
+    if x.ndim == 3 or not planes.usable(x):
+        return x if x.ndim == 3 else x.reshape(len(x), cells, -1)
+    return planes.planes_of(x).reshape(cells, -1, len(x)).permute(2, 0, 1)
