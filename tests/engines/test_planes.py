@@ -430,3 +430,48 @@ def test_a_damaged_cache_of_machine_code_changes_nothing(tmp_path, monkeypatch, 
     assert damage is None or [len(path.read_bytes()) > 1000 for path in folder.rglob("*.o")] == [
         True
     ]
+
+
+@pytest.fixture
+def other_processor(request, monkeypatch):
+    """As if this one had vectors of so many bytes, and room for so many sums."""
+    from augbench.engines import kernels
+
+    made = [value for value in vars(kernels).values() if hasattr(value, "cache_clear")]
+    made.remove(kernels.machine)
+    vector_bytes, sums = request.param
+    if vector_bytes > kernels.machine().vector_bytes:
+        pytest.skip("this processor's vectors are too short")
+    monkeypatch.setattr(kernels.machine(), "vector_bytes", vector_bytes)
+    monkeypatch.setattr(kernels.machine(), "sums", sums)
+    for function in made:
+        function.cache_clear()
+    yield
+    for function in made:
+        function.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "other_processor", [(16, 12), (16, 24), (32, 12)], ids=["SSE", "NEON", "AVX2"], indirect=True
+)
+def test_processors_of_other_vectors_compute_the_same(other_processor):
+    generator = torch.Generator().manual_seed(0)
+    x, weight, bias = (
+        torch.randn(size, generator=generator).requires_grad_()
+        for size in ((7, 6, 9, 8), (16, 3, 3, 3), (16,))
+    )
+    how = {"stride": (1, 1), "padding": (1, 1), "groups": 2}
+    ours = planes.convolve(x, weight, bias, pool=(2, 2), rectify=True, **how)
+    theirs = F.max_pool2d(F.conv2d(x, weight, bias, 1, 1, groups=2), 2).relu()
+    slope = torch.randn(theirs.shape, generator=generator)
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    for own, other in zip(
+        *(torch.autograd.grad(y, (x, weight, bias), slope) for y in (ours, theirs)), strict=True
+    ):
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-4)
+    made, mean, _ = planes.batch_norm(x, None, None, 1e-5)
+    torch.testing.assert_close(mean, x.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(made, F.batch_norm(x, None, None, training=True))
+    images = [torch.rand(16, 2, 5, 5, generator=generator) for _ in range(3)]
+    stacked = torch.stack(images, 1).flatten(1, 2).unflatten(0, (2, 8))
+    assert torch.equal(planes.side_by_side(images, 8), stacked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import platform
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
@@ -24,7 +25,11 @@ Kernel = Callable[..., None]
 
 
 class Machine:
-    """This processor: how wide its vectors are, and what was compiled for it."""
+    """This processor: how wide its vectors are, and what was compiled for it.
+
+    Raises `RuntimeError` for a processor that LLVM does not know, or that cannot multiply and add
+    in one instruction.
+    """
 
     def __init__(self) -> None:
         llvm.initialize_native_target()
@@ -32,7 +37,10 @@ class Machine:
         features = llvm.get_host_cpu_features()
         # Bytes of a vector register, and how many of them may hold sums, so that the factors of
         # the next products still find room: x86 has 16, with AVX-512 32, ARM 32.
-        wide, arm = features.get("avx512f", False), "neon" in features
+        arm = platform.machine().lower() in ("arm64", "aarch64")  # which always has NEON
+        if not arm and not features.get("fma", False):
+            raise RuntimeError("no fused multiply-add")
+        wide = features.get("avx512f", False)
         self.vector_bytes = 64 if wide else 32 if features.get("avx2", False) else 16
         self.sums = 24 if wide or arm else 12
         self._target = llvm.Target.from_default_triple().create_target_machine(
@@ -90,10 +98,11 @@ class Code:
         self, name: str, pointers: str, integers: str, *, bits: int, lanes: int | None = None
     ) -> None:
         names = pointers.split(), integers.split()
-        self.name, (self.pointer_count, self.integer_count) = name, map(len, names)
+        self.name = f"{name}_{machine().vector_bytes}_{machine().sums}"
+        self.pointer_count, self.integer_count = map(len, names)
         self.module = ir.Module()
         kinds = [_POINTER] * self.pointer_count + [INT] * self.integer_count
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), name)
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), self.name)
         for pointer in function.args[: self.pointer_count]:
             pointer.add_attribute("noalias")
         self.given = SimpleNamespace(
