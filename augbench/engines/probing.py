@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from augbench.engines import planes
 from augbench.engines.packing import Widened
 from augbench.engines.vmapping import Vmapped
 
@@ -74,6 +75,8 @@ def choose(backbones: Sequence[nn.Module], images: Tensor) -> Choice:
         text = "one by one (in eval mode, an image's features depend on more than the image)"
         return Choice(None, text, keeps=False)
     refused: list[str] = []
+    if images.device.type == "cpu" and not planes.usable(images):
+        refused.append("with compiled kernels: llvmlite cannot be used")
     for name, packer in _PACKERS:
         reason = _differs(packer, backbones[:3], images)
         if reason is not None:

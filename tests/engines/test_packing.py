@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from augbench.engines import layers, rules
+from augbench.engines import layers, planes, rules
 from augbench.engines.packing import Widened
 from augbench.engines.probing import choose
 from augbench.engines.rules import UnpackableError, rule
@@ -293,3 +293,10 @@ def test_the_rule_of_the_documentation_packs_its_layer(images):
     exec(block, names)
     networks = nets(nn.Conv2d(2, 3, 3), names["Scale"](3), nn.Flatten())
     stepping.assert_same_numbers([net.double() for net in networks], images.double())
+
+
+def test_the_reason_tells_that_the_kernels_are_missing(images, monkeypatch):
+    monkeypatch.setattr(planes, "_kernels", lambda: None)
+    choice = choose(nets(nn.Conv2d(2, 3, 3), nn.Flatten()), images)
+    assert choice.packer is Widened
+    assert choice.reason == "packed by rules (not with compiled kernels: llvmlite cannot be used)"
