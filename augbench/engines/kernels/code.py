@@ -35,11 +35,11 @@ class Machine:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         features = llvm.get_host_cpu_features()
-        # Bytes of a vector register, and how many of them may hold sums, so that the factors of
-        # the next products still find room: x86 has 16, with AVX-512 32, ARM 32.
         arm = platform.machine().lower() in ("arm64", "aarch64")  # which always has NEON
         if not arm and not features.get("fma", False):
             raise RuntimeError("no fused multiply-add")
+        # Bytes of a vector register, and how many of them may hold sums, so that the factors of
+        # the next products still find room: x86 has 16, with AVX-512 32, ARM 32.
         wide = features.get("avx512f", False)
         self.vector_bytes = 64 if wide else 32 if features.get("avx2", False) else 16
         self.sums = 24 if wide or arm else 12
