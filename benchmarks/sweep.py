@@ -42,9 +42,12 @@ def augbench(engine, sizes, seeds=1):
 
 
 def plain(cells, threads, steps=2000):
-    """Seconds and CPU seconds of the plain loop, without its start-up."""
+    """Seconds and CPU seconds of the plain loop: start-up, and the cells scaled to all 21."""
     command = [PYTHON, HERE / "plain_loop.py", str(cells), str(steps), str(threads)]
-    return tuple(map(float, run_watched(command)[3].split()))
+    seconds, cpu, _, output = run_watched(command)
+    trained, of_it, warming = map(float, output.split())
+    rest = seconds - trained - warming, max(0.0, cpu - of_it - warming)
+    return rest[0] + trained * 21 / cells, rest[1] + of_it * 21 / cells
 
 
 def phases():
@@ -113,7 +116,7 @@ def main():
     rounds = []
     for number in range(options.rounds):
         one = {
-            "plain": [value * 21 / cells for value in plain(cells, threads)],
+            "plain": plain(cells, threads),
             "packed": augbench("packed", SWEEP),
             "peak": sgemm_peak(),
         }

@@ -26,11 +26,12 @@ class _Fused(nn.Module):
     def __init__(self, conv: WideConv2d, pool: WideMaxPool2d, rectify: bool) -> None:
         super().__init__()
         self.conv, self.pool, self.rectify = conv, pool, rectify
+        self.windows = pool.windows
         self.takes_shared = conv.takes_shared
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
-        y = self.conv.in_planes(x, pool=self.pool.windows, rectify=self.rectify)
+        y = self.conv.in_planes(x, pool=self.windows, rectify=self.rectify)
         if y is None:
             y = self.pool(self.conv(x))
             y = F.relu(y) if self.rectify else y

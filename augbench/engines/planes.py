@@ -192,7 +192,7 @@ class _Convolution(torch.autograd.Function):
         x, weight, taps = ctx.saved_tensors
         (sh, sw), (ph, pw), groups = ctx.plan
         slopes = slopes.contiguous()
-        outputs, (_, inputs, kh, kw) = len(weight) // groups, weight.shape
+        outputs, (_, inputs, kh, kw) = weight.shape[0] // groups, weight.shape
         _, height, width, batch = slopes.shape
         own_x, own_weight = None, torch.empty_like(weight)
         _call(
@@ -205,11 +205,11 @@ class _Convolution(torch.autograd.Function):
             # reaches into; then their convolution with the weights turned round.
             own_x = x.new_empty(*x.shape[:2], ctx.width, batch)
             left, columns = kw - 1 - pw, ctx.width + kw - 1
-            apart = x.new_zeros(len(slopes), (height - 1) * sh + 1, columns, batch)
+            apart = x.new_zeros(slopes.shape[0], (height - 1) * sh + 1, columns, batch)
             apart[:, ::sh, left : left + (width - 1) * sw + 1 : sw] = slopes
             _call(
                 _kernels().convolve(_kernels().block_of(inputs), _BITS[x.dtype]),
-                *(own_x, apart, weight.flatten()[kh * kw - 1 :], x.new_zeros(len(x))),
+                *(own_x, apart, weight.flatten()[kh * kw - 1 :], x.new_zeros(x.shape[0])),
                 *(_taps(kw, 1, columns, batch), groups, inputs, outputs, apart.shape[1]),
                 *(own_x.shape[1], own_x[0, 0].numel(), apart[0, 0].numel(), 1, kh - 1 - ph),
                 *(kh, kw, kh * kw, inputs * kh * kw, -kw, -1),
@@ -236,8 +236,8 @@ class _PooledConvolution(torch.autograd.Function):
         ctx.with_bias = bias is not None
         x, taps = _columns(x, weight.shape[3], 1, plan.padding[1])
         weight, batch = weight.contiguous(), x.shape[3]
-        outputs = len(weight) // plan.groups
-        out = x.new_empty(len(weight), height // pool[0], width // pool[1], batch)
+        outputs = weight.shape[0] // plan.groups
+        out = x.new_empty(weight.shape[0], height // pool[0], width // pool[1], batch)
         place = out.new_empty(out.shape, dtype=torch.uint8)
         tile = _kernels().block_of(outputs)
         _call(
@@ -255,9 +255,9 @@ class _PooledConvolution(torch.autograd.Function):
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, taps, place = ctx.saved_tensors
         _, (ph, pw), groups = ctx.plan
-        outputs, (_, inputs, kh, kw) = len(weight) // groups, weight.shape
+        outputs, (_, inputs, kh, kw) = weight.shape[0] // groups, weight.shape
         height, batch = x.shape[1] + 2 * ph - kh + 1, x.shape[3]
-        own_weight, own_bias = torch.empty_like(weight), weight.new_empty(len(weight))
+        own_weight, own_bias = torch.empty_like(weight), weight.new_empty(weight.shape[0])
         own_x, left, columns = x, 0, ctx.width
         if ctx.needs_input_grad[0]:
             own_x = x.new_empty(*x.shape[:2], ctx.columns, batch)
@@ -288,7 +288,7 @@ def _image(x: Tensor, weight: Tensor, plan: _Plan) -> tuple[int, int]:
 
 
 def _bias(bias: Tensor | None, weight: Tensor) -> Tensor:
-    return weight.new_zeros(len(weight)) if bias is None else bias.contiguous()
+    return weight.new_zeros(weight.shape[0]) if bias is None else bias.contiguous()
 
 
 def _weight_tile(outputs: int, kw: int) -> int:
@@ -298,7 +298,7 @@ def _weight_tile(outputs: int, kw: int) -> int:
 
 def _windows(planes: Tensor, pooled: Tensor) -> tuple[int, ...]:
     """The integers that the pooling kernels take."""
-    return len(planes), planes[0].numel(), planes[0, 0].numel(), *pooled.shape[1:]
+    return planes.shape[0], planes[0].numel(), planes[0, 0].numel(), *pooled.shape[1:]
 
 
 class _MaxPool(torch.autograd.Function):
@@ -322,7 +322,7 @@ class _MaxPool(torch.autograd.Function):
         covered = ctx.shape[1] % ctx.size[0] == 0 and ctx.shape[2] % ctx.size[1] == 0
         own = (slopes.new_empty if covered else slopes.new_zeros)(ctx.shape)
         gradient = _kernels().pool_gradient(ctx.size, _BITS[slopes.dtype])
-        _call(gradient, own, slopes, place, slopes.new_empty(len(own)), *_windows(own, slopes))
+        _call(gradient, own, slopes, place, slopes.new_empty(own.shape[0]), *_windows(own, slopes))
         return own, None
 
 
@@ -334,11 +334,11 @@ class _BatchNorm(torch.autograd.Function):
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         out = torch.empty_like(x)
-        mean, variance, inverse = x.new_empty(3, len(x))
+        mean, variance, inverse = x.new_empty(3, x.shape[0])
         _call(
             _kernels().normalize(_BITS[x.dtype]),
             *(out, mean, variance, inverse, x, weight.contiguous(), bias.contiguous()),
-            *(x.new_tensor([eps]), len(x), x[0].numel()),
+            *(x.new_tensor([eps]), x.shape[0], x[0].numel()),
         )
         ctx.save_for_backward(x, weight.contiguous(), mean, inverse)
         ctx.mark_non_differentiable(mean, variance)
@@ -352,14 +352,15 @@ class _BatchNorm(torch.autograd.Function):
         _call(
             _kernels().normalize_gradient(_BITS[x.dtype]),
             *(own_x, own_weight, own_bias, slopes.contiguous(), x, mean, inverse, weight),
-            *(len(x), x[0].numel()),
+            *(x.shape[0], x[0].numel()),
         )
         return own_x, own_weight, own_bias, None
 
 
 def _call(kernel: Callable[..., None], *arguments: Tensor | int) -> None:
-    """Call a kernel on the memory of tensors, and integers."""
-    kernel(*(one.data_ptr() if isinstance(one, Tensor) else one for one in arguments))
+    """Call a kernel on the memory of tensors, and integers: these come last."""
+    count = next(n for n, one in enumerate(arguments) if type(one) is int)
+    kernel(*[one.data_ptr() for one in arguments[:count]], *arguments[count:])  # type: ignore[union-attr]
 
 
 def _columns(x: Tensor, kw: int, stride: int, padding: int) -> tuple[Tensor, Tensor]:
