@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -194,14 +194,19 @@ def linear(layers: Sequence[nn.Linear]) -> nn.Module:
     return WideLinear(layers)
 
 
-@rule(nn.BatchNorm2d)
-def batch_norm(layers: Sequence[nn.BatchNorm2d]) -> nn.Module:
-    """Statistics are taken over each channel, hence over each cell, alone."""
+def _normalizing(kind: Callable[..., nn.Module], layers: Sequence[Any]) -> nn.Module:
+    """A layer of one kind of normalisation over the channels of all cells."""
     one = layers[0]
-    wide = WideBatchNorm2d(
+    wide = kind(
         len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
     )
     return stack_into(wide, layers)
+
+
+@rule(nn.BatchNorm2d)
+def batch_norm(layers: Sequence[nn.BatchNorm2d]) -> nn.Module:
+    """Statistics are taken over each channel, hence over each cell, alone."""
+    return _normalizing(WideBatchNorm2d, layers)
 
 
 class WideBatchNorm2d(nn.BatchNorm2d):
@@ -236,22 +241,14 @@ class WideBatchNorm1d(nn.BatchNorm1d):
 @rule(nn.BatchNorm1d)
 def batch_norm_of_vectors(layers: Sequence[nn.BatchNorm1d]) -> nn.Module:
     """As `batch_norm`, on vectors."""
-    one = layers[0]
-    wide = WideBatchNorm1d(
-        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
-    )
-    return stack_into(wide, layers)
+    return _normalizing(WideBatchNorm1d, layers)
 
 
 @rule(nn.InstanceNorm2d)
 def instance_norm(layers: Sequence[nn.InstanceNorm2d]) -> nn.Module:
     """Statistics are taken over each image's channel alone."""
-    one = layers[0]
-    assert one.momentum is not None  # the constructor takes no None
-    wide = nn.InstanceNorm2d(
-        len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
-    )
-    return stack_into(wide, layers)
+    assert layers[0].momentum is not None  # the constructor takes no None
+    return _normalizing(nn.InstanceNorm2d, layers)
 
 
 @rule(nn.GroupNorm)
@@ -363,6 +360,8 @@ class WideFlatten(nn.Module):
 
 def to_vectors(cells: int, x: Tensor) -> Tensor:
     """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
-    if x.ndim == 3 or not planes.usable(x):
-        return x if x.ndim == 3 else x.reshape(len(x), cells, -1)
-    return planes.planes_of(x).reshape(cells, -1, len(x)).permute(2, 0, 1)
+    if x.ndim == 3:
+        return x
+    if planes.usable(x):
+        return planes.planes_of(x).reshape(cells, -1, len(x)).permute(2, 0, 1)
+    return x.reshape(len(x), cells, -1)

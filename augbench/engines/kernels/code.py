@@ -297,6 +297,14 @@ class Code:
             yield start, self._first_lanes(self.difference(stop, start))
             self.set(position, self.sum(start, self.lanes))
 
+    def each(self, stop: Any, write: Callable[[Any, Any], None]) -> None:
+        """`write` at each vector of a run up to `stop`; its last lanes come with a mask."""
+        position = self.variable(INT(0))
+        with self.run(position, stop, self.lanes) as x:
+            write(x, None)
+        with self.masked_run(position, stop) as (x, mask):
+            write(x, mask)
+
     @contextlib.contextmanager
     def _while(self, condition: Callable[[], Any]) -> Iterator[None]:
         build = self.build

@@ -358,7 +358,7 @@ def _emit_weight_gradient(
             start = code.at(source, code.product(code.sum(code.product(c, height), at_row), row))
             in_row = code.at(own_slopes, code.product(y, slope_row))
 
-            def add(x: Any, mask: Any = None) -> None:
+            def add(x: Any, mask: Any) -> None:
                 values = [code.load(code.at(start, code.sum(x, t)), mask=mask) for t in offsets]
                 for o in range(tile):
                     at = code.at(in_row, code.sum(code.product(plane, o), x))
@@ -366,11 +366,7 @@ def _emit_weight_gradient(
                     for j in range(kw):
                         code.multiply_add(slope, values[j], sums[o][j])
 
-            position = code.variable(INT(0))
-            with code.run(position, length, code.lanes) as x:
-                add(x)
-            with code.masked_run(position, length) as (x, mask):
-                add(x, mask)
+            code.each(length, add)
         own = code.at(result, code.product(n, tile, size))
         here = code.product(code.sum(code.product(c, kh), i), kw)
         for o, j in product(range(tile), range(kw)):

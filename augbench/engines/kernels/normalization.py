@@ -60,7 +60,7 @@ def normalize(bits: int) -> Kernel:
             scaled = build.fmul(build.fsub(value(x, mask), middle), factors)
             code.store(build.fadd(scaled, biases), code.at(out, x), mask)
 
-        _each(code, length, write)
+        code.each(length, write)
     return machine().compile(code.done())
 
 
@@ -109,7 +109,7 @@ def normalize_gradient(bits: int) -> Kernel:
             rest = build.fsub(build.fsub(slope, shift), build.fmul(normal, tilt))
             code.store(build.fmul(rest, factor), code.at(own_source, x), mask)
 
-        _each(code, length, write)
+        code.each(length, write)
     return machine().compile(code.done())
 
 
@@ -137,12 +137,3 @@ def _sums(
             total = code.build.fadd(total, code.get(variable))
         totals.append(code.total(total))
     return totals
-
-
-def _each(code: Code, length: Any, write: Callable[[Any, Any], None]) -> None:
-    """`write` at each vector of a run."""
-    position = code.variable(INT(0))
-    with code.run(position, length, code.lanes) as x:
-        write(x, None)
-    with code.masked_run(position, length) as (x, mask):
-        write(x, mask)

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from augbench.engines.kernels.code import INT, Code, Kernel, machine
+from augbench.engines.kernels.code import Code, Kernel, machine
 
 __all__ = ["NOWHERE", "emit_pool", "emit_pool_gradient", "pool", "pool_gradient"]
 
@@ -137,15 +137,11 @@ def _windows(
             code.sum(code.product(code.sum(code.product(m, rows), y), columns), x), batch
         )
 
-        def of_vector(b: Any, mask: Any = None) -> None:
+        def of_vector(b: Any, mask: Any) -> None:
             taps = [
                 code.sum(corner, code.product(row, i), code.product(batch, j), b)
                 for i, j in product(range(size[0]), range(size[1]))
             ]
             one(code.sum(target, b), taps, mask)
 
-        position = code.variable(INT(0))
-        with code.run(position, batch, code.lanes) as b:
-            of_vector(b)
-        with code.masked_run(position, batch) as (b, mask):
-            of_vector(b, mask)
+        code.each(batch, of_vector)
