@@ -33,9 +33,11 @@ class _Draws:
         """Images [S·B, C, H, W] and labels [S·B] of each of `count` sources."""
         anchor = self.batches[steps]
         chosen = [anchor] + [anchor.gather(1, p[steps]) for p in self.partners[: count - 1]]
+        images, labels = self.data.images, self.data.labels
+        # index_select copies whole images; images[index] copies number by number.
         return [
-            (pixels(self.data.images[index.flatten()]), self.data.labels[index.flatten()])
-            for index in chosen
+            (pixels(images.index_select(0, index)), labels.index_select(0, index))
+            for index in (one.flatten() for one in chosen)
         ]
 
 

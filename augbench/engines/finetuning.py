@@ -131,7 +131,7 @@ def outputs_of(
     device, count = images.labels.device, len(images)
     chosen = torch.tensor(members, device=device)
     all_of_them = list(members) == list(range(extractor.cells))
-    outputs = [h.weight.new_empty(len(members), count, h.weight.shape[2]) for h in heads]
+    outputs = [h.weight.new_empty(len(members), count, h.weight.shape[1]) for h in heads]
     sums = torch.zeros(len(snapshots), 2, len(members), dtype=torch.float64, device=device)
     for start, features in features_of(extractor, [images.images], [0] * extractor.cells):
         features = features if all_of_them else features[chosen]

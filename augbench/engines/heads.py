@@ -15,14 +15,19 @@ class Heads:
 
     def __init__(self, heads: Sequence[nn.Linear]) -> None:
         with torch.no_grad():
-            self.weight = torch.stack([head.weight.T for head in heads])  # [K, D, classes]
+            self.weight = torch.stack([head.weight for head in heads])  # [K, classes, D]
             self.bias = torch.stack([head.bias for head in heads])[:, None]  # [K, 1, classes]
         for value in self.parameters():
             value.requires_grad_()
 
     def __call__(self, features: Tensor) -> Tensor:
         """Log-probabilities of each cell's head."""
-        return torch.baddbmm(self.bias, features, self.weight).log_softmax(dim=2)
+        if features.is_contiguous():
+            logits = torch.baddbmm(self.bias, features, self.weight.transpose(1, 2))
+            return logits.log_softmax(dim=2)
+        # The images come last, as in planes, and stay there: up to three times as fast.
+        turned = self.bias.transpose(1, 2), self.weight, features.transpose(1, 2)
+        return torch.baddbmm(*turned).log_softmax(dim=1).transpose(1, 2)
 
     def parameters(self) -> tuple[Tensor, Tensor]:
         """The weights and the biases of all heads."""
@@ -43,6 +48,6 @@ class Heads:
         log_probabilities = self(features)  # [K, B, classes]
         error = log_probabilities.exp().sub_(targets)
         rate = -learning_rate / features.shape[1]
-        self.weight.baddbmm_(features.transpose(1, 2), error, alpha=rate)
+        self.weight.baddbmm_(error.transpose(1, 2), features, alpha=rate)
         self.bias.add_(error.sum(dim=1, keepdim=True), alpha=rate)
         return log_probabilities

@@ -46,7 +46,7 @@ class Widened(nn.Module):
         trace, takes_shared = self._traces[self.training]
         if shared and not takes_shared:
             images = images.repeat(1, self.cells, 1, 1)
-        features: Tensor = trace(planes.laid_out(images))  # [B, K, D]
+        features: Tensor = trace.forward(planes.laid_out(images))  # [B, K, D]; no hooks to call
         if features.ndim != 3:
             raise UnpackableError("its output is not [N, D]")
         return features.transpose(0, 1)

@@ -187,7 +187,7 @@ def _finetune(
     labels = torch.stack([torch.cat([a.labels, b.labels]) for a, b in sets])  # [seeds, N + N']
     heads = Heads([workshop.head(cell, trained.like, finetune=True) for cell in cells])
 
-    width = heads.weight.shape[1]
+    width = heads.weight.shape[2]
     features = torch.empty(len(cells), labels.shape[1], width, device=device)  # [K, N + N', D]
     seen_by = dict(zip(members, set_of, strict=True))
     of_backbone = [seen_by.get(k, 0) for k in range(backbones.cells)]

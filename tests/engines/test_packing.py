@@ -296,7 +296,7 @@ def test_the_rule_of_the_documentation_packs_its_layer(images):
 
 
 def test_the_reason_tells_that_the_kernels_are_missing(images, monkeypatch):
-    monkeypatch.setattr(planes, "_kernels", lambda: None)
+    monkeypatch.setattr(planes.layout, "kernels", lambda: None)
     choice = choose(nets(nn.Conv2d(2, 3, 3), nn.Flatten()), images)
     assert choice.packer is Widened
     assert choice.reason == "packed by rules (not with compiled kernels: llvmlite cannot be used)"

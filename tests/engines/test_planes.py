@@ -82,9 +82,11 @@ def convolutions(draw, numbers, *, strides=(1, 2, 3), pool=(1, 1), most_outputs=
         max(1, side - 2 * pad + window - 1)
         for side, pad, window in zip(kernel, padding, pool, strict=True)
     ]
-    image = [draw(st.integers(least, max(least, 12))) for least in smallest]
+    height, width = (draw(st.integers(least, max(least, 12))) for least in smallest)
+    if draw(st.integers(0, 3)) == 3:  # rows of more columns than there are registers
+        width += 24
     stride = draw(st.tuples(*[st.sampled_from(strides)] * 2))
-    x = numbers(draw(batches), groups * inputs, *image, generator=generator)
+    x = numbers(draw(batches), groups * inputs, height, width, generator=generator)
     weight = numbers(outputs, inputs, *kernel, generator=generator)
     bias = numbers(outputs, generator=generator) if draw(st.booleans()) else None
     how = {"stride": stride, "padding": padding, "groups": groups}

@@ -2,30 +2,33 @@
 
 Values lie in *planes* [M, H, W, B], the batch innermost, so that a row of one channel of the whole
 batch is one run of memory, whatever the kernel's width. torch's own convolutions of 1 to 16
-channels leave most of a vector register empty; these fill it. `planes.py`, above this room, is
+channels leave most of a vector register empty; these fill it. `planes/`, beside this room, is
 what the engine calls.
 """
 
 from augbench.engines.kernels.code import machine
 from augbench.engines.kernels.convolution import (
+    ByColumns,
     block_of,
     convolve,
-    convolve_and_pool,
-    gradients_through_pool,
+    input_gradient,
     weight_gradient,
     widest_kernel,
 )
 from augbench.engines.kernels.normalization import normalize, normalize_gradient
+from augbench.engines.kernels.pooled import convolve_and_pool, gradients_through_pool
 from augbench.engines.kernels.pooling import NOWHERE, pool, pool_gradient
 from augbench.engines.kernels.transposition import SQUARE, transpose
 
 __all__ = [
     "NOWHERE",
     "SQUARE",
+    "ByColumns",
     "block_of",
     "convolve",
     "convolve_and_pool",
     "gradients_through_pool",
+    "input_gradient",
     "machine",
     "normalize",
     "normalize_gradient",

@@ -244,6 +244,59 @@ class Code:
         zero = ir.Constant(self.real, 0.0)
         return self.build.call(function, [zero, vector], fastmath=("reassoc",))
 
+    def store_totals(self, rows: Sequence[tuple[Any, Sequence[Any]]]) -> None:
+        """Store the sums over the lanes of vectors: at each address, those of its vectors in a row.
+
+        Pairs of vectors are folded into one until a lane each is left: 3 instructions a sum, where
+        `total` needs 8.
+        """
+        longest = max(len(vectors) for _, vectors in rows)
+        if longest > self.lanes:
+            self.store_totals([(address, vectors[: self.lanes]) for address, vectors in rows])
+            self.store_totals(
+                [(self.at(address, self.lanes), vectors[self.lanes :]) for address, vectors in rows]
+            )
+            return
+        room = 1 << (longest - 1).bit_length()  # lanes for one row
+        fitting = self.lanes // room
+        for start in range(0, len(rows), fitting):
+            some = rows[start : start + fitting]
+            slots: list[Any] = [None] * self.lanes
+            for n, (_, vectors) in enumerate(some):
+                slots[n * room : n * room + len(vectors)] = vectors
+            totals = self._folded(slots)
+            for n, (address, vectors) in enumerate(some):
+                lanes = [n * room <= lane < n * room + len(vectors) for lane in range(self.lanes)]
+                mask = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), lanes)
+                self.store(totals, self.at(address, -n * room), mask)
+
+    def _folded(self, slots: list[Any]) -> Any:
+        """A vector whose lane i is the sum over the lanes of the vector in slot i."""
+        distance = self.lanes // 2
+        while distance:
+            # Of each 2·distance lanes, the lower half is for one vector, the upper for the other.
+            lower = [
+                n if not n & distance else self.lanes + n - distance for n in range(self.lanes)
+            ]
+            upper = [n + distance for n in lower]
+            slots = [
+                self._fold(a, b, lower, upper)
+                for a, b in zip(slots[:distance], slots[distance:], strict=True)
+            ]
+            distance //= 2
+        return slots[0]
+
+    def _fold(self, a: Any, b: Any, lower: Sequence[int], upper: Sequence[int]) -> Any:
+        if a is None:  # the slots of a row are filled from the first on
+            return None
+        b = a if b is None else b
+        return self.build.fadd(self.shuffle(a, b, lower), self.shuffle(a, b, upper))
+
+    def shuffle(self, a: Any, b: Any, picked: Sequence[int]) -> Any:
+        """A vector of lanes of two, numbered throughout."""
+        numbers = ir.Constant(ir.VectorType(ir.IntType(32), len(picked)), list(picked))
+        return self.build.shuffle_vector(a, b, numbers)
+
     def _first_lanes(self, count: Any) -> Any:
         """The mask of the first so many lanes."""
         kind = ir.VectorType(INT, self.lanes)

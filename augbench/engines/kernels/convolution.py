@@ -1,24 +1,29 @@
-"""Convolution of planes, pooled or not, and its gradients: groups of cells, one after the other.
+"""Convolution of planes, and its gradients: groups of cells, one after the other.
 
 A row of one channel of the whole batch is one run of memory [W·B], in which a step to the right
 is B numbers: a tap of the kernel is an offset. So each loop runs over whole vectors, however many
-channels there are. Where a pooling follows, a group's values stay in a scratch between the two.
+channels there are.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 from augbench.engines.kernels.code import INT, Code, Kernel, machine
-from augbench.engines.kernels.pooling import emit_pool, emit_pool_gradient
 
 __all__ = [
+    "ByColumns",
+    "Sizes",
+    "Weights",
     "block_of",
     "convolve",
-    "convolve_and_pool",
-    "gradients_through_pool",
+    "emit_by_columns",
+    "emit_convolution",
+    "emit_weight_gradient",
+    "input_gradient",
     "weight_gradient",
     "widest_kernel",
 ]
@@ -31,276 +36,234 @@ def widest_kernel() -> int:
     return machine().sums
 
 
+class ByColumns(NamedTuple):
+    """How rows of `width` columns are summed by columns.
+
+    `padding` columns were added before them; vectors are of at most so many `lanes`.
+    """
+
+    width: int
+    padding: int
+    lanes: int
+
+    @staticmethod
+    def fitting(width: int, kw: int, padding: int, batch: int) -> ByColumns | None:
+        """For rows that fit into registers, beside the weights of a row of the kernel."""
+        lanes = 1 << (batch - 1).bit_length()
+        return ByColumns(width, padding, lanes) if width <= machine().sums and kw <= 7 else None
+
+
 @lru_cache(maxsize=64)
 def block_of(channels: int, most: int = _MOST_OUTPUTS) -> int:
     """How many output channels a tile has: the most that divide them, up to `most`."""
     return next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)
 
 
+@dataclass(frozen=True)
+class Sizes:
+    """One group: planes [channels, height, row] → [outputs, rows, length], integers of LLVM's.
+
+    Row y of an output is the sum over c, i and j of weight · input[c, y·stride + i − padding,
+    taps[j] : taps[j] + length], with i < kh and j < kw; rows outside count as zero.
+    """
+
+    outputs: Any
+    channels: Any
+    height: Any
+    row: Any
+    rows: Any
+    length: Any
+    stride: Any
+    padding: Any
+    kh: Any
+    kw: Any
+
+    @staticmethod
+    def of(given: Any, **known: Any) -> Sizes:
+        """The arguments of a function that are named so, and what else is known of them."""
+        names = Sizes.__dataclass_fields__
+        return Sizes(**{n: known[n] if n in known else getattr(given, n) for n in names})
+
+    def turned(self, code: Code, *, width: Any, batch: Any, row: Any) -> Sizes:
+        """The convolution from the slopes of the outputs to those of the input; of a stride of 1.
+
+        The slopes lie in rows of `row` numbers, between as many zeros as the kernel reaches into.
+        """
+        return Sizes(
+            outputs=self.channels,
+            channels=self.outputs,
+            height=self.rows,
+            row=row,
+            rows=self.height,
+            length=code.product(width, batch),
+            stride=INT(1),
+            padding=code.difference(code.difference(self.kh, 1), self.padding),
+            kh=self.kh,
+            kw=self.kw,
+        )
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where a group's weights are, and how far apart those of two outputs, … and columns lie."""
+
+    first: Any
+    output: Any
+    channel: Any
+    row: Any
+    column: Any
+
+    @staticmethod
+    def plain(code: Code, first: Any, sizes: Sizes) -> Weights:
+        """[outputs, channels, kh, kw]."""
+        kernel = code.product(sizes.kh, sizes.kw)
+        return Weights(first, code.product(sizes.channels, kernel), kernel, sizes.kw, INT(1))
+
+    @staticmethod
+    def turned(code: Code, first: Any, sizes: Sizes) -> Weights:
+        """The same, turned round, and from outputs to channels."""
+        plain = Weights.plain(code, first, sizes)
+        last = code.at(first, code.difference(plain.channel, 1))
+        return Weights(last, plain.channel, plain.output, code.difference(0, plain.row), INT(-1))
+
+
 @lru_cache(maxsize=32)
 def convolve(tile: int, bits: int) -> Kernel:
     """Compile the convolution of G groups, in tiles of so many output channels.
 
-    Its arguments: output [G·O, Ho, L], input [G·C, H, row], weights, bias [G·O] and taps int64
-    [kw]; G, O, C, H, Ho, L, row, stride and padding of the rows, kh, kw, and how far apart the
-    weights of two output channels, input channels, rows and columns lie (those of two groups:
-    O·C·kh·kw). Row y of the output is the sum over c, i and j of
-    weight · input[c, y·stride + i − padding, taps[j] : taps[j] + L]; rows outside count as zero.
+    Its arguments: output [G·outputs, rows, length], input [G·channels, height, row], weights, bias
+    [G·outputs] and taps int64 [kw]; G, the `Sizes`, and how far apart the weights of two outputs,
+    channels, rows and columns lie (those of two groups: outputs·channels·kh·kw).
     """
     code = Code(
         f"convolve_{tile}_{bits}",
         "out source weights bias taps",
-        "groups outputs channels height rows length row stride padding kh kw "
+        "groups outputs channels height row rows length stride padding kh kw "
         "per_output per_channel per_row per_column",
         bits=bits,
     )
-    given = code.given
-    own = {name: value for name, value in vars(given).items() if name != "groups"}
+    given, sizes = code.given, Sizes.of(code.given)
+    apart = given.per_output, given.per_channel, given.per_row, given.per_column
     with code.loop(0, given.groups) as g:
-        own["out"] = code.at(given.out, code.product(g, given.outputs, given.rows, given.length))
-        size = code.product(given.channels, given.height, given.row)
-        own["source"] = code.at(given.source, code.product(g, size))
-        size = code.product(given.outputs, given.channels, given.kh, given.kw)
-        own["weights"] = code.at(given.weights, code.product(g, size))
-        own["bias"] = code.at(given.bias, code.product(g, given.outputs))
-        _emit_convolution(code, tile, **own)
+        count = code.product(g, sizes.outputs, sizes.channels, sizes.kh, sizes.kw)
+        emit_convolution(
+            code,
+            tile,
+            sizes,
+            Weights(code.at(given.weights, count), *apart),
+            out=code.at(given.out, code.product(g, sizes.outputs, sizes.rows, sizes.length)),
+            source=code.at(given.source, code.product(g, sizes.channels, sizes.height, sizes.row)),
+            bias=code.at(given.bias, code.product(g, sizes.outputs)),
+            taps=given.taps,
+        )
     return machine().compile(code.done())
 
 
 @lru_cache(maxsize=32)
 def weight_gradient(tile: int, kw: int, bits: int) -> Kernel:
-    """Compile the gradient of the weights, for tiles of so many channels and `kw` columns.
+    """Compile the gradient of the weights, for tiles of so many outputs and `kw` columns.
 
-    Its arguments: the result [G·O, C, kh, kw], the slopes of the output [G·O, Ho, slope row], of
-    which L count in each row, input and taps as in `convolve`; G, O, C, H, Ho, L, row, slope row,
-    stride and padding of the rows, kh.
+    Its arguments: the result [G·outputs, channels, kh, kw], the slopes of the output [G·outputs,
+    rows, length], input and taps as in `convolve`; G, the other `Sizes`.
     """
     code = Code(
         f"weight_gradient_{tile}_{kw}_{bits}",
         "result slopes source taps",
-        "groups outputs channels height rows length row slope_row stride padding kh",
+        "groups outputs channels height row rows length stride padding kh",
         bits=bits,
     )
-    given = code.given
-    own = {name: value for name, value in vars(given).items() if name != "groups"}
+    given, sizes = code.given, Sizes.of(code.given, kw=INT(kw))
     with code.loop(0, given.groups) as g:
-        size = code.product(given.outputs, given.channels, given.kh, kw)
-        own["result"] = code.at(given.result, code.product(g, size))
-        size = code.product(given.outputs, given.rows, given.slope_row)
-        own["slopes"] = code.at(given.slopes, code.product(g, size))
-        size = code.product(given.channels, given.height, given.row)
-        own["source"] = code.at(given.source, code.product(g, size))
-        _emit_weight_gradient(code, tile, kw, **own)
-    return machine().compile(code.done())
-
-
-@lru_cache(maxsize=16)
-def convolve_and_pool(tile: int, pool: tuple[int, int], rectify: bool, bits: int) -> Kernel:
-    """Compile a convolution of stride 1 with the pooling that follows it.
-
-    Its arguments: pooled output and place as in `pooling.pool`, a scratch [O, Ho, Wo, B], input,
-    weights [G·O, C, kh, kw], bias and taps as in `convolve`; G, O, C, H, Ho, Wo, B, row, padding
-    of the rows, kh, kw.
-    """
-    code = Code(
-        f"convolve_and_pool_{tile}_{pool[0]}_{pool[1]}_{rectify}_{bits}".lower(),
-        "out place scratch source weights bias taps",
-        "groups outputs channels height rows columns batch row padding kh kw",
-        bits=bits,
-    )
-    given = code.given
-    length = code.product(given.columns, given.batch)
-    small = code.build.sdiv(given.rows, INT(pool[0])), code.build.sdiv(given.columns, INT(pool[1]))
-    size = code.product(given.outputs, *small, given.batch)
-    kernel = code.product(given.kh, given.kw)
-    with code.loop(0, given.groups) as g:
-        _emit_convolution(
-            code,
-            tile,
-            out=given.scratch,
-            source=code.at(given.source, code.product(g, given.channels, given.height, given.row)),
-            weights=code.at(given.weights, code.product(g, given.outputs, given.channels, kernel)),
-            bias=code.at(given.bias, code.product(g, given.outputs)),
-            taps=given.taps,
-            outputs=given.outputs,
-            channels=given.channels,
-            height=given.height,
-            rows=given.rows,
-            length=length,
-            row=given.row,
-            stride=INT(1),
-            padding=given.padding,
-            kh=given.kh,
-            kw=given.kw,
-            per_output=code.product(given.channels, kernel),
-            per_channel=kernel,
-            per_row=given.kw,
-            per_column=INT(1),
-        )
-        emit_pool(
-            code,
-            pool,
-            rectify,
-            out=code.at(given.out, code.product(g, size)),
-            place=code.at(given.place, code.product(g, size), code.byte),
-            source=given.scratch,
-            planes=given.outputs,
-            plane=code.product(given.rows, length),
-            row=length,
-            rows=small[0],
-            columns=small[1],
-            batch=given.batch,
-        )
-    return machine().compile(code.done())
-
-
-@lru_cache(maxsize=16)
-def gradients_through_pool(
-    tile: int, input_tile: int, kw: int, pool: tuple[int, int], bits: int
-) -> Kernel:
-    """Compile the gradients of `convolve_and_pool`; without an `input_tile`, not the input's.
-
-    Its arguments: the gradients of the weights, of the input [G·C, H, W, B] and of the bias, the
-    slopes of the pooled output, its place, a scratch of zeros [O, Ho, slope row], input, weights
-    and taps as in `convolve_and_pool`, zeros [C] and the taps of the slopes; G, O, C, H, W, Ho,
-    Wo, B, row, slope row, how many zeros precede the slopes in it, padding of the rows, kh.
-    """
-    code = Code(
-        f"gradients_through_pool_{tile}_{input_tile}_{kw}_{pool[0]}_{pool[1]}_{bits}",
-        "own_weights own_source own_bias slopes place scratch source weights taps zeros back",
-        "groups outputs channels height width rows columns batch row slope_row left padding kh",
-        bits=bits,
-    )
-    given = code.given
-    plane = code.product(given.rows, given.slope_row)
-    inner = code.at(given.scratch, given.left)
-    small = code.build.sdiv(given.rows, INT(pool[0])), code.build.sdiv(given.columns, INT(pool[1]))
-    size = code.product(given.outputs, *small, given.batch)
-    kernel = code.product(given.kh, kw)
-    weights = code.product(given.outputs, given.channels, kernel)
-    with code.loop(0, given.groups) as g:
-        emit_pool_gradient(
-            code,
-            pool,
-            result=inner,
-            slopes=code.at(given.slopes, code.product(g, size)),
-            place=code.at(given.place, code.product(g, size), code.byte),
-            totals=code.at(given.own_bias, code.product(g, given.outputs)),
-            planes=given.outputs,
-            plane=plane,
-            row=given.slope_row,
-            rows=small[0],
-            columns=small[1],
-            batch=given.batch,
-        )
-        _emit_weight_gradient(
+        count = code.product(g, sizes.outputs, sizes.channels, sizes.kh, kw)
+        emit_weight_gradient(
             code,
             tile,
             kw,
-            result=code.at(given.own_weights, code.product(g, weights)),
-            slopes=inner,
-            source=code.at(given.source, code.product(g, given.channels, given.height, given.row)),
+            sizes,
+            result=code.at(given.result, count),
+            slopes=code.at(given.slopes, code.product(g, sizes.outputs, sizes.rows, sizes.length)),
+            slope_row=sizes.length,
+            source=code.at(given.source, code.product(g, sizes.channels, sizes.height, sizes.row)),
             taps=given.taps,
-            outputs=given.outputs,
-            channels=given.channels,
-            height=given.height,
-            rows=given.rows,
-            length=code.product(given.columns, given.batch),
-            row=given.row,
-            slope_row=given.slope_row,
-            stride=INT(1),
-            padding=given.padding,
-            kh=given.kh,
         )
-        if input_tile:
-            # The convolution of the slopes with the weights turned round, from outputs to inputs.
-            length = code.product(given.width, given.batch)
-            _emit_convolution(
-                code,
-                input_tile,
-                out=code.at(
-                    given.own_source, code.product(g, given.channels, given.height, length)
-                ),
-                source=given.scratch,
-                weights=code.at(
-                    given.weights, code.sum(code.product(g, weights), code.difference(kernel, 1))
-                ),
-                bias=given.zeros,
-                taps=given.back,
-                outputs=given.channels,
-                channels=given.outputs,
-                height=given.rows,
-                rows=given.height,
-                length=length,
-                row=given.slope_row,
-                stride=INT(1),
-                padding=code.difference(code.difference(given.kh, 1), given.padding),
-                kh=given.kh,
-                kw=INT(kw),
-                per_output=kernel,
-                per_channel=code.product(given.channels, kernel),
-                per_row=INT(-kw),
-                per_column=INT(-1),
-            )
     return machine().compile(code.done())
 
 
-def _emit_convolution(
+@lru_cache(maxsize=32)
+def input_gradient(how: ByColumns, kw: int, bits: int) -> Kernel:
+    """Compile the gradient of the input, by columns.
+
+    Its arguments: the result [G·channels, height, width, B], the slopes of the output [G·outputs,
+    rows, columns, B], weights as in `convolve`; G, outputs, channels, height, rows, B, padding, kh.
+    """
+    code = Code(
+        f"input_gradient_{'_'.join(map(str, how))}_{kw}_{bits}",
+        "result slopes weights",
+        "groups outputs channels height rows batch padding kh",
+        bits=bits,
+    )
+    given, columns = code.given, how.width + 2 * how.padding - kw + 1
+    row, length = (code.product(n, given.batch) for n in (how.width, columns))
+    sizes = Sizes.of(given, row=row, length=length, stride=INT(1), kw=INT(kw))
+    with code.loop(0, given.groups) as g:
+        count = code.product(g, sizes.outputs, sizes.channels, sizes.kh, kw)
+        emit_by_columns(
+            code,
+            how,
+            sizes,
+            result=code.at(given.result, code.product(g, sizes.channels, sizes.height, row)),
+            slopes=code.at(given.slopes, code.product(g, sizes.outputs, sizes.rows, length)),
+            weights=code.at(given.weights, count),
+            batch=given.batch,
+        )
+    return machine().compile(code.done())
+
+
+def emit_convolution(
     code: Code,
     tile: int,
+    sizes: Sizes,
+    weights: Weights,
     *,
     out: Any,
     source: Any,
-    weights: Any,
     bias: Any,
     taps: Any,
-    outputs: Any,
-    channels: Any,
-    height: Any,
-    rows: Any,
-    length: Any,
-    row: Any,
-    stride: Any,
-    padding: Any,
-    kh: Any,
-    kw: Any,
-    per_output: Any,
-    per_channel: Any,
-    per_row: Any,
-    per_column: Any,
 ) -> None:
     """The convolution of one group; see `convolve`."""
     wide = max(1, min(6, machine().sums // tile))  # vectors of a tile
-    plane = code.product(rows, length)
-    with code.loop(0, code.build.sdiv(outputs, INT(tile))) as n, code.loop(0, rows) as y:
-        top = code.difference(code.product(y, stride), padding)
+    plane = code.product(sizes.rows, sizes.length)
+    tiles = code.build.sdiv(sizes.outputs, INT(tile))
+    with code.loop(0, tiles) as n, code.loop(0, sizes.rows) as y:
+        top = code.difference(code.product(y, sizes.stride), sizes.padding)
         first = code.clamp(code.difference(0, top), least=0)
-        last = code.clamp(code.difference(height, top), most=kh)
-        own_weights = code.at(weights, code.product(n, tile, per_output))
+        last = code.clamp(code.difference(sizes.height, top), most=sizes.kh)
+        own_weights = code.at(weights.first, code.product(n, tile, weights.output))
         own_bias = code.at(bias, code.product(n, tile))
-        own_out = code.at(out, code.sum(code.product(n, tile, plane), code.product(y, length)))
+        start = code.sum(code.product(n, tile, plane), code.product(y, sizes.length))
+        own_out = code.at(out, start)
 
         def one_tile(x: Any, width: int, mask: Any = None) -> None:
             biases = [code.splat(code.load(code.at(own_bias, o), code.real)) for o in range(tile)]
             sums = [[code.variable(one) for _ in range(width)] for one in biases]
             with (
-                code.loop(0, channels) as c,
+                code.loop(0, sizes.channels) as c,
                 code.loop(first, last) as i,
-                code.loop(0, kw) as j,
+                code.loop(0, sizes.kw) as j,
             ):
-                at_row = code.sum(code.product(c, height), top, i)
+                at_row = code.sum(code.product(c, sizes.height), top, i)
                 tap = code.load(code.at(taps, j, INT), INT)
-                start = code.at(source, code.sum(code.product(at_row, row), tap, x))
+                begin = code.at(source, code.sum(code.product(at_row, sizes.row), tap, x))
                 values = [
-                    code.load(code.at(start, v * code.lanes), mask=mask) for v in range(width)
+                    code.load(code.at(begin, v * code.lanes), mask=mask) for v in range(width)
                 ]
                 weight = code.sum(
-                    code.product(c, per_channel),
-                    code.product(i, per_row),
-                    code.product(j, per_column),
+                    code.product(c, weights.channel),
+                    code.product(i, weights.row),
+                    code.product(j, weights.column),
                 )
                 for o in range(tile):
-                    own = code.at(own_weights, code.sum(weight, code.product(per_output, o)))
+                    own = code.at(own_weights, code.sum(weight, code.product(weights.output, o)))
                     factor = code.splat(code.load(own, code.real))
                     for v in range(width):
                         code.multiply_add(factor, values[v], sums[o][v])
@@ -309,53 +272,46 @@ def _emit_convolution(
                 code.store(code.get(sums[o][v]), code.at(own_out, offset), mask)
 
         position = code.variable(INT(0))
-        with code.run(position, length, wide * code.lanes) as x:
+        with code.run(position, sizes.length, wide * code.lanes) as x:
             one_tile(x, wide)
-        with code.masked_run(position, length) as (x, mask):
+        with code.masked_run(position, sizes.length) as (x, mask):
             one_tile(x, 1, mask)
 
 
-def _emit_weight_gradient(
+def emit_weight_gradient(
     code: Code,
     tile: int,
     kw: int,
+    sizes: Sizes,
     *,
     result: Any,
     slopes: Any,
+    slope_row: Any,
     source: Any,
     taps: Any,
-    outputs: Any,
-    channels: Any,
-    height: Any,
-    rows: Any,
-    length: Any,
-    row: Any,
-    slope_row: Any,
-    stride: Any,
-    padding: Any,
-    kh: Any,
 ) -> None:
-    """The gradient of one group's weights; see `weight_gradient`."""
-    plane, size = code.product(rows, slope_row), code.product(channels, kh, kw)
+    """The gradient of one group's weights; rows of slopes lie `slope_row` apart."""
+    plane, size = code.product(sizes.rows, slope_row), code.product(sizes.channels, sizes.kh, kw)
     offsets = [code.load(code.at(taps, j, INT), INT) for j in range(kw)]
     nothing = code.splat(code.real(0.0))
     with (
-        code.loop(0, code.build.sdiv(outputs, INT(tile))) as n,
-        code.loop(0, channels) as c,
-        code.loop(0, kh) as i,
+        code.loop(0, code.build.sdiv(sizes.outputs, INT(tile))) as n,
+        code.loop(0, sizes.channels) as c,
+        code.loop(0, sizes.kh) as i,
     ):
         own_slopes = code.at(slopes, code.product(n, tile, plane))
         sums = [[code.variable(nothing) for _ in range(kw)] for _ in range(tile)]
         # The rows whose input row, y·stride + i − padding, is one of the input's.
-        before = code.clamp(code.difference(padding, i), least=0)
-        after = code.clamp(code.sum(code.difference(height, i), padding), least=0)
+        before = code.clamp(code.difference(sizes.padding, i), least=0)
+        after = code.clamp(code.sum(code.difference(sizes.height, i), sizes.padding), least=0)
         first, last = (
-            code.build.sdiv(code.sum(rows_, code.difference(stride, 1)), stride)
-            for rows_ in (before, after)
+            code.build.sdiv(code.sum(rows, code.difference(sizes.stride, 1)), sizes.stride)
+            for rows in (before, after)
         )
-        with code.loop(first, code.clamp(last, most=rows)) as y:
-            at_row = code.difference(code.sum(code.product(y, stride), i), padding)
-            start = code.at(source, code.product(code.sum(code.product(c, height), at_row), row))
+        with code.loop(first, code.clamp(last, most=sizes.rows)) as y:
+            at_row = code.difference(code.sum(code.product(y, sizes.stride), i), sizes.padding)
+            at_row = code.sum(code.product(c, sizes.height), at_row)
+            start = code.at(source, code.product(at_row, sizes.row))
             in_row = code.at(own_slopes, code.product(y, slope_row))
 
             def add(x: Any, mask: Any) -> None:
@@ -366,9 +322,72 @@ def _emit_weight_gradient(
                     for j in range(kw):
                         code.multiply_add(slope, values[j], sums[o][j])
 
-            code.each(length, add)
-        own = code.at(result, code.product(n, tile, size))
-        here = code.product(code.sum(code.product(c, kh), i), kw)
-        for o, j in product(range(tile), range(kw)):
-            offset = code.sum(code.product(size, o), here, j)
-            code.store(code.total(code.get(sums[o][j])), code.at(own, offset))
+            code.each(sizes.length, add)
+        here = code.sum(code.product(n, tile, size), code.product(c, sizes.kh, kw))
+        here = code.sum(here, code.product(i, kw))
+        code.store_totals(
+            [
+                (
+                    code.at(result, code.sum(here, code.product(size, o))),
+                    [code.get(one) for one in sums[o]],
+                )
+                for o in range(tile)
+            ]
+        )
+
+
+def emit_by_columns(
+    code: Code,
+    how: ByColumns,
+    sizes: Sizes,
+    *,
+    result: Any,
+    slopes: Any,
+    weights: Any,
+    batch: Any,
+) -> None:
+    """The gradient of one group's input [channels, height, width, B], of a stride of 1.
+
+    A row of a channel is summed in registers, a vector for each column. No product is with a zero
+    that lies beyond the image: of small images, these are a third of what a convolution takes.
+    """
+    width, padding, kw = how.width, how.padding, sizes.kw.constant
+    columns = width + 2 * padding - kw + 1
+    plain = Weights.plain(code, weights, sizes)
+    with (
+        code.narrowed(how.lanes),
+        code.loop(0, sizes.channels) as c,
+        code.loop(0, sizes.height) as y,
+    ):
+        nothing = code.splat(code.real(0.0))
+        # Row y of the input is tap i of the output's row y + padding − i.
+        bottom = code.sum(y, sizes.padding)
+        first = code.clamp(code.sum(code.difference(bottom, sizes.rows), 1), least=0)
+        last = code.clamp(code.sum(bottom, 1), most=sizes.kh)
+        own = code.sum(code.product(c, sizes.height), y)
+        own_result = code.at(result, code.product(own, width, batch))
+
+        def write(b: Any, mask: Any) -> None:
+            sums = [code.variable(nothing) for _ in range(width)]
+            with code.loop(0, sizes.outputs) as o, code.loop(first, last) as i:
+                weight = code.sum(
+                    code.product(o, plain.output),
+                    code.product(c, plain.channel),
+                    code.product(i, plain.row),
+                )
+                factors = [
+                    code.splat(code.load(code.at(weights, code.sum(weight, j)), code.real))
+                    for j in range(kw)
+                ]
+                at_row = code.sum(code.product(o, sizes.rows), code.difference(bottom, i))
+                start = code.at(slopes, code.sum(code.product(at_row, columns, batch), b))
+                for x in range(columns):
+                    slope = code.load(code.at(start, code.product(batch, x)), mask=mask)
+                    for j in range(kw):
+                        if 0 <= x + j - padding < width:
+                            code.multiply_add(slope, factors[j], sums[x + j - padding])
+            for x in range(width):
+                at = code.at(own_result, code.sum(code.product(batch, x), b))
+                code.store(code.get(sums[x]), at, mask)
+
+        code.each(batch, write)

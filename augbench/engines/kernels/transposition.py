@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from llvmlite import ir
-
 from augbench.engines.kernels.code import INT, Code, Kernel, machine
 
 __all__ = ["SQUARE", "transpose"]
@@ -55,12 +53,6 @@ def _turned(code: Code, rows: list[Any]) -> list[Any]:
             upper = [n if not n & distance else SQUARE + n - distance for n in lanes]
             lower = [n + distance if not n & distance else SQUARE + n for n in lanes]
             a, b = rows[i], rows[i + distance]
-            rows[i], rows[i + distance] = (
-                code.build.shuffle_vector(a, b, _numbers(picked)) for picked in (upper, lower)
-            )
+            rows[i], rows[i + distance] = (code.shuffle(a, b, picked) for picked in (upper, lower))
         distance //= 2
     return rows
-
-
-def _numbers(values: list[int]) -> Any:
-    return ir.Constant(ir.VectorType(ir.IntType(32), len(values)), values)

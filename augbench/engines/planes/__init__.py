@@ -1,0 +1,30 @@
+"""Planes: maps whose batch lies innermost in memory, and what the kernels do with them.
+
+A map [B, M, H, W] of M channels is *in planes* if its memory is that of a tensor [M, H, W, B]. To
+torch it is a map like any other; only its strides differ. Where the kernels cannot serve (another
+device, another type of number, no llvmlite), `None` is the answer, and torch's own layers serve.
+"""
+
+from augbench.engines.planes.convolution import convolve
+from augbench.engines.planes.layout import (
+    channels_last,
+    in_planes,
+    laid_out,
+    planes_of,
+    side_by_side,
+    usable,
+)
+from augbench.engines.planes.normalization import batch_norm
+from augbench.engines.planes.pooling import max_pool
+
+__all__ = [
+    "batch_norm",
+    "channels_last",
+    "convolve",
+    "in_planes",
+    "laid_out",
+    "max_pool",
+    "planes_of",
+    "side_by_side",
+    "usable",
+]

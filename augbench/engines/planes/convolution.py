@@ -1,0 +1,251 @@
+"""Convolution of maps in planes, alone or with the pooling that follows it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from augbench.engines.planes.layout import (
+    BITS,
+    alike,
+    call,
+    kernels,
+    new_map,
+    planes_of,
+    usable,
+)
+from augbench.engines.planes.pooling import poolable
+
+__all__ = ["convolve"]
+
+
+def convolve(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    groups: int,
+    pool: tuple[int, int] | None = None,
+    rectify: bool = False,
+) -> Tensor | None:
+    """`torch.nn.functional.conv2d` of a map, in planes; None if the kernels cannot do it.
+
+    With `pool`, and a stride of 1, the maximum over windows of that size that do not overlap
+    follows, and with `rectify`, its positive part.
+    """
+    if not usable(x) or not alike(weight, x, len(weight)):
+        return None
+    if bias is not None and not alike(bias, x, len(weight)):
+        return None
+    how = _How(stride, padding, groups, pool, rectify, BITS[x.dtype])
+    plan = _plan(x.shape, weight.shape, how)
+    if plan is None:
+        return None
+    made: Tensor = _Convolution.apply(x, weight, bias, plan)
+    return made
+
+
+class _Convolution(torch.autograd.Function):
+    """Map [B, G·C, H, W], weights [G·O, C, kh, kw], bias [G·O] → map, in planes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, plan: _Plan) -> Tensor:
+        source, weight = plan.rows_of(planes_of(x)), weight.contiguous()
+        own_bias = weight.new_zeros(len(weight)) if bias is None else bias.contiguous()
+        out, *place = plan.forward(source, weight, own_bias)
+        ctx.plan, ctx.with_bias = plan, bias is not None
+        ctx.save_for_backward(source, weight, *place)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
+        source, weight, *place = ctx.saved_tensors
+        own_x = new_map(source, *ctx.plan.in_shape) if ctx.needs_input_grad[0] else None
+        own_weight, own_bias = torch.empty_like(weight), weight.new_empty(len(weight))
+        ctx.plan.gradients(own_x, own_weight, own_bias, planes_of(slopes), *place, source, weight)
+        return own_x, own_weight, own_bias if ctx.with_bias else None, None
+
+
+@lru_cache(maxsize=256)
+def _plan(image: torch.Size, weight: torch.Size, how: _How) -> _Plan | None:
+    """The plan of a convolution; None if the kernels cannot do it."""
+    if len(image) != 4 or image[1] != how.groups * weight[1]:
+        return None
+    if weight[3] > kernels().widest_kernel():
+        return None
+    if any(pad >= extent for pad, extent in zip(how.padding, weight[2:], strict=True)):
+        return None
+    if how.pool is None:
+        return _Plan(image, weight, how)
+    plan = _PooledPlan(image, weight, how)
+    return plan if how.stride == (1, 1) and poolable((plan.rows, plan.columns), how.pool) else None
+
+
+class _How(NamedTuple):
+    """What a convolution is told, beside its shapes."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    groups: int
+    pool: tuple[int, int] | None
+    rectify: bool
+    bits: int
+
+
+class _Plan:
+    """How a convolution of certain shapes goes: what they decide is worked out once.
+
+    Its methods take and fill planes, each but the input's contiguous.
+    """
+
+    def __init__(self, image: torch.Size, weight: torch.Size, how: _How) -> None:
+        self.batch, maps, self.height, self.width = image
+        self.maps, self.inputs, self.kh, self.kw = weight
+        self.outputs, self.how = self.maps // how.groups, how
+        (sh, sw), (ph, pw) = how.stride, how.padding
+        self.rows = (self.height + 2 * ph - self.kh) // sh + 1
+        self.columns = (self.width + 2 * pw - self.kw) // sw + 1
+        self.in_shape = maps, self.height, self.width, self.batch
+        # The columns of a row, padded; with a stride, those of one remainder lie side by side.
+        self._fill = -(self.width + 2 * pw) % sw
+        row = self.width + 2 * pw + self._fill
+        self.taps, self.row = _taps(self.kw, sw, row, self.batch), row * self.batch
+        # How the gradient of the input is made: by columns, or as a convolution of slopes, which
+        # then lie between as many zeros as the kernel reaches into.
+        self.left = self.kw - 1 - pw
+        self.by_columns = None
+        if how.stride == (1, 1):
+            fitting = kernels().ByColumns.fitting
+            self.by_columns = fitting(self.width, self.kw, pw, self.batch)
+
+    def rows_of(self, x: Tensor) -> Tensor:
+        """The rows as the kernels read them: padded, and in the order of the stride."""
+        padding, stride = self.how.padding[1], self.how.stride[1]
+        if padding or self._fill:
+            x = F.pad(x, (0, 0, padding, padding + self._fill))
+        if stride > 1:
+            x = x.unflatten(2, (-1, stride)).transpose(2, 3).flatten(2, 3)
+        return x
+
+    def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+        """The output, of planes [G·O, rows, columns, B]."""
+        out = new_map(source, self.maps, self.rows, self.columns, self.batch)
+        kernel = self.inputs * self.kh * self.kw, self.kh * self.kw, self.kw, 1
+        call(
+            kernels().convolve(_tile(self.outputs), self.how.bits),
+            *(out, source, weight, bias, self.taps, self.how.groups, self.outputs, self.inputs),
+            *(self.height, self.row, self.rows, self.columns * self.batch, self.how.stride[0]),
+            *(self.how.padding[0], self.kh, self.kw, *kernel),
+        )
+        return (out,)
+
+    def gradients(
+        self,
+        own_x: Tensor | None,
+        own_weight: Tensor,
+        own_bias: Tensor,
+        slopes: Tensor,
+        source: Tensor,
+        weight: Tensor,
+    ) -> None:
+        """Fill the gradients of input (if it is not None), weight and bias."""
+        (sh, sw), (ph, _), groups = self.how.stride, self.how.padding, self.how.groups
+        call(
+            kernels().weight_gradient(_weight_tile(self.outputs, self.kw), self.kw, self.how.bits),
+            *(own_weight, slopes, source, self.taps, groups, self.outputs, self.inputs),
+            *(self.height, self.row, self.rows, self.columns * self.batch, sh, ph, self.kh),
+        )
+        torch.sum(slopes.flatten(1), 1, out=own_bias)
+        if own_x is None:
+            return
+        if self.by_columns is not None:
+            call(
+                kernels().input_gradient(self.by_columns, self.kw, self.how.bits),
+                *(own_x, slopes, weight, groups, self.outputs, self.inputs, self.height),
+                *(self.rows, self.batch, ph, self.kh),
+            )
+            return
+        columns, kernel = self.width + self.kw - 1, self.kh * self.kw
+        apart = slopes.new_zeros(self.maps, (self.rows - 1) * sh + 1, columns, self.batch)
+        end = self.left + (self.columns - 1) * sw + 1
+        apart[:, ::sh, self.left : end : sw] = slopes
+        call(
+            kernels().convolve(_tile(self.inputs), self.how.bits),
+            *(own_x, apart, weight.flatten()[kernel - 1 :], slopes.new_zeros(own_x.shape[1])),
+            *(_taps(self.kw, 1, columns, self.batch), groups, self.inputs, self.outputs),
+            *(apart.shape[1], columns * self.batch, self.height, self.width * self.batch, 1),
+            *(self.kh - 1 - ph, self.kh, self.kw),
+            *(kernel, self.inputs * kernel, -self.kw, -1),
+        )
+
+
+class _PooledPlan(_Plan):
+    """The same, of stride 1, with the maximum over windows that follows it."""
+
+    def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+        """The output, of planes [G·O, rows // ph, columns // pw, B], and where its maxima were."""
+        pool, rectify = self.how.pool, self.how.rectify
+        assert pool is not None
+        shape = self.maps, self.rows // pool[0], self.columns // pool[1], self.batch
+        out, place = new_map(source, *shape), source.new_empty(shape, dtype=torch.uint8)
+        scratch = source.new_empty(self.outputs, self.rows, self.columns, self.batch)
+        call(
+            kernels().convolve_and_pool(_tile(self.outputs), pool, rectify, self.how.bits),
+            *(out, place, scratch, source, weight, bias, self.taps, self.how.groups),
+            *(self.outputs, self.inputs, self.height, self.row, self.rows, self.columns),
+            *(self.batch, self.how.padding[0], self.kh, self.kw),
+        )
+        return out, place
+
+    def gradients(  # type: ignore[override]
+        self,
+        own_x: Tensor | None,
+        own_weight: Tensor,
+        own_bias: Tensor,
+        slopes: Tensor,
+        place: Tensor,
+        source: Tensor,
+        weight: Tensor,
+    ) -> None:
+        """Fill the gradients of input (if it is not None), weight and bias."""
+        turned, left, columns = None, 0, self.columns
+        if own_x is not None:
+            turned = self.by_columns
+            if turned is None:
+                turned, left, columns = _tile(self.inputs), self.left, self.width + self.kw - 1
+        tile = _weight_tile(self.outputs, self.kw)
+        call(
+            kernels().gradients_through_pool(tile, self.kw, self.how.pool, turned, self.how.bits),
+            *(own_weight, own_bias, source if own_x is None else own_x, slopes, place),
+            *(slopes.new_zeros(self.outputs, self.rows, columns, self.batch), source, weight),
+            *(self.taps, weight.new_zeros(self.inputs), _taps(self.kw, 1, columns, self.batch)),
+            *(self.how.groups, self.outputs, self.inputs, self.height, self.width, self.row),
+            *(self.rows, self.columns, self.batch, columns * self.batch, left * self.batch),
+            *(self.how.padding[0], self.kh),
+        )
+
+
+def _tile(channels: int) -> int:
+    tile: int = kernels().block_of(channels)
+    return tile
+
+
+def _weight_tile(outputs: int, kw: int) -> int:
+    tile: int = kernels().block_of(outputs, max(1, kernels().widest_kernel() // kw))
+    return tile
+
+
+@lru_cache(maxsize=64)
+def _taps(kw: int, stride: int, width: int, batch: int) -> Tensor:
+    """The offset of each column of the kernel in a row of so many columns; see `rows_of`."""
+    per_remainder = width // stride
+    with torch.inference_mode(False):  # it is kept, and may be needed for gradients later
+        return torch.tensor([(j % stride * per_remainder + j // stride) * batch for j in range(kw)])
