@@ -18,13 +18,14 @@ from augbench.datasets.contract import Dataset
 from augbench.engines.blocks import blocks
 from augbench.engines.heads import Heads
 from augbench.engines.packing import Widened
+from augbench.engines.training import descent
 from augbench.engines.vmapping import Vmapped
 from augbench.engines.workshop import Workshop
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell, Settings
 
-STEPS = 8
+WARMING, STEPS = 24, 24  # steps at least: the first learn which way is faster
 
 
 class Residual(nn.Module):
@@ -64,7 +65,7 @@ def cells_of(dataset, registry, count, batch):
     return [
         Cell(
             *(dataset.info, dataset.info, backbone, methods[k % 3], 64, k // 21),
-            Settings(batch_size=batch, pretrain_steps=STEPS),
+            Settings(batch_size=batch, pretrain_steps=400),
         )
         for k in range(count)
     ]
@@ -77,23 +78,31 @@ def seconds_per_step(cells, workshop, packer):
     if packer is None:
         model = nn.Sequential(modules[0], heads[0], nn.LogSoftmax(1)).train()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            (-(y[0] * model(x.contiguous())).sum(1).mean()).backward()
+            optimizer.step()
+
     else:
         packed, together = packer(modules), Heads(heads)
-        parameters = [*together.parameters(), *packed.stacked().values()]
-        parameters = [value for value in parameters if value.requires_grad]
-    start = time.process_time()
-    for inputs, targets in blocks(cells, workshop):
+        packed.train()
+        descend = descent(packed, together, 0.01)
+
+        def step(x, y):
+            descend(x, y / -y.shape[1])
+
+    done, start = 0, 0.0
+    drawn = blocks(cells, workshop)
+    while True:
+        if done >= WARMING and not start:
+            start, done = time.process_time(), 0
+        if start and done >= STEPS:
+            return (time.process_time() - start) / done
+        inputs, targets = next(drawn)
         for x, y in zip(inputs, targets, strict=True):
-            if packer is None:
-                optimizer.zero_grad()
-                (-(y[0] * model(x.contiguous())).sum(1).mean()).backward()
-                optimizer.step()
-            else:
-                loss = (y * together(packed(x))).sum() / -y.shape[1]
-                grads = torch.autograd.grad(loss, parameters)
-                with torch.no_grad():
-                    torch._foreach_add_(parameters, grads, alpha=-0.01)
-    return (time.process_time() - start) / STEPS
+            step(x, y)
+        done += len(inputs)
 
 
 def compare(rounds, *, network="convnet", count=11, batch=8, side=28, channels=1, packer=Widened):

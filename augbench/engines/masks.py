@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from augbench.engines.replaying import anew
 from augbench.protocol.dropout import StreamDropout, draw_mask
 
 __all__ = ["Masks"]
@@ -40,6 +41,11 @@ class Masks:
         `arrange` is given the masks of S steps, [K, S, *shape], and returns them as [S, …], the way
         they are to lie in memory.
         """
+        return anew(lambda: self._next(x, shape, arrange))
+
+    def _next(
+        self, x: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         if not self._ready:
             shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
             values = math.prod(shape) * len(self._stream_of)

@@ -51,6 +51,19 @@ class Widened(nn.Module):
             raise UnpackableError("its output is not [N, D]")
         return features.transpose(0, 1)
 
+    @property
+    def replayable(self) -> bool:
+        """Whether a training step does the same operations each time, on this device.
+
+        Of layers with rules of others, that is not known.
+        """
+        trace, _ = self._traces[True]
+        functions = [node.target for node in trace.graph.nodes if node.op == "call_function"]
+        ours = ("augbench.engines.", "torch.", "_operator", "builtins")
+        return all(
+            one.__module__.startswith(ours) for one in (*map(type, trace.modules()), *functions)
+        ) and all(value.device.type == "cpu" for value in trace.parameters())
+
     def stacked(self) -> dict[str, Tensor]:
         """The parameters and buffers by the backbone's names: each those of the K cells."""
         return {

@@ -24,6 +24,11 @@ class Together(Protocol):
 
     cells: int
 
+    @property
+    def replayable(self) -> bool:
+        """Whether a step of training does the same operations each time; see `replaying.py`."""
+        ...
+
     def __call__(self, images: Tensor, *, shared: bool = False) -> Tensor:
         """Features [K, B, D] of each cell's images [B, K·C, H, W], or of shared [B, C, H, W]."""
         ...

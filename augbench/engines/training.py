@@ -6,7 +6,7 @@ The counterpart of `reference.py`, step by step, with K cells where that has one
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -23,16 +23,17 @@ from augbench.engines.finetuning import (
     outputs_of,
 )
 from augbench.engines.heads import Heads
-from augbench.engines.probing import Packer
+from augbench.engines.probing import Packer, Together
 from augbench.engines.recording import Recorder, check_finite, hits
 from augbench.engines.reference import measure, pretrain
+from augbench.engines.replaying import Replayed
 from augbench.engines.workshop import Workshop, seeded
 from augbench.protocol.evaluation import evaluate
 from augbench.protocol.results import CellResult, Curve
 from augbench.protocol.streams import Role
 from augbench.protocol.study import Cell
 
-__all__ = ["Unit", "train_together"]
+__all__ = ["Unit", "descent", "train_together"]
 
 Unit = list[Cell]
 """The cells of one pretraining: they finetune on different data sets."""
@@ -120,27 +121,15 @@ def _pretrain(
     )
     backbones = packer(modules)
     backbones.train()
-    parameters = [*heads.parameters(), *backbones.stacked().values()]
-    parameters = [value for value in parameters if value.requires_grad]
-    recorder, rate, step = Recorder(), cells[0].settings.learning_rate, 0
+    descend = descent(backbones, heads, cells[0].settings.learning_rate)
+    recorder, step = Recorder(), 0
     finetunings, began = sum(len(unit) for unit in units), time.perf_counter()
 
     for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
         outputs = torch.empty_like(targets)
         weights = targets / -targets.shape[2]
         for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
-            log_probabilities = heads(backbones(x))  # [K, B, classes]
-            # The sum of the cells' mean losses: its gradient is, for each cell, its own.
-            loss = (weight * log_probabilities).sum()
-            grads = torch.autograd.grad(loss, parameters, allow_unused=step == 0)
-            if step == 0:  # parameters that the output does not depend on
-                pairs = [
-                    pair for pair in zip(parameters, grads, strict=True) if pair[1] is not None
-                ]
-                parameters, grads = [p for p, _ in pairs], tuple(g for _, g in pairs)
-            with torch.no_grad():
-                torch._foreach_add_(parameters, grads, alpha=-rate)
-                outputs[s] = log_probabilities
+            outputs[s] = descend(x, weight)
             step += 1
             if test_every and step % test_every == 0:
                 backbones.train(False)
@@ -156,6 +145,31 @@ def _pretrain(
     share = (time.perf_counter() - began) / len(cells)
     metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
     return _Pretrained(backbones, modules[0], curves, metrics, heads)
+
+
+def descent(
+    backbones: Together, heads: Heads, learning_rate: float
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A step of gradient descent of K cells, replayed from a tape where that pays.
+
+    It takes images [B, K·C, H, W] and the weights [K, B, classes] of the log-probabilities in the
+    loss, −y / B for soft labels y, and returns the log-probabilities before the step.
+    """
+    state = [*heads.parameters(), *backbones.stacked().values()]
+    parameters = [value for value in state if value.requires_grad]
+
+    def descend(x: Tensor, weight: Tensor) -> Tensor:
+        log_probabilities = heads(backbones(x))
+        # The sum of the cells' mean losses: its gradient is, for each cell, its own.
+        loss = (weight * log_probabilities).sum()
+        grads = torch.autograd.grad(loss, parameters, allow_unused=True)
+        pairs = zip(parameters, grads, strict=True)
+        used, grads = zip(*(pair for pair in pairs if pair[1] is not None), strict=True)
+        with torch.no_grad():
+            torch._foreach_add_(used, grads, alpha=-learning_rate)
+        return log_probabilities.detach()
+
+    return Replayed(descend, state) if backbones.replayable else descend
 
 
 def _pretrain_alone(

@@ -37,6 +37,8 @@ class Vmapped:
     Raises `UnpackableError` for a backbone that is itself a dropout.
     """
 
+    replayable = False  # its author's own code runs at each step
+
     def __init__(self, backbones: Sequence[nn.Module]) -> None:
         self.cells = len(backbones)
         self._one, *_ = plain = [copy.deepcopy(backbone) for backbone in backbones]

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from augbench.engines.replaying import note_kernel
+
 __all__ = [
     "BITS",
     "alike",
@@ -52,7 +54,9 @@ def alike(value: Tensor, x: Tensor, length: int) -> bool:
 def call(kernel: Callable[..., None], *arguments: Tensor | int) -> None:
     """Call a kernel on the memory of tensors, and integers: these come last."""
     count = next(n for n, one in enumerate(arguments) if type(one) is int)
-    kernel(*[one.data_ptr() for one in arguments[:count]], *arguments[count:])  # type: ignore[union-attr]
+    addresses = [one.data_ptr() for one in arguments[:count]]  # type: ignore[union-attr]
+    kernel(*addresses, *arguments[count:])
+    note_kernel(kernel, (*addresses, *arguments[count:]), *arguments[:count])  # type: ignore[arg-type]
 
 
 def planes_of(x: Tensor) -> Tensor:
