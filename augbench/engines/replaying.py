@@ -55,6 +55,11 @@ class Tape(TorchDispatchMode):
         super().__exit__(*exception)  # type: ignore[no-untyped-call]
         _current.tape = None
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled here: torch need not import its compiler, for a second, to skip us."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

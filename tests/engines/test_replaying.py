@@ -3,6 +3,8 @@
 import copy
 import itertools
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -207,3 +209,17 @@ def test_networks_with_rules_of_others_are_not_replayed(monkeypatch):
     nets = [nn.Sequential(nn.Conv2d(2, 3, 3), Scale(3), nn.Flatten()) for _ in range(2)]
     assert not Widened(nets).replayable
     assert Widened([nn.Sequential(net[0], net[2]) for net in nets]).replayable
+
+
+def test_recording_imports_nothing_of_torchs_compiler():
+    code = """
+import sys, torch
+from augbench.engines.replaying import Replayed
+value = torch.zeros(3)
+step = Replayed(lambda x: value.add_(x).clone(), [value])
+for _ in range(4):
+    step(torch.ones(3))
+print(step.in_use, sorted({"sympy", "torch._dynamo"} & set(sys.modules)))
+"""
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.split() == ["True", "[]"]
