@@ -57,7 +57,7 @@ class Tape(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled here: torch need not import its compiler, for a second, to skip us."""
+        """Nothing is compiled here: torch need not take a second to import its compiler."""
         return False
 
     def __torch_dispatch__(
