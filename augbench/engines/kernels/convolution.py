@@ -8,7 +8,7 @@ channels there are.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -37,7 +37,7 @@ def widest_kernel() -> int:
 
 
 class ByColumns(NamedTuple):
-    """How rows of `width` columns are summed by columns.
+    """How rows of `width` columns are summed by columns, of so many channels at once.
 
     `padding` columns were added before them; vectors are of at most so many `lanes`.
     """
@@ -45,12 +45,24 @@ class ByColumns(NamedTuple):
     width: int
     padding: int
     lanes: int
+    channels: int
 
     @staticmethod
-    def fitting(width: int, kw: int, padding: int, batch: int) -> ByColumns | None:
-        """For rows that fit into registers, beside the weights of a row of the kernel."""
-        lanes = 1 << (batch - 1).bit_length()
-        return ByColumns(width, padding, lanes) if width <= machine().sums and kw <= 7 else None
+    def fitting(width: int, kw: int, padding: int, batch: int, channels: int) -> ByColumns | None:
+        """For rows that are not too wide, or None."""
+        if width > 2 * machine().sums or kw > 7:  # all columns are written out in the code
+            return None
+        lanes, part = 1 << (batch - 1).bit_length(), len(_parts(width)[0])
+        # The sums and the weights are in registers, which are a third more than the sums' share.
+        at_once = max(1, 4 * machine().sums // 3 // (part + kw))
+        return ByColumns(width, padding, lanes, block_of(channels, at_once))
+
+
+def _parts(width: int) -> list[range]:
+    """The columns of a row, in as few equal parts as registers hold."""
+    count = -(-width // machine().sums)
+    size = -(-width // count)
+    return [range(start, min(start + size, width)) for start in range(0, width, size)]
 
 
 @lru_cache(maxsize=64)
@@ -348,15 +360,16 @@ def emit_by_columns(
 ) -> None:
     """The gradient of one group's input [channels, height, width, B], of a stride of 1.
 
-    A row of a channel is summed in registers, a vector for each column. No product is with a zero
-    that lies beyond the image: of small images, these are a third of what a convolution takes.
+    Rows, or parts of them, are summed in registers, a vector for each column. No product is with a
+    zero beyond the image: of small images, these are a third of what a convolution takes.
     """
     width, padding, kw = how.width, how.padding, sizes.kw.constant
     columns = width + 2 * padding - kw + 1
     plain = Weights.plain(code, weights, sizes)
+    tile = range(how.channels)
     with (
         code.narrowed(how.lanes),
-        code.loop(0, sizes.channels) as c,
+        code.loop(0, code.build.sdiv(sizes.channels, INT(how.channels))) as n,
         code.loop(0, sizes.height) as y,
     ):
         nothing = code.splat(code.real(0.0))
@@ -364,30 +377,36 @@ def emit_by_columns(
         bottom = code.sum(y, sizes.padding)
         first = code.clamp(code.sum(code.difference(bottom, sizes.rows), 1), least=0)
         last = code.clamp(code.sum(bottom, 1), most=sizes.kh)
-        own = code.sum(code.product(c, sizes.height), y)
-        own_result = code.at(result, code.product(own, width, batch))
+        channel = code.product(n, how.channels)
+        own = [code.sum(code.product(code.sum(channel, c), sizes.height), y) for c in tile]
 
-        def write(b: Any, mask: Any) -> None:
-            sums = [code.variable(nothing) for _ in range(width)]
+        def write(part: range, b: Any, mask: Any) -> None:
+            sums = [[code.variable(nothing) for _ in part] for _ in tile]
             with code.loop(0, sizes.outputs) as o, code.loop(first, last) as i:
                 weight = code.sum(
                     code.product(o, plain.output),
-                    code.product(c, plain.channel),
+                    code.product(channel, plain.channel),
                     code.product(i, plain.row),
                 )
                 factors = [
-                    code.splat(code.load(code.at(weights, code.sum(weight, j)), code.real))
-                    for j in range(kw)
+                    [
+                        code.splat(code.load(code.at(weights, code.sum(weight, at, j)), code.real))
+                        for j in range(kw)
+                    ]
+                    for at in (code.product(plain.channel, c) for c in tile)
                 ]
                 at_row = code.sum(code.product(o, sizes.rows), code.difference(bottom, i))
                 start = code.at(slopes, code.sum(code.product(at_row, columns, batch), b))
                 for x in range(columns):
-                    slope = code.load(code.at(start, code.product(batch, x)), mask=mask)
-                    for j in range(kw):
-                        if 0 <= x + j - padding < width:
-                            code.multiply_add(slope, factors[j], sums[x + j - padding])
-            for x in range(width):
-                at = code.at(own_result, code.sum(code.product(batch, x), b))
-                code.store(code.get(sums[x]), at, mask)
+                    taps = [j for j in range(kw) if x + j - padding in part]
+                    if taps:
+                        slope = code.load(code.at(start, code.product(batch, x)), mask=mask)
+                    for c, j in product(tile, taps):
+                        column = part.index(x + j - padding)
+                        code.multiply_add(slope, factors[c][j], sums[c][column])
+            for c, x in product(tile, part):
+                at = code.sum(code.product(own[c], width, batch), code.product(batch, x), b)
+                code.store(code.get(sums[c][part.index(x)]), code.at(result, at), mask)
 
-        code.each(batch, write)
+        for part in _parts(width):
+            code.each(batch, partial(write, part))

@@ -124,7 +124,7 @@ class _Plan:
         self.by_columns = None
         if how.stride == (1, 1):
             fitting = kernels().ByColumns.fitting
-            self.by_columns = fitting(self.width, self.kw, pw, self.batch)
+            self.by_columns = fitting(self.width, self.kw, pw, self.batch, self.inputs)
 
     def rows_of(self, x: Tensor) -> Tensor:
         """The rows as the kernels read them: padded, and in the order of the stride."""
