@@ -1,8 +1,11 @@
-"""Convolution, maximum pooling and rectifier as one layer, where a network has them in a row.
+"""Layers that a network has in a row as one: fewer passes over its largest values.
 
-The values between them, the largest of a network, then never leave the cache. A dropout of whole
-channels in between comes after them instead: its factors are not negative, so that the maximum,
-and which one it is, stay the same.
+Convolution, maximum pooling and rectifier become one layer, and what lies between them never
+leaves the cache. Of the pooling and the rectifier, either may come first: the maximum of rectified
+values is the rectified maximum, and so are their gradients. A dropout of whole channels in between
+comes after them instead: its factors are not negative, so that the maximum, and which one it is,
+stay the same. In training, a batch normalisation takes the rectifier that follows it; in use, its
+factors go into the weights of the convolution before it.
 """
 
 from __future__ import annotations
@@ -13,66 +16,121 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from augbench.engines.layers import WideConv2d, WideDropout, WideMaxPool2d
+from augbench.engines.layers import WideBatchNorm2d, WideConv2d, WideDropout, WideMaxPool2d
 
 __all__ = ["fuse"]
 
 _RECTIFIERS = {torch.relu, F.relu, "relu", "relu_"}
 
 
-class _Fused(nn.Module):
-    """A convolution whose output is pooled and, if `rectify`, rectified."""
+class _Convolution(nn.Module):
+    """A convolution, and what follows: a normalisation in use, a pooling, a rectifier."""
 
-    def __init__(self, conv: WideConv2d, pool: WideMaxPool2d, rectify: bool) -> None:
+    def __init__(
+        self,
+        conv: WideConv2d,
+        norm: WideBatchNorm2d | None,
+        pool: WideMaxPool2d | None,
+        rectify: bool,
+    ) -> None:
         super().__init__()
-        self.conv, self.pool, self.rectify = conv, pool, rectify
-        self.windows = pool.windows
+        self.conv, self.norm, self.pool, self.rectify = conv, norm, pool, rectify
         self.takes_shared = conv.takes_shared
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
-        y = self.conv.in_planes(x, pool=self.windows, rectify=self.rectify)
+        weight, bias = self.conv.weight, self.conv.bias
+        if self.norm is not None:
+            factor, shift = self.norm.in_use()
+            weight = weight * factor.view(-1, 1, 1, 1)
+            bias = shift if bias is None else bias * factor + shift
+        windows = self.pool.windows if self.pool is not None else None
+        y = self.conv.in_planes(x, weight, bias, pool=windows, rectify=self.rectify)
         if y is None:
-            y = self.pool(self.conv(x))
+            y = self.conv(x)
+            y = y if self.norm is None else self.norm(y)
+            y = y if self.pool is None else self.pool(y)
             y = F.relu(y) if self.rectify else y
         return y
 
+    def __str__(self) -> str:
+        parts = {"normalised": self.norm, "pooled": self.pool, "rectified": self.rectify}
+        return " and ".join(name for name, part in parts.items() if part)
 
-def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+
+class _RectifiedNorm(nn.Module):
+    """A batch normalisation in training, and the rectifier that follows it."""
+
+    def __init__(self, norm: WideBatchNorm2d) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, K·C, H, W] → the same."""
+        y = self.norm.in_planes(x, rectify=True)
+        return F.relu(self.norm(x)) if y is None else y
+
+    def __str__(self) -> str:
+        return "rectified"
+
+
+def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> dict[str, nn.Module]:
     """Fuse what can be in a graph of wide layers; returns the new layers by their targets."""
     made: dict[str, nn.Module] = {}
+    taken: set[fx.Node] = set()
 
     def layer(node: fx.Node | None) -> nn.Module | None:
         return layers[str(node.target)] if node is not None and node.op == "call_module" else None
 
-    for node in list(graph.nodes):
-        conv = layer(node)
-        if not isinstance(conv, WideConv2d):
-            continue
-        pooled = _only_user(node)
-        while isinstance(own := layer(pooled), WideDropout) and own.masks.by_channel:
-            pooled = _only_user(pooled)
-        pool = layer(pooled)
-        if pooled is None or not isinstance(pool, WideMaxPool2d) or pool.windows is None:
-            continue
-        rectified = _only_user(pooled)
-        rectify = rectified is not None and (
-            isinstance(layer(rectified), nn.ReLU)
-            or (rectified.op != "call_module" and rectified.target in _RECTIFIERS)
+    def following(node: fx.Node) -> fx.Node | None:
+        """What alone uses a node's value, dropouts of channels apart."""
+        user: fx.Node | None = node
+        while user is node or (
+            isinstance(own := layer(user), WideDropout) and own.masks.by_channel
+        ):
+            assert user is not None
+            user = next(iter(user.users)) if len(user.users) == 1 else None
+        return user
+
+    def take(node: fx.Node) -> None:
+        (before,) = node.all_input_nodes
+        node.replace_all_uses_with(before)
+        graph.erase_node(node)
+        taken.add(node)
+
+    def is_rectifier(node: fx.Node) -> bool:
+        return isinstance(layer(node), nn.ReLU) or (
+            node.op != "call_module" and node.target in _RECTIFIERS
         )
-        (before,) = pooled.all_input_nodes
-        if rectify and rectified is not None:
-            rectified.replace_all_uses_with(before)
-            graph.erase_node(rectified)
-        else:
-            pooled.replace_all_uses_with(before)
-        graph.erase_node(pooled)
-        name = f"fused/{len(made)}/{node.target}"
-        made[name] = _Fused(conv, pool, rectify)
-        node.target = name
+
+    for node in list(graph.nodes):
+        first = layer(node) if node not in taken else None
+        norm, pool, rectify = None, None, False
+        while isinstance(first, WideConv2d | WideBatchNorm2d):
+            after = following(node)
+            own = layer(after)
+            if after is None:
+                break
+            if is_rectifier(after) and not rectify and (training or isinstance(first, WideConv2d)):
+                rectify = True
+            elif isinstance(first, WideBatchNorm2d):
+                break
+            elif isinstance(own, WideMaxPool2d) and own.windows is not None and pool is None:
+                pool = own
+            elif (
+                isinstance(own, WideBatchNorm2d)
+                and own.track_running_stats
+                and not (training or norm or pool or rectify)
+            ):
+                norm = own
+            else:
+                break
+            take(after)
+        if norm or pool or rectify:
+            name = f"fused/{len(made)}/{node.target}"
+            if isinstance(first, WideConv2d):
+                made[name] = _Convolution(first, norm, pool, rectify)
+            elif isinstance(first, WideBatchNorm2d):
+                made[name] = _RectifiedNorm(first)
+            node.target = name
     return made
-
-
-def _only_user(node: fx.Node | None) -> fx.Node | None:
-    users = list(node.users) if node is not None else []
-    return users[0] if len(users) == 1 else None

@@ -15,7 +15,7 @@ from augbench.engines.masks import Masks
 from augbench.engines.rules import UnpackableError, rule, stack_into
 from augbench.protocol.dropout import StreamDropout
 
-__all__ = ["WideConv2d", "WideDropout", "WideMaxPool2d", "to_vectors"]
+__all__ = ["WideBatchNorm2d", "WideConv2d", "WideDropout", "WideMaxPool2d", "to_vectors"]
 
 
 # Layers that act on each channel, or on each value, alone: one copy serves every cell.
@@ -131,7 +131,7 @@ class WideConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
-        y = self.in_planes(x)
+        y = self.in_planes(x, self.weight, self.bias)
         if y is None:
             groups, self.groups = self.groups, self._groups(x)
             try:
@@ -141,15 +141,21 @@ class WideConv2d(nn.Conv2d):
         return y
 
     def in_planes(
-        self, x: Tensor, *, pool: tuple[int, int] | None = None, rectify: bool = False
+        self,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        *,
+        pool: tuple[int, int] | None = None,
+        rectify: bool = False,
     ) -> Tensor | None:
         """As `planes.convolve`: None if the kernels cannot do it."""
         if self.padding_mode != "zeros" or self.dilation != (1, 1) or self.padding == "same":
             return None
         return planes.convolve(
             x,
-            self.weight,
-            self.bias,
+            weight,
+            bias,
             stride=_pair(self.stride),
             padding=(0, 0) if self.padding == "valid" else _pair(self.padding),
             groups=self._groups(x),
@@ -214,12 +220,20 @@ class WideBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each of the K·C channels."""
+        if not self.training and self.running_mean is not None and planes.usable(x):
+            factor, shift = (value.view(-1, 1, 1) for value in self.in_use())
+            return torch.addcmul(shift, x, factor)
+        y = self.in_planes(x)
+        return super().forward(x) if y is None else y
+
+    def in_planes(self, x: Tensor, *, rectify: bool = False) -> Tensor | None:
+        """Normalise by the batch, then `rectify`; None if the kernels cannot do it."""
         values = len(x) * x.shape[2] * x.shape[3]
         if not self.training or self.momentum is None or values < 2:
-            return super().forward(x)
-        normalized = planes.batch_norm(x, self.weight, self.bias, self.eps)
+            return None
+        normalized = planes.batch_norm(x, self.weight, self.bias, self.eps, rectify=rectify)
         if normalized is None:
-            return super().forward(x)
+            return None
         y, mean, variance = normalized
         if self.running_mean is not None:
             assert self.running_var is not None
@@ -228,6 +242,15 @@ class WideBatchNorm2d(nn.BatchNorm2d):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (values / (values - 1)), self.momentum)
         return y
+
+    def in_use(self) -> tuple[Tensor, Tensor]:
+        """What a frozen normalisation multiplies each channel by, and then adds to it."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        factor = (self.running_var + self.eps).rsqrt()
+        factor = factor if self.weight is None else factor * self.weight
+        shift = -self.running_mean * factor
+        return factor, shift if self.bias is None else shift + self.bias
 
 
 class WideBatchNorm1d(nn.BatchNorm1d):

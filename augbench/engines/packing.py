@@ -104,7 +104,7 @@ class Widened(nn.Module):
             for node in images.users
         )
         layers = dict(self.layers.items())
-        return fx.GraphModule({**layers, **fuse(graph, layers)}, graph), takes_shared
+        return fx.GraphModule({**layers, **fuse(graph, layers, mode)}, graph), takes_shared
 
     def _widen(self, target: str, backbones: Sequence[nn.Module]) -> str:
         """Make the wide layer once; both modes and every call of it share it."""

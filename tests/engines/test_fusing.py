@@ -22,14 +22,9 @@ def fused(monkeypatch):
     """What was fused in the forward of training, by the convolutions' names."""
     traces = []
 
-    def fuse(graph, layers):
-        made = fusing.fuse(graph, layers)
-        traces.append(
-            [
-                f"{name.split('/', 2)[2]} pooled" + " and rectified" * layer.rectify
-                for name, layer in made.items()
-            ]
-        )
+    def fuse(graph, layers, training):
+        made = fusing.fuse(graph, layers, training)
+        traces.append([f"{name.split('/', 2)[2]} {layer}" for name, layer in made.items()])
         return made
 
     monkeypatch.setattr("augbench.engines.packing.fuse", fuse)
@@ -72,7 +67,11 @@ ROWS = {
     "another layer before": ([nn.MaxPool2d(2), conv(), nn.MaxPool2d(2)], ["1 pooled"]),
     "another rectifier": ([conv(), nn.MaxPool2d(2), nn.LeakyReLU(0.3)], [POOLED]),
     "pooled twice": ([conv(), nn.MaxPool2d(2), nn.MaxPool2d(2), nn.ReLU()], [POOLED]),
-    "statistics after": ([conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.ReLU()], [POOLED]),
+    "rectifier first": ([conv(), nn.ReLU(), nn.MaxPool2d(2)], [RECTIFIED]),
+    "rectifier in place first": (
+        [conv(), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.ReLU()],
+        [RECTIFIED],
+    ),
     "dropout of channels": (
         [conv(), nn.Dropout2d(0.4), nn.MaxPool2d(2), nn.ReLU()],
         [RECTIFIED],
@@ -87,20 +86,76 @@ ROWS = {
     ),
     "dropout of channels before the rectifier": (
         [conv(), nn.MaxPool2d(2), nn.Dropout2d(0.4), nn.ReLU()],
-        [POOLED],
+        [RECTIFIED],
+    ),
+    "dropouts of channels around the rectifier": (
+        [conv(), nn.Dropout2d(0.4), nn.ReLU(), nn.Dropout2d(0.3), nn.MaxPool2d(2)],
+        [RECTIFIED],
+    ),
+}
+
+# What is fused in training, and what in use.
+UNPOOLED = {
+    "rectifier": ([conv(), nn.ReLU()], ["0 rectified"], ["0 rectified"]),
+    "rectifier, of a stride": ([conv(stride=2), nn.ReLU()], ["0 rectified"], ["0 rectified"]),
+    "rectifier, not pooled in windows": (
+        [conv(), nn.ReLU(inplace=True), nn.MaxPool2d(3, stride=2)],
+        ["0 rectified"],
+        ["0 rectified"],
+    ),
+    "statistics": ([conv(), nn.BatchNorm2d(4)], [], ["0 normalised"]),
+    "statistics without factors": (
+        [conv(bias=False), nn.BatchNorm2d(4, affine=False), nn.ReLU()],
+        ["1 rectified"],
+        ["0 normalised and rectified"],
+    ),
+    "statistics of the batch alone": (
+        [conv(), nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU()],
+        ["1 rectified"],
+        [],
+    ),
+    "cumulative statistics": (
+        [conv(), nn.BatchNorm2d(4, momentum=None), nn.ReLU()],
+        ["1 rectified"],
+        ["0 normalised and rectified"],
+    ),
+    "statistics after": (
+        [conv(), nn.MaxPool2d(2), nn.BatchNorm2d(4), nn.ReLU()],
+        ["0 pooled", "2 rectified"],
+        ["0 pooled"],
+    ),
+    "statistics first": (
+        [conv(), nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.ReLU()],
+        [],
+        ["0 normalised and pooled and rectified"],
+    ),
+    "statistics, then a rectifier in place": (
+        [conv(), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2)],
+        ["1 rectified"],
+        ["0 normalised and pooled and rectified"],
+    ),
+    "statistics and dropouts of channels": (
+        [conv(), nn.Dropout2d(0.4), nn.BatchNorm2d(4), nn.Dropout2d(0.4), nn.ReLU()],
+        ["2 rectified"],
+        ["0 normalised and rectified"],
+    ),
+    "nothing but statistics": ([nn.BatchNorm2d(2), nn.ReLU()], ["0 rectified"], []),
+    "statistics twice": (
+        [conv(), nn.BatchNorm2d(4), nn.BatchNorm2d(4), nn.ReLU()],
+        ["2 rectified"],
+        ["0 normalised"],
+    ),
+    "statistics of what torch convolves": (
+        [conv(dilation=2), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)],
+        ["1 rectified"],
+        ["0 normalised and pooled and rectified"],
     ),
 }
 
 APART = {
-    "rectifier first": [conv(), nn.ReLU(), nn.MaxPool2d(2)],
-    "rectifier in place first": [conv(), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.ReLU()],
     "dropout of values": [conv(), nn.Dropout(0.4), nn.MaxPool2d(2), nn.ReLU()],
     "dropout of channels, then of values": [
         *(conv(), nn.Dropout2d(0.4), nn.Dropout(0.4), nn.MaxPool2d(2)),
-    ],
-    "statistics first": [conv(), nn.BatchNorm2d(4), nn.MaxPool2d(2), nn.ReLU()],
-    "statistics, then a rectifier in place": [
-        *(conv(), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(2)),
     ],
     "windows that overlap": [conv(), nn.MaxPool2d(3, stride=2), nn.ReLU()],
     "windows that leave gaps": [conv(), nn.MaxPool2d(2, stride=3), nn.ReLU()],
@@ -131,6 +186,12 @@ def test_rows_are_fused_and_give_the_numbers_of_the_plain_layers(
     assert_same_numbers(cells_of(network(layers)), images)
     assert fused == [told, told]  # in training and in use
     assert set(pooled_at_once) == {planes.usable(images)}
+
+
+@pytest.mark.parametrize(("layers", "training", "in_use"), UNPOOLED.values(), ids=UNPOOLED)
+def test_rectifiers_and_statistics_are_fused_too(layers, training, in_use, images, fused):
+    assert_same_numbers(cells_of(network(layers)), images)
+    assert fused == [training, in_use]
 
 
 @pytest.mark.parametrize("layers", APART.values(), ids=APART)
@@ -274,7 +335,7 @@ FORWARDS = {
     rectifier_as_a_method: BOTH,
     rectifier_as_a_method_in_place: BOTH,
     pooled_as_a_function: NOTHING,
-    rectified_as_a_function_first: NOTHING,
+    rectified_as_a_function_first: BOTH,
     shrunk_first: NOTHING,
     convolved_used_twice: NOTHING,
     convolved_and_rectified_in_place_unseen: NOTHING,
@@ -282,10 +343,10 @@ FORWARDS = {
     pooled_used_twice: ONE,
     pooled_used_again_after_its_rectifier_in_place: ONE,
     rectified_used_twice: BOTH,
-    convolved_twice: ["same pooled and rectified"],
+    convolved_twice: ["same rectified", "same pooled and rectified"],
     convolved_and_pooled_twice: ["same pooled", "same pooled and rectified"],
     added_to_what_came_before: ["same pooled"],
-    two_convolutions_of_one_map: ["conv pooled", "conv pooled and rectified"],
+    two_convolutions_of_one_map: ["same rectified", "conv pooled", "conv pooled and rectified"],
     another_one_in_training: BOTH,
     one_for_nothing: ["same pooled", "conv pooled"],
 }

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
@@ -142,6 +142,18 @@ def test_a_convolution_and_its_gradients_are_those_of_torch(case, dtype, layout)
     assert_equal(outcome(planes.convolve, laid(case.to(dtype), layout)), wanted)
 
 
+def rectified_later(x, weight, bias, **how):
+    return F.relu(F.conv2d(x, weight, bias, **how))
+
+
+@settings(deadline=None, max_examples=40)
+@given(convolutions(whole), dtypes, layouts)
+def test_a_rectified_convolution_and_its_gradients_are_those_of_torch(case, dtype, layout):
+    laid_ = laid(case.to(dtype), layout)
+    got = outcome(lambda *given_, **how: planes.convolve(*given_, rectify=True, **how), laid_)
+    assert_equal(got, outcome(rectified_later, case.to(torch.float64)))
+
+
 @settings(deadline=None, max_examples=40)
 @given(convolutions(positive), dtypes, layouts)
 def test_a_convolution_loses_no_digits(case, dtype, layout):
@@ -258,12 +270,13 @@ def test_a_maximum_and_its_gradient_are_exactly_those_of_torch(
     st.tuples(batches, st.integers(1, 5), st.integers(1, 9), st.integers(2, 9)),
     st.sampled_from([0.0, 100.0]),
     st.booleans(),
+    st.booleans(),
     seeds,
     dtypes,
     layouts,
 )
 def test_batch_normalisation_and_its_gradients_are_those_of_torch(
-    shape, mean, affine, seed, dtype, layout
+    shape, mean, affine, rectify, seed, dtype, layout
 ):
     generator = torch.Generator().manual_seed(seed)
     x = (positive(*shape, generator=generator) + mean).to(dtype)
@@ -280,10 +293,14 @@ def test_batch_normalisation_and_its_gradients_are_those_of_torch(
 
     def of_torch(x, weight, bias):
         y = F.batch_norm(x, None, None, weight, bias, True, eps=eps)
+        if rectify:
+            assume(y.detach().abs().min() > 10 * CLOSE[dtype] * (1 + mean))  # on either side alike
+            y = F.relu(y)
         return y, x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
 
-    got = with_slopes(lambda *values: planes.batch_norm(*values, eps), dtype)
-    for one, wanted in zip(got, with_slopes(of_torch, torch.float64), strict=True):
+    plain = with_slopes(of_torch, torch.float64)
+    got = with_slopes(lambda *values: planes.batch_norm(*values, eps, rectify=rectify), dtype)
+    for one, wanted in zip(got, plain, strict=True):
         assert one.shape == wanted.shape
         scale = (1 + mean) * max(1.0, float(wanted.abs().max()))
         assert (one - wanted).abs().max() <= 10 * CLOSE[dtype] * scale

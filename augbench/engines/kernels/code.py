@@ -236,6 +236,15 @@ class Code:
         function = self._intrinsic("llvm.fma", self.vector, [self.vector] * 3)
         self.set(variable, self.build.call(function, [a, b, self.get(variable)]))
 
+    def rectified(self, vector: Any) -> Any:
+        """Negative numbers raised to zero; what is no number stays none."""
+        return self.where_positive(vector, vector)
+
+    def where_positive(self, vector: Any, value: Any) -> Any:
+        """The value where a vector is above zero, or no number; elsewhere zero."""
+        zero = ir.Constant(self.vector, None)
+        return self.build.select(self.build.fcmp_ordered("<=", vector, zero), zero, value)
+
     def total(self, vector: Any) -> Any:
         """The sum over the lanes, in whatever order is fastest."""
         function = self._intrinsic(

@@ -140,15 +140,16 @@ class Weights:
 
 
 @lru_cache(maxsize=32)
-def convolve(tile: int, bits: int) -> Kernel:
+def convolve(tile: int, rectify: bool, bits: int) -> Kernel:
     """Compile the convolution of G groups, in tiles of so many output channels.
 
     Its arguments: output [G·outputs, rows, length], input [G·channels, height, row], weights, bias
     [G·outputs] and taps int64 [kw]; G, the `Sizes`, and how far apart the weights of two outputs,
-    channels, rows and columns lie (those of two groups: outputs·channels·kh·kw).
+    channels, rows and columns lie (those of two groups: outputs·channels·kh·kw). To `rectify` is
+    to raise negative outputs to zero.
     """
     code = Code(
-        f"convolve_{tile}_{bits}",
+        f"convolve_{tile}_{rectify}_{bits}".lower(),
         "out source weights bias taps",
         "groups outputs channels height row rows length stride padding kh kw "
         "per_output per_channel per_row per_column",
@@ -163,6 +164,7 @@ def convolve(tile: int, bits: int) -> Kernel:
             tile,
             sizes,
             Weights(code.at(given.weights, count), *apart),
+            rectify=rectify,
             out=code.at(given.out, code.product(g, sizes.outputs, sizes.rows, sizes.length)),
             source=code.at(given.source, code.product(g, sizes.channels, sizes.height, sizes.row)),
             bias=code.at(given.bias, code.product(g, sizes.outputs)),
@@ -241,6 +243,7 @@ def emit_convolution(
     source: Any,
     bias: Any,
     taps: Any,
+    rectify: bool = False,
 ) -> None:
     """The convolution of one group; see `convolve`."""
     wide = max(1, min(6, machine().sums // tile))  # vectors of a tile
@@ -281,7 +284,9 @@ def emit_convolution(
                         code.multiply_add(factor, values[v], sums[o][v])
             for o, v in product(range(tile), range(width)):
                 offset = code.sum(code.product(plane, o), x, v * code.lanes)
-                code.store(code.get(sums[o][v]), code.at(own_out, offset), mask)
+                made = code.get(sums[o][v])
+                made = code.rectified(made) if rectify else made
+                code.store(made, code.at(own_out, offset), mask)
 
         position = code.variable(INT(0))
         with code.run(position, sizes.length, wide * code.lanes) as x:

@@ -15,15 +15,15 @@ __all__ = ["normalize", "normalize_gradient"]
 _AT_ONCE = 4  # vectors: a sum that waits for the one before it would take four times as long
 
 
-@lru_cache(maxsize=2)
-def normalize(bits: int) -> Kernel:
+@lru_cache(maxsize=4)
+def normalize(rectify: bool, bits: int) -> Kernel:
     """Compile y = (x − mean)/√(variance + ε) · weight + bias, for each of M runs of n numbers.
 
     Its arguments: output [M, n], mean [M], variance [M] (biased), 1/√(variance + ε) [M], input
-    [M, n], weight and bias [M], and ε [1]; M, n.
+    [M, n], weight and bias [M], and ε [1]; M, n. To `rectify` is to raise negative numbers to zero.
     """
     code = Code(
-        f"normalize_{bits}",
+        f"normalize_{rectify}_{bits}".lower(),
         "out mean variance inverse source weight bias epsilon",
         "planes length",
         bits=bits,
@@ -58,23 +58,25 @@ def normalize(bits: int) -> Kernel:
 
         def write(x: Any, mask: Any) -> None:
             scaled = build.fmul(build.fsub(value(x, mask), middle), factors)
-            code.store(build.fadd(scaled, biases), code.at(out, x), mask)
+            made = build.fadd(scaled, biases)
+            code.store(code.rectified(made) if rectify else made, code.at(out, x), mask)
 
         code.each(length, write)
     return machine().compile(code.done())
 
 
-@lru_cache(maxsize=2)
-def normalize_gradient(bits: int) -> Kernel:
+@lru_cache(maxsize=4)
+def normalize_gradient(rectify: bool, bits: int) -> Kernel:
     """Compile the gradient of `normalize` with respect to input, weight and bias.
 
     With x̂ = (x − mean) · inverse: own_bias = Σ slope, own_weight = Σ slope · x̂, and
     own_source = weight · inverse · (slope − own_bias/n − x̂ · own_weight/n). Its arguments: these
-    three, slopes [M, n], input, mean, inverse and weight; M, n.
+    three, slopes [M, n], input, output, mean, inverse and weight; M, n. After `rectify`, slopes
+    where the output is zero count as zero.
     """
     code = Code(
-        f"normalize_gradient_{bits}",
-        "own_source own_weight own_bias slopes source mean inverse weight",
+        f"normalize_gradient_{rectify}_{bits}".lower(),
+        "own_source own_weight own_bias slopes source out mean inverse weight",
         "planes length",
         bits=bits,
     )
@@ -82,8 +84,8 @@ def normalize_gradient(bits: int) -> Kernel:
     count = build.sitofp(length, code.real)
     with code.loop(0, given.planes) as m:
         offset = code.product(m, length)
-        source, slopes, own_source = (
-            code.at(p, offset) for p in (given.source, given.slopes, given.own_source)
+        source, out, slopes, own_source = (
+            code.at(p, offset) for p in (given.source, given.out, given.slopes, given.own_source)
         )
         mean, inverse, weight = (
             code.load(code.at(p, m), code.real) for p in (given.mean, given.inverse, given.weight)
@@ -92,7 +94,10 @@ def normalize_gradient(bits: int) -> Kernel:
 
         def both(x: Any, mask: Any) -> tuple[Any, Any]:
             distance = build.fsub(code.load(code.at(source, x), mask=mask), middle)
-            return code.load(code.at(slopes, x), mask=mask), build.fmul(distance, inverses)
+            slope = code.load(code.at(slopes, x), mask=mask)
+            if rectify:
+                slope = code.where_positive(code.load(code.at(out, x), mask=mask), slope)
+            return slope, build.fmul(distance, inverses)
 
         def terms(x: Any, mask: Any) -> list[Any]:
             slope, normal = both(x, mask)

@@ -38,7 +38,7 @@ def convolve(
     """`torch.nn.functional.conv2d` of a map, in planes; None if the kernels cannot do it.
 
     With `pool`, and a stride of 1, the maximum over windows of that size that do not overlap
-    follows, and with `rectify`, its positive part.
+    follows; with `rectify`, the positive part.
     """
     if not usable(x) or not alike(weight, x, len(weight)):
         return None
@@ -59,18 +59,18 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, plan: _Plan) -> Tensor:
         source, weight = plan.rows_of(planes_of(x)), weight.contiguous()
         own_bias = weight.new_zeros(len(weight)) if bias is None else bias.contiguous()
-        out, *place = plan.forward(source, weight, own_bias)
+        out, *kept = plan.forward(source, weight, own_bias)
         ctx.plan, ctx.with_bias = plan, bias is not None
-        ctx.save_for_backward(source, weight, *place)
+        ctx.save_for_backward(source, weight, *kept)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        source, weight, *place = ctx.saved_tensors
+        source, weight, *kept = ctx.saved_tensors
         own_x = new_map(source, *ctx.plan.in_shape) if ctx.needs_input_grad[0] else None
         own_weight, own_bias = torch.empty_like(weight), weight.new_empty(len(weight))
-        ctx.plan.gradients(own_x, own_weight, own_bias, planes_of(slopes), *place, source, weight)
+        ctx.plan.gradients(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight)
         return own_x, own_weight, own_bias if ctx.with_bias else None, None
 
 
@@ -136,16 +136,16 @@ class _Plan:
         return x
 
     def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        """The output, of planes [G·O, rows, columns, B]."""
+        """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
         kernel = self.inputs * self.kh * self.kw, self.kh * self.kw, self.kw, 1
         call(
-            kernels().convolve(_tile(self.outputs), self.how.bits),
+            kernels().convolve(_tile(self.outputs), self.how.rectify, self.how.bits),
             *(out, source, weight, bias, self.taps, self.how.groups, self.outputs, self.inputs),
             *(self.height, self.row, self.rows, self.columns * self.batch, self.how.stride[0]),
             *(self.how.padding[0], self.kh, self.kw, *kernel),
         )
-        return (out,)
+        return (out, out) if self.how.rectify else (out,)
 
     def gradients(
         self,
@@ -153,10 +153,12 @@ class _Plan:
         own_weight: Tensor,
         own_bias: Tensor,
         slopes: Tensor,
-        source: Tensor,
-        weight: Tensor,
+        *kept: Tensor,
     ) -> None:
         """Fill the gradients of input (if it is not None), weight and bias."""
+        *rectified, source, weight = kept
+        if rectified:
+            slopes = torch.ops.aten.threshold_backward(slopes, planes_of(rectified[0]), 0)
         (sh, sw), (ph, _), groups = self.how.stride, self.how.padding, self.how.groups
         call(
             kernels().weight_gradient(_weight_tile(self.outputs, self.kw), self.kw, self.how.bits),
@@ -178,7 +180,7 @@ class _Plan:
         end = self.left + (self.columns - 1) * sw + 1
         apart[:, ::sh, self.left : end : sw] = slopes
         call(
-            kernels().convolve(_tile(self.inputs), self.how.bits),
+            kernels().convolve(_tile(self.inputs), False, self.how.bits),
             *(own_x, apart, weight.flatten()[kernel - 1 :], slopes.new_zeros(own_x.shape[1])),
             *(_taps(self.kw, 1, columns, self.batch), groups, self.inputs, self.outputs),
             *(apart.shape[1], columns * self.batch, self.height, self.width * self.batch, 1),
@@ -205,17 +207,16 @@ class _PooledPlan(_Plan):
         )
         return out, place
 
-    def gradients(  # type: ignore[override]
+    def gradients(
         self,
         own_x: Tensor | None,
         own_weight: Tensor,
         own_bias: Tensor,
         slopes: Tensor,
-        place: Tensor,
-        source: Tensor,
-        weight: Tensor,
+        *kept: Tensor,
     ) -> None:
         """Fill the gradients of input (if it is not None), weight and bias."""
+        place, source, weight = kept
         turned, left, columns = None, 0, self.columns
         if own_x is not None:
             turned = self.by_columns
