@@ -55,14 +55,13 @@ class Widened(nn.Module):
     def replayable(self) -> bool:
         """Whether a training step does the same operations each time, on this device.
 
-        Of layers with rules of others, that is not known.
+        Of layers and functions with rules of others, that is not known.
         """
         trace, _ = self._traces[True]
-        functions = [node.target for node in trace.graph.nodes if node.op == "call_function"]
-        ours = ("augbench.engines.", "torch.", "_operator", "builtins")
-        return all(
-            one.__module__.startswith(ours) for one in (*map(type, trace.modules()), *functions)
-        ) and all(value.device.type == "cpu" for value in trace.parameters())
+        functions = {node.target for node in trace.graph.nodes if node.op == "call_function"}
+        with_code = [*map(type, trace.modules()), *(functions - glue.UNCHANGED)]
+        ours = all(one.__module__.startswith(("augbench.engines.", "torch.")) for one in with_code)
+        return ours and all(value.device.type == "cpu" for value in self.parameters())
 
     def stacked(self) -> dict[str, Tensor]:
         """The parameters and buffers by the backbone's names: each those of the K cells."""

@@ -74,14 +74,16 @@ class Tape(TorchDispatchMode):
         """Note what does again, in the same memory, what an operator did."""
         results = made if isinstance(made, tuple) else (made,)
         only_tensors = all(isinstance(result, Tensor | None) for result in results)
-        if _writes(func):
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            self.complete = False  # it draws random numbers
+        elif _writes(func):
             self._actions.append(partial(func, *args, **kwargs))
         elif _is_view(func) or func in _EMPTY:
             pass
         elif func in _ZEROS:
             self._actions.append(made.zero_)
-        elif torch.Tag.nondeterministic_seeded in func.tags or not only_tensors:
-            self.complete = False  # it draws random numbers, or looks at a value
+        elif not only_tensors:
+            self.complete = False  # it looks at a value
         else:
             form, names = _into(func)
             if form is None or any(result is None for result in results):
@@ -176,9 +178,10 @@ def _into(func: Any) -> tuple[Any, tuple[str, ...]]:
 class Replayed:
     """A step that is replayed from a tape, where that is possible and faster.
 
-    `step` takes tensors and returns one; beside that, it only changes the tensors of `state`. The
-    third step is recorded, then replayed from the same state: where that does not give the same
-    bits, or where the steps that follow show that it gains no time, the tape is not used.
+    `step` takes tensors, of the same shapes each time, and returns one; beside that, it only
+    changes the tensors of `state`. The third step is recorded, then replayed from the same state:
+    where that does not give the same bits, or where the steps that follow show that it gains no
+    time, the tape is not used.
     """
 
     def __init__(self, step: Callable[..., Tensor], state: Sequence[Tensor]) -> None:

@@ -12,7 +12,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn import functional as F
 
 from augbench.engines import replaying, rules
 from augbench.engines.heads import Heads
@@ -40,7 +39,7 @@ class Residual(nn.Module):
         )
 
     def forward(self, x):
-        return F.relu(x + self.body(x)).mean((2, 3))
+        return torch.relu(torch.add(x, self.body(x))).mean((2, 3))
 
 
 LAYERS = {
@@ -129,11 +128,14 @@ def test_a_step_that_looks_at_a_value_is_not_replayed():
     assert runs() == 6
 
 
-def test_a_step_that_draws_from_torchs_generator_is_not_replayed():
+@pytest.mark.parametrize(
+    "draw", [lambda value: value.copy_(torch.rand(1)), lambda value: value.uniform_()]
+)
+def test_a_step_that_draws_from_torchs_generator_is_not_replayed(draw):
     torch.manual_seed(0)
     drawn = torch.rand(6)
     torch.manual_seed(0)
-    step, _ = counting(lambda value, x: value.copy_(torch.rand(1)).clone(), torch.zeros(1))
+    step, _ = counting(lambda value, x: draw(value).clone(), torch.zeros(1))
     assert [float(step(torch.zeros(1))) for _ in range(6)] == drawn.tolist()
     assert not step.in_use
 
