@@ -18,11 +18,13 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["Replayed", "Tape", "anew", "note_kernel"]
+__all__ = ["LONGEST", "Replayed", "Tape", "anew", "note_kernel"]
+
+LONGEST = 0.02
+"""Seconds: a longer step has little to gain, and its tape would hold much memory."""
 
 _RECORDED = 3  # which step
 _TRIALS = 8  # steps each way after it, to learn which is faster
-_LONGEST = 0.02  # seconds: a longer step has little to gain, and its tape would hold much memory
 _aten = torch.ops.aten
 _EMPTY = {
     *(_aten.empty.memory_format, _aten.empty_strided.default, _aten.empty_like.default),
@@ -201,7 +203,7 @@ class Replayed:
         """The step's result, which the next step may overwrite."""
         self._calls += 1
         trials = self._calls - _RECORDED
-        if trials == 0 and self._spent[0] < _LONGEST:
+        if trials == 0 and self._spent[0] < LONGEST:
             return self._record(inputs)
         replaying = self._tape is not None and (trials > 2 * _TRIALS or trials % 2 == 1)
         start = time.perf_counter()
