@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from augbench.engines.layers import WideBatchNorm2d, WideConv2d, WideDropout, WideMaxPool2d
+from augbench.engines.layers import WideConv2d, WideDropout, WideMaxPool2d
+from augbench.engines.normalizations import WideBatchNorm2d
 
 __all__ = ["fuse"]
 

@@ -7,14 +7,8 @@ what the engine calls.
 """
 
 from augbench.engines.kernels.code import machine
-from augbench.engines.kernels.convolution import (
-    ByColumns,
-    block_of,
-    convolve,
-    input_gradient,
-    weight_gradient,
-    widest_kernel,
-)
+from augbench.engines.kernels.convolution import block_of, convolve, widest_kernel
+from augbench.engines.kernels.gradients import ByColumns, input_gradient, weight_gradient
 from augbench.engines.kernels.normalization import normalize, normalize_gradient
 from augbench.engines.kernels.pooled import convolve_and_pool, gradients_through_pool
 from augbench.engines.kernels.pooling import NOWHERE, pool, pool_gradient

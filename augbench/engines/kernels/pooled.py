@@ -9,14 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 from augbench.engines.kernels.code import INT, Code, Kernel, machine
-from augbench.engines.kernels.convolution import (
-    ByColumns,
-    Sizes,
-    Weights,
-    emit_by_columns,
-    emit_convolution,
-    emit_weight_gradient,
-)
+from augbench.engines.kernels.convolution import Sizes, Weights, emit_convolution
+from augbench.engines.kernels.gradients import ByColumns, emit_by_columns, emit_weight_gradient
 from augbench.engines.kernels.pooling import emit_pool, emit_pool_gradient
 
 __all__ = ["convolve_and_pool", "gradients_through_pool"]
