@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from statistics import median
 from typing import Any
 
 import torch
@@ -192,7 +193,7 @@ class Replayed:
         self._tape: Tape | None = None
         self._inputs: list[Tensor] = []
         self._output = torch.empty(0)
-        self._spent = [0.0, 0.0]  # seconds of the steps as they are, and of replays
+        self._took: tuple[list[float], list[float]] = [], []  # seconds as it is, and replayed
 
     @property
     def in_use(self) -> bool:
@@ -203,17 +204,19 @@ class Replayed:
         """The step's result, which the next step may overwrite."""
         self._calls += 1
         trials = self._calls - _RECORDED
-        if trials == 0 and self._spent[0] < LONGEST:
+        if trials == 0 and self._took[0][-1] < LONGEST:
             return self._record(inputs)
         replaying = self._tape is not None and (trials > 2 * _TRIALS or trials % 2 == 1)
         start = time.perf_counter()
         output = self._replay(inputs) if replaying else self._step(*inputs)
-        if self._calls > 1:  # the first step also prepares the others
-            self._spent[replaying] += time.perf_counter() - start
-        if trials == 0:
-            self._spent = [0.0, 0.0]
-        if trials == 2 * _TRIALS and self._spent[True] >= self._spent[False]:
-            self._tape = None
+        if trials <= 2 * _TRIALS:
+            self._took[replaying].append(time.perf_counter() - start)
+        if trials == 2 * _TRIALS and self._tape is not None:
+            # Of the step as it is, the first ones also prepared the others. Medians, since
+            # whatever else the machine does may fall on any step.
+            plain, replayed = self._took[0][_RECORDED - 1 :], self._took[1]
+            if median(replayed) >= median(plain):
+                self._tape = None
         return output
 
     def _replay(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -235,7 +238,7 @@ class Replayed:
         _restore(self._state, before)
         tape.replay(anew=False)
         if all(map(torch.equal, [output, *after], [self._output, *self._state])):
-            self._tape, self._spent = tape, [0.0, 0.0]
+            self._tape = tape
         else:
             _restore(self._state, after)
         return output
