@@ -80,18 +80,16 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
     made: dict[str, nn.Module] = {}
     taken: set[fx.Node] = set()
 
-    def layer(node: fx.Node | None) -> nn.Module | None:
-        return layers[str(node.target)] if node is not None and node.op == "call_module" else None
+    def layer(node: fx.Node) -> nn.Module | None:
+        return layers[str(node.target)] if node.op == "call_module" else None
 
     def following(node: fx.Node) -> fx.Node | None:
         """What alone uses a node's value, dropouts of channels apart."""
-        user: fx.Node | None = node
-        while user is node or (
-            isinstance(own := layer(user), WideDropout) and own.masks.by_channel
-        ):
-            assert user is not None
-            user = next(iter(user.users)) if len(user.users) == 1 else None
-        return user
+        while len(node.users) == 1:
+            (node,) = node.users
+            if not (isinstance(own := layer(node), WideDropout) and own.masks.by_channel):
+                return node
+        return None
 
     def take(node: fx.Node) -> None:
         (before,) = node.all_input_nodes
@@ -104,18 +102,12 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
             node.op != "call_module" and node.target in _RECTIFIERS
         )
 
-    for node in list(graph.nodes):
-        first = layer(node) if node not in taken else None
+    def convolution(node: fx.Node, conv: WideConv2d) -> nn.Module | None:
         norm, pool, rectify = None, None, False
-        while isinstance(first, WideConv2d | WideBatchNorm2d):
-            after = following(node)
+        while (after := following(node)) is not None:
             own = layer(after)
-            if after is None:
-                break
-            if is_rectifier(after) and not rectify and (training or isinstance(first, WideConv2d)):
+            if is_rectifier(after) and not rectify:
                 rectify = True
-            elif isinstance(first, WideBatchNorm2d):
-                break
             elif isinstance(own, WideMaxPool2d) and own.windows is not None and pool is None:
                 pool = own
             elif (
@@ -127,11 +119,22 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
             else:
                 break
             take(after)
-        if norm or pool or rectify:
+        return _Convolution(conv, norm, pool, rectify) if norm or pool or rectify else None
+
+    def normalization(node: fx.Node, norm: WideBatchNorm2d) -> nn.Module | None:
+        after = following(node)
+        if not training or after is None or not is_rectifier(after):
+            return None
+        take(after)
+        return _RectifiedNorm(norm)
+
+    for node in list(graph.nodes):
+        own, new = layer(node) if node not in taken else None, None
+        if isinstance(own, WideConv2d):
+            new = convolution(node, own)
+        elif isinstance(own, WideBatchNorm2d):
+            new = normalization(node, own)
+        if new is not None:
             name = f"fused/{len(made)}/{node.target}"
-            if isinstance(first, WideConv2d):
-                made[name] = _Convolution(first, norm, pool, rectify)
-            elif isinstance(first, WideBatchNorm2d):
-                made[name] = _RectifiedNorm(first)
-            node.target = name
+            made[name], node.target = new, name
     return made
