@@ -92,6 +92,22 @@ def amax(cells: int, x: Tensor, dim: int | Sequence[int] = (), keepdim: bool = F
     return _over_pixels(cells, x.amax((2, 3), keepdim=keepdim), x, dim)
 
 
+@function_rule(F.pad)
+def pad(
+    cells: int, x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Columns, rows and channels of a map, cell by cell."""
+    if x.ndim != 4 or len(pad) > 6 or (len(pad) > 4 and mode != "constant"):
+        raise UnpackableError("pad of anything but columns, rows and channels")
+    if not any(pad):
+        return x
+    if mode != "constant":
+        return F.pad(x, list(pad), mode, value)
+    # In the order that maps in planes have in memory: [K, C, H, W, B].
+    maps = x.permute(1, 2, 3, 0).unflatten(0, (cells, -1))
+    return F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1).permute(3, 0, 1, 2)
+
+
 def _over_pixels(cells: int, reduced: Tensor, x: Tensor, dim: int | Sequence[int] | None) -> Tensor:
     if x.ndim != 4 or isinstance(dim, int | None) or sorted(d % 4 for d in dim) != [2, 3]:
         raise UnpackableError("a reduction over anything but height and width")

@@ -202,6 +202,41 @@ def test_functional_glue_is_packed_without_its_author_declaring_anything(images)
     assert "by rules" in choose(made, images).reason
 
 
+class Padded(nn.Module):
+    """Pads what it is told to pad, and takes every other pixel of it."""
+
+    def __init__(self, pad, **how):
+        super().__init__()
+        self.conv, self.pad, self.how = nn.Conv2d(2, 3, 3), pad, how
+
+    def forward(self, x):
+        return F.pad(self.conv(x), self.pad, **self.how)[:, :, ::2, 1:].flatten(1)
+
+
+@pytest.mark.parametrize(
+    ("pad", "how"),
+    [
+        ((1, 2), {}),
+        ((1, 0, 2, 3), {"value": 0.5}),
+        ((1, 1, 2, 2), {"mode": "reflect"}),
+        ((0, 0, 0, 0, 1, 2), {}),
+        ((0, 1, 2, 0, 0, 2), {"mode": "constant", "value": -1.0}),
+        ((0, 0, 0, 0, 0, 0), {}),
+        ((-1, 0, 0, -1, -1, 0), {}),
+    ],
+)
+def test_padding_stays_within_each_cell(images, pad, how):
+    stepping.assert_same_numbers(
+        [net.double() for net in nets(Padded(pad, **how))], images.double()
+    )
+
+
+def test_padding_of_the_batch_is_not_packed(images):
+    made = nets(nn.Sequential(Padded((0, 0, 0, 0, 0, 0, 1, 0))))
+    with pytest.raises(UnpackableError, match="pad of anything but columns, rows and channels"):
+        Widened(made)(torch.cat([images] * 3, dim=1))
+
+
 def test_glue_without_a_rule_is_never_packed_by_rules(images):
     for kind in (Glue, GlueWithoutSlices):
         assert "packed by rules" not in choose(nets(kind()), images).reason
