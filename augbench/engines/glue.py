@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from augbench.engines import planes
 from augbench.engines.layers import to_vectors
 from augbench.engines.rules import UnpackableError, function_rule
 
@@ -32,11 +33,23 @@ UNCHANGED: frozenset[object] = frozenset(
         # of each channel of a map alone,
         *(F.max_pool2d, torch.max_pool2d, F.avg_pool2d),
         *(F.adaptive_avg_pool2d, F.adaptive_max_pool2d),
-        # or of a shape, which `size` has made the shape of one cell's value.
-        operator.getitem,
     }
 )
 """What acts on K cells' values exactly as on one cell's."""
+
+
+@function_rule(operator.getitem)
+def getitem(cells: int, x: Any, index: Any) -> Any:
+    """Rows and columns of a map, or of a shape, which `size` has made that of one cell's value."""
+    if not (isinstance(x, Tensor) and x.ndim == 4 and isinstance(index, tuple)):
+        return x[index]
+    if not all(isinstance(one, slice) for one in index) or not planes.usable(x):
+        return x[index]
+    whole = [one.indices(size) == (0, size, 1) for one, size in zip(index, x.shape, strict=False)]
+    if not all(whole[:2]):
+        return x[index]
+    # A slice has a gradient of the order that its map has in memory, here that of planes.
+    return x if all(whole) else planes.in_planes(x.permute(1, 2, 3, 0)[:, *index[2:]])
 
 
 @function_rule("size")
