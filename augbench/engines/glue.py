@@ -118,7 +118,7 @@ def pad(
         return F.pad(x, list(pad), mode, value)
     # In the order that maps in planes have in memory: [K, C, H, W, B].
     maps = x.permute(1, 2, 3, 0).unflatten(0, (cells, -1))
-    return F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1).permute(3, 0, 1, 2)
+    return planes.in_planes(F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1))
 
 
 def _over_pixels(cells: int, reduced: Tensor, x: Tensor, dim: int | Sequence[int] | None) -> Tensor:

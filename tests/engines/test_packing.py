@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import stepping
 import torch
+from scale import Scale, WideScale
 from torch import nn
 from torch.nn import functional as F
 
@@ -26,23 +27,6 @@ def _rules_as_they_were(monkeypatch):
     yield
     rules.LAYER_RULES.clear()
     rules.LAYER_RULES.update(before)
-
-
-class Scale(nn.Module):
-    """One factor per channel."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(channels))
-
-    def forward(self, x):
-        return x * self.scale.view(-1, 1, 1)
-
-
-class WideScale(Scale):
-    def __init__(self, layers):
-        super().__init__(len(layers) * len(layers[0].scale))
-        rules.stack_into(self, layers)
 
 
 def nets(*layers, cells=3):

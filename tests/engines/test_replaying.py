@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scale import Scale, WideScale
 from torch import nn
 
 from augbench.engines import replaying, rules
@@ -188,26 +189,8 @@ def test_long_steps_are_not_recorded(monkeypatch):
     assert runs() == 6
 
 
-class Scale(nn.Module):
-    """A layer of somebody else's, whose rule may do what it likes at each step."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(channels))
-
-    def forward(self, x):
-        return x * self.scale.view(-1, 1, 1)
-
-
-class WideScale(Scale):
-    def __init__(self, layers):
-        super().__init__(len(layers) * len(layers[0].scale))
-        rules.stack_into(self, layers)
-
-
 def test_networks_with_rules_of_others_are_not_replayed(monkeypatch):
-    monkeypatch.setattr(rules, "LAYER_RULES", rules.LAYER_RULES | {Scale: WideScale})
-    monkeypatch.setattr("augbench.engines.packing.LAYER_RULES", rules.LAYER_RULES)
+    monkeypatch.setitem(rules.LAYER_RULES, Scale, WideScale)
     nets = [nn.Sequential(nn.Conv2d(2, 3, 3), Scale(3), nn.Flatten()) for _ in range(2)]
     assert not Widened(nets).replayable
     assert Widened([nn.Sequential(net[0], net[2]) for net in nets]).replayable

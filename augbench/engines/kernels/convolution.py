@@ -62,6 +62,18 @@ class Sizes:
         names = Sizes.__dataclass_fields__
         return Sizes(**{n: known[n] if n in known else getattr(given, n) for n in names})
 
+    def weights(self, code: Code, first: Any, g: Any) -> Any:
+        """Where the weights of group g begin, behind those of the first."""
+        return code.at(first, code.product(g, self.outputs, self.channels, self.kh, self.kw))
+
+    def source(self, code: Code, first: Any, g: Any) -> Any:
+        """Where the input of group g begins."""
+        return code.at(first, code.product(g, self.channels, self.height, self.row))
+
+    def out(self, code: Code, first: Any, g: Any) -> Any:
+        """Where the output of group g begins, or its slopes."""
+        return code.at(first, code.product(g, self.outputs, self.rows, self.length))
+
     def turned(self, code: Code, *, width: Any, batch: Any, row: Any) -> Sizes:
         """The convolution from the slopes of the outputs to those of the input; of a stride of 1.
 
@@ -124,15 +136,14 @@ def convolve(tile: int, rectify: bool, bits: int) -> Kernel:
     given, sizes = code.given, Sizes.of(code.given)
     apart = given.per_output, given.per_channel, given.per_row, given.per_column
     with code.loop(0, given.groups) as g:
-        count = code.product(g, sizes.outputs, sizes.channels, sizes.kh, sizes.kw)
         emit_convolution(
             code,
             tile,
             sizes,
-            Weights(code.at(given.weights, count), *apart),
+            Weights(sizes.weights(code, given.weights, g), *apart),
             rectify=rectify,
-            out=code.at(given.out, code.product(g, sizes.outputs, sizes.rows, sizes.length)),
-            source=code.at(given.source, code.product(g, sizes.channels, sizes.height, sizes.row)),
+            out=sizes.out(code, given.out, g),
+            source=sizes.source(code, given.source, g),
             bias=code.at(given.bias, code.product(g, sizes.outputs)),
             taps=given.taps,
         )

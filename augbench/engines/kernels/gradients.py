@@ -62,16 +62,15 @@ def weight_gradient(tile: int, kw: int, bits: int) -> Kernel:
     )
     given, sizes = code.given, Sizes.of(code.given, kw=INT(kw))
     with code.loop(0, given.groups) as g:
-        count = code.product(g, sizes.outputs, sizes.channels, sizes.kh, kw)
         emit_weight_gradient(
             code,
             tile,
             kw,
             sizes,
-            result=code.at(given.result, count),
-            slopes=code.at(given.slopes, code.product(g, sizes.outputs, sizes.rows, sizes.length)),
+            result=sizes.weights(code, given.result, g),
+            slopes=sizes.out(code, given.slopes, g),
             slope_row=sizes.length,
-            source=code.at(given.source, code.product(g, sizes.channels, sizes.height, sizes.row)),
+            source=sizes.source(code, given.source, g),
             taps=given.taps,
         )
     return machine().compile(code.done())
@@ -94,14 +93,13 @@ def input_gradient(how: ByColumns, kw: int, bits: int) -> Kernel:
     row, length = (code.product(n, given.batch) for n in (how.width, columns))
     sizes = Sizes.of(given, row=row, length=length, stride=INT(1), kw=INT(kw))
     with code.loop(0, given.groups) as g:
-        count = code.product(g, sizes.outputs, sizes.channels, sizes.kh, kw)
         emit_by_columns(
             code,
             how,
             sizes,
-            result=code.at(given.result, code.product(g, sizes.channels, sizes.height, row)),
-            slopes=code.at(given.slopes, code.product(g, sizes.outputs, sizes.rows, length)),
-            weights=code.at(given.weights, count),
+            result=sizes.source(code, given.result, g),
+            slopes=sizes.out(code, given.slopes, g),
+            weights=sizes.weights(code, given.weights, g),
             batch=given.batch,
         )
     return machine().compile(code.done())

@@ -35,14 +35,13 @@ def convolve_and_pool(tile: int, pool: tuple[int, int], rectify: bool, bits: int
     pooling = _pooling(code, pool, sizes.length)
     pooled = code.product(given.outputs, pooling["rows"], pooling["columns"], given.batch)
     with code.loop(0, given.groups) as g:
-        weights = code.product(g, given.outputs, given.channels, given.kh, given.kw)
         emit_convolution(
             code,
             tile,
             sizes,
-            Weights.plain(code, code.at(given.weights, weights), sizes),
+            Weights.plain(code, sizes.weights(code, given.weights, g), sizes),
             out=given.scratch,
-            source=code.at(given.source, code.product(g, given.channels, given.height, given.row)),
+            source=sizes.source(code, given.source, g),
             bias=code.at(given.bias, code.product(g, given.outputs)),
             taps=given.taps,
         )
@@ -83,7 +82,6 @@ def gradients_through_pool(
     pooling = _pooling(code, pool, given.slope_row)
     pooled = code.product(given.outputs, pooling["rows"], pooling["columns"], given.batch)
     inner = code.at(given.scratch, given.left)
-    of_weights = code.product(given.outputs, given.channels, given.kh, kw)
     of_source = code.product(given.channels, given.height, given.width, given.batch)
     with code.loop(0, given.groups) as g:
         emit_pool_gradient(
@@ -100,14 +98,14 @@ def gradients_through_pool(
             tile,
             kw,
             sizes,
-            result=code.at(given.own_weights, code.product(g, of_weights)),
+            result=sizes.weights(code, given.own_weights, g),
             slopes=inner,
             slope_row=given.slope_row,
-            source=code.at(given.source, code.product(g, given.channels, given.height, given.row)),
+            source=sizes.source(code, given.source, g),
             taps=given.taps,
         )
         own_source = code.at(given.own_source, code.product(g, of_source))
-        weights = code.at(given.weights, code.product(g, of_weights))
+        weights = sizes.weights(code, given.weights, g)
         if isinstance(turned, ByColumns):
             emit_by_columns(
                 code,

@@ -55,8 +55,9 @@ def call(kernel: Callable[..., None], *arguments: Tensor | int) -> None:
     """Call a kernel on the memory of tensors, and integers: these come last."""
     count = next(n for n, one in enumerate(arguments) if type(one) is int)
     addresses = [one.data_ptr() for one in arguments[:count]]  # type: ignore[union-attr]
-    kernel(*addresses, *arguments[count:])
-    note_kernel(kernel, (*addresses, *arguments[count:]), *arguments[:count])  # type: ignore[arg-type]
+    numbers = (*addresses, *arguments[count:])
+    kernel(*numbers)
+    note_kernel(kernel, numbers, *arguments[:count])  # type: ignore[arg-type]
 
 
 def planes_of(x: Tensor) -> Tensor:
