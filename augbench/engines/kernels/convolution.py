@@ -12,7 +12,8 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from augbench.engines.kernels.code import INT, Code, Kernel, machine
+from augbench.engines.kernels.code import INT, Code
+from augbench.engines.kernels.processor import Kernel, machine
 
 __all__ = [
     "Sizes",

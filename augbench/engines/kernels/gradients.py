@@ -6,8 +6,9 @@ from functools import lru_cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
-from augbench.engines.kernels.code import INT, Code, Kernel, machine
+from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.convolution import Sizes, Weights, block_of
+from augbench.engines.kernels.processor import Kernel, machine
 
 __all__ = [
     "ByColumns",

@@ -8,7 +8,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from augbench.engines.kernels.code import INT, Code, Kernel, machine
+from augbench.engines.kernels.code import INT, Code
+from augbench.engines.kernels.processor import Kernel, machine
 
 __all__ = ["normalize", "normalize_gradient"]
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from augbench.engines.kernels.code import INT, Code, Kernel, machine
+from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.convolution import Sizes, Weights, emit_convolution
 from augbench.engines.kernels.gradients import ByColumns, emit_by_columns, emit_weight_gradient
 from augbench.engines.kernels.pooling import emit_pool, emit_pool_gradient
+from augbench.engines.kernels.processor import Kernel, machine
 
 __all__ = ["convolve_and_pool", "gradients_through_pool"]
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from augbench.engines.kernels.code import Code, Kernel, machine
+from augbench.engines.kernels.code import Code
+from augbench.engines.kernels.processor import Kernel, machine
 
 __all__ = ["NOWHERE", "emit_pool", "emit_pool_gradient", "pool", "pool_gradient"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from augbench.engines.kernels.code import INT, Code, Kernel, machine
+from augbench.engines.kernels.code import INT, Code
+from augbench.engines.kernels.processor import Kernel, machine
 
 __all__ = ["SQUARE", "transpose"]
 
