@@ -6,12 +6,13 @@ channels leave most of a vector register empty; these fill it. `planes/`, beside
 what the engine calls.
 """
 
-from augbench.engines.kernels.convolution import block_of, convolve, widest_kernel
+from augbench.engines.kernels.convolution import convolve
 from augbench.engines.kernels.gradients import ByColumns, input_gradient, weight_gradient
 from augbench.engines.kernels.normalization import normalize, normalize_gradient
 from augbench.engines.kernels.pooled import convolve_and_pool, gradients_through_pool
 from augbench.engines.kernels.pooling import NOWHERE, pool, pool_gradient
 from augbench.engines.kernels.processor import machine
+from augbench.engines.kernels.products import block_of, tile_of, widest_kernel
 from augbench.engines.kernels.transposition import SQUARE, transpose
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "normalize_gradient",
     "pool",
     "pool_gradient",
+    "tile_of",
     "transpose",
     "weight_gradient",
     "widest_kernel",

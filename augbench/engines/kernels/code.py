@@ -127,6 +127,15 @@ class Code:
             [address, ir.Constant(ir.IntType(32), align), mask, ir.Constant(kind, None)],
         )
 
+    def gathered(self, addresses: Sequence[Any]) -> Any:
+        """A vector of the numbers at some addresses."""
+        kind = ir.VectorType(self.real, len(addresses))
+        vector = ir.Constant(kind, ir.Undefined)
+        for n, address in enumerate(addresses):
+            number = self.load(address, self.real)
+            vector = self.build.insert_element(vector, number, ir.Constant(ir.IntType(32), n))
+        return vector
+
     def store(self, value: Any, address: Any, mask: Any = None) -> None:
         """Write a value; with a mask, only these lanes."""
         align = self._align(value.type)

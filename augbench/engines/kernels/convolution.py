@@ -7,36 +7,17 @@ channels there are.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.products import emit_row
 
-__all__ = [
-    "Sizes",
-    "Weights",
-    "block_of",
-    "convolve",
-    "emit_convolution",
-    "widest_kernel",
-]
-
-_MOST_OUTPUTS = 8
-
-
-def widest_kernel() -> int:
-    """The most columns that a convolution kernel may have."""
-    return machine().sums
-
-
-@lru_cache(maxsize=64)
-def block_of(channels: int, most: int = _MOST_OUTPUTS) -> int:
-    """How many output channels a tile has: the most that divide them, up to `most`."""
-    return next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)
-
+__all__ = ["Sizes", "Weights", "convolve", "emit_convolution"]
 
 @dataclass(frozen=True)
 class Sizes:
@@ -117,33 +98,47 @@ class Weights:
         last = code.at(first, code.difference(plain.channel, 1))
         return Weights(last, plain.channel, plain.output, code.difference(0, plain.row), INT(-1))
 
+    def of_tile(self, code: Code, tile: int, n: Any, c: Any, i: Any, j: int) -> Any:
+        """A vector: for each output of tile n, the weight of channel c in row i and column j."""
+        first = code.sum(
+            code.product(self.output, n, tile),
+            code.product(self.channel, c),
+            code.product(self.row, i),
+            code.product(self.column, j),
+        )
+        return code.gathered(
+            [code.at(self.first, code.sum(first, code.product(self.output, o))) for o in range(tile)]
+        )
+
 
 @lru_cache(maxsize=32)
-def convolve(tile: int, rectify: bool, bits: int) -> Kernel:
-    """Compile the convolution of G groups, in tiles of so many output channels.
+def convolve(tile: int, kw: int, rectify: bool, bits: int) -> Kernel:
+    """Compile the convolution of G groups, in tiles of so many output channels, for `kw` columns.
 
-    Its arguments: output [G·outputs, rows, length], input [G·channels, height, row], weights, bias
-    [G·outputs] and taps int64 [kw]; G, the `Sizes`, and how far apart the weights of two outputs,
-    channels, rows and columns lie (those of two groups: outputs·channels·kh·kw). To `rectify` is
-    to raise negative outputs to zero.
+    Its arguments: output [G·outputs, rows, length], a scratch [outputs·channels·kh·kw], input
+    [G·channels, height, row], weights, bias [G·outputs] and taps int64 [kw]; G, the other `Sizes`,
+    and how far apart the weights of two outputs, channels, rows and columns lie (those of two
+    groups: outputs·channels·kh·kw). To `rectify` is to raise negative outputs to zero.
     """
     code = Code(
-        f"convolve_{tile}_{rectify}_{bits}".lower(),
-        "out source weights bias taps",
-        "groups outputs channels height row rows length stride padding kh kw "
+        f"convolve_{tile}_{kw}_{rectify}_{bits}".lower(),
+        "out scratch source weights bias taps",
+        "groups outputs channels height row rows length stride padding kh "
         "per_output per_channel per_row per_column",
         bits=bits,
     )
-    given, sizes = code.given, Sizes.of(code.given)
+    given, sizes = code.given, Sizes.of(code.given, kw=INT(kw))
     apart = given.per_output, given.per_channel, given.per_row, given.per_column
     with code.loop(0, given.groups) as g:
         emit_convolution(
             code,
             tile,
+            kw,
             sizes,
             Weights(sizes.weights(code, given.weights, g), *apart),
             rectify=rectify,
             out=sizes.out(code, given.out, g),
+            packed=given.scratch,
             source=sizes.source(code, given.source, g),
             bias=code.at(given.bias, code.product(g, sizes.outputs)),
             taps=given.taps,
@@ -154,60 +149,57 @@ def convolve(tile: int, rectify: bool, bits: int) -> Kernel:
 def emit_convolution(
     code: Code,
     tile: int,
+    kw: int,
     sizes: Sizes,
     weights: Weights,
     *,
     out: Any,
+    packed: Any,
     source: Any,
     bias: Any,
     taps: Any,
     rectify: bool = False,
 ) -> None:
     """The convolution of one group; see `convolve`."""
-    wide = max(1, min(6, machine().sums // tile))  # vectors of a tile
-    plane = code.product(sizes.rows, sizes.length)
     tiles = code.build.sdiv(sizes.outputs, INT(tile))
+    with (
+        code.loop(0, tiles) as n,
+        code.loop(0, sizes.kh) as i,
+        code.loop(0, sizes.channels) as c,
+    ):
+        here = code.at(packed, _block(code, tile, kw, sizes, n, i, c))
+        for j in range(kw):
+            code.store(weights.of_tile(code, tile, n, c, i, j), code.at(here, j * tile))
+    offsets = [code.load(code.at(taps, j, INT), INT) for j in range(kw)]
+    plane = code.product(sizes.rows, sizes.length)
     with code.loop(0, tiles) as n, code.loop(0, sizes.rows) as y:
         top = code.difference(code.product(y, sizes.stride), sizes.padding)
         first = code.clamp(code.difference(0, top), least=0)
         last = code.clamp(code.difference(sizes.height, top), most=sizes.kh)
-        own_weights = code.at(weights.first, code.product(n, tile, weights.output))
         own_bias = code.at(bias, code.product(n, tile))
         start = code.sum(code.product(n, tile, plane), code.product(y, sizes.length))
         own_out = code.at(out, start)
 
-        def one_tile(x: Any, width: int, mask: Any = None) -> None:
-            biases = [code.splat(code.load(code.at(own_bias, o), code.real)) for o in range(tile)]
-            sums = [[code.variable(one) for _ in range(width)] for one in biases]
-            with (
-                code.loop(0, sizes.channels) as c,
-                code.loop(first, last) as i,
-                code.loop(0, sizes.kw) as j,
-            ):
-                at_row = code.sum(code.product(c, sizes.height), top, i)
-                tap = code.load(code.at(taps, j, INT), INT)
-                begin = code.at(source, code.sum(code.product(at_row, sizes.row), tap, x))
-                values = [
-                    code.load(code.at(begin, v * code.lanes), mask=mask) for v in range(width)
-                ]
-                weight = code.sum(
-                    code.product(c, weights.channel),
-                    code.product(i, weights.row),
-                    code.product(j, weights.column),
-                )
-                for o in range(tile):
-                    own = code.at(own_weights, code.sum(weight, code.product(weights.output, o)))
-                    factor = code.splat(code.load(own, code.real))
-                    for v in range(width):
-                        code.multiply_add(factor, values[v], sums[o][v])
-            for o, v in product(range(tile), range(width)):
-                offset = code.sum(code.product(plane, o), x, v * code.lanes)
-                made = code.get(sums[o][v])
-                made = code.rectified(made) if rectify else made
-                code.store(made, code.at(own_out, offset), mask)
+        def biases() -> list[Any]:
+            return [code.splat(code.load(code.at(own_bias, o), code.real)) for o in range(tile)]
 
-        position = code.variable(INT(0))
-        with code.run(position, sizes.length, wide * code.lanes) as x:
-            one_tile(x, wide)
-        with code.masked_run(position, sizes.length) as (x, mask):
-            one_tile(x, 1, mask)
+        @contextlib.contextmanager
+        def each_row() -> Iterator[tuple[Any, Any]]:
+            with code.loop(first, last) as i, code.loop(0, sizes.channels) as c:
+                at_row = code.sum(code.product(c, sizes.height), top, i)
+                yield (
+                    code.at(source, code.product(at_row, sizes.row)),
+                    code.at(packed, _block(code, tile, kw, sizes, n, i, c)),
+                )
+
+        def write(o: int, x: Any, made: Any, mask: Any) -> None:
+            made = code.rectified(made) if rectify else made
+            code.store(made, code.at(own_out, code.sum(code.product(plane, o), x)), mask)
+
+        emit_row(code, tile, offsets, sizes.length, biases, each_row, write)
+
+
+def _block(code: Code, tile: int, kw: int, sizes: Sizes, n: Any, i: Any, c: Any) -> Any:
+    """Where the weights of a tile, row and channel begin: packed, they lie as the loops read them."""
+    row = code.sum(code.product(n, sizes.kh), i)
+    return code.product(code.sum(code.product(row, sizes.channels), c), kw * tile)

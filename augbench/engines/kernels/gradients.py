@@ -7,8 +7,9 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from augbench.engines.kernels.code import INT, Code
-from augbench.engines.kernels.convolution import Sizes, Weights, block_of
+from augbench.engines.kernels.convolution import Sizes, Weights
 from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.products import block_of
 
 __all__ = [
     "ByColumns",

@@ -18,30 +18,35 @@ __all__ = ["convolve_and_pool", "gradients_through_pool"]
 
 
 @lru_cache(maxsize=16)
-def convolve_and_pool(tile: int, pool: tuple[int, int], rectify: bool, bits: int) -> Kernel:
+def convolve_and_pool(
+    tile: int, kw: int, pool: tuple[int, int], rectify: bool, bits: int
+) -> Kernel:
     """Compile a convolution with the pooling that follows it.
 
-    Its arguments: pooled output and place as in `pooling.pool`, a scratch [outputs, rows, columns,
-    B], input, weights [G·outputs, channels, kh, kw], bias and taps as in `convolve`; G, outputs,
-    channels, height, row, rows, columns, B, padding of the rows, kh, kw.
+    Its arguments: pooled output and place as in `pooling.pool`, scratches [outputs, rows, columns,
+    B] and [outputs·channels·kh·kw], input, weights [G·outputs, channels, kh, kw], bias and taps as
+    in `convolve`; G, outputs, channels, height, row, rows, columns, B, padding of the rows, kh.
     """
     code = Code(
-        f"convolve_and_pool_{tile}_{pool[0]}_{pool[1]}_{rectify}_{bits}".lower(),
-        "out place scratch source weights bias taps",
-        "groups outputs channels height row rows columns batch padding kh kw",
+        f"convolve_and_pool_{tile}_{kw}_{pool[0]}_{pool[1]}_{rectify}_{bits}".lower(),
+        "out place scratch packed source weights bias taps",
+        "groups outputs channels height row rows columns batch padding kh",
         bits=bits,
     )
     given = code.given
-    sizes = Sizes.of(given, stride=INT(1), length=code.product(given.columns, given.batch))
+    length = code.product(given.columns, given.batch)
+    sizes = Sizes.of(given, stride=INT(1), length=length, kw=INT(kw))
     pooling = _pooling(code, pool, sizes.length)
     pooled = code.product(given.outputs, pooling["rows"], pooling["columns"], given.batch)
     with code.loop(0, given.groups) as g:
         emit_convolution(
             code,
             tile,
+            kw,
             sizes,
             Weights.plain(code, sizes.weights(code, given.weights, g), sizes),
             out=given.scratch,
+            packed=given.packed,
             source=sizes.source(code, given.source, g),
             bias=code.at(given.bias, code.product(g, given.outputs)),
             taps=given.taps,
@@ -73,7 +78,7 @@ def gradients_through_pool(
     """
     code = Code(
         f"gradients_through_pool_{tile}_{kw}_{pool[0]}_{pool[1]}_{_named(turned)}_{bits}",
-        "own_weights own_bias own_source slopes place scratch source weights taps zeros back",
+        "own_weights own_bias own_source slopes place scratch packed source weights taps zeros back",
         "groups outputs channels height width row rows columns batch slope_row left padding kh",
         bits=bits,
     )
@@ -121,9 +126,11 @@ def gradients_through_pool(
             emit_convolution(
                 code,
                 turned,
+                kw,
                 sizes.turned(code, width=given.width, batch=given.batch, row=given.slope_row),
                 Weights.turned(code, weights, sizes),
                 out=own_source,
+                packed=given.packed,
                 source=given.scratch,
                 bias=given.zeros,
                 taps=given.back,

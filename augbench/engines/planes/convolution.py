@@ -140,10 +140,11 @@ class _Plan:
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
         kernel = self.inputs * self.kh * self.kw, self.kh * self.kw, self.kw, 1
         call(
-            kernels().convolve(_tile(self.outputs), self.how.rectify, self.how.bits),
-            *(out, source, weight, bias, self.taps, self.how.groups, self.outputs, self.inputs),
-            *(self.height, self.row, self.rows, self.columns * self.batch, self.how.stride[0]),
-            *(self.how.padding[0], self.kh, self.kw, *kernel),
+            kernels().convolve(_tile(self.outputs), self.kw, self.how.rectify, self.how.bits),
+            *(out, self.packed(weight), source, weight, bias, self.taps),
+            *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
+            *(self.columns * self.batch, self.how.stride[0], self.how.padding[0], self.kh),
+            *kernel,
         )
         return (out, out) if self.how.rectify else (out,)
 
@@ -180,13 +181,17 @@ class _Plan:
         end = self.left + (self.columns - 1) * sw + 1
         apart[:, ::sh, self.left : end : sw] = slopes
         call(
-            kernels().convolve(_tile(self.inputs), False, self.how.bits),
-            *(own_x, apart, weight.flatten()[kernel - 1 :], slopes.new_zeros(own_x.shape[1])),
-            *(_taps(self.kw, 1, columns, self.batch), groups, self.inputs, self.outputs),
-            *(apart.shape[1], columns * self.batch, self.height, self.width * self.batch, 1),
-            *(self.kh - 1 - ph, self.kh, self.kw),
+            kernels().convolve(_tile(self.inputs), self.kw, False, self.how.bits),
+            *(own_x, self.packed(weight), apart, weight.flatten()[kernel - 1 :]),
+            *(slopes.new_zeros(own_x.shape[1]), _taps(self.kw, 1, columns, self.batch)),
+            *(groups, self.inputs, self.outputs, apart.shape[1], columns * self.batch),
+            *(self.height, self.width * self.batch, 1, self.kh - 1 - ph, self.kh),
             *(kernel, self.inputs * kernel, -self.kw, -1),
         )
+
+    def packed(self, weight: Tensor) -> Tensor:
+        """A scratch for one group's weights."""
+        return weight.new_empty(self.outputs * self.inputs * self.kh * self.kw)
 
 
 class _PooledPlan(_Plan):
@@ -200,10 +205,12 @@ class _PooledPlan(_Plan):
         out, place = new_map(source, *shape), source.new_empty(shape, dtype=torch.uint8)
         scratch = source.new_empty(self.outputs, self.rows, self.columns, self.batch)
         call(
-            kernels().convolve_and_pool(_tile(self.outputs), pool, rectify, self.how.bits),
-            *(out, place, scratch, source, weight, bias, self.taps, self.how.groups),
-            *(self.outputs, self.inputs, self.height, self.row, self.rows, self.columns),
-            *(self.batch, self.how.padding[0], self.kh, self.kw),
+            kernels().convolve_and_pool(
+                _tile(self.outputs), self.kw, pool, rectify, self.how.bits
+            ),
+            *(out, place, scratch, self.packed(weight), source, weight, bias, self.taps),
+            *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
+            *(self.columns, self.batch, self.how.padding[0], self.kh),
         )
         return out, place
 
@@ -226,8 +233,9 @@ class _PooledPlan(_Plan):
         call(
             kernels().gradients_through_pool(tile, self.kw, self.how.pool, turned, self.how.bits),
             *(own_weight, own_bias, source if own_x is None else own_x, slopes, place),
-            *(slopes.new_zeros(self.outputs, self.rows, columns, self.batch), source, weight),
-            *(self.taps, weight.new_zeros(self.inputs), _taps(self.kw, 1, columns, self.batch)),
+            *(slopes.new_zeros(self.outputs, self.rows, columns, self.batch),),
+            *(self.packed(weight), source, weight, self.taps),
+            *(weight.new_zeros(self.inputs), _taps(self.kw, 1, columns, self.batch)),
             *(self.how.groups, self.outputs, self.inputs, self.height, self.width, self.row),
             *(self.rows, self.columns, self.batch, columns * self.batch, left * self.batch),
             *(self.how.padding[0], self.kh),
@@ -235,7 +243,7 @@ class _PooledPlan(_Plan):
 
 
 def _tile(channels: int) -> int:
-    tile: int = kernels().block_of(channels)
+    tile: int = kernels().tile_of(channels)
     return tile
 
 
