@@ -19,6 +19,7 @@ from augbench.engines.kernels.products import emit_row
 
 __all__ = ["Sizes", "Weights", "convolve", "emit_convolution"]
 
+
 @dataclass(frozen=True)
 class Sizes:
     """One group: planes [channels, height, row] → [outputs, rows, length], integers of LLVM's.
@@ -107,7 +108,10 @@ class Weights:
             code.product(self.column, j),
         )
         return code.gathered(
-            [code.at(self.first, code.sum(first, code.product(self.output, o))) for o in range(tile)]
+            [
+                code.at(self.first, code.sum(first, code.product(self.output, o)))
+                for o in range(tile)
+            ]
         )
 
 
@@ -116,26 +120,23 @@ def convolve(tile: int, kw: int, rectify: bool, bits: int) -> Kernel:
     """Compile the convolution of G groups, in tiles of so many output channels, for `kw` columns.
 
     Its arguments: output [G·outputs, rows, length], a scratch [outputs·channels·kh·kw], input
-    [G·channels, height, row], weights, bias [G·outputs] and taps int64 [kw]; G, the other `Sizes`,
-    and how far apart the weights of two outputs, channels, rows and columns lie (those of two
-    groups: outputs·channels·kh·kw). To `rectify` is to raise negative outputs to zero.
+    [G·channels, height, row], weights [G·outputs, channels, kh, kw], bias [G·outputs] and taps
+    int64 [kw]; G, the other `Sizes`. To `rectify` is to raise negative outputs to zero.
     """
     code = Code(
         f"convolve_{tile}_{kw}_{rectify}_{bits}".lower(),
         "out scratch source weights bias taps",
-        "groups outputs channels height row rows length stride padding kh "
-        "per_output per_channel per_row per_column",
+        "groups outputs channels height row rows length stride padding kh",
         bits=bits,
     )
     given, sizes = code.given, Sizes.of(code.given, kw=INT(kw))
-    apart = given.per_output, given.per_channel, given.per_row, given.per_column
     with code.loop(0, given.groups) as g:
         emit_convolution(
             code,
             tile,
             kw,
             sizes,
-            Weights(sizes.weights(code, given.weights, g), *apart),
+            Weights.plain(code, sizes.weights(code, given.weights, g), sizes),
             rectify=rectify,
             out=sizes.out(code, given.out, g),
             packed=given.scratch,
@@ -200,6 +201,6 @@ def emit_convolution(
 
 
 def _block(code: Code, tile: int, kw: int, sizes: Sizes, n: Any, i: Any, c: Any) -> Any:
-    """Where the weights of a tile, row and channel begin: packed, they lie as the loops read them."""
+    """Where a block of packed weights begins: they lie as the loops read them."""
     row = code.sum(code.product(n, sizes.kh), i)
     return code.product(code.sum(code.product(row, sizes.channels), c), kw * tile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import torch
@@ -118,9 +119,7 @@ class _Plan:
         self._fill = -(self.width + 2 * pw) % sw
         row = self.width + 2 * pw + self._fill
         self.taps, self.row = _taps(self.kw, sw, row, self.batch), row * self.batch
-        # How the gradient of the input is made: by columns, or as a convolution of slopes, which
-        # then lie between as many zeros as the kernel reaches into.
-        self.left = self.kw - 1 - pw
+        # The gradient of the input is made by columns, or as a convolution of the slopes.
         self.by_columns = None
         if how.stride == (1, 1):
             fitting = kernels().ByColumns.fitting
@@ -138,13 +137,11 @@ class _Plan:
     def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
-        kernel = self.inputs * self.kh * self.kw, self.kh * self.kw, self.kw, 1
         call(
             kernels().convolve(_tile(self.outputs), self.kw, self.how.rectify, self.how.bits),
             *(out, self.packed(weight), source, weight, bias, self.taps),
             *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
             *(self.columns * self.batch, self.how.stride[0], self.how.padding[0], self.kh),
-            *kernel,
         )
         return (out, out) if self.how.rectify else (out,)
 
@@ -176,18 +173,42 @@ class _Plan:
                 *(self.rows, self.batch, ph, self.kh),
             )
             return
-        columns, kernel = self.width + self.kw - 1, self.kh * self.kw
-        apart = slopes.new_zeros(self.maps, (self.rows - 1) * sh + 1, columns, self.batch)
-        end = self.left + (self.columns - 1) * sw + 1
-        apart[:, ::sh, self.left : end : sw] = slopes
+        if sh > self.kh or sw > self.kw:  # then no output looks at some of the pixels
+            own_x.zero_()
+        behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
+        slopes = F.pad(slopes, (0, 0, self.kw - 1, behind))
+        for part in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
+            self._gradient_of_part(part, planes_of(own_x), slopes, weight)
+
+    def _gradient_of_part(
+        self, part: tuple[int, int], own_x: Tensor, slopes: Tensor, weight: Tensor
+    ) -> None:
+        """Fill the gradient of the pixels that meet rows i, i + stride, … of the kernel only.
+
+        The same of columns. It is a convolution, of stride 1, of slopes between zeros.
+        """
+        (i, j), (sh, sw), (ph, pw) = part, self.how.stride, self.how.padding
+        weight = weight.unflatten(0, (self.how.groups, -1))[..., i::sh, j::sw]
+        weight = weight.flip(3, 4).transpose(1, 2).contiguous()  # [G, inputs, outputs, kh, kw]
+        kh, kw = weight.shape[3:]
+        # The first such pixel, and the slope that its last row or column of weights meets.
+        u, v = -((i - ph) // sh), -((j - pw) // sw)
+        y, x = u * sh + i - ph, v * sw + j - pw
+        target = own_x[:, y::sh, x::sw]
+        rows, columns = target.shape[1:3]
+        if not rows or not columns:
+            return
+        result = own_x if self.how.stride == (1, 1) else torch.empty_like(target)
+        first = (self.kw - kw + v) * self.batch
         call(
-            kernels().convolve(_tile(self.inputs), self.kw, False, self.how.bits),
-            *(own_x, self.packed(weight), apart, weight.flatten()[kernel - 1 :]),
-            *(slopes.new_zeros(own_x.shape[1]), _taps(self.kw, 1, columns, self.batch)),
-            *(groups, self.inputs, self.outputs, apart.shape[1], columns * self.batch),
-            *(self.height, self.width * self.batch, 1, self.kh - 1 - ph, self.kh),
-            *(kernel, self.inputs * kernel, -self.kw, -1),
+            kernels().convolve(_tile(self.inputs), kw, False, self.how.bits),
+            *(result, self.packed(weight), slopes.flatten()[first:], weight),
+            *(slopes.new_zeros(len(own_x)), _taps(kw, 1, columns, self.batch)),
+            *(self.how.groups, self.inputs, self.outputs, self.rows, slopes[0, 0].numel()),
+            *(rows, columns * self.batch, 1, kh - 1 - u, kh),
         )
+        if result is not own_x:
+            target.copy_(result)
 
     def packed(self, weight: Tensor) -> Tensor:
         """A scratch for one group's weights."""
@@ -205,9 +226,7 @@ class _PooledPlan(_Plan):
         out, place = new_map(source, *shape), source.new_empty(shape, dtype=torch.uint8)
         scratch = source.new_empty(self.outputs, self.rows, self.columns, self.batch)
         call(
-            kernels().convolve_and_pool(
-                _tile(self.outputs), self.kw, pool, rectify, self.how.bits
-            ),
+            kernels().convolve_and_pool(_tile(self.outputs), self.kw, pool, rectify, self.how.bits),
             *(out, place, scratch, self.packed(weight), source, weight, bias, self.taps),
             *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
             *(self.columns, self.batch, self.how.padding[0], self.kh),
@@ -228,7 +247,11 @@ class _PooledPlan(_Plan):
         if own_x is not None:
             turned = self.by_columns
             if turned is None:
-                turned, left, columns = _tile(self.inputs), self.left, self.width + self.kw - 1
+                turned, left, columns = (
+                    _tile(self.inputs),
+                    self.kw - 1 - self.how.padding[1],
+                    self.width + self.kw - 1,
+                )
         tile = _weight_tile(self.outputs, self.kw)
         call(
             kernels().gradients_through_pool(tile, self.kw, self.how.pool, turned, self.how.bits),
