@@ -72,9 +72,10 @@ def gradients_through_pool(
     The gradient of the input is summed by columns, or is a convolution in tiles of `turned`
     channels, or is not asked for. The arguments: the gradients of the weights, of the bias and of
     the input [G·channels, height, width, B], the slopes of the pooled output, its place, a scratch
-    of zeros [outputs, rows, slope row], packed, input, weights and taps as there, zeros
-    [channels] and the taps of the slopes; G, outputs, channels, height, width, row, rows, columns,
-    B, slope row, how many zeros precede the slopes in it, padding of the rows, kh.
+    of zeros [outputs, rows, slope row] and one [outputs·channels·kh·kw], input, weights and taps as
+    in `convolve_and_pool`, zeros [channels] and the taps of the slopes; G, outputs, channels,
+    height, width, row, rows, columns, B, slope row, how many zeros precede the slopes in it,
+    padding of the rows, kh.
     """
     code = Code(
         f"gradients_through_pool_{tile}_{kw}_{pool[0]}_{pool[1]}_{_named(turned)}_{bits}",

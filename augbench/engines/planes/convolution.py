@@ -191,14 +191,14 @@ class _Plan:
         weight = weight.unflatten(0, (self.how.groups, -1))[..., i::sh, j::sw]
         weight = weight.flip(3, 4).transpose(1, 2).contiguous()  # [G, inputs, outputs, kh, kw]
         kh, kw = weight.shape[3:]
-        # The first such pixel, and the slope that its last row or column of weights meets.
+        # The slope [u, v] that the part's first weight takes to the first such pixel [y, x].
         u, v = -((i - ph) // sh), -((j - pw) // sw)
         y, x = u * sh + i - ph, v * sw + j - pw
         target = own_x[:, y::sh, x::sw]
         rows, columns = target.shape[1:3]
         if not rows or not columns:
             return
-        result = own_x if self.how.stride == (1, 1) else torch.empty_like(target)
+        result = own_x if self.how.stride == (1, 1) else slopes.new_empty(target.shape)
         first = (self.kw - kw + v) * self.batch
         call(
             kernels().convolve(_tile(self.inputs), kw, False, self.how.bits),
