@@ -134,7 +134,6 @@ def convolve(tile: int, kw: int, rectify: bool, bits: int) -> Kernel:
         emit_convolution(
             code,
             tile,
-            kw,
             sizes,
             Weights.plain(code, sizes.weights(code, given.weights, g), sizes),
             rectify=rectify,
@@ -150,7 +149,6 @@ def convolve(tile: int, kw: int, rectify: bool, bits: int) -> Kernel:
 def emit_convolution(
     code: Code,
     tile: int,
-    kw: int,
     sizes: Sizes,
     weights: Weights,
     *,
@@ -162,13 +160,14 @@ def emit_convolution(
     rectify: bool = False,
 ) -> None:
     """The convolution of one group; see `convolve`."""
+    kw = sizes.kw.constant
     tiles = code.build.sdiv(sizes.outputs, INT(tile))
     with (
         code.loop(0, tiles) as n,
         code.loop(0, sizes.kh) as i,
         code.loop(0, sizes.channels) as c,
     ):
-        here = code.at(packed, _block(code, tile, kw, sizes, n, i, c))
+        here = code.at(packed, _block(code, tile, sizes, n, i, c))
         for j in range(kw):
             code.store(weights.of_tile(code, tile, n, c, i, j), code.at(here, j * tile))
     offsets = [code.load(code.at(taps, j, INT), INT) for j in range(kw)]
@@ -190,7 +189,7 @@ def emit_convolution(
                 at_row = code.sum(code.product(c, sizes.height), top, i)
                 yield (
                     code.at(source, code.product(at_row, sizes.row)),
-                    code.at(packed, _block(code, tile, kw, sizes, n, i, c)),
+                    code.at(packed, _block(code, tile, sizes, n, i, c)),
                 )
 
         def write(o: int, x: Any, made: Any, mask: Any) -> None:
@@ -200,7 +199,7 @@ def emit_convolution(
         emit_row(code, tile, offsets, sizes.length, biases, each_row, write)
 
 
-def _block(code: Code, tile: int, kw: int, sizes: Sizes, n: Any, i: Any, c: Any) -> Any:
+def _block(code: Code, tile: int, sizes: Sizes, n: Any, i: Any, c: Any) -> Any:
     """Where a block of packed weights begins: they lie as the loops read them."""
     row = code.sum(code.product(n, sizes.kh), i)
-    return code.product(code.sum(code.product(row, sizes.channels), c), kw * tile)
+    return code.product(code.sum(code.product(row, sizes.channels), c), sizes.kw, tile)

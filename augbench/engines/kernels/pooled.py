@@ -42,7 +42,6 @@ def convolve_and_pool(
         emit_convolution(
             code,
             tile,
-            kw,
             sizes,
             Weights.plain(code, sizes.weights(code, given.weights, g), sizes),
             out=given.scratch,
@@ -128,7 +127,6 @@ def gradients_through_pool(
             emit_convolution(
                 code,
                 turned,
-                kw,
                 sizes.turned(code, width=given.width, batch=given.batch, row=given.slope_row),
                 Weights.turned(code, weights, sizes),
                 out=own_source,

@@ -176,9 +176,9 @@ class _Plan:
         if sh > self.kh or sw > self.kw:  # then no output looks at some of the pixels
             own_x.zero_()
         behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
-        slopes = F.pad(slopes, (0, 0, self.kw - 1, behind))
+        slopes, own_x = F.pad(slopes, (0, 0, self.kw - 1, behind)), planes_of(own_x)
         for part in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
-            self._gradient_of_part(part, planes_of(own_x), slopes, weight)
+            self._gradient_of_part(part, own_x, slopes, weight)
 
     def _gradient_of_part(
         self, part: tuple[int, int], own_x: Tensor, slopes: Tensor, weight: Tensor
@@ -247,11 +247,8 @@ class _PooledPlan(_Plan):
         if own_x is not None:
             turned = self.by_columns
             if turned is None:
-                turned, left, columns = (
-                    _tile(self.inputs),
-                    self.kw - 1 - self.how.padding[1],
-                    self.width + self.kw - 1,
-                )
+                turned, columns = _tile(self.inputs), self.width + self.kw - 1
+                left = self.kw - 1 - self.how.padding[1]
         tile = _weight_tile(self.outputs, self.kw)
         call(
             kernels().gradients_through_pool(tile, self.kw, self.how.pool, turned, self.how.bits),
