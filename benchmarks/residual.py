@@ -1,7 +1,8 @@
-"""Whole cells of a residual network with batch normalisation: packed against one by one.
+"""Whole cells of residual networks with batch normalisation: packed against one by one.
 
 `python benchmarks/residual.py` takes some five minutes: both engines train by the protocol, on the
-embedded data sets and one thread, `--cells` packed and one alone; CPU seconds a cell.
+embedded data sets and one thread, `--cells` packed and one alone; CPU seconds a cell. `--networks`
+names residual nets of so many channels, or installed backbones: `residual-8 cifar-resnet:depth=8`.
 """
 
 import argparse
@@ -27,10 +28,18 @@ def seconds(engine, cells, workshop):
     return (time.process_time() - start) / len(cells)
 
 
+def backbone_of(network, registry):
+    if network.startswith("residual-"):
+        width = int(network.removeprefix("residual-"))
+        return Component("backbone", network), partial(residual_net, width)
+    component = registry.resolve("backbone", network)
+    return component, registry.create(component)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=9)
-    parser.add_argument("--widths", default="8,16")
+    parser.add_argument("--networks", nargs="+", default=["residual-8", "residual-16"])
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -43,25 +52,23 @@ def main():
     loaded = {one.content_hash: one for one in (digits, letters)}
     methods = [registry.resolve("augmentation", name) for name in ("none", "collage", "mixup")]
     rows = []
-    for width in map(int, options.widths.split(",")):
-        backbone = Component("backbone", f"residual-{width}")
+    for network in options.networks:
+        backbone, factory = backbone_of(network, registry)
         cells = [
             Cell(digits.info, letters.info, backbone, methods[k % 3], 2 ** (k // 3), 0, Settings())
             for k in range(options.cells)
         ]
 
-        def create(component, width=width):
-            if component.kind == "backbone":
-                return partial(residual_net, width)
-            return registry.create(component)
+        def create(component, factory=factory):
+            return factory if component.kind == "backbone" else registry.create(component)
 
         workshop = Workshop(create, lambda info: loaded[info.content_hash])
         alone = seconds(ReferenceEngine(), cells[:1], workshop)
         packed = seconds(PackedEngine(), cells, workshop)
         rows.append(
-            [width, options.cells, f"{packed:.1f}", f"{alone:.1f}", f"{alone / packed:.1f}"]
+            [network, options.cells, f"{packed:.1f}", f"{alone:.1f}", f"{alone / packed:.1f}"]
         )
-    table(["channels", "cells", "packed: s a cell", "one by one: s a cell", "times as fast"], rows)
+    table(["network", "cells", "packed: s a cell", "one by one: s a cell", "times as fast"], rows)
 
 
 if __name__ == "__main__":

@@ -176,6 +176,23 @@ class Code:
         function = self._intrinsic("llvm.fma", self.vector, [self.vector] * 3)
         self.set(variable, self.build.call(function, [a, b, self.get(variable)]))
 
+    def weighted(self, factors: Sequence[Any], vectors: Sequence[Any]) -> Any:
+        """The sum of vectors, each times a constant; those times 0 are left out."""
+        terms = [(float(f), v) for f, v in zip(factors, vectors, strict=True) if f]
+        terms.sort(key=lambda term: term[0] != 1)  # what needs no product comes first
+        kind = vectors[0].type
+        total = None
+        for factor, vector in terms:
+            constant = ir.Constant(kind, [factor] * kind.count)
+            if total is None:
+                total = vector if factor == 1 else self.build.fmul(vector, constant)
+            elif factor in (1, -1):
+                total = (self.build.fadd if factor == 1 else self.build.fsub)(total, vector)
+            else:
+                function = self._intrinsic("llvm.fma", kind, [kind] * 3)
+                total = self.build.call(function, [vector, constant, total])
+        return ir.Constant(kind, None) if total is None else total
+
     def rectified(self, vector: Any) -> Any:
         """Negative numbers raised to zero; what is no number stays none."""
         return self.where_positive(vector, vector)
@@ -193,18 +210,22 @@ class Code:
         zero = ir.Constant(self.real, 0.0)
         return self.build.call(function, [zero, vector], fastmath=("reassoc",))
 
-    def store_totals(self, rows: Sequence[tuple[Any, Sequence[Any]]]) -> None:
+    def store_totals(
+        self, rows: Sequence[tuple[Any, Sequence[Any]]], *, add: bool = False
+    ) -> None:
         """Store the sums over the lanes of vectors: at each address, those of its vectors in a row.
+
+        Or `add` them to what is there.
 
         Pairs of vectors are folded into one until a lane each is left: 3 instructions a sum, where
         `total` needs 8.
         """
         longest = max(len(vectors) for _, vectors in rows)
         if longest > self.lanes:
-            self.store_totals([(address, vectors[: self.lanes]) for address, vectors in rows])
-            self.store_totals(
-                [(self.at(address, self.lanes), vectors[self.lanes :]) for address, vectors in rows]
-            )
+            first = [(address, vectors[: self.lanes]) for address, vectors in rows]
+            rest = [(self.at(at, self.lanes), vectors[self.lanes :]) for at, vectors in rows]
+            self.store_totals(first, add=add)
+            self.store_totals(rest, add=add)
             return
         room = 1 << (longest - 1).bit_length()  # lanes for one row
         fitting = self.lanes // room
@@ -217,7 +238,9 @@ class Code:
             for n, (address, vectors) in enumerate(some):
                 lanes = [n * room <= lane < n * room + len(vectors) for lane in range(self.lanes)]
                 mask = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), lanes)
-                self.store(totals, self.at(address, -n * room), mask)
+                begin = self.at(address, -n * room)
+                sums = self.build.fadd(totals, self.load(begin, mask=mask)) if add else totals
+                self.store(sums, begin, mask)
 
     def _folded(self, slots: list[Any]) -> Any:
         """A vector whose lane i is the sum over the lanes of the vector in slot i."""
@@ -273,7 +296,7 @@ class Code:
     @contextlib.contextmanager
     def loop(self, start: Any, stop: Any) -> Iterator[Any]:
         """For each integer from `start` up to, not including, `stop`."""
-        position = self.variable(self._int(start))
+        position, stop = self.variable(self._int(start)), self._int(stop)
         with self._while(lambda: self.build.icmp_signed("<", self.get(position), stop)):
             index = self.get(position)
             yield index
