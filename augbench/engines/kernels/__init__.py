@@ -14,11 +14,19 @@ from augbench.engines.kernels.pooling import NOWHERE, pool, pool_gradient
 from augbench.engines.kernels.processor import machine
 from augbench.engines.kernels.products import block_of, tile_of, widest_kernel
 from augbench.engines.kernels.transposition import SQUARE, transpose
+from augbench.engines.kernels.winograd import (
+    SIDE,
+    Lanes,
+    winograd,
+    winograd_weight_gradient,
+)
 
 __all__ = [
     "NOWHERE",
+    "SIDE",
     "SQUARE",
     "ByColumns",
+    "Lanes",
     "block_of",
     "convolve",
     "convolve_and_pool",
@@ -33,4 +41,6 @@ __all__ = [
     "transpose",
     "weight_gradient",
     "widest_kernel",
+    "winograd",
+    "winograd_weight_gradient",
 ]

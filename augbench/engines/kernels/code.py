@@ -60,11 +60,15 @@ class Code:
         return ir.VectorType(self.real, self.lanes)
 
     @contextlib.contextmanager
-    def narrowed(self, lanes: int) -> Iterator[None]:
-        """Use vectors of so many lanes at most."""
-        before, self.lanes = self.lanes, min(self.lanes, lanes)
+    def in_lanes(self, lanes: int) -> Iterator[None]:
+        """Use vectors of so many lanes."""
+        before, self.lanes = self.lanes, lanes
         yield
         self.lanes = before
+
+    def narrowed(self, lanes: int) -> contextlib.AbstractContextManager[None]:
+        """Use vectors of so many lanes at most."""
+        return self.in_lanes(min(self.lanes, lanes))
 
     # Numbers
 
@@ -210,22 +214,18 @@ class Code:
         zero = ir.Constant(self.real, 0.0)
         return self.build.call(function, [zero, vector], fastmath=("reassoc",))
 
-    def store_totals(
-        self, rows: Sequence[tuple[Any, Sequence[Any]]], *, add: bool = False
-    ) -> None:
+    def store_totals(self, rows: Sequence[tuple[Any, Sequence[Any]]]) -> None:
         """Store the sums over the lanes of vectors: at each address, those of its vectors in a row.
-
-        Or `add` them to what is there.
 
         Pairs of vectors are folded into one until a lane each is left: 3 instructions a sum, where
         `total` needs 8.
         """
         longest = max(len(vectors) for _, vectors in rows)
         if longest > self.lanes:
-            first = [(address, vectors[: self.lanes]) for address, vectors in rows]
-            rest = [(self.at(at, self.lanes), vectors[self.lanes :]) for at, vectors in rows]
-            self.store_totals(first, add=add)
-            self.store_totals(rest, add=add)
+            self.store_totals([(address, vectors[: self.lanes]) for address, vectors in rows])
+            self.store_totals(
+                [(self.at(address, self.lanes), vectors[self.lanes :]) for address, vectors in rows]
+            )
             return
         room = 1 << (longest - 1).bit_length()  # lanes for one row
         fitting = self.lanes // room
@@ -238,9 +238,7 @@ class Code:
             for n, (address, vectors) in enumerate(some):
                 lanes = [n * room <= lane < n * room + len(vectors) for lane in range(self.lanes)]
                 mask = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), lanes)
-                begin = self.at(address, -n * room)
-                sums = self.build.fadd(totals, self.load(begin, mask=mask)) if add else totals
-                self.store(sums, begin, mask)
+                self.store(totals, self.at(address, -n * room), mask)
 
     def _folded(self, slots: list[Any]) -> Any:
         """A vector whose lane i is the sum over the lanes of the vector in slot i."""

@@ -8,7 +8,7 @@ from typing import Any
 from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.processor import Kernel, machine
 
-__all__ = ["SQUARE", "transpose"]
+__all__ = ["SQUARE", "emit_transposition", "transpose"]
 
 SQUARE = 8
 """Images are taken so many at a time."""
@@ -29,18 +29,27 @@ def transpose(bits: int) -> Kernel:
         first = code.product(block, SQUARE)
         rows = code.at(source, code.product(code.sum(code.product(s, batch), first), size))
         columns = code.at(out, code.sum(code.product(s, step), first))
-        position = code.variable(INT(0))
-        with code.run(position, size, SQUARE) as m:
-            square = [
-                code.load(code.at(rows, code.sum(code.product(size, i), m))) for i in range(SQUARE)
-            ]
-            for i, column in enumerate(_turned(code, square)):
-                code.store(column, code.at(columns, code.product(code.sum(m, i), batch)))
-        with code.loop(code.get(position), size) as m:
-            for i in range(SQUARE):
-                number = code.load(code.at(rows, code.sum(code.product(size, i), m)), code.real)
-                code.store(number, code.at(columns, code.sum(code.product(m, batch), i)))
+        emit_transposition(code, SQUARE, rows, size, columns, batch)
     return machine().compile(code.done())
+
+
+def emit_transposition(
+    code: Code, count: int, rows: Any, size: Any, columns: Any, apart: Any
+) -> None:
+    """So many rows, `size` long, one behind the other, into columns that lie `apart`.
+
+    Fast for `SQUARE` rows, which are as many as a vector has lanes then.
+    """
+    position = code.variable(INT(0))
+    if count == SQUARE:
+        with code.in_lanes(SQUARE), code.run(position, size, SQUARE) as m:
+            square = [code.load(code.at(rows, code.sum(code.product(size, i), m))) for i in range(count)]
+            for i, column in enumerate(_turned(code, square)):
+                code.store(column, code.at(columns, code.product(code.sum(m, i), apart)))
+    with code.loop(code.get(position), size) as m:
+        for i in range(count):
+            number = code.load(code.at(rows, code.sum(code.product(size, i), m)), code.real)
+            code.store(number, code.at(columns, code.sum(code.product(m, apart), i)))
 
 
 def _turned(code: Code, rows: list[Any]) -> list[Any]:

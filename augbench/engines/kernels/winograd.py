@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.convolution import Sizes, Weights
 from augbench.engines.kernels.processor import Kernel, machine
-from augbench.engines.kernels.products import emit_row
+from augbench.engines.kernels.products import block_of, emit_row
+from augbench.engines.kernels.transposition import SQUARE, emit_transposition
 
 __all__ = ["SIDE", "winograd", "winograd_weight_gradient"]
 
@@ -376,41 +377,73 @@ def _multiply(
         emit_row(code, tile, [INT(0)], length, lambda: [nothing] * tile, each_row, write)
 
 
+class Lanes(NamedTuple):
+    """How the channels of an input lie in lanes, and how many outputs and vectors a tile has."""
+
+    lanes: int
+    vectors: int
+    outputs: int
+    at_once: int
+
+    @staticmethod
+    def of(outputs: int, channels: int, bits: int) -> Lanes:
+        """The tile whose sums stay in registers, and that has the most products for a load."""
+        lanes = min(machine().vector_bytes * 8 // bits, 1 << (channels - 1).bit_length())
+        vectors = -(-channels // lanes)
+        tiles = [
+            (block_of(outputs, machine().sums // n), n) for n in (1, 2, 3, 4) if vectors % n == 0
+        ]
+        return Lanes(lanes, vectors, *max(tiles, key=lambda t: t[0] * t[1] / (t[0] + t[1])))
+
+
 @lru_cache(maxsize=32)
-def winograd_weight_gradient(
-    k: int, tile: tuple[int, int], lanes: int, bits: int
-) -> Kernel:
+def winograd_weight_gradient(k: int, how: Lanes, lanes: int, bits: int) -> Kernel:
     """Compile the gradient of the weights of such a convolution.
 
-    Sums are in tiles of so many outputs and channels. Its arguments: the result [G·outputs,
-    channels, k, k], the slopes of the output [G·outputs, rows, columns, B], room for the gradients
-    of one group's transformed weights [36·outputs·channels], its values, and its slopes [36·outputs·at_once·
-    across·B]; a strip of zeros for either, [7, wide]; input and integers as in `winograd`.
+    The channels of the input are brought into lanes, the padded count of them is C. The arguments:
+    the result [G·outputs, channels, k, k], the slopes of the output [G·outputs, rows, columns, B];
+    zeros [height, width, B, C], and room for the gradients of one group's transformed weights
+    [36, outputs, C], its values [36, at_once, across, B, C] and slopes [36, outputs, at_once,
+    across, B]; a strip of zeros for values, [7, wide·C], and one for slopes, [7, wide]; input
+    [G·channels, height, width, B]; integers as in `winograd`, and how many channels are left over
+    when they are taken `SQUARE` at a time.
     """
     code = Code(
-        f"winograd_weight_gradient_{k}_{tile[0]}_{tile[1]}_{lanes}_{bits}",
-        "result slopes packed values sums strip lines source",
+        f"winograd_weight_gradient_{k}_{'_'.join(map(str, how))}_{lanes}_{bits}",
+        "result slopes turned packed values sums strip lines source",
         "groups outputs channels height width rows columns batch top left down across at_once",
         bits=bits,
     )
-    given, tiles = code.given, _Tiles.of(code.given, k, lanes)
+    given, padded = code.given, how.lanes * how.vectors
     back, kernel, forth = _matrices(k)
-    row, length = (code.product(n, given.batch) for n in (given.width, given.columns))
+    tiles = _Tiles.of(given, k, lanes)
+    deep = replace(tiles, lanes=code.lanes, batch=code.product(given.batch, padded))
+    plane, row, length = (
+        code.product(n, given.batch)
+        for n in (code.product(given.height, given.width), given.width, given.columns)
+    )
     sizes = Sizes.of(given, row=row, length=length, stride=INT(1), padding=given.top, kh=k, kw=k)
-    wide = tiles.strip(code)
-    weights = code.product(given.outputs, given.channels)
+    inputs = _Planes(
+        count=INT(1),
+        height=given.height,
+        row=code.product(row, padded),
+        top=given.top,
+        left=code.product(given.left, deep.batch),
+        first=given.turned,
+        strip=given.strip,
+        wide=deep.strip(code),
+        zeros=code.at(given.strip, code.product(SIDE, deep.strip(code))),
+    )
     with code.loop(0, given.groups) as g:
-        inputs = _Planes(
-            count=given.channels,
-            height=given.height,
-            row=row,
-            top=given.top,
-            left=code.product(given.left, given.batch),
-            first=sizes.source(code, given.source, g),
-            strip=given.strip,
-            wide=wide,
-            zeros=code.at(given.strip, code.product(SIDE, wide)),
-        )
+        source = sizes.source(code, given.source, g)
+        squares = code.build.sdiv(given.channels, INT(SQUARE))
+        with code.loop(0, squares) as n:
+            first = code.product(n, SQUARE)
+            rows = code.at(source, code.product(first, plane))
+            emit_transposition(code, SQUARE, rows, plane, code.at(given.turned, first), padded)
+        with code.loop(code.product(squares, SQUARE), given.channels) as c:
+            rows = code.at(source, code.product(c, plane))
+            emit_transposition(code, 1, rows, plane, code.at(given.turned, c), padded)
         slopes = _Planes(
             count=given.outputs,
             height=given.rows,
@@ -419,71 +452,65 @@ def winograd_weight_gradient(
             left=INT(0),
             first=sizes.out(code, given.slopes, g),
             strip=given.lines,
-            wide=wide,
-            zeros=code.at(given.lines, code.product(SIDE, wide)),
+            wide=tiles.strip(code),
+            zeros=code.at(given.lines, code.product(SIDE, tiles.strip(code))),
         )
         nothing = code.splat(code.real(0.0))
 
         def clear(x: Any, mask: Any) -> None:
             code.store(nothing, code.at(given.packed, x), mask)
 
-        code.each(code.product(weights, SIDE * SIDE), clear)
+        code.each(code.product(given.outputs, SIDE * SIDE * padded), clear)
         with tiles.blocks(code) as (start, stop):
-            _cut(code, forth, tiles, inputs, start, stop, given.values)
+            _cut(code, forth, deep, inputs, start, stop, given.values)
             _cut(code, _transposed(back), tiles, slopes, start, stop, given.sums)
-            _correlate(code, tile, tiles, sizes, start, stop, given)
-        _unpack(code, _transposed(kernel), sizes, given.packed, sizes.weights(code, given.result, g))
+            with code.in_lanes(how.lanes):
+                _correlate(code, how, tiles, start, stop, given)
+        result = sizes.weights(code, given.result, g)
+        _unpack(code, _transposed(kernel), sizes, padded, given.packed, result)
     return machine().compile(code.done())
 
 
-def _correlate(
-    code: Code, tile: tuple[int, int], tiles: _Tiles, sizes: Sizes, start: Any, stop: Any, given: Any
-) -> None:
+def _correlate(code: Code, how: Lanes, tiles: _Tiles, start: Any, stop: Any, given: Any) -> None:
     """Add, for each of 36, output and channel, the sum of slopes · values, to `packed`."""
-    outputs, channels = tile
+    padded = how.lanes * how.vectors
     plane = tiles.length(code, tiles.at_once)
     length = tiles.length(code, code.difference(stop, start))
     nothing = code.splat(code.real(0.0))
     with (
         code.loop(0, SIDE * SIDE) as number,
-        code.loop(0, code.build.sdiv(sizes.outputs, INT(outputs))) as n,
-        code.loop(0, code.build.sdiv(sizes.channels, INT(channels))) as m,
+        code.loop(0, code.build.sdiv(given.outputs, INT(how.outputs))) as n,
+        code.loop(0, how.vectors // how.at_once) as m,
     ):
-        o = code.sum(code.product(number, sizes.outputs), code.product(n, outputs))
-        c = code.sum(code.product(number, sizes.channels), code.product(m, channels))
-        slopes = [code.at(given.sums, code.product(code.sum(o, i), plane)) for i in range(outputs)]
-        values = [
-            code.at(given.values, code.product(code.sum(c, i), plane)) for i in range(channels)
+        lane = code.product(m, how.at_once * how.lanes)
+        values = code.at(given.values, code.sum(code.product(number, plane, padded), lane))
+        o = code.sum(code.product(number, given.outputs), code.product(n, how.outputs))
+        slopes = [
+            code.at(given.sums, code.product(code.sum(o, i), plane)) for i in range(how.outputs)
         ]
-        sums = [[code.variable(nothing) for _ in values] for _ in slopes]
-
-        def add(x: Any, mask: Any) -> None:
-            factors = [code.load(code.at(one, x), mask=mask) for one in values]
+        sums = [[code.variable(nothing) for _ in range(how.at_once)] for _ in slopes]
+        with code.loop(0, length) as x:
+            here = code.at(values, code.product(x, padded))
+            factors = [code.load(code.at(here, v * how.lanes)) for v in range(how.at_once)]
             for own, one in zip(sums, slopes, strict=True):
-                slope = code.load(code.at(one, x), mask=mask)
+                slope = code.splat(code.load(code.at(one, x), code.real))
                 for factor, variable in zip(factors, own, strict=True):
                     code.multiply_add(slope, factor, variable)
-
-        code.each(length, add)
-        into = code.sum(code.product(o, sizes.channels), code.product(m, channels))
-        code.store_totals(
-            [
-                (
-                    code.at(given.packed, code.sum(into, code.product(sizes.channels, i))),
-                    [code.get(one) for one in own],
-                )
-                for i, own in enumerate(sums)
-            ],
-            add=True,
-        )
+        for i, own in enumerate(sums):
+            for v, variable in enumerate(own):
+                at = code.sum(code.product(code.sum(o, i), padded), lane, v * how.lanes)
+                at = code.at(given.packed, at)
+                code.store(code.build.fadd(code.load(at), code.get(variable)), at)
 
 
-def _unpack(code: Code, matrix: Matrix, sizes: Sizes, packed: Any, result: Any) -> None:
-    """The gradients of transformed weights [36, outputs, channels] → of weights, in `result`.
+def _unpack(
+    code: Code, matrix: Matrix, sizes: Sizes, padded: int, packed: Any, result: Any
+) -> None:
+    """The gradients of transformed weights [36, outputs, C] → of weights, in `result`.
 
     Those of the first k² take the place of what they were made of.
     """
-    k, count = len(matrix), code.product(sizes.outputs, sizes.channels)
+    k, count = len(matrix), code.product(sizes.outputs, padded)
 
     def transform(x: Any, mask: Any) -> None:
         at = [
@@ -496,7 +523,9 @@ def _unpack(code: Code, matrix: Matrix, sizes: Sizes, packed: Any, result: Any) 
             code.store(one, address, mask)
 
     code.each(count, transform)
-    with code.loop(0, count) as n:
+    with code.loop(0, sizes.outputs) as o, code.loop(0, sizes.channels) as c:
+        start = code.at(packed, code.sum(code.product(o, padded), c))
+        into = code.product(code.sum(code.product(o, sizes.channels), c), k * k)
         for number in range(k * k):
-            one = code.load(code.at(packed, code.sum(code.product(count, number), n)), code.real)
-            code.store(one, code.at(result, code.sum(code.product(n, k * k), number)))
+            one = code.load(code.at(start, code.product(count, number)), code.real)
+            code.store(one, code.at(result, code.sum(into, number)))

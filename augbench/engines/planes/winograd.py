@@ -1,0 +1,120 @@
+"""Convolutions of planes with fewer products; see `kernels/winograd.py`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from augbench.engines.planes.layout import call, kernels, new_map
+from augbench.engines.planes.plans import How, Plan, tile_of
+
+__all__ = ["WinogradPlan"]
+
+_TILE = 36
+_LENGTH = 48
+
+_TRANSFORM = 270
+"""What it takes to transform a tile of one channel, in products; measured, of full vectors."""
+
+
+class WinogradPlan(Plan):
+    """The same, of a stride of 1 and kernels of 3×3 or 5×5, by transforming tiles.
+
+    Rows are read as they are.
+    """
+
+    @staticmethod
+    def serves(image: torch.Size, weight: torch.Size, how: How) -> bool:
+        """Whether that is possible, and takes less than the products that it saves."""
+        outputs, inputs, k = weight[0] // how.groups, weight[1], weight[2]
+        if k not in (3, 5) or weight[3] != k or how.stride != (1, 1):
+            return False
+        rows, columns = (
+            extent + 2 * pad - k + 1 for extent, pad in zip(image[2:], how.padding, strict=True)
+        )
+        tiles = _Tiles.of(rows, columns, k, image[0])
+        lanes = kernels().machine().vector_bytes * 8 // how.bits
+        transforms = _TRANSFORM * max(1, lanes / image[0]) * (inputs + outputs)
+        products = _TILE * inputs * outputs + transforms
+        direct = rows * columns * k * k * inputs * outputs
+        return bool(tiles.down * tiles.across * products < 0.9 * direct)
+
+    def __init__(self, image: torch.Size, weight: torch.Size, how: How) -> None:
+        super().__init__(image, weight, how)
+        self.lanes = 1 << (self.batch - 1).bit_length()
+
+    def rows_of(self, x: Tensor) -> Tensor:
+        """The rows as the kernels read them."""
+        return x
+
+    def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+        """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
+        out = new_map(source, self.maps, self.rows, self.columns, self.batch)
+        self._convolve(out, source, weight, bias, turned=False)
+        return (out, out) if self.how.rectify else (out,)
+
+    def gradient_of_input(self, own_x: Tensor, slopes: Tensor, weight: Tensor) -> None:
+        """Fill the gradient of the input: a convolution of the slopes with turned weights."""
+        nothing = slopes.new_zeros(self.how.groups * self.inputs)
+        self._convolve(own_x, slopes, weight, nothing, turned=True)
+
+    def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
+        """Fill the gradient of the weights."""
+        tiles = _Tiles.of(self.rows, self.columns, self.kh, self.batch)
+        lanes = kernels().Lanes.of(self.outputs, self.inputs, self.how.bits)
+        padded, new = lanes.lanes * lanes.vectors, slopes.new_empty
+        turned = new if padded == self.inputs else slopes.new_zeros
+        call(
+            kernels().winograd_weight_gradient(self.kh, lanes, self.lanes, self.how.bits),
+            *(own_weight, slopes, turned(self.height * self.width * self.batch * padded)),
+            *(new(_TILE * self.outputs * padded), new(tiles.room(padded))),
+            *(new(tiles.room(self.outputs)), slopes.new_zeros(7, tiles.wide * padded)),
+            *(slopes.new_zeros(7, tiles.wide), source, self.how.groups, self.outputs, self.inputs),
+            *(self.height, self.width, self.rows, self.columns, self.batch, *self.how.padding),
+            *(tiles.down, tiles.across, tiles.at_once),
+        )
+
+    def _convolve(
+        self, out: Tensor, source: Tensor, weight: Tensor, bias: Tensor, *, turned: bool
+    ) -> None:
+        """The convolution, or with weights turned round the one from its outputs to its inputs."""
+        before, rectify = self.how.padding, self.how.rectify
+        shapes = (self.inputs, self.height, self.width), (self.outputs, self.rows, self.columns)
+        if turned:
+            shapes, rectify = shapes[::-1], False
+            before = self.kh - 1 - before[0], self.kw - 1 - before[1]
+        (inputs, *extent), (outputs, rows, columns) = shapes
+        tiles, new = _Tiles.of(rows, columns, self.kh, self.batch), weight.new_empty
+        call(
+            kernels().winograd(
+                self.kh, tile_of(outputs), turned, rectify, self.lanes, self.how.bits
+            ),
+            *(out, new(_TILE * outputs * inputs), new(tiles.room(inputs))),
+            *(new(tiles.room(outputs)), weight.new_zeros(7, tiles.wide), new(7, tiles.wide)),
+            *(source, weight, bias, self.how.groups, outputs, inputs, *extent, rows, columns),
+            *(self.batch, *before, tiles.down, tiles.across, tiles.at_once),
+        )
+
+
+class _Tiles(NamedTuple):
+    """The tiles that outputs are cut into; see `kernels/winograd.py`."""
+
+    down: int
+    across: int
+    at_once: int
+    wide: int
+    batch: int
+
+    @staticmethod
+    def of(rows: int, columns: int, k: int, batch: int) -> _Tiles:
+        """As few rows of tiles at once as give the products rows of some length."""
+        m = kernels().SIDE + 1 - k
+        down, across = -(-rows // m), -(-columns // m)
+        at_once = min(down, -(-_LENGTH // (across * batch)))
+        return _Tiles(down, across, at_once, (across * m + k - 1) * batch, batch)
+
+    def room(self, maps: int) -> int:
+        """How many numbers the tiles of so many maps are, of those worked on at once."""
+        return _TILE * maps * self.at_once * self.across * self.batch
