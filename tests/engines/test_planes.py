@@ -1,5 +1,6 @@
 """Convolution, pooling and normalisation in planes, against torch's own."""
 
+import contextlib
 import importlib.util
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augbench.engines import planes
+from augbench.engines.planes.plans import How
+from augbench.engines.planes.winograd import WinogradPlan
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("llvmlite") is None, reason="no llvmlite for this processor"
@@ -71,12 +74,18 @@ def positive(*shape, generator):
 
 
 @st.composite
-def convolutions(draw, numbers, *, strides=(1, 2, 3), pool=(1, 1), most_outputs=9, widest=5):
-    """A convolution of an image from the smallest that fits."""
+def convolutions(
+    draw, numbers, *, strides=(1, 2, 3), pool=(1, 1), most=(5, 6), widest=5, squares=False
+):
+    """A convolution of an image from the smallest that fits, of so many channels at most.
+
+    With few enough of them, as by default, no products are saved, and sums of whole ones are exact.
+    """
     generator = torch.Generator().manual_seed(draw(seeds))
-    groups, inputs = draw(st.integers(1, 4)), draw(st.integers(1, 5))
-    outputs = groups * draw(st.integers(1, most_outputs))
-    kernel = draw(st.tuples(st.integers(1, 5), st.integers(1, widest)))
+    groups, inputs = draw(st.integers(1, 4)), draw(st.integers(1, most[0]))
+    outputs = groups * draw(st.integers(1, most[1]))
+    shapes = st.tuples(st.integers(1, 5), st.integers(1, widest))
+    kernel = draw(st.sampled_from([(3, 3), (5, 5)]) if squares else shapes)
     padding = tuple(draw(st.integers(0, side - 1)) for side in kernel)
     smallest = [
         max(1, side - 2 * pad + window - 1)
@@ -159,6 +168,52 @@ def test_a_rectified_convolution_and_its_gradients_are_those_of_torch(case, dtyp
 def test_a_convolution_loses_no_digits(case, dtype, layout):
     wanted = outcome(F.conv2d, case.to(dtype).to(torch.float64))
     assert_close(outcome(planes.convolve, laid(case.to(dtype), layout)), wanted, dtype)
+
+
+@contextlib.contextmanager
+def always_filtered():
+    """Transform tiles wherever that is possible, also where it saves no time."""
+
+    def possible(image, weight, how):
+        return how.stride == (1, 1) and weight[2] == weight[3] and weight[2] in (3, 5)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WinogradPlan, "serves", possible)
+        planes.convolution._plan.cache_clear()
+        yield
+    planes.convolution._plan.cache_clear()
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    convolutions(positive, strides=[1], most=(20, 20), squares=True),
+    *(dtypes, layouts, st.booleans()),
+)
+def test_with_fewer_products_a_convolution_and_its_gradients_are_those_of_torch(
+    case, dtype, layout, rectify
+):
+    def ours(*given_, **how):
+        return planes.convolve(*given_, rectify=rectify, **how)
+
+    wanted = outcome(rectified_later if rectify else F.conv2d, case.to(dtype).to(torch.float64))
+    with always_filtered():
+        assert_close(outcome(ours, laid(case.to(dtype), layout)), wanted, dtype)
+
+
+def test_products_are_saved_where_there_are_many():
+    def saved(channels, outputs, k, side, **how):
+        given_ = {"stride": (1, 1), "padding": (1, 1), "groups": 2, "pool": None} | how
+        how = How(**given_, rectify=False, bits=32)
+        shapes = (16, 2 * channels, side, side), (2 * outputs, channels, k, k)
+        return WinogradPlan.serves(*map(torch.Size, shapes), how)
+
+    assert saved(16, 16, 3, 28)
+    assert saved(64, 64, 3, 7)
+    assert saved(64, 64, 5, 12)
+    assert not saved(1, 16, 3, 28)  # a transform for each product
+    assert not saved(64, 64, 1, 28)
+    assert not saved(64, 64, 3, 28, stride=(2, 2))
+    assert not saved(64, 64, 3, 1)  # a tile for one number
 
 
 def test_a_kernel_may_be_as_tall_as_it_likes_and_as_wide_as_the_kernels_say():
@@ -381,12 +436,13 @@ def test_other_types_of_number_are_left_to_torch(dtype):
 @pytest.mark.parametrize("batch", [1, 5, 16])
 @pytest.mark.parametrize(
     "more",
-    [{}, {"stride": (2, 1)}, {"pool": (2, 2), "rectify": True}, {"pool": (3, 2), "rectify": False}],
+    [{}, {"stride": (2, 1)}, {"padding": (1, 1), "kernel": (3, 3)}, {"pool": (2, 2), "rectify": True}, {"pool": (3, 2), "rectify": False}],
 )
 def test_a_cells_numbers_do_not_depend_on_its_company(more, batch, dtype):
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(batch, 3 * 2, 9, 8, generator=generator, dtype=dtype)
-    weight = torch.randn(3 * 6, 2, 3, 4, generator=generator, dtype=dtype)
+    kernel = more.get("kernel", (3, 4))
+    weight = torch.randn(3 * 6, 2, *kernel, generator=generator, dtype=dtype)
     bias = torch.randn(3 * 6, generator=generator, dtype=dtype)
 
     def numbers(cells, own):
@@ -396,13 +452,15 @@ def test_a_cells_numbers_do_not_depend_on_its_company(more, batch, dtype):
             for parts, dim in ((x.split(2, 1), 1), (weight.split(6), 0), (bias.split(6), 0))
         )
         how = {"stride": (1, 1), "padding": (1, 2), **more, "groups": len(cells)}
+        how.pop("kernel", None)
         value = planes.convolve(images, weights, biases, **how)
         slopes = torch.autograd.grad(value.square().sum(), (images, weights, biases))
         parts = value.split(6, 1), slopes[0].split(2, 1), slopes[1].split(6), slopes[2].split(6)
         return [part[own] for part in parts]
 
-    for one, other in zip(numbers([0, 1, 2], 1), numbers([1], 0), strict=True):
-        assert torch.equal(one, other)
+    with always_filtered() if "kernel" in more else contextlib.nullcontext():
+        for one, other in zip(numbers([0, 1, 2], 1), numbers([1], 0), strict=True):
+            assert torch.equal(one, other)
 
 
 WITHOUT = """
@@ -489,6 +547,9 @@ def test_processors_of_other_vectors_compute_the_same(other_processor):
         *(torch.autograd.grad(y, (x, weight, bias), slope) for y in (ours, theirs)), strict=True
     ):
         torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-4)
+    with always_filtered():
+        case = Case(x, weight, bias, how, generator)
+        assert_close(outcome(planes.convolve, case), outcome(F.conv2d, case), torch.float32)
     made, mean, _ = planes.batch_norm(x, None, None, 1e-5)
     torch.testing.assert_close(mean, x.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(made, F.batch_norm(x, None, None, training=True))
