@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 __all__ = ["LONGEST", "Replayed", "Tape", "anew", "note_kernel"]
 
-LONGEST = 0.02
+LONGEST = 0.1
 """Seconds: a longer step has little to gain, and its tape would hold much memory."""
 
 _RECORDED = 3  # which step

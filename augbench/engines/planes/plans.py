@@ -53,11 +53,15 @@ class Plan:
     def rows_of(self, x: Tensor) -> Tensor:
         """The rows as the kernels read them: padded, and in the order of the stride."""
         padding, stride = self.how.padding[1], self.how.stride[1]
-        if padding or self._fill:
-            x = F.pad(x, (0, 0, padding, padding + self._fill))
-        if stride > 1:
-            x = x.unflatten(2, (-1, stride)).transpose(2, 3).flatten(2, 3)
-        return x
+        if stride == 1:
+            return F.pad(x, (0, 0, padding, padding)) if padding else x
+        columns = self.width + 2 * padding + self._fill
+        rows = x.new_zeros(len(x), self.height, stride, columns // stride, self.batch)
+        for remainder in range(stride):
+            own = x[:, :, (remainder - padding) % stride :: stride]
+            before = (padding - remainder + stride - 1) // stride  # columns of zeros
+            rows[:, :, remainder, before : before + own.shape[2]] = own
+        return rows.flatten(2, 3)
 
     def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
@@ -111,6 +115,7 @@ class Plan:
             own_x.zero_()
         behind = max(0, (self.width - 1 + pw) // sw + 1 - self.columns)
         slopes, own_x = F.pad(slopes, (0, 0, self.kw - 1, behind)), planes_of(own_x)
+        weight = weight.unflatten(0, (self.how.groups, -1)).transpose(1, 2).flip(3, 4)
         for part in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
             self._gradient_of_part(part, own_x, slopes, weight)
 
@@ -119,11 +124,12 @@ class Plan:
     ) -> None:
         """Fill the gradient of the pixels that meet rows i, i + stride, … of the kernel only.
 
-        The same of columns. It is a convolution, of stride 1, of slopes between zeros.
+        The same of columns. It is a convolution, of stride 1, of slopes between zeros, with weights
+        [G, inputs, outputs, kh, kw] that were turned round.
         """
         (i, j), (sh, sw), (ph, pw) = part, self.how.stride, self.how.padding
-        weight = weight.unflatten(0, (self.how.groups, -1))[..., i::sh, j::sw]
-        weight = weight.flip(3, 4).transpose(1, 2).contiguous()  # [G, inputs, outputs, kh, kw]
+        weight = weight[..., (self.kh - 1 - i) % sh :: sh, (self.kw - 1 - j) % sw :: sw]
+        weight = weight.contiguous()
         kh, kw = weight.shape[3:]
         # The slope [u, v] that the part's first weight takes to the first such pixel [y, x].
         u, v = -((i - ph) // sh), -((j - pw) // sw)
