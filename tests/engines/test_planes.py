@@ -436,7 +436,13 @@ def test_other_types_of_number_are_left_to_torch(dtype):
 @pytest.mark.parametrize("batch", [1, 5, 16])
 @pytest.mark.parametrize(
     "more",
-    [{}, {"stride": (2, 1)}, {"padding": (1, 1), "kernel": (3, 3)}, {"pool": (2, 2), "rectify": True}, {"pool": (3, 2), "rectify": False}],
+    [
+        {},
+        {"stride": (2, 1)},
+        {"padding": (1, 1), "kernel": (3, 3)},
+        {"pool": (2, 2), "rectify": True},
+        {"pool": (3, 2), "rectify": False},
+    ],
 )
 def test_a_cells_numbers_do_not_depend_on_its_company(more, batch, dtype):
     generator = torch.Generator().manual_seed(0)

@@ -43,7 +43,9 @@ def emit_transposition(
     position = code.variable(INT(0))
     if count == SQUARE:
         with code.in_lanes(SQUARE), code.run(position, size, SQUARE) as m:
-            square = [code.load(code.at(rows, code.sum(code.product(size, i), m))) for i in range(count)]
+            square = [
+                code.load(code.at(rows, code.sum(code.product(size, i), m))) for i in range(count)
+            ]
             for i, column in enumerate(_turned(code, square)):
                 code.store(column, code.at(columns, code.product(code.sum(m, i), apart)))
     with code.loop(code.get(position), size) as m:

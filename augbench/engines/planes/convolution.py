@@ -79,7 +79,7 @@ def _plan(image: torch.Size, weight: torch.Size, how: How) -> Plan | None:
     if any(pad >= extent for pad, extent in zip(how.padding, weight[2:], strict=True)):
         return None
     if how.pool is None:
-        plan = WinogradPlan if WinogradPlan.serves(image, weight, how) else Plan
-        return plan(image, weight, how)
+        kind = WinogradPlan if WinogradPlan.serves(image, weight, how) else Plan
+        return kind(image, weight, how)
     plan = PooledPlan(image, weight, how)
     return plan if how.stride == (1, 1) and poolable((plan.rows, plan.columns), how.pool) else None

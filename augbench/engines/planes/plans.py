@@ -156,11 +156,13 @@ class Plan:
 
 
 def tile_of(channels: int) -> int:
+    """How many output channels a convolution sums at once."""
     tile: int = kernels().tile_of(channels)
     return tile
 
 
 def weight_tile(outputs: int, kw: int) -> int:
+    """Of how many outputs the weights' gradient is summed at once."""
     tile: int = kernels().block_of(outputs, max(1, kernels().widest_kernel() // kw))
     return tile
 

@@ -22,7 +22,9 @@ class PooledPlan(Plan):
         out, place = new_map(source, *shape), source.new_empty(shape, dtype=torch.uint8)
         scratch = source.new_empty(self.outputs, self.rows, self.columns, self.batch)
         call(
-            kernels().convolve_and_pool(tile_of(self.outputs), self.kw, pool, rectify, self.how.bits),
+            kernels().convolve_and_pool(
+                tile_of(self.outputs), self.kw, pool, rectify, self.how.bits
+            ),
             *(out, place, scratch, self.packed(weight), source, weight, bias, self.taps),
             *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
             *(self.columns, self.batch, self.how.padding[0], self.kh),

@@ -81,11 +81,12 @@ class WinogradPlan(Plan):
     ) -> None:
         """The convolution, or with weights turned round the one from its outputs to its inputs."""
         before, rectify = self.how.padding, self.how.rectify
-        shapes = (self.inputs, self.height, self.width), (self.outputs, self.rows, self.columns)
+        source_shape = self.inputs, self.height, self.width
+        out_shape = self.outputs, self.rows, self.columns
         if turned:
-            shapes, rectify = shapes[::-1], False
+            source_shape, out_shape, rectify = out_shape, source_shape, False
             before = self.kh - 1 - before[0], self.kw - 1 - before[1]
-        (inputs, *extent), (outputs, rows, columns) = shapes
+        (inputs, height, width), (outputs, rows, columns) = source_shape, out_shape
         tiles, new = _Tiles.of(rows, columns, self.kh, self.batch), weight.new_empty
         call(
             kernels().winograd(
@@ -93,8 +94,8 @@ class WinogradPlan(Plan):
             ),
             *(out, new(_TILE * outputs * inputs), new(tiles.room(inputs))),
             *(new(tiles.room(outputs)), weight.new_zeros(7, tiles.wide), new(7, tiles.wide)),
-            *(source, weight, bias, self.how.groups, outputs, inputs, *extent, rows, columns),
-            *(self.batch, *before, tiles.down, tiles.across, tiles.at_once),
+            *(source, weight, bias, self.how.groups, outputs, inputs, height, width),
+            *(rows, columns, self.batch, *before, tiles.down, tiles.across, tiles.at_once),
         )
 
 
