@@ -51,12 +51,15 @@ def apart(results, others):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=300)
-    steps = parser.parse_args().steps
+    parser.add_argument("--backbone", default="convnet")
+    options = parser.parse_args()
+    steps = options.steps
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     print(machine(), end="\n\n")
     settings = Settings(pretrain_steps=steps, finetune_steps=steps)
-    planned = plan(Options(augmentations=("none", "collage", "mixup"), seeds=1, settings=settings))
+    names = {"augmentations": ("none", "collage", "mixup"), "backbone": options.backbone}
+    planned = plan(Options(**names, seeds=1, settings=settings))
     registry = planned.registry
 
     def train(engine, kind=Workshop):
