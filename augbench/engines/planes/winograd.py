@@ -13,7 +13,10 @@ from augbench.engines.planes.plans import How, Plan, tile_of
 __all__ = ["WinogradPlan"]
 
 _TILE = 36
+"""The numbers of a transformed tile."""
+
 _LENGTH = 48
+"""The products' rows are as long as that, at least, so that most of their vectors are full."""
 
 _TRANSFORM = 270
 """What it takes to transform a tile of one channel, in products; measured, of full vectors."""
