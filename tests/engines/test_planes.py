@@ -184,7 +184,7 @@ def always_filtered():
     planes.convolution._plan.cache_clear()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(
     convolutions(positive, strides=[1], most=(20, 20), squares=True),
     *(dtypes, layouts, st.booleans()),
