@@ -28,7 +28,8 @@ class Nudged(Workshop):
         generator = torch.Generator().manual_seed(cell.seed)
         with torch.no_grad():
             for value in module.parameters():
-                value.mul_(1 + 1e-7 * torch.randn(value.shape, generator=generator).sign())
+                signs = torch.randn(value.shape, generator=generator).sign()
+                value.mul_(1 + 1e-7 * signs.to(value.device))
         return module
 
 
@@ -52,10 +53,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--backbone", default="convnet")
+    parser.add_argument("--device", default="cpu", type=torch.device)
     options = parser.parse_args()
     steps = options.steps
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    torch.backends.cudnn.allow_tf32 = False  # as a worker does
     print(machine(), end="\n\n")
     settings = Settings(pretrain_steps=steps, finetune_steps=steps)
     names = {"augmentations": ("none", "collage", "mixup"), "backbone": options.backbone}
@@ -64,7 +67,9 @@ def main():
 
     def train(engine, kind=Workshop):
         workshop = kind(
-            registry.create, lambda info: registry.create(planned.datasets[info.content_hash])(None)
+            registry.create,
+            lambda info: registry.create(planned.datasets[info.content_hash])(None),
+            options.device,
         )
         results = engine.train(planned.cells, workshop, test_every=0, progress=lambda steps: None)
         return {result.key: result for result in results}

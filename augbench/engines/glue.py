@@ -43,7 +43,7 @@ def getitem(cells: int, x: Any, index: Any) -> Any:
     """Rows and columns of a map, or of a shape, which `size` has made that of one cell's value."""
     if not (isinstance(x, Tensor) and x.ndim == 4 and isinstance(index, tuple)):
         return x[index]
-    if not all(isinstance(one, slice) for one in index) or not planes.usable(x):
+    if not all(isinstance(one, slice) for one in index) or not planes.preferred(x):
         return x[index]
     whole = [one.indices(size) == (0, size, 1) for one, size in zip(index, x.shape, strict=False)]
     if not all(whole[:2]):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from augbench.engines import planes
+from augbench.engines.columns import convolve
 from augbench.engines.masks import Masks
 from augbench.engines.rules import UnpackableError, rule, stack_into
 from augbench.protocol.dropout import StreamDropout
@@ -131,13 +132,23 @@ class WideConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
         y = self.in_planes(x, self.weight, self.bias)
-        if y is None:
-            groups, self.groups = self.groups, self._groups(x)
-            try:
-                y = super().forward(planes.channels_last(x))
-            finally:
-                self.groups = groups
-        return y
+        if y is not None:
+            return y
+        if x.device.type != "cpu" and self.padding_mode == "zeros" and self.padding != "same":
+            return convolve(
+                x,
+                self.weight,
+                self.bias,
+                stride=_pair(self.stride),
+                padding=self._padding(),
+                dilation=_pair(self.dilation),
+                groups=self._groups(x),
+            )
+        groups, self.groups = self.groups, self._groups(x)
+        try:
+            return super().forward(planes.channels_last(x))
+        finally:
+            self.groups = groups
 
     def in_planes(
         self,
@@ -156,11 +167,14 @@ class WideConv2d(nn.Conv2d):
             weight,
             bias,
             stride=_pair(self.stride),
-            padding=(0, 0) if self.padding == "valid" else _pair(self.padding),
+            padding=self._padding(),
             groups=self._groups(x),
             pool=pool,
             rectify=rectify,
         )
+
+    def _padding(self) -> tuple[int, int]:
+        return (0, 0) if self.padding == "valid" else _pair(self.padding)
 
     def _groups(self, x: Tensor) -> int:
         return self.groups if x.shape[1] == self.in_channels else 1
@@ -259,6 +273,6 @@ def to_vectors(cells: int, x: Tensor) -> Tensor:
     """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
     if x.ndim == 3:
         return x
-    if planes.usable(x):
+    if planes.preferred(x):
         return planes.planes_of(x).reshape(cells, -1, len(x)).permute(2, 0, 1)
     return x.reshape(len(x), cells, -1)

@@ -50,7 +50,11 @@ class Masks:
             shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
             values = math.prod(shape) * len(self._stream_of)
             steps = max(1, min(_MASK_STEPS, _MASK_VALUES // values))
-            drawn = np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
-            masks = arrange(torch.from_numpy(drawn[self._stream_of]))
-            self._ready = list(masks.to(x.device, x.dtype).unbind())[::-1]
+            drawn = torch.from_numpy(
+                np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
+            )
+            if x.is_cuda:
+                drawn = drawn.pin_memory()  # else the copy would wait for all that is under way
+            masks = drawn.to(x.device, x.dtype, non_blocking=True)[self._stream_of]
+            self._ready = list(arrange(masks).unbind())[::-1]
         return self._ready.pop()

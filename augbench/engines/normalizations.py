@@ -35,11 +35,16 @@ class WideBatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each of the K·C channels."""
-        if not self.training and self.running_mean is not None and planes.usable(x):
+        if not self.training and self.running_mean is not None and planes.preferred(x):
             factor, shift = (value.view(-1, 1, 1) for value in self.in_use())
             return torch.addcmul(shift, x, factor)
         y = self.in_planes(x)
-        return super().forward(x) if y is None else y
+        if y is not None:
+            return y
+        if not planes.preferred(x):
+            return super().forward(x)
+        maps = planes.planes_of(x)  # [K·C, H, W, B], to torch one image of B times the columns
+        return planes.in_planes(super().forward(maps.flatten(2)[None])[0].view_as(maps))
 
     def in_planes(self, x: Tensor, *, rectify: bool = False) -> Tensor | None:
         """Normalise by the batch, then `rectify`; None if the kernels cannot do it."""

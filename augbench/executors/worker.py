@@ -109,6 +109,10 @@ def _device(name: str) -> torch.device:
             f"--device {name!r} cannot be used here ({reason}); expected cpu, or a device that "
             "torch finds, such as cuda, cuda:1 or mps"
         ) from error
+    if device.type == "cuda":
+        # torch lets cuDNN round a convolution's inputs to 10 bits (TF32), which would make two
+        # engines, and two devices, differ by 1e-3.
+        torch.backends.cudnn.allow_tf32 = False
     return device
 
 

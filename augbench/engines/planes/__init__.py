@@ -11,6 +11,7 @@ from augbench.engines.planes.layout import (
     in_planes,
     laid_out,
     planes_of,
+    preferred,
     side_by_side,
     usable,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "laid_out",
     "max_pool",
     "planes_of",
+    "preferred",
     "side_by_side",
     "usable",
 ]

@@ -21,6 +21,7 @@ __all__ = [
     "laid_out",
     "new_map",
     "planes_of",
+    "preferred",
     "side_by_side",
     "usable",
 ]
@@ -44,6 +45,11 @@ def kernels() -> Any:
 def usable(x: Tensor) -> bool:
     """Whether the kernels can work on such numbers, here."""
     return x.device.type == "cpu" and x.dtype in BITS and kernels() is not None
+
+
+def preferred(x: Tensor) -> bool:
+    """Whether such maps are best held in planes: by the kernels, and by a GPU."""
+    return x.device.type != "cpu" or usable(x)
 
 
 def alike(value: Tensor, x: Tensor, length: int) -> bool:
@@ -79,7 +85,7 @@ def new_map(x: Tensor, *planes: int) -> Tensor:
 
 def laid_out(images: Tensor) -> Tensor:
     """Images [B, M, H, W] in the memory layout that the layers of a packed network like best."""
-    return in_planes(planes_of(images)) if usable(images) else channels_last(images)
+    return in_planes(planes_of(images)) if preferred(images) else channels_last(images)
 
 
 def channels_last(images: Tensor) -> Tensor:
@@ -93,10 +99,14 @@ def channels_last(images: Tensor) -> Tensor:
 def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
     """K times [S·B, C, H, W] → S batches [S, B, K·C, H, W], in planes or in channels_last."""
     one = images[0]
-    if not usable(one):
-        wide = torch.stack(list(images)).permute(1, 3, 4, 0, 2).flatten(3)  # [S·B, H, W, K·C]
-        return wide.permute(0, 3, 1, 2).view(-1, batch, wide.shape[3], *one.shape[2:])
     steps, size = len(one) // batch, one[0].numel()
+    if not usable(one):
+        wide = torch.stack(list(images)).unflatten(1, (steps, batch))  # [K, S, B, C, H, W]
+        if preferred(one):
+            planes = wide.permute(1, 0, 3, 4, 5, 2).contiguous()  # [S, K, C, H, W, B]
+            return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)
+        wide = wide.permute(1, 2, 4, 5, 0, 3).flatten(4)  # [S, B, H, W, K·C]
+        return wide.permute(0, 1, 4, 2, 3)
     planes = one.new_empty(steps, len(images), *one.shape[1:], batch)  # [S, K, C, H, W, B]
     for k, image in enumerate(image.contiguous() for image in images):
         if batch % kernels().SQUARE:
