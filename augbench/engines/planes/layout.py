@@ -101,7 +101,8 @@ def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
     one = images[0]
     steps, size = len(one) // batch, one[0].numel()
     if not usable(one):
-        wide = torch.stack(list(images)).unflatten(1, (steps, batch))  # [K, S, B, C, H, W]
+        wide = torch.stack(list(images)).view(-1, steps, batch, *one.shape[1:])
+        # [K, S, B, C, H, W]
         if preferred(one):
             planes = wide.permute(1, 0, 3, 4, 5, 2).contiguous()  # [S, K, C, H, W, B]
             return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)
