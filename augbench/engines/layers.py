@@ -134,16 +134,10 @@ class WideConv2d(nn.Conv2d):
         y = self.in_planes(x, self.weight, self.bias)
         if y is not None:
             return y
-        if x.device.type != "cpu" and self.padding_mode == "zeros" and self.padding != "same":
-            return convolve(
-                x,
-                self.weight,
-                self.bias,
-                stride=_pair(self.stride),
-                padding=self._padding(),
-                dilation=_pair(self.dilation),
-                groups=self._groups(x),
-            )
+        on_a_gpu = planes.preferred(x) and not planes.usable(x)
+        if on_a_gpu and self.padding_mode == "zeros" and self.padding != "same":
+            dilation = _pair(self.dilation)
+            return convolve(x, self.weight, self.bias, dilation=dilation, **self._how(x))
         groups, self.groups = self.groups, self._groups(x)
         try:
             return super().forward(planes.channels_last(x))
@@ -162,19 +156,12 @@ class WideConv2d(nn.Conv2d):
         """As `planes.convolve`: None if the kernels cannot do it."""
         if self.padding_mode != "zeros" or self.dilation != (1, 1) or self.padding == "same":
             return None
-        return planes.convolve(
-            x,
-            weight,
-            bias,
-            stride=_pair(self.stride),
-            padding=self._padding(),
-            groups=self._groups(x),
-            pool=pool,
-            rectify=rectify,
-        )
+        return planes.convolve(x, weight, bias, pool=pool, rectify=rectify, **self._how(x))
 
-    def _padding(self) -> tuple[int, int]:
-        return (0, 0) if self.padding == "valid" else _pair(self.padding)
+    def _how(self, x: Tensor) -> dict[str, Any]:
+        """What both kinds of convolution in planes are told."""
+        padding = (0, 0) if self.padding == "valid" else _pair(self.padding)
+        return {"stride": _pair(self.stride), "padding": padding, "groups": self._groups(x)}
 
     def _groups(self, x: Tensor) -> int:
         return self.groups if x.shape[1] == self.in_channels else 1

@@ -20,7 +20,7 @@ def run_serially(
     """
     import torch
 
-    threads = torch.get_num_threads()
+    threads, rounds = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
     torch.set_num_threads(1)
     try:
         bench = Bench(job, registry)
@@ -29,3 +29,4 @@ def run_serially(
             bench.train(pack, emit)
     finally:
         torch.set_num_threads(threads)
+        torch.backends.cudnn.allow_tf32 = rounds

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from augbench.engines import planes
 from augbench.engines.packed import PackedEngine
 from augbench.engines.reference import ReferenceEngine
 
@@ -140,3 +141,20 @@ def test_images_of_several_channels_and_of_any_shape_are_packed(lab, agree):
     packed, reference = lab.train(PackedEngine(), cells), lab.train(ReferenceEngine(), cells)
     for cell in cells:
         agree(packed[cell.key], reference[cell.key])
+
+
+def test_what_a_gpu_is_given_agrees_too(lab, agree, monkeypatch):
+    """On the CPU: maps in planes without kernels, convolutions as products of columns."""
+    monkeypatch.setattr(planes.layout, "kernels", lambda: None)
+    for room in (planes, planes.layout):
+        monkeypatch.setattr(room, "preferred", lambda x: True)
+    names = ["conv", "batch norm", "channel dropout", "strided", "relu", "residual"]
+    lab.factories["drawn"] = lambda channels, _: with_width(*network(names, "pooled", channels))
+    cells = [lab.cell(a, s, 0, backbone="drawn") for a in ("none", "mixup") for s in (2, 5)]
+    # Columns are slow on a CPU: that they are right is asked here, not that they are taken.
+    monkeypatch.setattr("augbench.engines.probing._WORTH_IT", 0)
+    engine = PackedEngine()
+    packed, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
+    for cell in cells:
+        agree(packed[cell.key], reference[cell.key])
+    assert "by rules" in engine.choice

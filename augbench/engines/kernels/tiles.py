@@ -140,7 +140,7 @@ def join(
     bias: Any,
     rectify: bool,
 ) -> None:
-    """The reverse of `_cut`, with a bias: sums [36, count, at_once, across, B] → planes.
+    """The reverse of `cut`, with a bias: sums [36, count, at_once, across, B] → planes.
 
     What reaches beyond a plane is left out.
     """
