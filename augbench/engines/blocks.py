@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,34 +10,14 @@ from torch import Tensor
 
 from augbench.augmentations.contract import Augmentation
 from augbench.engines.planes import side_by_side
-from augbench.engines.workshop import Labelled, Workshop
+from augbench.engines.workshop import Workshop
 from augbench.errors import ContractError
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
-from augbench.protocol.mixing import augment, pixels, soft_labels
+from augbench.protocol.mixing import augment_unchecked, check_weights, pixels, soft_labels
 from augbench.protocol.streams import Role
 from augbench.protocol.study import Cell
 
 __all__ = ["blocks"]
-
-
-@dataclass
-class _Draws:
-    """What cells of one seed and size have in common: only their augmentations differ."""
-
-    data: Labelled
-    batches: Tensor  # [steps, B]
-    partners: Tensor  # [most sources − 1, steps, B]: the first ones are the same for every method
-
-    def sources(self, steps: slice, count: int) -> list[tuple[Tensor, Tensor]]:
-        """Images [S·B, C, H, W] and labels [S·B] of each of `count` sources."""
-        anchor = self.batches[steps]
-        chosen = [anchor] + [anchor.gather(1, p[steps]) for p in self.partners[: count - 1]]
-        images, labels = self.data.images, self.data.labels
-        # index_select copies whole images; images[index] copies number by number.
-        return [
-            (pixels(images.index_select(0, index)), labels.index_select(0, index))
-            for index in (one.flatten() for one in chosen)
-        ]
 
 
 def blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, Tensor]]:
@@ -47,67 +26,114 @@ def blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, 
     The cells can be trained together (`planning.trained_alike`). Raises what an augmentation
     raises, for the engine to find the guilty cell.
     """
-    one, device = cells[0], workshop.device
+    drawn = _blocks(cells, workshop)
+    return _beside_the_steps(drawn, workshop.device) if workshop.device.type == "cuda" else drawn
+
+
+def _blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, Tensor]]:
+    shape, classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
     augmentations = [workshop.augmentation(cell) for cell in cells]
     rngs = [workshop.rng(cell, Role.AUGMENTATION) for cell in cells]
-    groups: dict[tuple[int, int | None], list[int]] = {}
-    for k, cell in enumerate(cells):
-        groups.setdefault((cell.seed, cell.samples_per_class), []).append(k)
-    draws = [
-        (members, _draw([cells[k] for k in members], [augmentations[k] for k in members], workshop))
-        for members in groups.values()
-    ]
-    steps, batch = draws[0][1].batches.shape
-    block = block_steps(batch, one.pretrain.image_shape) if batch else 1
-    for start in range(0, steps, block):
-        inputs: dict[int, Tensor] = {}
-        targets: dict[int, Tensor] = {}
-        for members, common in draws:
-            most = max(augmentations[k].sources for k in members)
-            sources = common.sources(slice(start, start + block), most)
-            for k in members:
-                inputs[k], targets[k] = _augmented(
-                    augmentations[k], sources, rngs[k], len(one.pretrain.classes)
-                )
-        in_order = range(len(cells))
+    most = max(augmentation.sources for augmentation in augmentations)
+    common = _Common(cells, most, workshop)
+    block = block_steps(common.batch, shape) if common.batch else 1
+    for start in range(0, common.steps, block):
+        # [G, S·B, C, H, W] and [G, S·B], most times: of each group of cells
+        sources, labels = common.sources(slice(start, start + block))
+        images: list[Tensor] = []
+        weights = sources[0].new_zeros(len(cells), labels[0].shape[1], most)  # [K, S·B, most]
+        for k, (augmentation, rng) in enumerate(zip(augmentations, rngs, strict=True)):
+            own = [source[common.group_of[k]] for source in sources[: augmentation.sources]]
+            image, own_weights = _augmented(augmentation, own, rng)
+            images.append(image)
+            weights[k, :, : augmentation.sources] = own_weights
+        check_weights(weights, "an augmentation of this pack")
+        of_cell = torch.stack([one[common.group_index] for one in labels], dim=-1)
+        targets = soft_labels(of_cell, weights, classes)  # [K, S·B, classes]
         yield (
-            side_by_side([inputs[k] for k in in_order], batch),
-            torch.stack([targets[k] for k in in_order])  # [K, S·B, classes]
-            .unflatten(1, (-1, batch))
-            .transpose(0, 1)
-            .to(device),
+            side_by_side(images, common.batch),
+            targets.unflatten(1, (-1, common.batch)).transpose(0, 1),
         )
 
 
+class _Common:
+    """What cells of one seed and size, a group, have in common: only their augmentations differ."""
+
+    def __init__(self, cells: Sequence[Cell], most: int, workshop: Workshop) -> None:
+        groups = list(dict.fromkeys(map(_group, cells)))
+        self.group_of = [groups.index(_group(cell)) for cell in cells]
+        ones = [cells[self.group_of.index(g)] for g in range(len(groups))]
+        data = [workshop.pretrain_set(one) for one in ones]
+        self._images = torch.cat([one.images for one in data])  # of all groups
+        self._labels = torch.cat([one.labels for one in data])
+        device, sizes = self._labels.device, [len(one) for one in data]
+        self.group_index = torch.tensor(self.group_of, device=device)
+        batches, partners = zip(
+            *(_draw(one, size, most, workshop) for one, size in zip(ones, sizes, strict=True)),
+            strict=True,
+        )
+        offsets = np.cumsum([0, *sizes[:-1]])[:, None, None]
+        # [G, steps, B] positions among the images of all groups, and [most − 1, G, steps, B]
+        self._batches = torch.from_numpy(np.stack(batches) + offsets).to(device)
+        self._partners = torch.from_numpy(np.stack(partners, axis=1)).to(device)
+        _, self.steps, self.batch = self._batches.shape
+
+    def sources(self, steps: slice) -> tuple[list[Tensor], list[Tensor]]:
+        """Images [G, S·B, C, H, W] and labels [G, S·B] of each source."""
+        anchor = self._batches[:, steps]
+        chosen = [anchor] + [anchor.gather(2, one[:, steps]) for one in self._partners]
+        count = len(anchor)
+        # index_select copies whole images; images[index] copies number by number.
+        images = [pixels(self._images.index_select(0, index.flatten())) for index in chosen]
+        labels = [self._labels.index_select(0, index.flatten()) for index in chosen]
+        return (
+            [one.unflatten(0, (count, -1)) for one in images],
+            [one.view(count, -1) for one in labels],
+        )
+
+
+def _group(cell: Cell) -> tuple[int, int | None]:
+    return cell.seed, cell.samples_per_class
+
+
 def _draw(
-    cells: Sequence[Cell], augmentations: Sequence[Augmentation], workshop: Workshop
-) -> _Draws:
-    one = cells[0]
-    data = workshop.pretrain_set(one)
+    cell: Cell, images: int, most: int, workshop: Workshop
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which images each step sees, [steps, B], and their partners' positions in the batch."""
     batches = draw_batches(
-        len(data), one.settings.batch_size, one.pretrain_steps, workshop.rng(one, Role.ORDER)
+        images, cell.settings.batch_size, cell.pretrain_steps, workshop.rng(cell, Role.ORDER)
     )
-    most = max(augmentation.sources for augmentation in augmentations)
-    steps, size = batches.shape
-    partners = draw_partners(
-        most, steps, size, [workshop.rng(one, Role.PARTNERS, k) for k in range(most - 1)]
-    )
-    device = data.labels.device
-    return _Draws(data, torch.from_numpy(batches).to(device), torch.from_numpy(partners).to(device))
+    rngs = [workshop.rng(cell, Role.PARTNERS, k) for k in range(most - 1)]
+    # The first partners are the same for every augmentation: each has a stream of its own.
+    return batches, draw_partners(most, *batches.shape, rngs)
 
 
 def _augmented(
-    augmentation: Augmentation,
-    sources: Sequence[tuple[Tensor, Tensor]],
-    rng: np.random.Generator,
-    classes: int,
+    augmentation: Augmentation, images: Sequence[Tensor], rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    sources = sources[: augmentation.sources]
-    images = [image for image, _ in sources]
     before = [image._version for image in images]
-    image, weights = augment(augmentation, images, rng)
+    image, weights = augment_unchecked(augmentation, images, rng)
     if before != [image._version for image in images]:
         # Cells share their sources: what one changed, the others would see.
         raise ContractError(f"{type(augmentation).__name__} changes its inputs")
-    labels = torch.stack([label for _, label in sources], dim=1)
-    return image, soft_labels(labels, weights, classes)
+    return image, weights
+
+
+def _beside_the_steps(
+    drawn: Iterator[tuple[Tensor, Tensor]], device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Prepare blocks on a stream of their own, while the GPU still does the steps before.
+
+    Whatever an augmentation copies to the GPU or reads back would else wait for those.
+    """
+    own, steps = torch.cuda.Stream(device), torch.cuda.current_stream(device)
+    own.wait_stream(steps)
+    while True:
+        with torch.cuda.stream(own):
+            block = next(drawn, None)
+        if block is None:
+            return
+        steps.wait_stream(own)
+        for value in block:
+            value.record_stream(steps)  # its memory is not free again before they are done
+        yield block

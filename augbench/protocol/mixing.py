@@ -12,7 +12,7 @@ from torch import Tensor
 from augbench.augmentations.contract import Augmentation
 from augbench.errors import ContractError
 
-__all__ = ["augment", "pixels", "soft_labels"]
+__all__ = ["augment", "augment_unchecked", "check_weights", "pixels", "soft_labels"]
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -31,6 +31,18 @@ def augment(
     Returns the images [N, C, H, W] and the weights of the sources [N, K], whose rows sum to 1.
     Raises `ContractError` if the result has another shape, type or range.
     """
+    image, weights = augment_unchecked(augmentation, sources, rng, **supplied)
+    check_weights(weights, type(augmentation).__name__)
+    return image, weights
+
+
+def augment_unchecked(
+    augmentation: Augmentation,
+    sources: Sequence[Tensor],
+    rng: np.random.Generator,
+    **supplied: Any,
+) -> tuple[Tensor, Tensor]:
+    """As `augment`, but the weights may still be any numbers: no value was looked at."""
     anchor, who = sources[0], type(augmentation).__name__
     result = augmentation(*sources, rng=rng, **supplied)
     if len(sources) == 1 and isinstance(result, Tensor):
@@ -51,7 +63,7 @@ def augment(
 
 
 def _weights(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
-    """Bring a `lam` [N] or weights [N, K] to [N, K], checked."""
+    """Bring a `lam` [N] or weights [N, K] to [N, K]."""
     try:
         weights = torch.as_tensor(given, dtype=torch.float32, device=anchor.device)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -64,20 +76,25 @@ def _weights(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
         )
     if sources <= 2:
         weights = torch.stack((weights, 1 - weights), dim=1)[:, :sources]
-    low, high = weights.aminmax()
-    off = (weights.sum(dim=1) - 1).abs().max()
-    # Written so that a NaN fails it as well.
-    if not (low >= 0 and high <= 1 and off <= 1e-4):
-        raise ContractError(
-            f"{who}: expected weights in [0, 1] whose rows sum to 1, got {float(low):.4g} … "
-            f"{float(high):.4g}, the furthest row off by {float(off):.4g}"
-        )
     return weights
 
 
+def check_weights(weights: Tensor, who: str) -> None:
+    """Raise `ContractError` unless weights [..., K] are in [0, 1] and each K of them sum to 1."""
+    off = (weights.sum(dim=-1) - 1).abs().max()
+    # Read back at once: on a GPU, each reading waits.
+    low, high, furthest = torch.stack((*weights.aminmax(), off)).tolist()
+    # Written so that a NaN fails it as well.
+    if not (low >= 0 and high <= 1 and furthest <= 1e-4):
+        raise ContractError(
+            f"{who}: expected weights in [0, 1] whose rows sum to 1, got {low:.4g} … "
+            f"{high:.4g}, the furthest row off by {furthest:.4g}"
+        )
+
+
 def soft_labels(labels: Tensor, weights: Tensor, classes: int) -> Tensor:
-    """Class probabilities [N, classes] from the sources' labels [N, K] and weights [N, K].
+    """Class probabilities [..., classes] from the sources' labels and weights, both [..., K].
 
     Scatter-*add*: two sources of one class share it.
     """
-    return weights.new_zeros(len(labels), classes).scatter_add_(1, labels, weights)
+    return weights.new_zeros(*labels.shape[:-1], classes).scatter_add_(-1, labels, weights)
