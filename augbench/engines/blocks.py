@@ -96,16 +96,15 @@ def _group(cell: Cell) -> tuple[int, int | None]:
     return cell.seed, cell.samples_per_class
 
 
-def _draw(
-    cell: Cell, images: int, most: int, workshop: Workshop
-) -> tuple[np.ndarray, np.ndarray]:
+def _draw(cell: Cell, images: int, most: int, workshop: Workshop) -> tuple[np.ndarray, np.ndarray]:
     """Which images each step sees, [steps, B], and their partners' positions in the batch."""
     batches = draw_batches(
         images, cell.settings.batch_size, cell.pretrain_steps, workshop.rng(cell, Role.ORDER)
     )
     rngs = [workshop.rng(cell, Role.PARTNERS, k) for k in range(most - 1)]
     # The first partners are the same for every augmentation: each has a stream of its own.
-    return batches, draw_partners(most, *batches.shape, rngs)
+    steps, batch = batches.shape
+    return batches, draw_partners(most, steps, batch, rngs)
 
 
 def _augmented(

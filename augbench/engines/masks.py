@@ -30,7 +30,7 @@ class Masks:
         states = [repr(layer.rng.bit_generator.state) for layer in layers]
         distinct = list(dict.fromkeys(states))
         self._rngs = [copy.deepcopy(layers[states.index(state)].rng) for state in distinct]
-        self._stream_of = [distinct.index(state) for state in states]
+        self._stream_of = torch.tensor([distinct.index(state) for state in states])  # [K]
         self._ready: list[Tensor] = []
 
     def take(
@@ -53,8 +53,10 @@ class Masks:
             drawn = torch.from_numpy(
                 np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
             )
+            self._stream_of = self._stream_of.to(x.device)
             if x.is_cuda:
                 drawn = drawn.pin_memory()  # else the copy would wait for all that is under way
-            masks = drawn.to(x.device, x.dtype, non_blocking=True)[self._stream_of]
+            drawn = drawn.to(x.device, x.dtype, non_blocking=True)
+            masks = drawn.index_select(0, self._stream_of)
             self._ready = list(arrange(masks).unbind())[::-1]
         return self._ready.pop()

@@ -17,7 +17,7 @@ from augbench.augmentations.contract import needs_of
 from augbench.engines.contract import Progress
 from augbench.engines.notes import summary
 from augbench.engines.planning import plan_packs, trained_alike
-from augbench.engines.probing import Choice, choose
+from augbench.engines.probing import MOST_TIMED, Choice, choose
 from augbench.engines.reference import ReferenceEngine
 from augbench.engines.rules import UnpackableError
 from augbench.engines.training import Unit, train_together
@@ -29,8 +29,8 @@ from augbench.protocol.study import Cell
 
 __all__ = ["PackedEngine"]
 
-_FEATURE_BYTES = {"cpu": 400 * 2**20, "cuda": 16 * 2**30}
-"""How much memory the kept features of a pack may take."""
+_FEATURE_BYTES = 400 * 2**20
+_FEATURE_SHARE = 0.25  # of what a GPU has free
 
 
 class PackedEngine:
@@ -59,23 +59,41 @@ class PackedEngine:
         kind = workshop.device.type
         for pack in plan_packs(cells, 1, device_kind=kind, pack_limit=self._pack_limit):
             for units, choice in self._divide(pack, workshop):
-                counter = _Counter(progress)
-                try:
-                    if not choice.keeps:
-                        raise UnpackableError(choice.reason)
-                    results = train_together(units, choice.packer, workshop, test_every, counter)
-                except Exception as error:
-                    # Some cell cannot be trained: alone, it fails alone, with its own error.
-                    if len(units) > 1:
-                        self._note(len(units), f"one by one, after {type(error).__name__}: {error}")
-                    yield from ReferenceEngine().train(
-                        [cell for unit in units for cell in unit],
-                        workshop,
-                        test_every=test_every,
-                        progress=counter.after_a_restart(),
-                    )
-                else:
-                    yield from results
+                yield from self._train(units, choice, workshop, test_every, progress)
+
+    def _train(
+        self,
+        units: Sequence[Unit],
+        choice: Choice,
+        workshop: Workshop,
+        test_every: int,
+        progress: Progress,
+    ) -> Iterator[CellResult]:
+        """Train units together, or in halves if memory does not suffice, or else one by one."""
+        counter = _Counter(progress)
+        try:
+            if not choice.keeps:
+                raise UnpackableError(choice.reason)
+            results = train_together(units, choice.packer, workshop, test_every, counter)
+        except Exception as error:
+            halve = isinstance(error, torch.cuda.OutOfMemoryError) and len(units) > 1
+            how = "in halves" if halve else "one by one"
+            if len(units) > 1:
+                self._note(len(units), f"{how}, after {type(error).__name__}: {error}")
+        else:
+            yield from results
+            return
+        # Only here is the memory free again that the error's traceback held.
+        again, middle = counter.after_a_restart(), len(units) // 2
+        if halve:
+            for half in (units[:middle], units[middle:]):
+                yield from self._train(half, choice, workshop, test_every, again)
+        else:
+            # Some cell cannot be trained: alone, it fails alone, with its own error.
+            cells = [cell for unit in units for cell in unit]
+            yield from ReferenceEngine().train(
+                cells, workshop, test_every=test_every, progress=again
+            )
 
     def _divide(self, pack: Sequence[Cell], workshop: Workshop) -> list[tuple[list[Unit], Choice]]:
         """Decide how the cells of a pack are trained, and in which parts."""
@@ -98,25 +116,32 @@ class PackedEngine:
 
     def _choose(self, ones: Sequence[Cell], workshop: Workshop) -> tuple[Choice, int]:
         """The packing of these cells' backbones, and how many of them fit into memory."""
-        one, device = ones[0], workshop.device
+        one, key = ones[0], (trained_alike(ones[0]), len(ones))
         with seeded(workshop.rng(one, Role.OTHER)):
-            backbones = [workshop.backbone(cell) for cell in ones]
-            batch = effective_batch_size(one.settings.batch_size, one.pretrain_images) or 8
-            key = (trained_alike(one), len(ones))
+            backbones = [workshop.backbone(cell) for cell in ones[:MOST_TIMED]]
             if key not in self._choices:
-                images = torch.rand(batch, *one.pretrain.image_shape).to(device)
+                batch = effective_batch_size(one.settings.batch_size, one.pretrain_images) or 8
+                images = torch.rand(batch, *one.pretrain.image_shape).to(workshop.device)
                 self._choices[key] = choose(backbones, images)
         choice = self._choices[key]
         settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
         kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class
         feature_dim = backbones[0].feature_dim
         assert isinstance(feature_dim, int)
-        of_one = 4 * feature_dim * classes * kept
-        limit = _FEATURE_BYTES["cpu" if device.type == "cpu" else "cuda"] // of_one
+        limit = _feature_bytes(workshop.device) // (4 * feature_dim * classes * kept)
         return choice, max(1, limit) if choice.packer else 1
 
     def _note(self, cells: int, reason: str, gain: float | None = None) -> None:
         self.notes.append((cells, " ".join(reason.split()), gain))
+
+
+def _feature_bytes(device: torch.device) -> int:
+    """How much memory the kept features of a pack may take."""
+    if device.type != "cuda":
+        return _FEATURE_BYTES
+    free, _ = torch.cuda.mem_get_info(device)
+    reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(_FEATURE_SHARE * (free + reserved))
 
 
 def _pretraining(cell: Cell) -> str:

@@ -61,7 +61,7 @@ class Widened(nn.Module):
         functions = {node.target for node in trace.graph.nodes if node.op == "call_function"}
         with_code = [*map(type, trace.modules()), *(functions - glue.UNCHANGED)]
         ours = all(one.__module__.startswith(("augbench.engines.", "torch.")) for one in with_code)
-        return ours and all(value.device.type == "cpu" for value in self.parameters())
+        return ours and all(value.device.type in ("cpu", "cuda") for value in self.parameters())
 
     def stacked(self) -> dict[str, Tensor]:
         """The parameters and buffers by the backbone's names: each those of the K cells."""

@@ -17,7 +17,7 @@ from augbench.engines.packing import Widened
 from augbench.engines.replaying import LONGEST, Tape
 from augbench.engines.vmapping import Vmapped
 
-__all__ = ["Choice", "Packer", "Together", "choose"]
+__all__ = ["MOST_TIMED", "Choice", "Packer", "Together", "choose"]
 
 
 class Together(Protocol):
@@ -62,6 +62,9 @@ class Choice:
     keeps: bool = True
     gain: float | None = None
 
+
+MOST_TIMED = 64
+"""With so many cells packing is timed, where there are more: they gain no less."""
 
 _PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", Widened), ("by vmap", Vmapped))
 _LEARNING_RATE = 0.01
@@ -196,6 +199,7 @@ def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> flo
     that a busy machine slows both alike. A gain that seems too small is measured again: a mistake
     here would cost a whole run.
     """
+    backbones = backbones[:MOST_TIMED]
     alone, packed = copy.deepcopy(backbones[0]), packer([copy.deepcopy(b) for b in backbones])
     trained = [value for value in packed.stacked().values() if value.requires_grad]
     own, values = images.repeat(1, packed.cells, 1, 1), list(alone.parameters())
@@ -217,7 +221,7 @@ def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> flo
     clock = time.process_time if images.device.type == "cpu" else time.perf_counter
     seconds(one_by_one), seconds(together)  # warm
     step: Callable[[], None] = together
-    if packed.replayable and seconds(together) < LONGEST:
+    if packed.replayable and not images.is_cuda and seconds(together) < LONGEST:
         with Tape() as tape:  # as the training will do it
             together()
         step = tape.replay if tape.complete else together

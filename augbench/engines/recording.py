@@ -61,12 +61,16 @@ class Recorder:
         accuracies = torch.stack(self._accuracies).reshape(steps, cells).double().cpu().numpy()
         ends = [*range(CURVE_STEPS, steps, CURVE_STEPS), steps]
         starts = [0, *ends[:-1]]
-        windows = list(zip(starts, ends, strict=True))
+        # [windows, cells]
+        loss, accuracy = (
+            np.stack([values[a:b].mean(axis=0) for a, b in zip(starts, ends, strict=True)])
+            for values in (losses, accuracies)
+        )
         return [
             Curve(
                 step=tuple(ends),
-                loss=tuple(float(losses[a:b, k].mean()) for a, b in windows),
-                accuracy=tuple(float(accuracies[a:b, k].mean()) for a, b in windows),
+                loss=tuple(loss[:, k].tolist()),
+                accuracy=tuple(accuracy[:, k].tolist()),
                 test_step=tuple(step for step, _ in self._tests),
                 test_loss=tuple(measured[k][0] for _, measured in self._tests),
                 test_accuracy=tuple(measured[k][1] for _, measured in self._tests),

@@ -139,7 +139,7 @@ def pretrain(
     curve = recorder.curves()[0]
     seconds = time.perf_counter() - began
     check_finite(curve, "pretraining", settings.learning_rate)
-    measured = evaluate(_outputs(model, test.images), test.labels)
+    (measured,) = evaluate(_outputs(model, test.images)[None], test.labels)
     metrics = {
         "pretrain_accuracy": measured.accuracy,
         "pretrain_nll": measured.nll,
@@ -184,30 +184,36 @@ def finetune(
 
     curve = recorder.curves()[0]
     check_finite(curve, "finetuning", settings.learning_rate)
-    held_out_outputs = _outputs(model, held_out.images) if len(held_out) else None
-    metrics, correct = measure(
-        _outputs(model, test.images), test.labels, held_out_outputs, held_out.labels
+    held_out_outputs = _outputs(model, held_out.images)[None] if len(held_out) else None
+    (measured,) = measure(
+        _outputs(model, test.images)[None], test.labels, held_out_outputs, held_out.labels[None]
     )
-    return CellResult(cell.key, metrics, {"finetune": curve}, correct)
+    check_metrics(measured[0])
+    return CellResult(cell.key, measured[0], {"finetune": curve}, measured[1])
 
 
 def measure(
     outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor
-) -> tuple[dict[str, float], bytes]:
-    """The metrics of a finetuned head, before and after temperature scaling, and its bits."""
-    plain = evaluate(outputs, labels)
-    metrics = {"accuracy": plain.accuracy, "nll": plain.nll, "ece": plain.ece}
+) -> list[tuple[dict[str, float], bytes]]:
+    """The metrics of K finetuned heads, before and after temperature scaling, and their bits.
+
+    Outputs are [K, N, classes], with labels [N] that the heads share; held-out ones
+    [K, N', classes], with labels [K, N'].
+    """
+    measured = evaluate(outputs, labels)
+    metrics = [{"accuracy": one.accuracy, "nll": one.nll, "ece": one.ece} for one in measured]
     if held_out_outputs is not None:
-        temperature = fit_temperature(held_out_outputs, held_out_labels)
-        scaled = evaluate(outputs, labels, temperature)
-        metrics |= {
-            "temperature": temperature,
-            "nll_scaled": scaled.nll,
-            "ece_scaled": scaled.ece,
-        }
+        temperatures = fit_temperature(held_out_outputs, held_out_labels)
+        scaled = evaluate(outputs, labels, temperatures)
+        for own, temperature, one in zip(metrics, temperatures.tolist(), scaled, strict=True):
+            own |= {"temperature": temperature, "nll_scaled": one.nll, "ece_scaled": one.ece}
+    return [(own, one.correct) for own, one in zip(metrics, measured, strict=True)]
+
+
+def check_metrics(metrics: dict[str, float]) -> None:
+    """Raise `DivergedError` if one of the metrics is no finite number."""
     if not all(map(math.isfinite, metrics.values())):
         raise DivergedError("finetuning diverged at its last step; try a smaller --lr")
-    return metrics, plain.correct
 
 
 @torch.no_grad()
@@ -222,5 +228,5 @@ def _outputs(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def _loss_and_accuracy(model: nn.Module, test: Labelled) -> tuple[float, float]:
-    measured = evaluate(_outputs(model, test.images), test.labels)
+    (measured,) = evaluate(_outputs(model, test.images)[None], test.labels)
     return measured.nll, measured.accuracy

@@ -1,8 +1,9 @@
-"""A step of training recorded once, and done again from then on: a CUDA graph's idea, for a CPU.
+"""A step of training recorded once, and done again from then on.
 
 A small network's step spends as long in the interpreter, in autograd and in the allocator as in
 its numbers. All of these do the same at each step. A `Tape` notes the operators and kernels that
 a step ends in, and the memory that each reads and writes; to replay it is to call them in turn.
+On a GPU, a CUDA graph takes the place of the notes.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Tape(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.complete = True
         self._actions: list[Callable[[], object]] = []
-        self._arrivals: list[Callable[[], object]] = []
+        self._arrivals: list[tuple[Tensor, Callable[[], Tensor]]] = []
+        self._arrived: Iterator[Tensor] | None = None
         self._kept: list[object] = []
         self._paused = False
 
@@ -113,18 +115,35 @@ class Tape(TorchDispatchMode):
         """Do it all again; what came from outside the step stays as it is, unless `anew`."""
         with torch.no_grad():
             if anew:
-                for arrive in self._arrivals:
-                    arrive()
+                for value, produce in self._arrivals:
+                    value.copy_(produce())
             for act in self._actions:
                 act()
 
     def arriving(self, produce: Callable[[], Tensor]) -> Tensor:
         """A tensor from outside the step, which is produced again before each replay."""
+        if self._arrived is not None:
+            return next(self._arrived)
         with self.paused():
             value = produce().clone()
-        self._arrivals.append(lambda: value.copy_(produce()))
-        self._kept.append(value)
+        self._arrivals.append((value, produce))
         return value
+
+    def capture(self, step: Callable[[], Tensor]) -> Tensor:
+        """Put a CUDA graph of the step into the place of its notes; returns the step's result.
+
+        Nothing is done yet. Raises `RuntimeError` where torch cannot capture the step.
+        """
+        self._actions, self._kept = [], []
+        graph, self._arrived = torch.cuda.CUDAGraph(), iter([value for value, _ in self._arrivals])
+        _current.tape = self
+        try:
+            with torch.cuda.graph(graph):
+                result = step()
+        finally:
+            _current.tape = self._arrived = None
+        self._actions.append(graph.replay)
+        return result
 
 
 def anew(produce: Callable[[], Tensor]) -> Tensor:
@@ -184,7 +203,8 @@ class Replayed:
     `step` takes tensors, of the same shapes each time, and returns one; beside that, it only
     changes the tensors of `state`. The third step is recorded, then replayed from the same state:
     where that does not give the same bits, or where the steps that follow show that it gains no
-    time, the tape is not used.
+    time, the tape is not used. On a GPU, where it is a graph, sums of many threads may come in
+    another order, and a graph always gains: it is launched at once.
     """
 
     def __init__(self, step: Callable[..., Tensor], state: Sequence[Tensor]) -> None:
@@ -204,14 +224,16 @@ class Replayed:
         """The step's result, which the next step may overwrite."""
         self._calls += 1
         trials = self._calls - _RECORDED
-        if trials == 0 and self._took[0][-1] < LONGEST:
+        on_gpu = inputs[0].is_cuda
+        if trials == 0 and (on_gpu or self._took[0][-1] < LONGEST):
             return self._record(inputs)
-        replaying = self._tape is not None and (trials > 2 * _TRIALS or trials % 2 == 1)
+        trying = trials <= 2 * _TRIALS and not on_gpu
+        replaying = self._tape is not None and (not trying or trials % 2 == 1)
         start = time.perf_counter()
         output = self._replay(inputs) if replaying else self._step(*inputs)
-        if trials <= 2 * _TRIALS:
+        if trying or trials < 0:
             self._took[replaying].append(time.perf_counter() - start)
-        if trials == 2 * _TRIALS and self._tape is not None:
+        if trying and trials == 2 * _TRIALS and self._tape is not None:
             # Of the step as it is, the first ones also prepared the others. Medians, since
             # whatever else the machine does may fall on any step.
             plain, replayed = self._took[0][_RECORDED - 1 :], self._took[1]
@@ -229,22 +251,40 @@ class Replayed:
     def _record(self, inputs: Sequence[Tensor]) -> Tensor:
         """Do the step, noting what it does; then again, to see whether the notes are right."""
         self._inputs = [one.clone() for one in inputs]
-        before = [one.detach().clone() for one in self._state]
+        before = _copies(self._state)
         with Tape() as tape:
             self._output = self._step(*self._inputs)
         if not tape.complete:
             return self._output
-        output, after = self._output.clone(), [one.detach().clone() for one in self._state]
+        output, after = self._output.clone(), _copies(self._state)
         _restore(self._state, before)
+        same: Callable[[Tensor, Tensor], bool] = torch.equal
+        if output.is_cuda:
+            same = _close
+            try:
+                self._output = tape.capture(lambda: self._step(*self._inputs))
+            except RuntimeError:  # torch cannot, or has no memory for it
+                _restore(self._state, after)
+                return output
         tape.replay(anew=False)
-        if all(map(torch.equal, [output, *after], [self._output, *self._state])):
+        if all(map(same, [output, *after], [self._output, *self._state])):
             self._tape = tape
         else:
             _restore(self._state, after)
         return output
 
 
+def _copies(state: Sequence[Tensor]) -> list[Tensor]:
+    return [one.detach().clone() for one in state]
+
+
 def _restore(state: Sequence[Tensor], values: Sequence[Tensor]) -> None:
     with torch.no_grad():
         for one, value in zip(state, values, strict=True):
             one.copy_(value)
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    """Equal but for the order of sums, NaN to NaN, measured against the largest value."""
+    largest = float(one.detach().nan_to_num(0, 0, 0).abs().max()) if one.numel() else 0
+    return torch.allclose(one, other, rtol=0, atol=1e-5 * largest, equal_nan=True)

@@ -25,7 +25,7 @@ from augbench.engines.finetuning import (
 from augbench.engines.heads import Heads
 from augbench.engines.probing import Packer, Together
 from augbench.engines.recording import Recorder, check_finite, hits
-from augbench.engines.reference import measure, pretrain
+from augbench.engines.reference import check_metrics, measure, pretrain
 from augbench.engines.replaying import Replayed
 from augbench.engines.workshop import Workshop, seeded
 from augbench.protocol.evaluation import evaluate
@@ -54,10 +54,8 @@ class _Pretrained:
 
     def measured(self, outputs: Tensor, labels: Tensor) -> None:
         """Take the outputs of the heads on D_P's test set."""
-        for metrics, one in zip(self.metrics, outputs, strict=True):
-            evaluation = evaluate(one, labels)
-            metrics["pretrain_accuracy"] = evaluation.accuracy
-            metrics["pretrain_nll"] = evaluation.nll
+        for metrics, one in zip(self.metrics, evaluate(outputs, labels), strict=True):
+            metrics |= {"pretrain_accuracy": one.accuracy, "pretrain_nll": one.nll}
         self.heads = None
 
 
@@ -112,14 +110,14 @@ def _pretrain(
 ) -> _Pretrained:
     """Train K backbones and heads on D_P, each with its own cell's augmentation."""
     cells, test_set = [unit[0] for unit in units], workshop.test_set(units[0][0].pretrain)
-    modules = [workshop.backbone(cell) for cell in cells]
-    heads = Heads(
-        [
-            workshop.head(cell, module, finetune=False)
-            for cell, module in zip(cells, modules, strict=True)
-        ]
-    )
-    backbones = packer(modules)
+    # Cells of one seed start from the same weights and dropout streams.
+    of_seed = {cell.seed: cell for cell in cells}
+    module_of = {seed: workshop.backbone(cell) for seed, cell in of_seed.items()}
+    head_of = {
+        seed: workshop.head(cell, module_of[seed], finetune=False) for seed, cell in of_seed.items()
+    }
+    heads = Heads([head_of[cell.seed] for cell in cells])
+    backbones = packer([module_of[cell.seed] for cell in cells])
     backbones.train()
     descend = descent(backbones, heads, cells[0].settings.learning_rate)
     recorder, step = Recorder(), 0
@@ -144,7 +142,7 @@ def _pretrain(
     curves = recorder.curves(len(cells))
     share = (time.perf_counter() - began) / len(cells)
     metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
-    return _Pretrained(backbones, modules[0], curves, metrics, heads)
+    return _Pretrained(backbones, module_of[cells[0].seed], curves, metrics, heads)
 
 
 def descent(
@@ -199,7 +197,10 @@ def _finetune(
     (data, held_out), set_of = sets[0], [seeds.index(cell.seed) for cell in cells]
     images = [torch.cat([a.images, b.images]) for a, b in sets]
     labels = torch.stack([torch.cat([a.labels, b.labels]) for a, b in sets])  # [seeds, N + N']
-    heads = Heads([workshop.head(cell, trained.like, finetune=True) for cell in cells])
+    head_of = {
+        seed: workshop.head(cell, trained.like, finetune=True) for seed, cell in of_seed.items()
+    }
+    heads = Heads([head_of[cell.seed] for cell in cells])
 
     width = heads.weight.shape[2]
     features = torch.empty(len(cells), labels.shape[1], width, device=device)  # [K, N + N', D]
@@ -231,16 +232,13 @@ def _finetune(
 
     rate, curves = one.settings.learning_rate, recorder.curves(len(cells))
     results = []
-    for i, (k, cell, curve) in enumerate(zip(members, cells, curves, strict=True)):
+    held_out_labels = labels[set_of][:, len(data) :]
+    measures = measure(outputs, test_set.labels, held_out_outputs, held_out_labels)
+    for k, cell, curve, (metrics, correct) in zip(members, cells, curves, measures, strict=True):
         try:
             check_finite(trained.curves[k], "pretraining", rate)
             check_finite(curve, "finetuning", rate)
-            metrics, correct = measure(
-                outputs[i],
-                test_set.labels,
-                None if held_out_outputs is None else held_out_outputs[i],
-                sets[set_of[i]][1].labels,
-            )
+            check_metrics(metrics)
         except Exception as error:
             results.append(failed(cell, error, "packed"))
             continue

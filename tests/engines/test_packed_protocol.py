@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from augbench.engines import packed
 from augbench.engines.packed import PackedEngine
 from augbench.engines.reference import ReferenceEngine, finetune
 
@@ -91,6 +92,28 @@ class Overwrites:
 
     def __call__(self, x, *, rng):
         return x.zero_()
+
+
+def test_a_pack_too_large_for_the_memory_is_trained_in_halves(lab, agree, monkeypatch):
+    train_together = packed.train_together
+    sizes = []
+
+    def short_of_memory(units, *others):
+        sizes.append(len(units))
+        if len(units) > 2:
+            others[-1](7 * len(units))  # steps done, and lost
+            raise torch.cuda.OutOfMemoryError("on purpose")
+        return train_together(units, *others)
+
+    cells = [lab.cell("mixup", seed=seed) for seed in range(5)]
+    whole = lab.train(PackedEngine(), cells)
+    monkeypatch.setattr(packed, "train_together", short_of_memory)
+    engine = PackedEngine()
+    results = lab.train(engine, cells)
+    assert sizes == [5, 2, 3, 1, 2]
+    assert "5 networks at a time, in halves, after OutOfMemoryError" in engine.choice
+    for cell in cells:
+        agree(results[cell.key], whole[cell.key], tolerance=1e-6)
 
 
 class Hungry:

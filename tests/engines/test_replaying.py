@@ -58,17 +58,19 @@ LAYERS = {
 }
 
 
-def descents(make, dtype, cells=2, batch=3, classes=4):
+def descents(make, dtype, cells=2, batch=3, classes=4, device="cpu"):
     """The same training twice: as it is, and replayed; with what each changes."""
     torch.manual_seed(0)
     plain = [make() for _ in range(cells)]
     with torch.no_grad():
         dim = plain[0](torch.rand(batch, 2, 8, 8)).shape[1]
-    heads = [nn.Linear(dim, classes).to(dtype) for _ in range(cells)]
+    heads = [nn.Linear(dim, classes).to(device, dtype) for _ in range(cells)]
     both = []
     for _ in range(2):
         own = [
-            own_dropout(copy.deepcopy(one), lambda n, k=k: np.random.default_rng([k, n])).to(dtype)
+            own_dropout(copy.deepcopy(one), lambda n, k=k: np.random.default_rng([k, n])).to(
+                device, dtype
+            )
             for k, one in enumerate(plain)
         ]
         packed, together = Widened(own), Heads(heads)
@@ -97,6 +99,23 @@ def test_a_replayed_training_gives_the_same_bits(layers, dtype, batch, seed):
         weight = -torch.rand(2, batch + 1, 4, generator=generator, dtype=dtype)
         assert torch.equal(replayed(x, weight), plain(x, weight))
         assert all(map(torch.equal, state, plain_state))
+    assert replayed.in_use or layers == "cumulative batch normalisation"  # looks at its counter
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS")
+@pytest.mark.parametrize("layers", sorted(LAYERS))
+def test_on_a_gpu_a_graph_gives_the_numbers_of_the_steps(layers):
+    plain, plain_state, replayed, state = descents(
+        lambda: nn.Sequential(*LAYERS[layers](), nn.Flatten()), torch.float64, device="cuda"
+    )
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(8):
+        x = torch.rand(3, 4, 8, 8, generator=generator, dtype=torch.float64).cuda()
+        weight = -torch.rand(2, 3, 4, generator=generator, dtype=torch.float64).cuda()
+        assert torch.allclose(replayed(x, weight), plain(x, weight), rtol=1e-10, atol=1e-10)
+        for one, other in zip(state, plain_state, strict=True):
+            assert torch.allclose(one, other, rtol=1e-10, atol=1e-10)
     assert replayed.in_use or layers == "cumulative batch normalisation"  # looks at its counter
 
 
