@@ -13,7 +13,7 @@ from augbench.engines.planes import side_by_side
 from augbench.engines.workshop import Workshop
 from augbench.errors import ContractError
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
-from augbench.protocol.mixing import augment_unchecked, check_weights, pixels, soft_labels
+from augbench.protocol.mixing import check_weights, mixed, pixels, soft_labels
 from augbench.protocol.streams import Role
 from augbench.protocol.study import Cell
 
@@ -40,14 +40,13 @@ def _blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor,
     for start in range(0, common.steps, block):
         # [G, S·B, C, H, W] and [G, S·B], most times: of each group of cells
         sources, labels = common.sources(slice(start, start + block))
-        images: list[Tensor] = []
-        weights = sources[0].new_zeros(len(cells), labels[0].shape[1], most)  # [K, S·B, most]
-        for k, (augmentation, rng) in enumerate(zip(augmentations, rngs, strict=True)):
-            own = [source[common.group_of[k]] for source in sources[: augmentation.sources]]
-            image, own_weights = _augmented(augmentation, own, rng)
-            images.append(image)
-            weights[k, :, : augmentation.sources] = own_weights
-        check_weights(weights, "an augmentation of this pack")
+        mixes = [
+            _augmented(augmentation, [one[g] for one in sources[: augmentation.sources]], rng)
+            for augmentation, g, rng in zip(augmentations, common.group_of, rngs, strict=True)
+        ]
+        images, shares = zip(*mixes, strict=True)
+        weights = _weights(shares, [augmentation.sources for augmentation in augmentations])
+        check_weights(weights, "an augmentation of this pack")  # once for all of them
         of_cell = torch.stack([one[common.group_index] for one in labels], dim=-1)
         targets = soft_labels(of_cell, weights, classes)  # [K, S·B, classes]
         yield (
@@ -111,11 +110,23 @@ def _augmented(
     augmentation: Augmentation, images: Sequence[Tensor], rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     before = [image._version for image in images]
-    image, weights = augment_unchecked(augmentation, images, rng)
+    image, shares = mixed(augmentation, images, rng)
     if before != [image._version for image in images]:
         # Cells share their sources: what one changed, the others would see.
         raise ContractError(f"{type(augmentation).__name__} changes its inputs")
-    return image, weights
+    return image, shares
+
+
+def _weights(shares: Sequence[Tensor], sources: Sequence[int]) -> Tensor:
+    """The weights [K, N, most sources] of K augmentations with so many sources; see `mixed`."""
+    weights = shares[0].new_zeros(len(shares), len(shares[0]), max(sources))
+    for count in set(sources):
+        members = [k for k, one in enumerate(sources) if one == count]
+        own = torch.stack([shares[k] for k in members])
+        if count <= 2:
+            own = torch.stack((own, 1 - own), dim=2)[:, :, :count]
+        weights[members, :, :count] = own
+    return weights
 
 
 def _beside_the_steps(
@@ -125,7 +136,8 @@ def _beside_the_steps(
 
     Whatever an augmentation copies to the GPU or reads back would else wait for those.
     """
-    own, steps = torch.cuda.Stream(device), torch.cuda.current_stream(device)
+    # Of high priority: it has little to do, and the next steps wait for it.
+    own, steps = torch.cuda.Stream(device, priority=-1), torch.cuda.current_stream(device)
     own.wait_stream(steps)
     while True:
         with torch.cuda.stream(own):

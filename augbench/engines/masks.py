@@ -41,10 +41,11 @@ class Masks:
         `arrange` is given the masks of S steps, [K, S, *shape], and returns them as [S, …], the way
         they are to lie in memory.
         """
-        return anew(lambda: self._next(x, shape, arrange))
+        like = x.new_empty(0)  # not x itself, which would keep the step's graph alive
+        return anew(lambda: self._next(like, shape, arrange))
 
     def _next(
-        self, x: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]
+        self, like: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]
     ) -> Tensor:
         if not self._ready:
             shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
@@ -53,10 +54,10 @@ class Masks:
             drawn = torch.from_numpy(
                 np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
             )
-            self._stream_of = self._stream_of.to(x.device)
-            if x.is_cuda:
+            self._stream_of = self._stream_of.to(like.device)
+            if like.is_cuda:
                 drawn = drawn.pin_memory()  # else the copy would wait for all that is under way
-            drawn = drawn.to(x.device, x.dtype, non_blocking=True)
+            drawn = drawn.to(like.device, like.dtype, non_blocking=True)
             masks = drawn.index_select(0, self._stream_of)
             self._ready = list(arrange(masks).unbind())[::-1]
         return self._ready.pop()

@@ -12,7 +12,7 @@ from torch import Tensor
 from augbench.augmentations.contract import Augmentation
 from augbench.errors import ContractError
 
-__all__ = ["augment", "augment_unchecked", "check_weights", "pixels", "soft_labels"]
+__all__ = ["augment", "check_weights", "mixed", "pixels", "soft_labels"]
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -31,24 +31,30 @@ def augment(
     Returns the images [N, C, H, W] and the weights of the sources [N, K], whose rows sum to 1.
     Raises `ContractError` if the result has another shape, type or range.
     """
-    image, weights = augment_unchecked(augmentation, sources, rng, **supplied)
+    image, shares = mixed(augmentation, sources, rng, **supplied)
+    weights = shares
+    if shares.ndim == 1:
+        weights = torch.stack((shares, 1 - shares), dim=1)[:, : len(sources)]
     check_weights(weights, type(augmentation).__name__)
     return image, weights
 
 
-def augment_unchecked(
+def mixed(
     augmentation: Augmentation,
     sources: Sequence[Tensor],
     rng: np.random.Generator,
     **supplied: Any,
 ) -> tuple[Tensor, Tensor]:
-    """As `augment`, but the weights may still be any numbers: no value was looked at."""
+    """As `augment`, but looks at no value, so that a GPU need not be waited for.
+
+    Of one or two sources, the second result is the first one's share alone, [N].
+    """
     anchor, who = sources[0], type(augmentation).__name__
     result = augmentation(*sources, rng=rng, **supplied)
     if len(sources) == 1 and isinstance(result, Tensor):
-        image, weights = result, anchor.new_ones(len(anchor), 1)
+        image, shares = result, anchor.new_ones(len(anchor))
     elif isinstance(result, tuple) and len(result) == 2:
-        image, weights = result[0], _weights(result[1], anchor, len(sources), who)
+        image, shares = result[0], _shares(result[1], anchor, len(sources), who)
     else:
         raise ContractError(
             f"{who}: expected a tuple (image, weight), got {type(result).__name__}; "
@@ -59,24 +65,21 @@ def augment_unchecked(
         raise ContractError(
             f"{who}: expected an image of {anchor.dtype} {list(anchor.shape)}, got {got}"
         )
-    return image, weights
+    return image, shares
 
 
-def _weights(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
-    """Bring a `lam` [N] or weights [N, K] to [N, K]."""
+def _shares(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
+    """A `lam` [N] or weights [N, K], checked for their shape."""
     try:
-        weights = torch.as_tensor(given, dtype=torch.float32, device=anchor.device)
+        shares = torch.as_tensor(given, dtype=torch.float32, device=anchor.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ContractError(f"{who}: weights are no array of numbers ({error})") from error
-    count = len(anchor)
-    expected = (count,) if sources <= 2 else (count, sources)
-    if tuple(weights.shape) != expected:
+    expected = (len(anchor),) if sources <= 2 else (len(anchor), sources)
+    if tuple(shares.shape) != expected:
         raise ContractError(
-            f"{who}: expected weights of shape {list(expected)}, got {list(weights.shape)}"
+            f"{who}: expected weights of shape {list(expected)}, got {list(shares.shape)}"
         )
-    if sources <= 2:
-        weights = torch.stack((weights, 1 - weights), dim=1)[:, :sources]
-    return weights
+    return shares
 
 
 def check_weights(weights: Tensor, who: str) -> None:
