@@ -59,14 +59,22 @@ def features_of(
     `of_cell[k]`. With a single set, its images are shared by all cells.
     """
     at_once = _IMAGES_AT_ONCE["cpu" if images[0].device.type == "cpu" else "cuda"]
-    step = max(_ROUND, at_once // extractor.cells // _ROUND * _ROUND)
-    for start in range(0, len(images[0]), step):
+    step, start = max(_ROUND, at_once // extractor.cells // _ROUND * _ROUND), 0
+    while start < len(images[0]):
         chunks = [pixels(one[start : start + step]) for one in images]
-        if len(chunks) == 1:
-            yield start, extractor(chunks[0], shared=True)
-        else:
-            (own,) = side_by_side([chunks[g] for g in of_cell], len(chunks[0]))
-            yield start, extractor(own)
+        shared = len(chunks) == 1
+        try:
+            (own,) = (
+                chunks if shared else side_by_side([chunks[g] for g in of_cell], len(chunks[0]))
+            )
+            features = extractor(own, shared=shared)
+        except torch.cuda.OutOfMemoryError:
+            if step == _ROUND:
+                raise
+            step = max(_ROUND, step // 2 // _ROUND * _ROUND)
+            continue
+        yield start, features
+        start += step
 
 
 def finetune_heads(

@@ -8,6 +8,7 @@ from torch import nn
 
 from augbench.engines import packed
 from augbench.engines.packed import PackedEngine
+from augbench.engines.packing import Widened
 from augbench.engines.reference import ReferenceEngine, finetune
 
 
@@ -112,6 +113,29 @@ def test_a_pack_too_large_for_the_memory_is_trained_in_halves(lab, agree, monkey
     results = lab.train(engine, cells)
     assert sizes == [5, 2, 3, 1, 2]
     assert "5 networks at a time, in halves, after OutOfMemoryError" in engine.choice
+    for cell in cells:
+        agree(results[cell.key], whole[cell.key], tolerance=1e-6)
+
+
+def test_images_too_many_for_the_memory_pass_the_backbones_in_smaller_parts(
+    lab, agree, monkeypatch
+):
+    forward, sizes = Widened.forward, []
+
+    def short_of_memory(self, images, **how):
+        if not self.training:
+            sizes.append(len(images))
+            if len(images) > 20:
+                raise torch.cuda.OutOfMemoryError("on purpose")
+        return forward(self, images, **how)
+
+    cells = [lab.cell("mixup", seed=seed) for seed in range(3)]
+    whole = lab.train(PackedEngine(), cells)
+    monkeypatch.setattr(Widened, "forward", short_of_memory)
+    engine = PackedEngine()
+    results = lab.train(engine, cells)
+    assert {40, 16} <= set(sizes)
+    assert "memory" not in engine.choice.lower()
     for cell in cells:
         agree(results[cell.key], whole[cell.key], tolerance=1e-6)
 
