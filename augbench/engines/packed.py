@@ -77,9 +77,10 @@ class PackedEngine:
             results = train_together(units, choice.packer, workshop, test_every, counter)
         except Exception as error:
             halve = isinstance(error, torch.cuda.OutOfMemoryError) and len(units) > 1
-            how = "in halves" if halve else "one by one"
-            if len(units) > 1:
-                self._note(len(units), f"{how}, after {type(error).__name__}: {error}")
+            if halve:
+                self._note(len(units), "in halves, for lack of memory")
+            elif len(units) > 1:
+                self._note(len(units), f"one by one, after {type(error).__name__}: {error}")
         else:
             yield from results
             return

@@ -112,7 +112,7 @@ def test_a_pack_too_large_for_the_memory_is_trained_in_halves(lab, agree, monkey
     engine = PackedEngine()
     results = lab.train(engine, cells)
     assert sizes == [5, 2, 3, 1, 2]
-    assert "5 networks at a time, in halves, after OutOfMemoryError" in engine.choice
+    assert "3 to 5 networks at a time, in halves, for lack of memory" in engine.choice
     for cell in cells:
         agree(results[cell.key], whole[cell.key], tolerance=1e-6)
 
