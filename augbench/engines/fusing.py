@@ -4,12 +4,13 @@ Convolution, maximum pooling and rectifier become one layer, and what lies betwe
 leaves the cache. Of the pooling and the rectifier, either may come first: the maximum of rectified
 values is the rectified maximum, and so are their gradients. A dropout of whole channels in between
 comes after them instead: its factors are not negative, so that the maximum, and which one it is,
-stay the same. In training, a batch normalisation takes the rectifier that follows it; in use, its
-factors go into the weights of the convolution before it.
+stay the same. In training, a batch normalisation takes what follows it, the sum with another map
+and a rectifier; in use, its factors go into the weights of the convolution before it.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 
 import torch
@@ -22,6 +23,8 @@ from augbench.engines.normalizations import WideBatchNorm2d
 __all__ = ["fuse"]
 
 _RECTIFIERS = {torch.relu, F.relu, "relu", "relu_"}
+_SUMS = {operator.add, torch.add, "add"}
+_SUMS_IN_PLACE = {operator.iadd, "add_"}
 
 
 class _Convolution(nn.Module):
@@ -59,20 +62,25 @@ class _Convolution(nn.Module):
         return " and ".join(name for name, part in parts.items() if part)
 
 
-class _RectifiedNorm(nn.Module):
-    """A batch normalisation in training, and the rectifier that follows it."""
+class _Norm(nn.Module):
+    """A batch normalisation in training, and what follows: a sum with another map, a rectifier."""
 
-    def __init__(self, norm: WideBatchNorm2d) -> None:
+    def __init__(self, norm: WideBatchNorm2d, rectify: bool, *, add: bool = False) -> None:
         super().__init__()
-        self.norm = norm
+        self.norm, self.add, self.rectify = norm, add, rectify
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, K·C, H, W] → the same."""
-        y = self.norm.in_planes(x, rectify=True)
-        return F.relu(self.norm(x)) if y is None else y
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
+        """[B, K·C, H, W], twice if they are to be added → the same."""
+        y = self.norm.in_planes(x, shortcut=other, rectify=self.rectify)
+        if y is None:
+            y = self.norm(x)
+            y = y if other is None else y + other
+            y = F.relu(y) if self.rectify else y
+        return y
 
     def __str__(self) -> str:
-        return "rectified"
+        parts = {"added": self.add, "rectified": self.rectify}
+        return " and ".join(name for name, part in parts.items() if part)
 
 
 def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> dict[str, nn.Module]:
@@ -81,7 +89,7 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
     taken: set[fx.Node] = set()
 
     def layer(node: fx.Node) -> nn.Module | None:
-        return layers[str(node.target)] if node.op == "call_module" else None
+        return layers.get(str(node.target)) if node.op == "call_module" else None
 
     def following(node: fx.Node) -> fx.Node | None:
         """What alone uses a node's value, dropouts of channels apart."""
@@ -121,19 +129,44 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
             take(after)
         return _Convolution(conv, norm, pool, rectify) if norm or pool or rectify else None
 
-    def normalization(node: fx.Node, norm: WideBatchNorm2d) -> nn.Module | None:
+    def rectified(node: fx.Node) -> bool:
         after = following(node)
-        if not training or after is None or not is_rectifier(after):
-            return None
+        if after is None or not is_rectifier(after):
+            return False
         take(after)
-        return _RectifiedNorm(norm)
+        return True
+
+    def normalization(node: fx.Node, norm: WideBatchNorm2d) -> tuple[fx.Node, nn.Module | None]:
+        both = summed(node)
+        if both is None:
+            return node, _Norm(norm, rectify=True) if rectified(node) else None
+        # The other summand may come later than the normalisation, which takes the sum's place.
+        (x,), (other,) = node.all_input_nodes, (one for one in both.args if one is not node)
+        both.op, both.target, both.args = "call_module", node.target, (x, other)
+        graph.erase_node(node)
+        taken.add(both)
+        return both, _Norm(norm, rectified(both), add=True)
+
+    def summed(node: fx.Node) -> fx.Node | None:
+        """The sum with another map that alone uses a normalisation."""
+        (x,) = node.all_input_nodes
+        if len(node.users) != 1 or len(x.users) != 1:
+            return None
+        (both,) = node.users
+        in_place = both.target in _SUMS_IN_PLACE
+        if both.op == "call_module" or not (in_place or both.target in _SUMS) or both.kwargs:
+            return None
+        # Two maps; what changes in place has to be the normalisation's own.
+        others = [one for one in both.args if isinstance(one, fx.Node) and one is not node]
+        fits = len(both.args) == 2 and len(others) == 1
+        return both if fits and not (in_place and both.args[0] is not node) else None
 
     for node in list(graph.nodes):
         own, new = layer(node) if node not in taken else None, None
         if isinstance(own, WideConv2d):
             new = convolution(node, own)
-        elif isinstance(own, WideBatchNorm2d):
-            new = normalization(node, own)
+        elif isinstance(own, WideBatchNorm2d) and training:
+            node, new = normalization(node, own)
         if new is not None:
             name = f"fused/{len(made)}/{node.target}"
             made[name], node.target = new, name

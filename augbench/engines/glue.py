@@ -48,8 +48,12 @@ def getitem(cells: int, x: Any, index: Any) -> Any:
     whole = [one.indices(size) == (0, size, 1) for one, size in zip(index, x.shape, strict=False)]
     if not all(whole[:2]):
         return x[index]
+    if all(whole):
+        return x
+    if planes.usable(x):
+        return planes.thinned(x, index[2:])
     # A slice has a gradient of the order that its map has in memory, here that of planes.
-    return x if all(whole) else planes.in_planes(x.permute(1, 2, 3, 0)[:, *index[2:]])
+    return planes.in_planes(x.permute(1, 2, 3, 0)[:, *index[2:]])
 
 
 @function_rule("size")
@@ -96,7 +100,11 @@ def mean(
     cells: int, x: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False
 ) -> Tensor:
     """The mean over height and width."""
-    return _over_pixels(cells, x.mean((2, 3), keepdim=keepdim), x, dim)
+    if x.ndim == 4 and not keepdim and planes.preferred(x):
+        means = planes.planes_of(x).flatten(1, 2).mean(1).t()  # [B, K·C], images last in memory
+    else:
+        means = x.mean((2, 3), keepdim=keepdim)
+    return _over_pixels(cells, means, x, dim)
 
 
 @function_rule(torch.amax, "amax")
@@ -116,6 +124,8 @@ def pad(
         return x
     if mode != "constant":
         return F.pad(x, list(pad), mode, value)
+    if planes.usable(x) and len(pad) == 6 and not value and not any(pad[:4]) and min(pad) >= 0:
+        return planes.channels_between_zeros(cells, x, *pad[4:])
     # In the order that maps in planes have in memory: [K, C, H, W, B].
     maps = x.permute(1, 2, 3, 0).unflatten(0, (cells, -1))
     return planes.in_planes(F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1))

@@ -46,21 +46,24 @@ class WideBatchNorm2d(nn.BatchNorm2d):
         maps = planes.planes_of(x)  # [K·C, H, W, B], to torch one image of B times the columns
         return planes.in_planes(super().forward(maps.flatten(2)[None])[0].view_as(maps))
 
-    def in_planes(self, x: Tensor, *, rectify: bool = False) -> Tensor | None:
-        """Normalise by the batch, then `rectify`; None if the kernels cannot do it."""
-        values = len(x) * x.shape[2] * x.shape[3]
-        if not self.training or self.momentum is None or values < 2:
+    def in_planes(
+        self, x: Tensor, *, shortcut: Tensor | None = None, rectify: bool = False
+    ) -> Tensor | None:
+        """Normalise by the batch, add a `shortcut`, `rectify`; None if the kernels cannot."""
+        if not self.training or self.momentum is None or len(x) * x.shape[2] * x.shape[3] < 2:
             return None
-        normalized = planes.batch_norm(x, self.weight, self.bias, self.eps, rectify=rectify)
-        if normalized is None:
-            return None
-        y, mean, variance = normalized
-        if self.running_mean is not None:
-            assert self.running_var is not None
-            assert self.num_batches_tracked is not None
+        running = None
+        if self.running_mean is not None and self.running_var is not None:
+            running = self.running_mean, self.running_var
+        y = planes.batch_norm(
+            *(x, self.weight, self.bias, self.eps),
+            running=running,
+            momentum=self.momentum,
+            shortcut=shortcut,
+            rectify=rectify,
+        )
+        if y is not None and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * (values / (values - 1)), self.momentum)
         return y
 
     def in_use(self) -> tuple[Tensor, Tensor]:

@@ -363,3 +363,115 @@ def test_forwards_of_functions_are_fused_where_nothing_else_sees_the_values_betw
     assert_same_numbers(cells_of(kind), images)
     assert fused[0] == told
     assert fused[1] == (NOTHING if forward is another_one_in_training else told)
+
+
+class Normalised(nn.Module):
+    """What the sums below are made of."""
+
+    def __init__(self):
+        super().__init__()
+        self.same, self.other = conv(2, 2, padding=1), conv(2, 2, padding=1)
+        self.norm, self.dropout = nn.BatchNorm2d(2), nn.Dropout2d(0.4)
+        self.norm2 = nn.BatchNorm2d(2, track_running_stats=False)
+
+
+def sum_and_rectifier(net, x):
+    return F.relu(net.norm(net.same(x)) + x)
+
+
+def sum_of_a_later_map(net, x):
+    y = net.norm(net.same(x))
+    return torch.relu(torch.add(x[:, :, ::1].sigmoid(), y))
+
+
+def sum_in_place(net, x):
+    y = net.norm(net.same(x))
+    y += x
+    return F.relu(y, inplace=True)
+
+
+def sum_as_a_method_in_place(net, x):
+    return net.norm(net.same(x)).add_(x).relu_()
+
+
+def sum_into_another_map(net, x):
+    y = x.sigmoid()
+    return F.relu(y.add_(net.norm(net.same(x)))) + y
+
+
+def sum_alone(net, x):
+    return (net.norm(net.same(x)) + x).sigmoid()
+
+
+def sum_of_two_normalised(net, x):
+    return F.relu(net.norm(net.same(x)) + net.norm2(net.other(x)))
+
+
+def sum_with_itself(net, x):
+    y = net.norm(net.same(x))
+    return F.relu(y + y)
+
+
+def sum_with_a_number(net, x):
+    return F.relu(net.norm(net.same(x)) + 1.5)
+
+
+def sum_with_a_factor(net, x):
+    return F.relu(torch.add(net.norm(net.same(x)), x, alpha=2))
+
+
+def sum_over_columns(net, x):
+    return F.relu(net.norm(net.same(x)) + x[:, :, :, :1])
+
+
+def sum_that_is_used_twice(net, x):
+    y = net.norm(net.same(x)) + x
+    return F.relu(y) + y
+
+
+def normalised_used_twice(net, x):
+    y = net.norm(net.same(x))
+    return F.relu(y + x) + y
+
+
+def convolved_used_twice_before_the_sum(net, x):
+    y = net.same(x)
+    return F.relu(net.norm(y) + y)
+
+
+def dropped_before_the_sum(net, x):
+    return F.relu(net.dropout(net.norm(net.same(x))) + x)
+
+
+def dropped_after_the_sum(net, x):
+    return F.relu(net.dropout(net.norm(net.same(x)) + x))
+
+
+ADDED, ADDED_ALONE = ["norm added and rectified"], ["norm added"]
+
+SUMS = {
+    sum_and_rectifier: ADDED,
+    sum_of_a_later_map: ADDED,
+    sum_in_place: ADDED,
+    sum_as_a_method_in_place: ADDED,
+    sum_into_another_map: [],
+    sum_alone: ADDED_ALONE,
+    sum_of_two_normalised: ADDED,
+    sum_with_itself: [],
+    sum_with_a_number: [],
+    sum_with_a_factor: [],
+    sum_over_columns: ADDED,
+    sum_that_is_used_twice: ADDED_ALONE,
+    normalised_used_twice: [],
+    convolved_used_twice_before_the_sum: [],
+    dropped_before_the_sum: [],
+    dropped_after_the_sum: ADDED,
+}
+
+
+@pytest.mark.parametrize(("forward", "told"), SUMS.items(), ids=[one.__name__ for one in SUMS])
+def test_a_normalisation_takes_the_sum_that_follows_it(forward, told, fused):
+    kind = type("Network", (Normalised,), {"forward": lambda self, x: forward(self, x).flatten(1)})
+    images = torch.rand(6, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert_same_numbers(cells_of(kind), images)
+    assert fused[0] == told

@@ -319,10 +319,49 @@ def test_a_maximum_and_its_gradient_are_exactly_those_of_torch(
         assert torch.equal(got["slope"], wanted["slope"])
 
 
+def slices(size):
+    """Parts of a dimension that hold something."""
+    return st.tuples(
+        st.integers(-size, size - 1), st.sampled_from([None, size, -1, size + 2]), st.integers(1, 4)
+    ).map(lambda given: slice(*given))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.tuples(batches, st.integers(1, 3), st.integers(1, 7), st.integers(1, 9)),
+    st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    st.data(),
+    dtypes,
+    layouts,
+)
+def test_parts_of_maps_and_channels_between_zeros_are_exactly_those_of_torch(
+    shape, added, data, dtype, layout
+):
+    batch, channels, height, width = shape
+    cells = 2
+    index = data.draw(slices(height)), data.draw(slices(width))
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(batch, cells * channels, height, width, generator=generator, dtype=dtype)
+    x = LAYOUTS[layout](x).detach().requires_grad_()
+    part = x[:, :, *index]
+    assume(part.numel())
+    own = x.unflatten(1, (cells, channels))
+    between = F.pad(own, (0, 0, 0, 0, *added)).flatten(1, 2)
+    for wanted, got in (
+        (part, planes.thinned(x, index)),
+        (between, planes.channels_between_zeros(cells, x, *added)),
+    ):
+        assert torch.equal(got, wanted)
+        direction = torch.rand(wanted.shape, generator=generator, dtype=dtype)
+        slopes = [torch.autograd.grad(one, x, direction)[0] for one in (got, wanted)]
+        assert torch.equal(*slopes)
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     st.tuples(batches, st.integers(1, 5), st.integers(1, 9), st.integers(2, 9)),
     st.sampled_from([0.0, 100.0]),
+    st.booleans(),
     st.booleans(),
     st.booleans(),
     seeds,
@@ -330,30 +369,40 @@ def test_a_maximum_and_its_gradient_are_exactly_those_of_torch(
     layouts,
 )
 def test_batch_normalisation_and_its_gradients_are_those_of_torch(
-    shape, mean, affine, rectify, seed, dtype, layout
+    shape, mean, affine, add, rectify, seed, dtype, layout
 ):
     generator = torch.Generator().manual_seed(seed)
     x = (positive(*shape, generator=generator) + mean).to(dtype)
     own = [positive(shape[1], generator=generator).to(dtype) for _ in range(2 * affine)]
+    shortcut = [positive(*shape, generator=generator).to(dtype) - 0.5] * add
+    running = torch.rand(2, shape[1], generator=generator, dtype=torch.float64)
     direction = positive(*shape, generator=generator)
     eps = 0.1  # much less than this, and the gradient of two numbers alike is all rounding
 
     def with_slopes(function, dtype):
-        values = [LAYOUTS[layout](x.to(dtype)), *(value.to(dtype) for value in own)]
+        maps = [LAYOUTS[layout](value.to(dtype)) for value in (x, *shortcut)]
+        values = [*maps, *(value.to(dtype) for value in own)]
         values = [value.detach().requires_grad_() for value in values]
-        y, *rest = function(values[0], *(values[1:] or (None, None)))
+        factors = values[1 + add :] or (None, None)
+        followed = running.to(dtype, copy=True).unbind()
+        y = function(values[0], *factors, values[1] if add else None, followed)
         slopes = torch.autograd.grad(y, values, direction.to(dtype))
-        return [value.detach() for value in (y, *rest, *slopes)]
+        return [value.detach() for value in (y, *followed, *slopes)]
 
-    def of_torch(x, weight, bias):
-        y = F.batch_norm(x, None, None, weight, bias, True, eps=eps)
+    def of_torch(x, weight, bias, shortcut, followed):
+        y = F.batch_norm(x, *followed, weight, bias, True, momentum=0.3, eps=eps)
+        y = y if shortcut is None else y + shortcut
         if rectify:
             assume(y.detach().abs().min() > 10 * CLOSE[dtype] * (1 + mean))  # on either side alike
             y = F.relu(y)
-        return y, x.mean((0, 2, 3)), x.var((0, 2, 3), correction=0)
+        return y
+
+    def of_ours(x, weight, bias, shortcut, followed):
+        how = {"running": followed, "momentum": 0.3, "shortcut": shortcut, "rectify": rectify}
+        return planes.batch_norm(x, weight, bias, eps, **how)
 
     plain = with_slopes(of_torch, torch.float64)
-    got = with_slopes(lambda *values: planes.batch_norm(*values, eps, rectify=rectify), dtype)
+    got = with_slopes(of_ours, dtype)
     for one, wanted in zip(got, plain, strict=True):
         assert one.shape == wanted.shape
         scale = (1 + mean) * max(1.0, float(wanted.abs().max()))
@@ -555,8 +604,12 @@ def test_processors_of_other_vectors_compute_the_same(other_processor):
     with filtered(always=True):
         case = Case(x, weight, bias, how, generator)
         assert_close(outcome(planes.convolve, case), outcome(F.conv2d, case), torch.float32)
-    made, mean, _ = planes.batch_norm(x, None, None, 1e-5)
+    case = Case(x, weight, bias, {"stride": (2, 2), "padding": (1, 1), "groups": 2}, generator)
+    assert_close(outcome(planes.convolve, case), outcome(F.conv2d, case), torch.float32)
+    mean, variance = torch.zeros(6), torch.zeros(6)
+    made = planes.batch_norm(x, None, None, 1e-5, running=(mean, variance), momentum=1.0)
     torch.testing.assert_close(mean, x.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(variance, x.var((0, 2, 3)), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(made, F.batch_norm(x, None, None, training=True))
     images = [torch.rand(16, 2, 5, 5, generator=generator) for _ in range(3)]
     stacked = torch.stack(images, 1).flatten(1, 2).unflatten(0, (2, 8))

@@ -7,6 +7,7 @@ what the engine calls.
 """
 
 from augbench.engines.kernels.convolution import convolve
+from augbench.engines.kernels.copying import copy, lay_rows
 from augbench.engines.kernels.gradients import ByColumns, input_gradient, weight_gradient
 from augbench.engines.kernels.normalization import normalize, normalize_gradient
 from augbench.engines.kernels.pooled import convolve_and_pool, gradients_through_pool
@@ -26,8 +27,10 @@ __all__ = [
     "block_of",
     "convolve",
     "convolve_and_pool",
+    "copy",
     "gradients_through_pool",
     "input_gradient",
+    "lay_rows",
     "machine",
     "normalize",
     "normalize_gradient",

@@ -16,24 +16,37 @@ __all__ = ["normalize", "normalize_gradient"]
 _AT_ONCE = 4  # vectors: a sum that waits for the one before it would take four times as long
 
 
-@lru_cache(maxsize=4)
-def normalize(rectify: bool, bits: int) -> Kernel:
+@lru_cache(maxsize=16)
+def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Kernel:
     """Compile y = (x − mean)/√(variance + ε) · weight + bias, for each of M runs of n numbers.
 
-    Its arguments: output [M, n], mean [M], variance [M] (biased), 1/√(variance + ε) [M], input
-    [M, n], weight and bias [M], and ε [1]; M, n. To `rectify` is to raise negative numbers to zero.
+    Its arguments: output [M, n], mean [M], 1/√(variance + ε) [M], input [M, n], weight and bias
+    [M], and ε, momentum m and n/(n − 1) [3]; to `track`, running mean and variance [M], which
+    become (1 − m) · running + m · (mean, or variance · n/(n − 1)); to `add` to y, a map [M, n]; M,
+    n. To `rectify` is to raise negative numbers to zero at last.
     """
     code = Code(
-        f"normalize_{rectify}_{bits}".lower(),
-        "out mean variance inverse source weight bias epsilon",
+        f"normalize_{track}_{add}_{rectify}_{bits}".lower(),
+        "out mean inverse source weight bias constants"
+        + " running_mean running_variance" * track
+        + " shortcut" * add,
         "planes length",
         bits=bits,
     )
     build, given, length = code.build, code.given, code.given.length
     count = build.sitofp(length, code.real)
     root = ir.Function(code.module, ir.FunctionType(code.real, [code.real]), f"llvm.sqrt.f{bits}")
+    epsilon, momentum, unbiased = (
+        code.load(code.at(given.constants, n), code.real) for n in range(3)
+    )
+
+    def follow(place: Any, now: Any) -> None:
+        before = code.load(place, code.real)
+        code.store(build.fadd(before, build.fmul(momentum, build.fsub(now, before))), place)
+
     with code.loop(0, given.planes) as m:
-        source, out = (code.at(p, code.product(m, length)) for p in (given.source, given.out))
+        offset = code.product(m, length)
+        source, out = code.at(given.source, offset), code.at(given.out, offset)
 
         def value(x: Any, mask: Any) -> Any:
             return code.load(code.at(source, x), mask=mask)
@@ -48,10 +61,12 @@ def normalize(rectify: bool, bits: int) -> Kernel:
 
         (total,) = _sums(code, length, 1, squared)
         variance = build.fdiv(total, count)
-        spread = build.fadd(variance, code.load(given.epsilon, code.real))
-        inverse = build.fdiv(code.real(1.0), build.call(root, [spread]))
-        for number, place in ((mean, "mean"), (variance, "variance"), (inverse, "inverse")):
-            code.store(number, code.at(getattr(given, place), m))
+        inverse = build.fdiv(code.real(1.0), build.call(root, [build.fadd(variance, epsilon)]))
+        code.store(mean, code.at(given.mean, m))
+        code.store(inverse, code.at(given.inverse, m))
+        if track:
+            follow(code.at(given.running_mean, m), mean)
+            follow(code.at(given.running_variance, m), build.fmul(variance, unbiased))
         factor = build.fmul(inverse, code.load(code.at(given.weight, m), code.real))
         factors, biases = (
             code.splat(n) for n in (factor, code.load(code.at(given.bias, m), code.real))
@@ -60,24 +75,28 @@ def normalize(rectify: bool, bits: int) -> Kernel:
         def write(x: Any, mask: Any) -> None:
             scaled = build.fmul(build.fsub(value(x, mask), middle), factors)
             made = build.fadd(scaled, biases)
+            if add:
+                also = code.load(code.at(given.shortcut, code.sum(offset, x)), mask=mask)
+                made = build.fadd(made, also)
             code.store(code.rectified(made) if rectify else made, code.at(out, x), mask)
 
         code.each(length, write)
     return machine().compile(code.done())
 
 
-@lru_cache(maxsize=4)
-def normalize_gradient(rectify: bool, bits: int) -> Kernel:
+@lru_cache(maxsize=8)
+def normalize_gradient(add: bool, rectify: bool, bits: int) -> Kernel:
     """Compile the gradient of `normalize` with respect to input, weight and bias.
 
     With x̂ = (x − mean) · inverse: own_bias = Σ slope, own_weight = Σ slope · x̂, and
     own_source = weight · inverse · (slope − own_bias/n − x̂ · own_weight/n). Its arguments: these
-    three, slopes [M, n], input, output, mean, inverse and weight; M, n. After `rectify`, slopes
-    where the output is zero count as zero.
+    three, slopes [M, n], input, output, mean, inverse and weight; after an `add`, the gradient of
+    what was added [M, n]; M, n. After `rectify`, slopes where the output is zero count as zero.
     """
     code = Code(
-        f"normalize_gradient_{rectify}_{bits}".lower(),
-        "own_source own_weight own_bias slopes source out mean inverse weight",
+        f"normalize_gradient_{add}_{rectify}_{bits}".lower(),
+        "own_source own_weight own_bias slopes source out mean inverse weight"
+        + " own_shortcut" * add,
         "planes length",
         bits=bits,
     )
@@ -112,6 +131,8 @@ def normalize_gradient(rectify: bool, bits: int) -> Kernel:
 
         def write(x: Any, mask: Any) -> None:
             slope, normal = both(x, mask)
+            if add:
+                code.store(slope, code.at(given.own_shortcut, code.sum(offset, x)), mask)
             rest = build.fsub(build.fsub(slope, shift), build.fmul(normal, tilt))
             code.store(build.fmul(rest, factor), code.at(own_source, x), mask)
 

@@ -6,6 +6,7 @@ device, another type of number, no llvmlite), `None` is the answer, and torch's 
 """
 
 from augbench.engines.planes.convolution import convolve
+from augbench.engines.planes.copying import channels_between_zeros, thinned
 from augbench.engines.planes.layout import (
     channels_last,
     in_planes,
@@ -20,6 +21,7 @@ from augbench.engines.planes.pooling import max_pool
 
 __all__ = [
     "batch_norm",
+    "channels_between_zeros",
     "channels_last",
     "convolve",
     "in_planes",
@@ -28,5 +30,6 @@ __all__ = [
     "planes_of",
     "preferred",
     "side_by_side",
+    "thinned",
     "usable",
 ]

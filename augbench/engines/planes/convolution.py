@@ -13,6 +13,7 @@ from augbench.engines.planes.layout import BITS, alike, kernels, new_map, planes
 from augbench.engines.planes.plans import How, Plan
 from augbench.engines.planes.pooled import PooledPlan
 from augbench.engines.planes.pooling import poolable
+from augbench.engines.planes.scratch import zeros
 from augbench.engines.planes.winograd import WinogradPlan
 
 __all__ = ["convolve"]
@@ -52,7 +53,7 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
         source, weight = plan.rows_of(planes_of(x)), weight.contiguous()
-        own_bias = weight.new_zeros(len(weight)) if bias is None else bias.contiguous()
+        own_bias = zeros(weight, len(weight)) if bias is None else bias.contiguous()
         out, *kept = plan.forward(source, weight, own_bias)
         ctx.plan, ctx.with_bias = plan, bias is not None
         ctx.save_for_backward(source, weight, *kept)

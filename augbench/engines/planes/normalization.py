@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from augbench.engines.planes.layout import (
     BITS,
     alike,
     call,
+    in_planes,
     kernels,
     new_map,
     planes_of,
@@ -22,55 +24,83 @@ __all__ = ["batch_norm"]
 
 
 def batch_norm(
-    x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, *, rectify: bool = False
-) -> tuple[Tensor, Tensor, Tensor] | None:
-    """A map normalised over batch, height and width, and the mean and biased variance [M] of each.
+    x: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    eps: float,
+    *,
+    running: tuple[Tensor, Tensor] | None = None,
+    momentum: float = 0.0,
+    shortcut: Tensor | None = None,
+    rectify: bool = False,
+) -> Tensor | None:
+    """A map normalised over batch, height and width; None if the kernels cannot do it.
 
-    With `rectify`, only its positive part. None if the kernels cannot do it.
+    The `running` mean and unbiased variance [M] follow with the given `momentum`. A `shortcut` of
+    the map's shape is added then; with `rectify`, at last only the positive part is kept.
     """
     channels = x.shape[1]
     weight = x.new_ones(channels) if weight is None else weight
     bias = x.new_zeros(channels) if bias is None else bias
-    if not (usable(x) and alike(weight, x, channels) and alike(bias, x, channels)):
+    values = [weight, bias, *(running or ())]
+    if not (usable(x) and all(alike(value, x, channels) for value in values)):
         return None
-    made: tuple[Tensor, Tensor, Tensor] = _BatchNorm.apply(x, weight, bias, eps, rectify)
+    if shortcut is not None and (shortcut.shape != x.shape or not alike(shortcut, x, len(x))):
+        return None
+    how = _How(eps, running, momentum, rectify)
+    made: Tensor = _BatchNorm.apply(x, weight, bias, shortcut, how)
     return made
 
 
+class _How(NamedTuple):
+    eps: float
+    running: tuple[Tensor, Tensor] | None
+    momentum: float
+    rectify: bool
+
+
 class _BatchNorm(torch.autograd.Function):
-    """Map [B, M, H, W] → the same, normalised, in planes, with mean and biased variance [M]."""
+    """Map [B, M, H, W], weight and bias [M], perhaps a shortcut like the map → map, in planes."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float, rectify: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, how: _How
+    ) -> Tensor:
         x, weight = planes_of(x), weight.contiguous()
-        out = new_map(x, *x.shape)
-        mean, variance, inverse = x.new_empty(3, len(x))
+        out, values = new_map(x, *x.shape), x[0].numel()
+        mean, inverse = x.new_empty(2, len(x))
+        unbiased = values / (values - 1) if values > 1 else math.nan
+        constants, running = x.new_tensor([how.eps, how.momentum, unbiased]), how.running
+        also = () if shortcut is None else (planes_of(shortcut),)
         call(
-            kernels().normalize(rectify, BITS[x.dtype]),
-            *(out, mean, variance, inverse, x, weight, bias.contiguous(), x.new_tensor([eps])),
-            *(len(x), x[0].numel()),
+            kernels().normalize(running is not None, bool(also), how.rectify, BITS[x.dtype]),
+            *(out, mean, inverse, x, weight, bias.contiguous(), constants),
+            *(*(running or ()), *also, len(x), values),
         )
         # A plain output may be changed in place by what follows; nothing of it is needed later.
-        ctx.save_for_backward(x, out if rectify else x, weight, mean, inverse)
-        ctx.rectify = rectify
-        ctx.mark_non_differentiable(mean, variance)
-        return out, mean, variance
+        ctx.save_for_backward(x, out if how.rectify else x, weight, mean, inverse)
+        ctx.rectify, ctx.added = how.rectify, bool(also)
+        return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slopes: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         x, out, weight, mean, inverse = ctx.saved_tensors
+        slopes = planes_of(slopes)
         own_x, own_weight, own_bias = (
             new_map(x, *x.shape),
             torch.empty_like(weight),
             torch.empty_like(weight),
         )
+        # What was added and not rectified has the slopes themselves as its gradient.
+        own_shortcut = in_planes(slopes) if ctx.added else None
+        also: list[Tensor] = []
+        if ctx.added and ctx.rectify:
+            own_shortcut = new_map(x, *x.shape)
+            also = [own_shortcut]
         call(
-            kernels().normalize_gradient(ctx.rectify, BITS[x.dtype]),
-            *(own_x, own_weight, own_bias, planes_of(slopes), x, out, mean, inverse),
-            *(weight,),
+            kernels().normalize_gradient(bool(also), ctx.rectify, BITS[x.dtype]),
+            *(own_x, own_weight, own_bias, slopes, x, out, mean, inverse, weight, *also),
             *(len(x), x[0].numel()),
         )
-        return own_x, own_weight, own_bias, None, None
+        return own_x, own_weight, own_bias, own_shortcut, None

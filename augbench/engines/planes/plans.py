@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
+from math import prod
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from augbench.engines.planes.copying import copy, lay_rows
 from augbench.engines.planes.layout import call, kernels, new_map, planes_of
+from augbench.engines.planes.scratch import scratch, zeros
 
 __all__ = ["How", "Plan", "taps_of", "tile_of", "weight_tile"]
 
@@ -24,6 +26,24 @@ class How(NamedTuple):
     pool: tuple[int, int] | None
     rectify: bool
     bits: int
+
+
+class _Part(NamedTuple):
+    """The pixels [y::stride, x::stride] of an input, so many rows and columns of them.
+
+    Their gradient is a convolution of the slopes with kh×kw of the weights, which begin at
+    `weights` of those turned round; its rows begin at a `column`, with so many above as `padding`.
+    """
+
+    y: int
+    x: int
+    rows: int
+    columns: int
+    kh: int
+    kw: int
+    padding: int
+    column: int
+    weights: int
 
 
 class Plan:
@@ -53,15 +73,12 @@ class Plan:
     def rows_of(self, x: Tensor) -> Tensor:
         """The rows as the kernels read them: padded, and in the order of the stride."""
         padding, stride = self.how.padding[1], self.how.stride[1]
-        if stride == 1:
-            return F.pad(x, (0, 0, padding, padding)) if padding else x
         columns = self.width + 2 * padding + self._fill
-        rows = x.new_zeros(len(x), self.height, stride, columns // stride, self.batch)
-        for remainder in range(stride):
-            own = x[:, :, (remainder - padding) % stride :: stride]
-            before = (padding - remainder + stride - 1) // stride  # columns of zeros
-            rows[:, :, remainder, before : before + own.shape[2]] = own
-        return rows.flatten(2, 3)
+        if stride == 1 and not padding:
+            return x
+        rows = x.new_empty(len(x), self.height, columns, self.batch)
+        lay_rows(rows, x, padding, stride)
+        return rows
 
     def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
@@ -103,56 +120,77 @@ class Plan:
 
     def gradient_of_input(self, own_x: Tensor, slopes: Tensor, weight: Tensor) -> None:
         """Fill the gradient of the input."""
-        (sh, sw), (ph, pw) = self.how.stride, self.how.padding
         if self.by_columns is not None:
             call(
                 kernels().input_gradient(self.by_columns, self.kw, self.how.bits),
                 *(own_x, slopes, weight, self.how.groups, self.outputs, self.inputs, self.height),
-                *(self.rows, self.batch, ph, self.kh),
+                *(self.rows, self.batch, self.how.padding[0], self.kh),
             )
             return
+        (sh, sw), own_x = self.how.stride, planes_of(own_x)
         if sh > self.kh or sw > self.kw:  # then no output looks at some of the pixels
             own_x.zero_()
-        behind = max(0, (self.width - 1 + pw) // sw + 1 - self.columns)
-        slopes, own_x = F.pad(slopes, (0, 0, self.kw - 1, behind)), planes_of(own_x)
-        weight = weight.unflatten(0, (self.how.groups, -1)).transpose(1, 2).flip(3, 4)
-        for part in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
-            self._gradient_of_part(part, own_x, slopes, weight)
+        behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
+        shape = len(slopes), self.rows, self.kw - 1 + self.columns + behind, self.batch
+        largest = max(part.rows * part.columns for part in self._parts)
+        sizes = prod(shape), len(own_x) * largest * self.batch, weight.numel(), weight.numel()
+        between, results, weights, packed = scratch(slopes, *sizes)
+        lay_rows(between.view(shape), slopes, self.kw - 1, 1)
+        torch.index_select(weight.view(-1), 0, self._turned, out=weights)
+        for part in self._parts:
+            # A convolution, of stride 1, of slopes between zeros.
+            target = own_x[:, part.y :: sh, part.x :: sw]
+            result = own_x
+            if self.how.stride != (1, 1):
+                result = results[: target.numel()].view(target.shape)
+            taps = taps_of(part.kw, 1, part.columns, self.batch)
+            call(
+                kernels().convolve(tile_of(self.inputs), part.kw, False, self.how.bits),
+                *(result, packed, between[part.column * self.batch :], weights[part.weights :]),
+                *(zeros(slopes, len(own_x)), taps, self.how.groups, self.inputs, self.outputs),
+                *(self.rows, shape[2] * self.batch, part.rows, part.columns * self.batch, 1),
+                *(part.padding, part.kh),
+            )
+            if result is not own_x:
+                copy(target, result)
 
-    def _gradient_of_part(
-        self, part: tuple[int, int], own_x: Tensor, slopes: Tensor, weight: Tensor
-    ) -> None:
-        """Fill the gradient of the pixels that meet rows i, i + stride, … of the kernel only.
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        """The parts of the input: each meets other rows and columns of the kernel."""
+        (sh, sw), (ph, pw) = self.how.stride, self.how.padding
+        parts, weights = [], 0
+        for i, j in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
+            kh, kw = -(-(self.kh - i) // sh), -(-(self.kw - j) // sw)
+            # The slope [u, v] that the part's first weight takes to the first such pixel [y, x].
+            u, v = -((i - ph) // sh), -((j - pw) // sw)
+            y, x = u * sh + i - ph, v * sw + j - pw
+            rows, columns = len(range(y, self.height, sh)), len(range(x, self.width, sw))
+            if rows and columns:
+                column, padding = self.kw - kw + v, kh - 1 - u
+                parts.append(_Part(y, x, rows, columns, kh, kw, padding, column, weights))
+            weights += self.maps * self.inputs * kh * kw
+        return parts
 
-        The same of columns. It is a convolution, of stride 1, of slopes between zeros, with weights
-        [G, inputs, outputs, kh, kw] that were turned round.
-        """
-        (i, j), (sh, sw), (ph, pw) = part, self.how.stride, self.how.padding
-        weight = weight[..., (self.kh - 1 - i) % sh :: sh, (self.kw - 1 - j) % sw :: sw]
-        weight = weight.contiguous()
-        kh, kw = weight.shape[3:]
-        # The slope [u, v] that the part's first weight takes to the first such pixel [y, x].
-        u, v = -((i - ph) // sh), -((j - pw) // sw)
-        y, x = u * sh + i - ph, v * sw + j - pw
-        target = own_x[:, y::sh, x::sw]
-        rows, columns = target.shape[1:3]
-        if not rows or not columns:
-            return
-        result = own_x if self.how.stride == (1, 1) else slopes.new_empty(target.shape)
-        first = (self.kw - kw + v) * self.batch
-        call(
-            kernels().convolve(tile_of(self.inputs), kw, False, self.how.bits),
-            *(result, self.packed(weight), slopes.flatten()[first:], weight),
-            *(slopes.new_zeros(len(own_x)), taps_of(kw, 1, columns, self.batch)),
-            *(self.how.groups, self.inputs, self.outputs, self.rows, slopes[0, 0].numel()),
-            *(rows, columns * self.batch, 1, kh - 1 - u, kh),
-        )
-        if result is not own_x:
-            target.copy_(result)
+    @cached_property
+    def _turned(self) -> Tensor:
+        """Where the weights of the parts come from, [G, inputs, outputs, kh, kw] each."""
+        (sh, sw), shape = self.how.stride, (-1, self.outputs, self.inputs, self.kh, self.kw)
+        with torch.inference_mode(False):
+            count = self.maps * self.inputs * self.kh * self.kw
+            turned = torch.arange(count).view(shape).transpose(1, 2).flip(3, 4)
+            return torch.cat(
+                [
+                    turned[
+                        ..., (self.kh - 1 - i) % sh :: sh, (self.kw - 1 - j) % sw :: sw
+                    ].flatten()
+                    for i, j in product(range(min(sh, self.kh)), range(min(sw, self.kw)))
+                ]
+            )
 
     def packed(self, weight: Tensor) -> Tensor:
         """A scratch for one group's weights."""
-        return weight.new_empty(self.outputs * self.inputs * self.kh * self.kw)
+        (room,) = scratch(weight, self.outputs * self.inputs * self.kh * self.kw)
+        return room
 
 
 def tile_of(channels: int) -> int:

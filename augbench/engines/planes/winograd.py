@@ -9,6 +9,7 @@ from torch import Tensor
 
 from augbench.engines.planes.layout import call, kernels, new_map
 from augbench.engines.planes.plans import How, Plan, tile_of
+from augbench.engines.planes.scratch import scratch, zeros
 
 __all__ = ["WinogradPlan"]
 
@@ -60,21 +61,28 @@ class WinogradPlan(Plan):
 
     def gradient_of_input(self, own_x: Tensor, slopes: Tensor, weight: Tensor) -> None:
         """Fill the gradient of the input: a convolution of the slopes with turned weights."""
-        nothing = slopes.new_zeros(self.how.groups * self.inputs)
+        nothing = zeros(slopes, self.how.groups * self.inputs)
         self._convolve(own_x, slopes, weight, nothing, turned=True)
 
     def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
         """Fill the gradient of the weights."""
         tiles = _Tiles.of(self.rows, self.columns, self.kh, self.batch)
         lanes = kernels().Lanes.of(self.outputs, self.inputs, self.how.bits)
-        padded, new = lanes.lanes * lanes.vectors, slopes.new_empty
-        turned = new if padded == self.inputs else slopes.new_zeros
+        padded, like = lanes.lanes * lanes.vectors, slopes
+        values = self.height * self.width * self.batch * padded
+        room = _TILE * self.outputs * padded, tiles.room(padded), tiles.room(self.outputs)
+        if padded == self.inputs:
+            turned, *rest = scratch(like, values, *room)
+        else:  # the lanes that stay empty have to be zero
+            turned, rest = zeros(like, values, (self, "turned")), scratch(like, *room)
+        strips = [
+            zeros(like, 7 * tiles.wide * channels, (self, name))
+            for name, channels in (("values", padded), ("slopes", 1))
+        ]
         call(
             kernels().winograd_weight_gradient(self.kh, lanes, self.lanes, self.how.bits),
-            *(own_weight, slopes, turned(self.height * self.width * self.batch * padded)),
-            *(new(_TILE * self.outputs * padded), new(tiles.room(padded))),
-            *(new(tiles.room(self.outputs)), slopes.new_zeros(7, tiles.wide * padded)),
-            *(slopes.new_zeros(7, tiles.wide), source, self.how.groups, self.outputs, self.inputs),
+            *(own_weight, slopes, turned, *rest, *strips, source),
+            *(self.how.groups, self.outputs, self.inputs),
             *(self.height, self.width, self.rows, self.columns, self.batch, *self.how.padding),
             *(tiles.down, tiles.across, tiles.at_once),
         )
@@ -90,14 +98,16 @@ class WinogradPlan(Plan):
             source_shape, out_shape, rectify = out_shape, source_shape, False
             before = self.kh - 1 - before[0], self.kw - 1 - before[1]
         (inputs, height, width), (outputs, rows, columns) = source_shape, out_shape
-        tiles, new = _Tiles.of(rows, columns, self.kh, self.batch), weight.new_empty
+        tiles = _Tiles.of(rows, columns, self.kh, self.batch)
+        strip = zeros(weight, 7 * tiles.wide, (self, turned))
+        room = _TILE * outputs * inputs, tiles.room(inputs), tiles.room(outputs), 7 * tiles.wide
+        packed, values, sums, lines = scratch(weight, *room)
         call(
             kernels().winograd(
                 self.kh, tile_of(outputs), turned, rectify, self.lanes, self.how.bits
             ),
-            *(out, new(_TILE * outputs * inputs), new(tiles.room(inputs))),
-            *(new(tiles.room(outputs)), weight.new_zeros(7, tiles.wide), new(7, tiles.wide)),
-            *(source, weight, bias, self.how.groups, outputs, inputs, height, width),
+            *(out, packed, values, sums, strip, lines, source, weight, bias),
+            *(self.how.groups, outputs, inputs, height, width),
             *(rows, columns, self.batch, *before, tiles.down, tiles.across, tiles.at_once),
         )
 
