@@ -21,7 +21,8 @@ from augbench.protocol.study import Cell
 
 __all__ = ["Extractor", "OneByOne", "features_of", "finetune_heads", "outputs_of"]
 
-_IMAGES_AT_ONCE = {"cpu": 256, "cuda": 2**16}  # over all cells of a pack: bounds the memory
+_IMAGES_AT_ONCE = {"cpu": 512, "cuda": 2**16}  # over all cells of a pack: bounds the memory
+_OF_A_CELL = {"cpu": 64, "cuda": 2**16}  # at most: bounds what the kernels touch in turn
 _ROUND = 8  # the kernels take so many images at a time
 _BLOCK = 100  # steps whose losses are computed together
 
@@ -58,8 +59,9 @@ def features_of(
     `images` are one or more sets uint8 [N, C, H, W] of one size; cell k sees that of number
     `of_cell[k]`. With a single set, its images are shared by all cells.
     """
-    at_once = _IMAGES_AT_ONCE["cpu" if images[0].device.type == "cpu" else "cuda"]
-    step, start = max(_ROUND, at_once // extractor.cells // _ROUND * _ROUND), 0
+    kind = "cpu" if images[0].device.type == "cpu" else "cuda"
+    step = min(_OF_A_CELL[kind], _IMAGES_AT_ONCE[kind] // extractor.cells)
+    step, start = max(_ROUND, step // _ROUND * _ROUND), 0
     while start < len(images[0]):
         chunks = [pixels(one[start : start + step]) for one in images]
         shared = len(chunks) == 1

@@ -5,7 +5,8 @@ leaves the cache. Of the pooling and the rectifier, either may come first: the m
 values is the rectified maximum, and so are their gradients. A dropout of whole channels in between
 comes after them instead: its factors are not negative, so that the maximum, and which one it is,
 stay the same. In training, a batch normalisation takes what follows it, the sum with another map
-and a rectifier; in use, its factors go into the weights of the convolution before it.
+and a rectifier; in use, its factors go into the weights of the convolution before it, which takes
+the sum too.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _SUMS_IN_PLACE = {operator.iadd, "add_"}
 
 
 class _Convolution(nn.Module):
-    """A convolution, and what follows: a normalisation in use, a pooling, a rectifier."""
+    """A convolution, and what follows.
+
+    That is a normalisation in use, a pooling or, in use, a sum with another map, a rectifier.
+    """
 
     def __init__(
         self,
@@ -36,12 +40,14 @@ class _Convolution(nn.Module):
         norm: WideBatchNorm2d | None,
         pool: WideMaxPool2d | None,
         rectify: bool,
+        *,
+        add: bool = False,
     ) -> None:
         super().__init__()
-        self.conv, self.norm, self.pool, self.rectify = conv, norm, pool, rectify
-        self.takes_shared = conv.takes_shared
+        self.conv, self.norm, self.pool, self.add = conv, norm, pool, add
+        self.rectify, self.takes_shared = rectify, conv.takes_shared
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
         weight, bias = self.conv.weight, self.conv.bias
         if self.norm is not None:
@@ -49,16 +55,22 @@ class _Convolution(nn.Module):
             weight = weight * factor.view(-1, 1, 1, 1)
             bias = shift if bias is None else bias * factor + shift
         windows = self.pool.windows if self.pool is not None else None
-        y = self.conv.in_planes(x, weight, bias, pool=windows, rectify=self.rectify)
+        y = None
+        if other is None or not torch.is_grad_enabled():
+            y = self.conv.in_planes(
+                *(x, weight, bias), pool=windows, shortcut=other, rectify=self.rectify
+            )
         if y is None:
             y = self.conv(x)
             y = y if self.norm is None else self.norm(y)
             y = y if self.pool is None else self.pool(y)
+            y = y if other is None else y + other
             y = F.relu(y) if self.rectify else y
         return y
 
     def __str__(self) -> str:
-        parts = {"normalised": self.norm, "pooled": self.pool, "rectified": self.rectify}
+        parts: dict[str, object] = {"normalised": self.norm, "pooled": self.pool}
+        parts |= {"added": self.add, "rectified": self.rectify}
         return " and ".join(name for name, part in parts.items() if part)
 
 
@@ -110,7 +122,7 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
             node.op != "call_module" and node.target in _RECTIFIERS
         )
 
-    def convolution(node: fx.Node, conv: WideConv2d) -> nn.Module | None:
+    def convolution(node: fx.Node, conv: WideConv2d) -> tuple[fx.Node, nn.Module | None]:
         norm, pool, rectify = None, None, False
         while (after := following(node)) is not None:
             own = layer(after)
@@ -127,7 +139,26 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
             else:
                 break
             take(after)
-        return _Convolution(conv, norm, pool, rectify) if norm or pool or rectify else None
+        both = summed(node) if norm and not (pool or rectify) else None
+        if both is not None:
+            return both, _Convolution(conv, norm, None, into_sum(node, both), add=True)
+        fused = norm or pool or rectify
+        return node, _Convolution(conv, norm, pool, rectify) if fused else None
+
+    def normalization(node: fx.Node, norm: WideBatchNorm2d) -> tuple[fx.Node, nn.Module | None]:
+        both = summed(node)
+        if both is not None:
+            return both, _Norm(norm, into_sum(node, both), add=True)
+        return node, _Norm(norm, rectify=True) if rectified(node) else None
+
+    def into_sum(node: fx.Node, both: fx.Node) -> bool:
+        """Put a layer into the place of the sum that follows; whether a rectifier comes with it."""
+        # That place, since the other summand may come later than the layer.
+        (x,), (other,) = node.all_input_nodes, (one for one in both.args if one is not node)
+        both.op, both.target, both.args = "call_module", node.target, (x, other)
+        graph.erase_node(node)
+        taken.add(both)
+        return rectified(both)
 
     def rectified(node: fx.Node) -> bool:
         after = following(node)
@@ -136,19 +167,8 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
         take(after)
         return True
 
-    def normalization(node: fx.Node, norm: WideBatchNorm2d) -> tuple[fx.Node, nn.Module | None]:
-        both = summed(node)
-        if both is None:
-            return node, _Norm(norm, rectify=True) if rectified(node) else None
-        # The other summand may come later than the normalisation, which takes the sum's place.
-        (x,), (other,) = node.all_input_nodes, (one for one in both.args if one is not node)
-        both.op, both.target, both.args = "call_module", node.target, (x, other)
-        graph.erase_node(node)
-        taken.add(both)
-        return both, _Norm(norm, rectified(both), add=True)
-
     def summed(node: fx.Node) -> fx.Node | None:
-        """The sum with another map that alone uses a normalisation."""
+        """The sum with another map that alone uses a layer's value."""
         (x,) = node.all_input_nodes
         if len(node.users) != 1 or len(x.users) != 1:
             return None
@@ -164,7 +184,7 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
     for node in list(graph.nodes):
         own, new = layer(node) if node not in taken else None, None
         if isinstance(own, WideConv2d):
-            new = convolution(node, own)
+            node, new = convolution(node, own)
         elif isinstance(own, WideBatchNorm2d) and training:
             node, new = normalization(node, own)
         if new is not None:

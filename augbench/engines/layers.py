@@ -151,12 +151,15 @@ class WideConv2d(nn.Conv2d):
         bias: Tensor | None,
         *,
         pool: tuple[int, int] | None = None,
+        shortcut: Tensor | None = None,
         rectify: bool = False,
     ) -> Tensor | None:
         """As `planes.convolve`: None if the kernels cannot do it."""
         if self.padding_mode != "zeros" or self.dilation != (1, 1) or self.padding == "same":
             return None
-        return planes.convolve(x, weight, bias, pool=pool, rectify=rectify, **self._how(x))
+        return planes.convolve(
+            *(x, weight, bias), pool=pool, shortcut=shortcut, rectify=rectify, **self._how(x)
+        )
 
     def _how(self, x: Tensor) -> dict[str, Any]:
         """What both kinds of convolution in planes are told."""

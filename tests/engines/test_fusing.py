@@ -376,75 +376,75 @@ class Normalised(nn.Module):
 
 
 def sum_and_rectifier(net, x):
-    return F.relu(net.norm(net.same(x)) + x)
+    return F.relu(net.norm(net.same(x.tanh())) + x)
 
 
 def sum_of_a_later_map(net, x):
-    y = net.norm(net.same(x))
+    y = net.norm(net.same(x.tanh()))
     return torch.relu(torch.add(x[:, :, ::1].sigmoid(), y))
 
 
 def sum_in_place(net, x):
-    y = net.norm(net.same(x))
+    y = net.norm(net.same(x.tanh()))
     y += x
     return F.relu(y, inplace=True)
 
 
 def sum_as_a_method_in_place(net, x):
-    return net.norm(net.same(x)).add_(x).relu_()
+    return net.norm(net.same(x.tanh())).add_(x).relu_()
 
 
 def sum_into_another_map(net, x):
     y = x.sigmoid()
-    return F.relu(y.add_(net.norm(net.same(x)))) + y
+    return F.relu(y.add_(net.norm(net.same(x.tanh())))) + y
 
 
 def sum_alone(net, x):
-    return (net.norm(net.same(x)) + x).sigmoid()
+    return (net.norm(net.same(x.tanh())) + x).sigmoid()
 
 
 def sum_of_two_normalised(net, x):
-    return F.relu(net.norm(net.same(x)) + net.norm2(net.other(x)))
+    return F.relu(net.norm(net.same(x.tanh())) + net.norm2(net.other(x)))
 
 
 def sum_with_itself(net, x):
-    y = net.norm(net.same(x))
+    y = net.norm(net.same(x.tanh()))
     return F.relu(y + y)
 
 
 def sum_with_a_number(net, x):
-    return F.relu(net.norm(net.same(x)) + 1.5)
+    return F.relu(net.norm(net.same(x.tanh())) + 1.5)
 
 
 def sum_with_a_factor(net, x):
-    return F.relu(torch.add(net.norm(net.same(x)), x, alpha=2))
+    return F.relu(torch.add(net.norm(net.same(x.tanh())), x, alpha=2))
 
 
 def sum_over_columns(net, x):
-    return F.relu(net.norm(net.same(x)) + x[:, :, :, :1])
+    return F.relu(net.norm(net.same(x.tanh())) + x[:, :, :, :1])
 
 
 def sum_that_is_used_twice(net, x):
-    y = net.norm(net.same(x)) + x
+    y = net.norm(net.same(x.tanh())) + x
     return F.relu(y) + y
 
 
 def normalised_used_twice(net, x):
-    y = net.norm(net.same(x))
+    y = net.norm(net.same(x.tanh()))
     return F.relu(y + x) + y
 
 
 def convolved_used_twice_before_the_sum(net, x):
-    y = net.same(x)
+    y = net.same(x.tanh())
     return F.relu(net.norm(y) + y)
 
 
 def dropped_before_the_sum(net, x):
-    return F.relu(net.dropout(net.norm(net.same(x))) + x)
+    return F.relu(net.dropout(net.norm(net.same(x.tanh()))) + x)
 
 
 def dropped_after_the_sum(net, x):
-    return F.relu(net.dropout(net.norm(net.same(x)) + x))
+    return F.relu(net.dropout(net.norm(net.same(x.tanh())) + x))
 
 
 ADDED, ADDED_ALONE = ["norm added and rectified"], ["norm added"]
@@ -475,3 +475,22 @@ def test_a_normalisation_takes_the_sum_that_follows_it(forward, told, fused):
     images = torch.rand(6, 2, 8, 8, generator=torch.Generator().manual_seed(1))
     assert_same_numbers(cells_of(kind), images)
     assert fused[0] == told
+    in_use = [layer for layer in fused[1] if "added" in layer]
+    assert in_use == [layer.replace("norm", "same normalised and") for layer in told]
+
+
+def test_a_sum_in_use_has_a_gradient_too(fused):
+    forward = {"forward": lambda self, x: sum_and_rectifier(self, x).flatten(1)}
+    kind = type("Network", (Normalised,), forward)
+    cells = [one.eval() for one in cells_of(kind)]
+    images = torch.rand(6, 6, 8, 8, generator=torch.Generator().manual_seed(1)).double()
+    packed, own = Widened(cells), images.clone().requires_grad_()
+    alone = torch.stack([one(own[:, 2 * k : 2 * k + 2]) for k, one in enumerate(cells)])
+    (wanted,) = torch.autograd.grad(alone.square().sum(), own)
+    packed_own = images.clone().requires_grad_()
+    together = packed(packed_own)
+    torch.testing.assert_close(together, alone)
+    (got,) = torch.autograd.grad(together.square().sum(), packed_own)
+    torch.testing.assert_close(got, wanted)
+    with torch.no_grad():
+        torch.testing.assert_close(packed(images), alone.detach())

@@ -14,11 +14,13 @@ from augbench.engines.kernels.pooled import convolve_and_pool, gradients_through
 from augbench.engines.kernels.pooling import NOWHERE, pool, pool_gradient
 from augbench.engines.kernels.processor import machine
 from augbench.engines.kernels.products import block_of, tile_of, widest_kernel
+from augbench.engines.kernels.tiles import APART
 from augbench.engines.kernels.transforms import SIDE
 from augbench.engines.kernels.transposition import SQUARE, transpose
 from augbench.engines.kernels.winograd import Lanes, winograd, winograd_weight_gradient
 
 __all__ = [
+    "APART",
     "NOWHERE",
     "SIDE",
     "SQUARE",

@@ -320,9 +320,9 @@ class Code:
             yield start, self._first_lanes(self.difference(stop, start))
             self.set(position, self.sum(start, self.lanes))
 
-    def each(self, stop: Any, write: Callable[[Any, Any], None]) -> None:
+    def each(self, stop: Any, write: Callable[[Any, Any], None], *, start: Any = 0) -> None:
         """`write` at each vector of a run up to `stop`; its last lanes come with a mask."""
-        position = self.variable(INT(0))
+        position = self.variable(self._int(start))
         with self.run(position, stop, self.lanes) as x:
             write(x, None)
         with self.masked_run(position, stop) as (x, mask):

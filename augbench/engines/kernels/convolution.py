@@ -116,16 +116,17 @@ class Weights:
 
 
 @lru_cache(maxsize=32)
-def convolve(tile: int, kw: int, rectify: bool, bits: int) -> Kernel:
+def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Kernel:
     """Compile the convolution of G groups, in tiles of so many output channels, for `kw` columns.
 
     Its arguments: output [G·outputs, rows, length], a scratch [outputs·channels·kh·kw], input
     [G·channels, height, row], weights [G·outputs, channels, kh, kw], bias [G·outputs] and taps
-    int64 [kw]; G, the other `Sizes`. To `rectify` is to raise negative outputs to zero.
+    int64 [kw]; to `add` to the outputs, a map like them; G, the other `Sizes`. To `rectify` is to
+    raise negative outputs to zero at last.
     """
     code = Code(
-        f"convolve_{tile}_{kw}_{rectify}_{bits}".lower(),
-        "out scratch source weights bias taps",
+        f"convolve_{tile}_{kw}_{add}_{rectify}_{bits}".lower(),
+        "out scratch source weights bias taps" + " shortcut" * add,
         "groups outputs channels height row rows length stride padding kh",
         bits=bits,
     )
@@ -142,6 +143,7 @@ def convolve(tile: int, kw: int, rectify: bool, bits: int) -> Kernel:
             source=sizes.source(code, given.source, g),
             bias=code.at(given.bias, code.product(g, sizes.outputs)),
             taps=given.taps,
+            shortcut=sizes.out(code, given.shortcut, g) if add else None,
         )
     return machine().compile(code.done())
 
@@ -157,6 +159,7 @@ def emit_convolution(
     source: Any,
     bias: Any,
     taps: Any,
+    shortcut: Any = None,
     rectify: bool = False,
 ) -> None:
     """The convolution of one group; see `convolve`."""
@@ -178,7 +181,7 @@ def emit_convolution(
         last = code.clamp(code.difference(sizes.height, top), most=sizes.kh)
         own_bias = code.at(bias, code.product(n, tile))
         start = code.sum(code.product(n, tile, plane), code.product(y, sizes.length))
-        own_out = code.at(out, start)
+        own_out, own_shortcut = code.at(out, start), shortcut and code.at(shortcut, start)
 
         def biases() -> list[Any]:
             return [code.splat(code.load(code.at(own_bias, o), code.real)) for o in range(tile)]
@@ -193,8 +196,12 @@ def emit_convolution(
                 )
 
         def write(o: int, x: Any, made: Any, mask: Any) -> None:
+            at = code.sum(code.product(plane, o), x)
+            if own_shortcut:
+                also = code.load(code.at(own_shortcut, at), mask=mask)
+                made = code.build.fadd(made, also)
             made = code.rectified(made) if rectify else made
-            code.store(made, code.at(own_out, code.sum(code.product(plane, o), x)), mask)
+            code.store(made, code.at(own_out, at), mask)
 
         emit_row(code, tile, offsets, sizes.length, biases, each_row, write)
 

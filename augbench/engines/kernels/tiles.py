@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from augbench.engines.kernels.code import Code
 from augbench.engines.kernels.transforms import SIDE, Matrix, apply
 
-__all__ = ["Planes", "Tiles", "cut", "join"]
+__all__ = ["APART", "Block", "Planes", "Tiles", "cut", "join"]
+
+APART = 16
+"""Numbers between the values of one of the 36 and the next: a cache line, lest all of a tile's
+values, a power of two apart, want the same few places of the first cache."""
+
+
+class Block(NamedTuple):
+    """Tiles worked on together: of the rows of tiles `top` to `bottom`, those `left` to `right`."""
+
+    top: Any
+    bottom: Any
+    left: Any
+    right: Any
 
 
 @dataclass(frozen=True)
 class Tiles:
     """The tiles of one image: `down` rows of `across` tiles, m·B numbers apart in a row.
 
-    `at_once` rows of tiles are worked on together: their values, for each of 36 and each channel,
-    are a run of memory [at_once, across, B]. Vectors over a batch have `lanes`, at most.
+    A block of `at_once` rows of `beside` tiles, at most, is worked on together: its values, for
+    each of 36 and each channel, are a run of memory [rows, tiles of a row, B], with room for the
+    largest block. Vectors over a batch have `lanes`, at most.
     """
 
     m: int
@@ -26,28 +40,50 @@ class Tiles:
     down: Any
     across: Any
     at_once: Any
+    beside: Any
     batch: Any
 
     @staticmethod
     def of(given: Any, k: int, lanes: int) -> Tiles:
         """Those that the arguments of a kernel tell of."""
-        return Tiles(SIDE + 1 - k, lanes, given.down, given.across, given.at_once, given.batch)
+        shape = given.down, given.across, given.at_once, given.beside
+        return Tiles(SIDE + 1 - k, lanes, *shape, given.batch)
 
-    def length(self, code: Code, rows: Any) -> Any:
-        """How long the values of so many rows of tiles are."""
-        return code.product(rows, self.across, self.batch)
+    def room(self, code: Code) -> Any:
+        """How much room the values of a block are given."""
+        return code.product(self.at_once, self.beside, self.batch)
+
+    def apart(self, code: Code, count: Any) -> Any:
+        """How far the values of so many channels lie behind those of the number before, of 36."""
+        return code.sum(code.product(count, self.room(code)), APART)
+
+    def row(self, code: Code, block: Block) -> Any:
+        """How long the values of a row of a block are."""
+        return code.product(code.difference(block.right, block.left), self.batch)
+
+    def length(self, code: Code, block: Block) -> Any:
+        """How long the values of a block are."""
+        return code.product(code.difference(block.bottom, block.top), self.row(code, block))
 
     def strip(self, code: Code) -> Any:
         """How long a row is that all of a row's tiles lie in."""
         return code.product(code.sum(code.product(self.across, self.m), SIDE - self.m), self.batch)
 
     @contextlib.contextmanager
-    def blocks(self, code: Code) -> Iterator[tuple[Any, Any]]:
-        """The first row of tiles of those worked on together, and the one after the last."""
-        more = code.difference(code.sum(self.down, self.at_once), 1)
-        with code.loop(0, code.build.sdiv(more, self.at_once)) as n:
-            start = code.product(n, self.at_once)
-            yield start, code.clamp(code.sum(start, self.at_once), most=self.down)
+    def blocks(self, code: Code) -> Iterator[Block]:
+        """One block after the other."""
+        with (
+            self._parts(code, self.down, self.at_once) as (top, bottom),
+            self._parts(code, self.across, self.beside) as (left, right),
+        ):
+            yield Block(top, bottom, left, right)
+
+    @contextlib.contextmanager
+    def _parts(self, code: Code, count: Any, size: Any) -> Iterator[tuple[Any, Any]]:
+        more = code.difference(code.sum(count, size), 1)
+        with code.loop(0, code.build.sdiv(more, size)) as n:
+            start = code.product(n, size)
+            yield start, code.clamp(code.sum(start, size), most=count)
 
 
 @dataclass(frozen=True)
@@ -81,16 +117,21 @@ class Planes:
 
 
 def cut(
-    code: Code, matrix: Matrix, tiles: Tiles, planes: Planes, start: Any, stop: Any, values: Any
+    code: Code, matrix: Matrix, tiles: Tiles, planes: Planes, block: Block, values: Any
 ) -> None:
-    """Tiles of planes → matrix · tile · matrixᵀ, into `values` [36, count, at_once, across, B].
+    """Tiles of planes → matrix · tile · matrixᵀ, into `values` [36, count · room, and `APART`].
 
-    Of the rows of tiles from `start` to `stop`. Their columns are transformed first, a whole row of
-    tiles at a time.
+    Their columns are transformed first, those of a whole row of tiles at a time.
     """
-    side, plane = len(matrix[0]), tiles.length(code, tiles.at_once)
-    step, apart = code.product(tiles.m, tiles.batch), code.product(planes.count, plane)
-    with code.loop(0, planes.count) as c, code.loop(start, stop) as q:
+    side, room = len(matrix[0]), tiles.room(code)
+    step, apart = code.product(tiles.m, tiles.batch), tiles.apart(code, planes.count)
+    # Tiles overlap by what their sides are longer than their distance.
+    over = code.product(tiles.batch, side - tiles.m)
+    first = code.difference(code.product(block.left, step), planes.left)
+    last = code.sum(code.product(block.right, step), over)
+    first = code.clamp(first, least=0)
+    last = code.clamp(code.difference(last, planes.left), most=planes.row)
+    with code.loop(0, planes.count) as c, code.loop(block.top, block.bottom) as q:
         top = code.difference(code.product(q, tiles.m), planes.top)
         rows = planes.rows(code, c, top, side)
 
@@ -100,11 +141,13 @@ def cut(
                 at = code.sum(code.product(planes.wide, r), planes.left, x)
                 code.store(one, code.at(planes.strip, at), mask)
 
-        code.each(planes.row, down)
-        own = code.sum(code.product(c, plane), tiles.length(code, code.difference(q, start)))
-        with code.loop(0, SIDE) as r, code.loop(0, tiles.across) as t:
+        code.each(last, down, start=first)
+        above = code.product(code.difference(q, block.top), tiles.row(code, block))
+        own = code.sum(code.product(c, room), above)
+        with code.loop(0, SIDE) as r, code.loop(block.left, block.right) as t:
             tile = code.sum(code.product(r, planes.wide), code.product(t, step))
-            into = code.sum(code.product(r, SIDE, apart), own, code.product(t, tiles.batch))
+            beside = code.product(code.difference(t, block.left), tiles.batch)
+            into = code.sum(code.product(r, SIDE, apart), own, beside)
             _along(code, matrix, tiles, (planes.strip, tile, tiles.batch), (values, into, apart))
 
 
@@ -135,32 +178,41 @@ def join(
     tiles: Tiles,
     sums: Any,
     planes: Planes,
-    start: Any,
-    stop: Any,
+    block: Block,
     bias: Any,
+    shortcut: Any,
     rectify: bool,
 ) -> None:
-    """The reverse of `cut`, with a bias: sums [36, count, at_once, across, B] → planes.
+    """The reverse of `cut`, with a bias: sums [36, count · room, and `APART`] → planes.
 
-    What reaches beyond a plane is left out.
+    What reaches beyond a plane is left out. A `shortcut`, if any, are planes to be added.
     """
-    plane = tiles.length(code, tiles.at_once)
-    step, apart = code.product(tiles.m, tiles.batch), code.product(planes.count, plane)
-    with code.loop(0, planes.count) as o, code.loop(start, stop) as q:
-        own = code.sum(code.product(o, plane), tiles.length(code, code.difference(q, start)))
-        with code.loop(0, SIDE) as r, code.loop(0, tiles.across) as t:
-            tile = code.sum(code.product(r, SIDE, apart), own, code.product(t, tiles.batch))
+    room = tiles.room(code)
+    step, apart = code.product(tiles.m, tiles.batch), tiles.apart(code, planes.count)
+    first = code.product(block.left, step)
+    last = code.clamp(code.product(block.right, step), most=planes.row)
+    with code.loop(0, planes.count) as o, code.loop(block.top, block.bottom) as q:
+        above = code.product(code.difference(q, block.top), tiles.row(code, block))
+        own = code.sum(code.product(o, room), above)
+        with code.loop(0, SIDE) as r, code.loop(block.left, block.right) as t:
+            beside = code.product(code.difference(t, block.left), tiles.batch)
+            tile = code.sum(code.product(r, SIDE, apart), own, beside)
             into = code.sum(code.product(r, planes.wide), code.product(t, step))
             _along(code, matrix, tiles, (sums, tile, apart), (planes.strip, into, tiles.batch))
-        rows = planes.rows(code, o, code.product(q, tiles.m), tiles.m)
+        top = code.product(q, tiles.m)
+        rows = planes.rows(code, o, top, tiles.m)
+        others = shortcut and replace(planes, first=shortcut).rows(code, o, top, tiles.m)
         own_bias = code.splat(code.load(code.at(bias, o), code.real))
 
         def down(x: Any, mask: Any) -> None:
             at = [code.sum(code.product(planes.wide, r), x) for r in range(SIDE)]
             column = [code.load(code.at(planes.strip, one), mask=mask) for one in at]
-            for row, one in zip(rows, apply(code, matrix, column), strict=True):
+            for n, (row, one) in enumerate(zip(rows, apply(code, matrix, column), strict=True)):
                 made = code.build.fadd(one, own_bias)
+                if others:
+                    also = code.load(code.at(others[n], x), mask=mask)
+                    made = code.build.fadd(made, also)
                 made = code.rectified(made) if rectify else made
                 code.store(made, code.at(row, x), mask)
 
-        code.each(planes.row, down)
+        code.each(last, down, start=first)

@@ -18,30 +18,39 @@ from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.convolution import Sizes, Weights
 from augbench.engines.kernels.processor import Kernel, machine
 from augbench.engines.kernels.products import block_of, emit_row
-from augbench.engines.kernels.tiles import Planes, Tiles, cut, join
+from augbench.engines.kernels.tiles import APART, Block, Planes, Tiles, cut, join
 from augbench.engines.kernels.transforms import SIDE, Matrix, both_sides, matrices, transposed
 from augbench.engines.kernels.transposition import SQUARE, emit_transposition
 
 __all__ = ["Lanes", "winograd", "winograd_weight_gradient"]
 
 
+_INTEGERS = (
+    "groups outputs channels height width rows columns batch top left down across at_once beside"
+)
+
+
 @lru_cache(maxsize=32)
-def winograd(k: int, tile: int, turned: bool, rectify: bool, lanes: int, bits: int) -> Kernel:
+def winograd(
+    k: int, tile: int, turned: bool, add: bool, rectify: bool, lanes: int, bits: int
+) -> Kernel:
     """Compile the convolution of G groups with kernels k×k, 3 or 5, and a stride of 1.
 
     Outputs are in tiles of so many channels. Its arguments: output [G·outputs, rows, columns, B];
-    room for one group's weights [36·outputs·channels], its values [36·channels·at_once·across·B]
-    and their sums [36·outputs·at_once·across·B]; a strip of zeros [7, wide] and one of anything;
-    input [G·channels, height, width, B], weights [G·outputs, channels, k, k], or, if they are to be
-    `turned` round, [G·channels, outputs, k, k], and bias [G·outputs]; G, outputs, channels, height,
+    room for one group's weights [36·outputs·channels], its values [36, channels·at_once·beside·B
+    and `APART`] and their sums [36, outputs·at_once·beside·B and `APART`]; a strip of zeros
+    [7, wide] and one of anything; input [G·channels, height, width, B], weights
+    [G·outputs, channels, k, k], or, if they are to be `turned` round, [G·channels, outputs, k, k],
+    and bias [G·outputs]; to `add` to the outputs, a map like them; G, outputs, channels, height,
     width, rows, columns, B, rows and columns of zeros before the input, how many rows of tiles
-    there are, of how many tiles, and how many such rows are worked on together. Of B images,
-    `lanes` make a vector, at most.
+    there are, of how many tiles, and how many such rows, and tiles of each, are worked on together.
+    To `rectify` is to raise negative outputs to zero at last. Of B images, `lanes` make a vector,
+    at most.
     """
     code = Code(
-        f"winograd_{k}_{tile}_{turned}_{rectify}_{lanes}_{bits}".lower(),
-        "out packed values sums strip lines source weights bias",
-        "groups outputs channels height width rows columns batch top left down across at_once",
+        f"winograd_{k}_{tile}_{turned}_{add}_{rectify}_{lanes}_{bits}".lower(),
+        "out packed values sums strip lines source weights bias" + " shortcut" * add,
+        _INTEGERS,
         bits=bits,
     )
     given, tiles = code.given, Tiles.of(code.given, k, lanes)
@@ -67,10 +76,11 @@ def winograd(k: int, tile: int, turned: bool, rectify: bool, lanes: int, bits: i
             *(INT(0), INT(0)),
         )
         own_bias = code.at(given.bias, code.product(g, given.outputs))
-        with tiles.blocks(code) as (start, stop):
-            cut(code, forth, tiles, inputs, start, stop, given.values)
-            _multiply(code, tile, tiles, sizes, start, stop, given)
-            join(code, back, tiles, given.sums, outputs, start, stop, own_bias, rectify)
+        shortcut = sizes.out(code, given.shortcut, g) if add else None
+        with tiles.blocks(code) as block:
+            cut(code, forth, tiles, inputs, block, given.values)
+            _multiply(code, tile, tiles, sizes, block, given)
+            join(code, back, tiles, given.sums, outputs, block, own_bias, shortcut, rectify)
     return machine().compile(code.done())
 
 
@@ -88,22 +98,18 @@ def _pack(code: Code, k: int, tile: int, sizes: Sizes, weights: Weights, packed:
             code.store(one, code.at(packed, code.sum(code.product(apart, number), into)))
 
 
-def _multiply(
-    code: Code, tile: int, tiles: Tiles, sizes: Sizes, start: Any, stop: Any, given: Any
-) -> None:
+def _multiply(code: Code, tile: int, tiles: Tiles, sizes: Sizes, block: Block, given: Any) -> None:
     """The sums over the channels, for each of 36, of weights · values."""
-    plane = tiles.length(code, tiles.at_once)
-    length = tiles.length(code, code.difference(stop, start))
+    plane, length = tiles.room(code), tiles.length(code, block)
     nothing = code.splat(code.real(0.0))
     count = code.build.sdiv(sizes.outputs, INT(tile))
     with code.loop(0, SIDE * SIDE) as number, code.loop(0, count) as n:
-        values = code.at(given.values, code.product(number, sizes.channels, plane))
+        apart = tiles.apart(code, sizes.channels)
+        values = code.at(given.values, code.product(number, apart))
         weights = code.product(code.sum(code.product(number, count), n), sizes.channels, tile)
         own = code.at(given.packed, weights)
-        into = code.product(
-            code.sum(code.product(number, sizes.outputs), code.product(n, tile)), plane
-        )
-        sums = code.at(given.sums, into)
+        into = code.product(number, tiles.apart(code, sizes.outputs))
+        sums = code.at(given.sums, code.sum(into, code.product(n, tile, plane)))
 
         @contextlib.contextmanager
         def each_row() -> Iterator[tuple[Any, Any]]:
@@ -145,14 +151,14 @@ def winograd_weight_gradient(k: int, how: Lanes, lanes: int, bits: int) -> Kerne
     The channels of the input are brought into lanes, the padded count of them is C. The arguments:
     the result [G·outputs, channels, k, k], the slopes of the output [G·outputs, rows, columns, B];
     zeros [height, width, B, C], and room for the gradients of one group's transformed weights
-    [36, outputs, C], its values [36, at_once, across, B, C] and slopes [36, outputs, at_once,
-    across, B]; a strip of zeros for values, [7, wide·C], and one for slopes, [7, wide]; input
-    [G·channels, height, width, B]; integers as in `winograd`.
+    [36, outputs, C], its values [36, at_once·beside·B·C and `APART`] and slopes [36,
+    outputs·at_once·beside·B and `APART`]; a strip of zeros for values, [7, wide·C], and one for
+    slopes, [7, wide]; input [G·channels, height, width, B]; integers as in `winograd`.
     """
     code = Code(
         f"winograd_weight_gradient_{k}_{'_'.join(map(str, how))}_{lanes}_{bits}",
         "result slopes turned packed values sums strip lines source",
-        "groups outputs channels height width rows columns batch top left down across at_once",
+        _INTEGERS,
         bits=bits,
     )
     given, padded = code.given, how.lanes * how.vectors
@@ -186,21 +192,20 @@ def winograd_weight_gradient(k: int, how: Lanes, lanes: int, bits: int) -> Kerne
             code.store(nothing, code.at(given.packed, x), mask)
 
         code.each(code.product(given.outputs, SIDE * SIDE * padded), clear)
-        with tiles.blocks(code) as (start, stop):
-            cut(code, forth, deep, inputs, start, stop, given.values)
-            cut(code, transposed(back), tiles, slopes, start, stop, given.sums)
+        with tiles.blocks(code) as block:
+            cut(code, forth, deep, inputs, block, given.values)
+            cut(code, transposed(back), tiles, slopes, block, given.sums)
             with code.in_lanes(how.lanes):
-                _correlate(code, how, tiles, start, stop, given)
+                _correlate(code, how, tiles, block, given)
         result = sizes.weights(code, given.result, g)
         _unpack(code, transposed(kernel), sizes, padded, given.packed, result)
     return machine().compile(code.done())
 
 
-def _correlate(code: Code, how: Lanes, tiles: Tiles, start: Any, stop: Any, given: Any) -> None:
+def _correlate(code: Code, how: Lanes, tiles: Tiles, block: Block, given: Any) -> None:
     """Add, for each of 36, output and channel, the sum of slopes · values, to `packed`."""
     padded = how.lanes * how.vectors
-    plane = tiles.length(code, tiles.at_once)
-    length = tiles.length(code, code.difference(stop, start))
+    plane, length = tiles.room(code), tiles.length(code, block)
     nothing = code.splat(code.real(0.0))
     with (
         code.loop(0, SIDE * SIDE) as number,
@@ -208,10 +213,14 @@ def _correlate(code: Code, how: Lanes, tiles: Tiles, start: Any, stop: Any, give
         code.loop(0, how.vectors // how.at_once) as m,
     ):
         lane = code.product(m, how.at_once * how.lanes)
-        values = code.at(given.values, code.sum(code.product(number, plane, padded), lane))
+        apart = code.product(number, code.sum(code.product(plane, padded), APART))
+        values = code.at(given.values, code.sum(apart, lane))
         o = code.sum(code.product(number, given.outputs), code.product(n, how.outputs))
+        own = code.product(number, tiles.apart(code, given.outputs))
+        first = code.product(n, how.outputs, plane)
         slopes = [
-            code.at(given.sums, code.product(code.sum(o, i), plane)) for i in range(how.outputs)
+            code.at(given.sums, code.sum(own, first, code.product(plane, i)))
+            for i in range(how.outputs)
         ]
         sums = [[code.variable(nothing) for _ in range(how.at_once)] for _ in slopes]
         with code.loop(0, length) as x:

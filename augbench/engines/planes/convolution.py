@@ -28,12 +28,14 @@ def convolve(
     padding: tuple[int, int],
     groups: int,
     pool: tuple[int, int] | None = None,
+    shortcut: Tensor | None = None,
     rectify: bool = False,
 ) -> Tensor | None:
     """`torch.nn.functional.conv2d` of a map, in planes; None if the kernels cannot do it.
 
     With `pool`, and a stride of 1, the maximum over windows of that size that do not overlap
-    follows; with `rectify`, the positive part.
+    follows; or a `shortcut`, a map like the output, is added; with `rectify`, the positive part
+    is taken at last. With a shortcut there is no gradient.
     """
     if not usable(x) or not alike(weight, x, len(weight)):
         return None
@@ -43,7 +45,12 @@ def convolve(
     plan = _plan(x.shape, weight.shape, how)
     if plan is None:
         return None
-    made: Tensor = _Convolution.apply(x, weight, bias, plan)
+    if shortcut is not None:
+        shape = len(x), plan.maps, plan.rows, plan.columns
+        if pool is not None or shortcut.shape != shape or not alike(shortcut, x, len(x)):
+            return None
+        shortcut = planes_of(shortcut)
+    made: Tensor = _Convolution.apply(x, weight, bias, shortcut, plan)
     return made
 
 
@@ -51,11 +58,19 @@ class _Convolution(torch.autograd.Function):
     """Map [B, G·C, H, W], weights [G·O, C, kh, kw], bias [G·O] → map, in planes."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, plan: Plan) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        shortcut: Tensor | None,
+        plan: Plan,
+    ) -> Tensor:
         source, weight = plan.rows_of(planes_of(x)), weight.contiguous()
         own_bias = zeros(weight, len(weight)) if bias is None else bias.contiguous()
-        out, *kept = plan.forward(source, weight, own_bias)
-        ctx.plan, ctx.with_bias = plan, bias is not None
+        also = () if shortcut is None else (shortcut,)
+        out, *kept = plan.forward(source, weight, own_bias, *also)
+        ctx.plan, ctx.with_bias, ctx.added = plan, bias is not None, shortcut is not None
         ctx.save_for_backward(source, weight, *kept)
         return out
 
@@ -63,11 +78,12 @@ class _Convolution(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         source, weight, *kept = ctx.saved_tensors
+        assert not ctx.added
         own_x = new_map(source, *ctx.plan.in_shape) if ctx.needs_input_grad[0] else None
         own_weight = torch.empty_like(weight)
         own_bias = weight.new_empty(len(weight)) if ctx.with_bias else None
         ctx.plan.gradients(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight)
-        return own_x, own_weight, own_bias, None
+        return own_x, own_weight, own_bias, None, None
 
 
 @lru_cache(maxsize=256)

@@ -80,12 +80,19 @@ class Plan:
         lay_rows(rows, x, padding, stride)
         return rows
 
-    def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
-        """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
+    def forward(
+        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The output, of planes [G·O, rows, columns, B], and what else its gradient needs.
+
+        A shortcut, planes like the output, is added before it is rectified; without a gradient.
+        """
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
         call(
-            kernels().convolve(tile_of(self.outputs), self.kw, self.how.rectify, self.how.bits),
-            *(out, self.packed(weight), source, weight, bias, self.taps),
+            kernels().convolve(
+                tile_of(self.outputs), self.kw, bool(shortcut), self.how.rectify, self.how.bits
+            ),
+            *(out, self.packed(weight), source, weight, bias, self.taps, *shortcut),
             *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
             *(self.columns * self.batch, self.how.stride[0], self.how.padding[0], self.kh),
         )
@@ -145,7 +152,7 @@ class Plan:
                 result = results[: target.numel()].view(target.shape)
             taps = taps_of(part.kw, 1, part.columns, self.batch)
             call(
-                kernels().convolve(tile_of(self.inputs), part.kw, False, self.how.bits),
+                kernels().convolve(tile_of(self.inputs), part.kw, False, False, self.how.bits),
                 *(result, packed, between[part.column * self.batch :], weights[part.weights :]),
                 *(zeros(slopes, len(own_x)), taps, self.how.groups, self.inputs, self.outputs),
                 *(self.rows, shape[2] * self.batch, part.rows, part.columns * self.batch, 1),

@@ -14,8 +14,11 @@ __all__ = ["PooledPlan"]
 class PooledPlan(Plan):
     """The same, of stride 1, with the maximum over windows that follows it."""
 
-    def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+    ) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows // ph, columns // pw, B], and where its maxima were."""
+        assert not shortcut
         pool, rectify = self.how.pool, self.how.rectify
         assert pool is not None
         shape = self.maps, self.rows // pool[0], self.columns // pool[1], self.batch

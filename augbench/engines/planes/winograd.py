@@ -19,6 +19,9 @@ _TILE = 36
 _LENGTH = 48
 """The products' rows are as long as that, at least, so that most of their vectors are full."""
 
+_LONGEST = 64
+"""Blocks of longer rows would leave the cache."""
+
 _TRANSFORM = 270
 """What it takes to transform a tile of one channel, in products; measured, of full vectors."""
 
@@ -53,10 +56,12 @@ class WinogradPlan(Plan):
         """The rows as the kernels read them."""
         return x
 
-    def forward(self, source: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+    ) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
-        self._convolve(out, source, weight, bias, turned=False)
+        self._convolve(out, source, weight, bias, *shortcut, turned=False)
         return (out, out) if self.how.rectify else (out,)
 
     def gradient_of_input(self, own_x: Tensor, slopes: Tensor, weight: Tensor) -> None:
@@ -84,11 +89,17 @@ class WinogradPlan(Plan):
             *(own_weight, slopes, turned, *rest, *strips, source),
             *(self.how.groups, self.outputs, self.inputs),
             *(self.height, self.width, self.rows, self.columns, self.batch, *self.how.padding),
-            *(tiles.down, tiles.across, tiles.at_once),
+            *(tiles.down, tiles.across, tiles.at_once, tiles.beside),
         )
 
     def _convolve(
-        self, out: Tensor, source: Tensor, weight: Tensor, bias: Tensor, *, turned: bool
+        self,
+        out: Tensor,
+        source: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        *shortcut: Tensor,
+        turned: bool,
     ) -> None:
         """The convolution, or with weights turned round the one from its outputs to its inputs."""
         before, rectify = self.how.padding, self.how.rectify
@@ -104,11 +115,13 @@ class WinogradPlan(Plan):
         packed, values, sums, lines = scratch(weight, *room)
         call(
             kernels().winograd(
-                self.kh, tile_of(outputs), turned, rectify, self.lanes, self.how.bits
+                *(self.kh, tile_of(outputs), turned, bool(shortcut), rectify, self.lanes),
+                self.how.bits,
             ),
-            *(out, packed, values, sums, strip, lines, source, weight, bias),
+            *(out, packed, values, sums, strip, lines, source, weight, bias, *shortcut),
             *(self.how.groups, outputs, inputs, height, width),
-            *(rows, columns, self.batch, *before, tiles.down, tiles.across, tiles.at_once),
+            *(rows, columns, self.batch, *before),
+            *(tiles.down, tiles.across, tiles.at_once, tiles.beside),
         )
 
 
@@ -118,17 +131,21 @@ class _Tiles(NamedTuple):
     down: int
     across: int
     at_once: int
+    beside: int
     wide: int
     batch: int
 
     @staticmethod
     def of(rows: int, columns: int, k: int, batch: int) -> _Tiles:
-        """As few rows of tiles at once as give the products rows of some length."""
+        """Blocks that give the products rows of some length, but do not leave the cache."""
         m = kernels().SIDE + 1 - k
         down, across = -(-rows // m), -(-columns // m)
         at_once = min(down, -(-_LENGTH // (across * batch)))
-        return _Tiles(down, across, at_once, (across * m + k - 1) * batch, batch)
+        parts = max(1, round(across * batch / _LONGEST)) if at_once == 1 else 1
+        beside = -(-across // parts)
+        return _Tiles(down, across, at_once, beside, (across * m + k - 1) * batch, batch)
 
     def room(self, maps: int) -> int:
         """How many numbers the tiles of so many maps are, of those worked on at once."""
-        return _TILE * maps * self.at_once * self.across * self.batch
+        apart: int = kernels().APART
+        return _TILE * (maps * self.at_once * self.beside * self.batch + apart)
