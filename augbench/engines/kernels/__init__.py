@@ -17,13 +17,14 @@ from augbench.engines.kernels.products import block_of, tile_of, widest_kernel
 from augbench.engines.kernels.tiles import APART
 from augbench.engines.kernels.transforms import SIDE
 from augbench.engines.kernels.transposition import SQUARE, transpose
-from augbench.engines.kernels.winograd import Lanes, winograd, winograd_weight_gradient
+from augbench.engines.kernels.winograd import Batch, Lanes, winograd, winograd_weight_gradient
 
 __all__ = [
     "APART",
     "NOWHERE",
     "SIDE",
     "SQUARE",
+    "Batch",
     "ByColumns",
     "Lanes",
     "block_of",

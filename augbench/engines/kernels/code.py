@@ -267,6 +267,22 @@ class Code:
         numbers = ir.Constant(ir.VectorType(ir.IntType(32), len(picked)), list(picked))
         return self.build.shuffle_vector(a, b, numbers)
 
+    def joined(self, vectors: Sequence[Any]) -> Any:
+        """One vector of the lanes of so many, a power of two, one after the other."""
+        vectors = list(vectors)
+        while len(vectors) > 1:
+            lanes = range(2 * vectors[0].type.count)
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [self.shuffle(a, b, lanes) for a, b in pairs]
+        return vectors[0]
+
+    def split(self, vector: Any, count: int) -> list[Any]:
+        """The reverse of `joined`."""
+        lanes = vector.type.count // count
+        return [
+            self.shuffle(vector, vector, range(n * lanes, (n + 1) * lanes)) for n in range(count)
+        ]
+
     def _first_lanes(self, count: Any) -> Any:
         """The mask of the first so many lanes."""
         kind = ir.VectorType(INT, self.lanes)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from augbench.engines.kernels.code import Code
+from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.transforms import SIDE, Matrix, apply
 
 __all__ = ["APART", "Block", "Planes", "Tiles", "cut", "join"]
@@ -32,11 +32,13 @@ class Tiles:
 
     A block of `at_once` rows of `beside` tiles, at most, is worked on together: its values, for
     each of 36 and each channel, are a run of memory [rows, tiles of a row, B], with room for the
-    largest block. Vectors over a batch have `lanes`, at most.
+    largest block. Vectors over a batch have `lanes`, at most; the batches of so many neighbours as
+    `together` says share a vector.
     """
 
     m: int
     lanes: int
+    together: int
     down: Any
     across: Any
     at_once: Any
@@ -44,10 +46,10 @@ class Tiles:
     batch: Any
 
     @staticmethod
-    def of(given: Any, k: int, lanes: int) -> Tiles:
+    def of(given: Any, k: int, lanes: int, together: int) -> Tiles:
         """Those that the arguments of a kernel tell of."""
         shape = given.down, given.across, given.at_once, given.beside
-        return Tiles(SIDE + 1 - k, lanes, *shape, given.batch)
+        return Tiles(SIDE + 1 - k, lanes, together, *shape, given.batch)
 
     def room(self, code: Code) -> Any:
         """How much room the values of a block are given."""
@@ -144,32 +146,65 @@ def cut(
         code.each(last, down, start=first)
         above = code.product(code.difference(q, block.top), tiles.row(code, block))
         own = code.sum(code.product(c, room), above)
-        with code.loop(0, SIDE) as r, code.loop(block.left, block.right) as t:
-            tile = code.sum(code.product(r, planes.wide), code.product(t, step))
-            beside = code.product(code.difference(t, block.left), tiles.batch)
-            into = code.sum(code.product(r, SIDE, apart), own, beside)
-            _along(code, matrix, tiles, (planes.strip, tile, tiles.batch), (values, into, apart))
+        with code.loop(0, SIDE) as r:
+            start = code.sum(code.product(r, planes.wide), code.product(block.left, step))
+            into = code.sum(code.product(r, SIDE, apart), own)
+            source = _Row(planes.strip, start, tiles.batch, step)
+            target = _Row(values, into, apart, tiles.batch)
+            _along(code, matrix, tiles, block, source, target)
+
+
+class _Row(NamedTuple):
+    """A row of tiles: where it begins, and how far apart columns of a tile, and tiles, lie."""
+
+    memory: Any
+    first: Any
+    columns: Any
+    tiles: Any
+
+    def at(self, code: Code, tile: Any, column: int, image: Any = 0) -> Any:
+        """Where a column of a tile is, in the batch from an image on."""
+        offset = code.sum(code.product(tile, self.tiles), code.product(self.columns, column))
+        return code.at(self.memory, code.sum(self.first, offset, image))
 
 
 def _along(
-    code: Code,
-    matrix: Matrix,
-    tiles: Tiles,
-    source: tuple[Any, Any, Any],
-    target: tuple[Any, Any, Any],
+    code: Code, matrix: Matrix, tiles: Tiles, block: Block, source: _Row, target: _Row
 ) -> None:
-    """matrix · vectors over the batch; source and target: memory, the first, how far apart."""
-    (memory, first, apart), (into, begin, behind) = source, target
+    """matrix · columns of each tile of a row, in vectors over the batch."""
+    columns, position = len(matrix[0]), code.variable(INT(0))
+    count = code.difference(block.right, block.left)
 
-    def some(b: Any, mask: Any) -> None:
-        at = [code.sum(first, code.product(apart, j), b) for j in range(len(matrix[0]))]
-        made = apply(code, matrix, [code.load(code.at(memory, one), mask=mask) for one in at])
+    def whole(t: Any) -> None:
+        """As many tiles as fill a vector."""
+
+        def joined(row: _Row, column: int) -> Any:
+            parts = [row.at(code, code.sum(t, n), column) for n in range(tiles.together)]
+            return code.joined([code.load(one) for one in parts])
+
+        def split(row: _Row, column: int, vector: Any) -> None:
+            for n, part in enumerate(code.split(vector, tiles.together)):
+                code.store(part, row.at(code, code.sum(t, n), column))
+
+        made = apply(code, matrix, [joined(source, j) for j in range(columns)])
         for j, one in enumerate(made):
-            to = code.sum(begin, code.product(behind, j), b)
-            code.store(one, code.at(into, to), mask)
+            split(target, j, one)
+
+    def each(t: Any) -> None:
+        def some(b: Any, mask: Any) -> None:
+            at = [source.at(code, t, j, b) for j in range(columns)]
+            made = apply(code, matrix, [code.load(one, mask=mask) for one in at])
+            for j, one in enumerate(made):
+                code.store(one, target.at(code, t, j, b), mask)
+
+        code.each(tiles.batch, some)
 
     with code.narrowed(tiles.lanes):
-        code.each(tiles.batch, some)
+        if tiles.together > 1:
+            with code.run(position, count, tiles.together) as t:
+                whole(t)
+        with code.run(position, count, 1) as t:
+            each(t)
 
 
 def join(
@@ -194,11 +229,12 @@ def join(
     with code.loop(0, planes.count) as o, code.loop(block.top, block.bottom) as q:
         above = code.product(code.difference(q, block.top), tiles.row(code, block))
         own = code.sum(code.product(o, room), above)
-        with code.loop(0, SIDE) as r, code.loop(block.left, block.right) as t:
-            beside = code.product(code.difference(t, block.left), tiles.batch)
-            tile = code.sum(code.product(r, SIDE, apart), own, beside)
-            into = code.sum(code.product(r, planes.wide), code.product(t, step))
-            _along(code, matrix, tiles, (sums, tile, apart), (planes.strip, into, tiles.batch))
+        with code.loop(0, SIDE) as r:
+            start = code.sum(code.product(r, SIDE, apart), own)
+            into = code.sum(code.product(r, planes.wide), code.product(block.left, step))
+            source = _Row(sums, start, apart, tiles.batch)
+            target = _Row(planes.strip, into, tiles.batch, step)
+            _along(code, matrix, tiles, block, source, target)
         top = code.product(q, tiles.m)
         rows = planes.rows(code, o, top, tiles.m)
         others = shortcut and replace(planes, first=shortcut).rows(code, o, top, tiles.m)

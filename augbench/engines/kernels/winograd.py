@@ -22,7 +22,7 @@ from augbench.engines.kernels.tiles import APART, Block, Planes, Tiles, cut, joi
 from augbench.engines.kernels.transforms import SIDE, Matrix, both_sides, matrices, transposed
 from augbench.engines.kernels.transposition import SQUARE, emit_transposition
 
-__all__ = ["Lanes", "winograd", "winograd_weight_gradient"]
+__all__ = ["Batch", "Lanes", "winograd", "winograd_weight_gradient"]
 
 
 _INTEGERS = (
@@ -32,7 +32,7 @@ _INTEGERS = (
 
 @lru_cache(maxsize=32)
 def winograd(
-    k: int, tile: int, turned: bool, add: bool, rectify: bool, lanes: int, bits: int
+    k: int, tile: int, turned: bool, add: bool, rectify: bool, how: Batch, bits: int
 ) -> Kernel:
     """Compile the convolution of G groups with kernels k×k, 3 or 5, and a stride of 1.
 
@@ -44,16 +44,15 @@ def winograd(
     and bias [G·outputs]; to `add` to the outputs, a map like them; G, outputs, channels, height,
     width, rows, columns, B, rows and columns of zeros before the input, how many rows of tiles
     there are, of how many tiles, and how many such rows, and tiles of each, are worked on together.
-    To `rectify` is to raise negative outputs to zero at last. Of B images, `lanes` make a vector,
-    at most.
+    To `rectify` is to raise negative outputs to zero at last.
     """
     code = Code(
-        f"winograd_{k}_{tile}_{turned}_{add}_{rectify}_{lanes}_{bits}".lower(),
+        f"winograd_{k}_{tile}_{turned}_{add}_{rectify}_{how.lanes}_{how.together}_{bits}".lower(),
         "out packed values sums strip lines source weights bias" + " shortcut" * add,
         _INTEGERS,
         bits=bits,
     )
-    given, tiles = code.given, Tiles.of(code.given, k, lanes)
+    given, tiles = code.given, Tiles.of(code.given, k, *how)
     back, _, forth = matrices(k)
     row, length = (code.product(n, given.batch) for n in (given.width, given.columns))
     sizes = Sizes.of(given, row=row, length=length, stride=INT(1), padding=given.top, kh=k, kw=k)
@@ -125,6 +124,20 @@ def _multiply(code: Code, tile: int, tiles: Tiles, sizes: Sizes, block: Block, g
         emit_row(code, tile, [INT(0)], length, lambda: [nothing] * tile, each_row, write)
 
 
+class Batch(NamedTuple):
+    """How images lie in vectors: so many lanes, and so many batches together in one vector."""
+
+    lanes: int
+    together: int
+
+    @staticmethod
+    def of(images: int, bits: int) -> Batch:
+        """A batch that fills half a vector, a quarter, …, shares one."""
+        lanes = min(machine().vector_bytes * 8 // bits, 1 << (images - 1).bit_length())
+        together = machine().vector_bytes * 8 // bits // lanes
+        return Batch(lanes, together if images == lanes else 1)
+
+
 class Lanes(NamedTuple):
     """How the channels of an input lie in lanes, and how many outputs and vectors a tile has."""
 
@@ -145,7 +158,7 @@ class Lanes(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def winograd_weight_gradient(k: int, how: Lanes, lanes: int, bits: int) -> Kernel:
+def winograd_weight_gradient(k: int, how: Lanes, batch: Batch, bits: int) -> Kernel:
     """Compile the gradient of the weights of such a convolution.
 
     The channels of the input are brought into lanes, the padded count of them is C. The arguments:
@@ -156,15 +169,15 @@ def winograd_weight_gradient(k: int, how: Lanes, lanes: int, bits: int) -> Kerne
     slopes, [7, wide]; input [G·channels, height, width, B]; integers as in `winograd`.
     """
     code = Code(
-        f"winograd_weight_gradient_{k}_{'_'.join(map(str, how))}_{lanes}_{bits}",
+        f"winograd_weight_gradient_{k}_{'_'.join(map(str, (*how, *batch)))}_{bits}",
         "result slopes turned packed values sums strip lines source",
         _INTEGERS,
         bits=bits,
     )
     given, padded = code.given, how.lanes * how.vectors
     back, kernel, forth = matrices(k)
-    tiles = Tiles.of(given, k, lanes)
-    deep = replace(tiles, lanes=code.lanes, batch=code.product(given.batch, padded))
+    tiles = Tiles.of(given, k, *batch)
+    deep = replace(tiles, lanes=code.lanes, together=1, batch=code.product(given.batch, padded))
     plane, row, length = (
         code.product(n, given.batch)
         for n in (code.product(given.height, given.width), given.width, given.columns)

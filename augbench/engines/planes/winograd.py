@@ -50,7 +50,7 @@ class WinogradPlan(Plan):
 
     def __init__(self, image: torch.Size, weight: torch.Size, how: How) -> None:
         super().__init__(image, weight, how)
-        self.lanes = 1 << (self.batch - 1).bit_length()
+        self.in_vectors = kernels().Batch.of(self.batch, how.bits)
 
     def rows_of(self, x: Tensor) -> Tensor:
         """The rows as the kernels read them."""
@@ -85,7 +85,7 @@ class WinogradPlan(Plan):
             for name, channels in (("values", padded), ("slopes", 1))
         ]
         call(
-            kernels().winograd_weight_gradient(self.kh, lanes, self.lanes, self.how.bits),
+            kernels().winograd_weight_gradient(self.kh, lanes, self.in_vectors, self.how.bits),
             *(own_weight, slopes, turned, *rest, *strips, source),
             *(self.how.groups, self.outputs, self.inputs),
             *(self.height, self.width, self.rows, self.columns, self.batch, *self.how.padding),
@@ -115,8 +115,8 @@ class WinogradPlan(Plan):
         packed, values, sums, lines = scratch(weight, *room)
         call(
             kernels().winograd(
-                *(self.kh, tile_of(outputs), turned, bool(shortcut), rectify, self.lanes),
-                self.how.bits,
+                *(self.kh, tile_of(outputs), turned, bool(shortcut), rectify),
+                *(self.in_vectors, self.how.bits),
             ),
             *(out, packed, values, sums, strip, lines, source, weight, bias, *shortcut),
             *(self.how.groups, outputs, inputs, height, width),
