@@ -175,7 +175,7 @@ def emit_convolution(
             code.store(weights.of_tile(code, tile, n, c, i, j), code.at(here, j * tile))
     offsets = [code.load(code.at(taps, j, INT), INT) for j in range(kw)]
     plane = code.product(sizes.rows, sizes.length)
-    with code.loop(0, tiles) as n, code.loop(0, sizes.rows) as y:
+    with code.loop(0, sizes.rows) as y, code.loop(0, tiles) as n:
         top = code.difference(code.product(y, sizes.stride), sizes.padding)
         first = code.clamp(code.difference(0, top), least=0)
         last = code.clamp(code.difference(sizes.height, top), most=sizes.kh)
