@@ -120,23 +120,26 @@ def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Kernel:
     """Compile the convolution of G groups, in tiles of so many output channels, for `kw` columns.
 
     Its arguments: output [G·outputs, rows, length], a scratch [outputs·channels·kh·kw], input
-    [G·channels, height, row], weights [G·outputs, channels, kh, kw], bias [G·outputs] and taps
-    int64 [kw]; to `add` to the outputs, a map like them; G, the other `Sizes`. To `rectify` is to
-    raise negative outputs to zero at last.
+    [G·channels, height, row], the first weight, bias [G·outputs] and taps int64 [kw]; to `add` to
+    the outputs, a map like them; G, the other `Sizes`, and how far apart the weights of two groups,
+    outputs, channels, rows and columns lie. To `rectify` is to raise negative outputs to zero at
+    last.
     """
     code = Code(
         f"convolve_{tile}_{kw}_{add}_{rectify}_{bits}".lower(),
         "out scratch source weights bias taps" + " shortcut" * add,
-        "groups outputs channels height row rows length stride padding kh",
+        "groups outputs channels height row rows length stride padding kh"
+        " by_group by_output by_channel by_row by_column",
         bits=bits,
     )
     given, sizes = code.given, Sizes.of(code.given, kw=INT(kw))
+    apart = given.by_output, given.by_channel, given.by_row, given.by_column
     with code.loop(0, given.groups) as g:
         emit_convolution(
             code,
             tile,
             sizes,
-            Weights.plain(code, sizes.weights(code, given.weights, g), sizes),
+            Weights(code.at(given.weights, code.product(g, given.by_group)), *apart),
             rectify=rectify,
             out=sizes.out(code, given.out, g),
             packed=given.scratch,

@@ -31,8 +31,8 @@ class How(NamedTuple):
 class _Part(NamedTuple):
     """The pixels [y::stride, x::stride] of an input, so many rows and columns of them.
 
-    Their gradient is a convolution of the slopes with kh×kw of the weights, which begin at
-    `weights` of those turned round; its rows begin at a `column`, with so many above as `padding`.
+    Their gradient is a convolution of the slopes with kh×kw of the weights, of which the first is
+    number `weight` of a kernel; its rows begin at a `column`, with so many above as `padding`.
     """
 
     y: int
@@ -43,7 +43,7 @@ class _Part(NamedTuple):
     kw: int
     padding: int
     column: int
-    weights: int
+    weight: int
 
 
 class Plan:
@@ -95,6 +95,7 @@ class Plan:
             *(out, self.packed(weight), source, weight, bias, self.taps, *shortcut),
             *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
             *(self.columns * self.batch, self.how.stride[0], self.how.padding[0], self.kh),
+            *(self.outputs * self._by_output, self._by_output, self.kh * self.kw, self.kw, 1),
         )
         return (out, out) if self.how.rectify else (out,)
 
@@ -140,12 +141,12 @@ class Plan:
         behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
         shape = len(slopes), self.rows, self.kw - 1 + self.columns + behind, self.batch
         largest = max(part.rows * part.columns for part in self._parts)
-        sizes = prod(shape), len(own_x) * largest * self.batch, weight.numel(), weight.numel()
-        between, results, weights, packed = scratch(slopes, *sizes)
+        sizes = prod(shape), len(own_x) * largest * self.batch, self.outputs * self._by_output
+        between, results, packed = scratch(slopes, *sizes)
         lay_rows(between.view(shape), slopes, self.kw - 1, 1)
-        torch.index_select(weight.view(-1), 0, self._turned, out=weights)
+        weights = weight.flatten()
         for part in self._parts:
-            # A convolution, of stride 1, of slopes between zeros.
+            # A convolution, of stride 1, of slopes between zeros, with weights turned round.
             target = own_x[:, part.y :: sh, part.x :: sw]
             result = own_x
             if self.how.stride != (1, 1):
@@ -153,10 +154,11 @@ class Plan:
             taps = taps_of(part.kw, 1, part.columns, self.batch)
             call(
                 kernels().convolve(tile_of(self.inputs), part.kw, False, False, self.how.bits),
-                *(result, packed, between[part.column * self.batch :], weights[part.weights :]),
+                *(result, packed, between[part.column * self.batch :], weights[part.weight :]),
                 *(zeros(slopes, len(own_x)), taps, self.how.groups, self.inputs, self.outputs),
                 *(self.rows, shape[2] * self.batch, part.rows, part.columns * self.batch, 1),
-                *(part.padding, part.kh),
+                *(part.padding, part.kh, self.outputs * self._by_output, self.kh * self.kw),
+                *(self._by_output, -sh * self.kw, -sw),
             )
             if result is not own_x:
                 copy(target, result)
@@ -165,7 +167,7 @@ class Plan:
     def _parts(self) -> list[_Part]:
         """The parts of the input: each meets other rows and columns of the kernel."""
         (sh, sw), (ph, pw) = self.how.stride, self.how.padding
-        parts, weights = [], 0
+        parts = []
         for i, j in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
             kh, kw = -(-(self.kh - i) // sh), -(-(self.kw - j) // sw)
             # The slope [u, v] that the part's first weight takes to the first such pixel [y, x].
@@ -173,30 +175,20 @@ class Plan:
             y, x = u * sh + i - ph, v * sw + j - pw
             rows, columns = len(range(y, self.height, sh)), len(range(x, self.width, sw))
             if rows and columns:
+                # Of the rows i, i + stride, … and such columns, the last comes first.
+                weight = (i + (kh - 1) * sh) * self.kw + j + (kw - 1) * sw
                 column, padding = self.kw - kw + v, kh - 1 - u
-                parts.append(_Part(y, x, rows, columns, kh, kw, padding, column, weights))
-            weights += self.maps * self.inputs * kh * kw
+                parts.append(_Part(y, x, rows, columns, kh, kw, padding, column, weight))
         return parts
 
-    @cached_property
-    def _turned(self) -> Tensor:
-        """Where the weights of the parts come from, [G, inputs, outputs, kh, kw] each."""
-        (sh, sw), shape = self.how.stride, (-1, self.outputs, self.inputs, self.kh, self.kw)
-        with torch.inference_mode(False):
-            count = self.maps * self.inputs * self.kh * self.kw
-            turned = torch.arange(count).view(shape).transpose(1, 2).flip(3, 4)
-            return torch.cat(
-                [
-                    turned[
-                        ..., (self.kh - 1 - i) % sh :: sh, (self.kw - 1 - j) % sw :: sw
-                    ].flatten()
-                    for i, j in product(range(min(sh, self.kh)), range(min(sw, self.kw)))
-                ]
-            )
+    @property
+    def _by_output(self) -> int:
+        """How many weights an output has."""
+        return self.inputs * self.kh * self.kw
 
     def packed(self, weight: Tensor) -> Tensor:
         """A scratch for one group's weights."""
-        (room,) = scratch(weight, self.outputs * self.inputs * self.kh * self.kw)
+        (room,) = scratch(weight, self.outputs * self._by_output)
         return room
 
 
