@@ -90,13 +90,14 @@ def normalize_gradient(add: bool, rectify: bool, bits: int) -> Kernel:
 
     With x̂ = (x − mean) · inverse: own_bias = Σ slope, own_weight = Σ slope · x̂, and
     own_source = weight · inverse · (slope − own_bias/n − x̂ · own_weight/n). Its arguments: these
-    three, slopes [M, n], input, output, mean, inverse and weight; after an `add`, the gradient of
-    what was added [M, n]; M, n. After `rectify`, slopes where the output is zero count as zero.
+    three, slopes [M, n], input, mean, inverse, weight and bias; after an `add`, the gradient of
+    what was added and the output [M, n]; M, n. After `rectify`, slopes where the output is zero
+    count as zero; the output is made again, from the input alone, where nothing was added.
     """
     code = Code(
         f"normalize_gradient_{add}_{rectify}_{bits}".lower(),
-        "own_source own_weight own_bias slopes source out mean inverse weight"
-        + " own_shortcut" * add,
+        "own_source own_weight own_bias slopes source mean inverse weight bias"
+        + " own_shortcut out" * add,
         "planes length",
         bits=bits,
     )
@@ -104,19 +105,25 @@ def normalize_gradient(add: bool, rectify: bool, bits: int) -> Kernel:
     count = build.sitofp(length, code.real)
     with code.loop(0, given.planes) as m:
         offset = code.product(m, length)
-        source, out, slopes, own_source = (
-            code.at(p, offset) for p in (given.source, given.out, given.slopes, given.own_source)
+        source, slopes, own_source = (
+            code.at(p, offset) for p in (given.source, given.slopes, given.own_source)
         )
         mean, inverse, weight = (
             code.load(code.at(p, m), code.real) for p in (given.mean, given.inverse, given.weight)
         )
         middle, inverses = code.splat(mean), code.splat(inverse)
+        factor = code.splat(build.fmul(inverse, weight))
+        biases = code.splat(code.load(code.at(given.bias, m), code.real))
 
         def both(x: Any, mask: Any) -> tuple[Any, Any]:
             distance = build.fsub(code.load(code.at(source, x), mask=mask), middle)
             slope = code.load(code.at(slopes, x), mask=mask)
-            if rectify:
-                slope = code.where_positive(code.load(code.at(out, x), mask=mask), slope)
+            if rectify and add:
+                out = code.load(code.at(given.out, code.sum(offset, x)), mask=mask)
+                slope = code.where_positive(out, slope)
+            elif rectify:  # to the bit, what `normalize` made
+                out = build.fadd(build.fmul(distance, factor), biases)
+                slope = code.where_positive(out, slope)
             return slope, build.fmul(distance, inverses)
 
         def terms(x: Any, mask: Any) -> list[Any]:
@@ -126,7 +133,6 @@ def normalize_gradient(add: bool, rectify: bool, bits: int) -> Kernel:
         own_bias, own_weight = _sums(code, length, 2, terms)
         code.store(own_bias, code.at(given.own_bias, m))
         code.store(own_weight, code.at(given.own_weight, m))
-        factor = code.splat(build.fmul(weight, inverse))
         shift, tilt = (code.splat(build.fdiv(n, count)) for n in (own_bias, own_weight))
 
         def write(x: Any, mask: Any) -> None:

@@ -66,7 +66,7 @@ class _BatchNorm(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, how: _How
     ) -> Tensor:
-        x, weight = planes_of(x), weight.contiguous()
+        x, weight, bias = planes_of(x), weight.contiguous(), bias.contiguous()
         out, values = new_map(x, *x.shape), x[0].numel()
         mean, inverse = x.new_empty(2, len(x))
         unbiased = values / (values - 1) if values > 1 else math.nan
@@ -74,18 +74,19 @@ class _BatchNorm(torch.autograd.Function):
         also = () if shortcut is None else (planes_of(shortcut),)
         call(
             kernels().normalize(running is not None, bool(also), how.rectify, BITS[x.dtype]),
-            *(out, mean, inverse, x, weight, bias.contiguous(), constants),
+            *(out, mean, inverse, x, weight, bias, constants),
             *(*(running or ()), *also, len(x), values),
         )
-        # A plain output may be changed in place by what follows; nothing of it is needed later.
-        ctx.save_for_backward(x, out if how.rectify else x, weight, mean, inverse)
+        # Another output may be changed in place by what follows; nothing of it is needed later.
+        kept = [out] if how.rectify and also else []
+        ctx.save_for_backward(x, mean, inverse, weight, bias, *kept)
         ctx.rectify, ctx.added = how.rectify, bool(also)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
-        x, out, weight, mean, inverse = ctx.saved_tensors
+        x, mean, inverse, weight, bias, *kept = ctx.saved_tensors
         slopes = planes_of(slopes)
         own_x, own_weight, own_bias = (
             new_map(x, *x.shape),
@@ -95,12 +96,12 @@ class _BatchNorm(torch.autograd.Function):
         # What was added and not rectified has the slopes themselves as its gradient.
         own_shortcut = in_planes(slopes) if ctx.added else None
         also: list[Tensor] = []
-        if ctx.added and ctx.rectify:
+        if kept:
             own_shortcut = new_map(x, *x.shape)
-            also = [own_shortcut]
+            also = [own_shortcut, *kept]
         call(
             kernels().normalize_gradient(bool(also), ctx.rectify, BITS[x.dtype]),
-            *(own_x, own_weight, own_bias, slopes, x, out, mean, inverse, weight, *also),
+            *(own_x, own_weight, own_bias, slopes, x, mean, inverse, weight, bias, *also),
             *(len(x), x[0].numel()),
         )
         return own_x, own_weight, own_bias, own_shortcut, None
