@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from augbench.engines.kernels.code import INT, Code
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled
 from augbench.engines.kernels.products import emit_row
 
 __all__ = ["Sizes", "Weights", "convolve", "emit_convolution"]
@@ -115,8 +114,8 @@ class Weights:
         )
 
 
-@lru_cache(maxsize=32)
-def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Kernel:
+@compiled(32)
+def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Code:
     """Compile the convolution of G groups, in tiles of so many output channels, for `kw` columns.
 
     Its arguments: output [G·outputs, rows, length], a scratch [outputs·channels·kh·kw], input
@@ -148,7 +147,7 @@ def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Kernel:
             taps=given.taps,
             shortcut=sizes.out(code, given.shortcut, g) if add else None,
         )
-    return machine().compile(code.done())
+    return code.done()
 
 
 def emit_convolution(

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
 
 from augbench.engines.kernels.code import INT, Code
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled, machine
 
 __all__ = ["copy", "lay_rows"]
 
 
-@lru_cache(maxsize=16)
-def copy(lanes: int, bits: int) -> Kernel:
+@compiled(16)
+def copy(lanes: int, bits: int) -> Code:
     """Compile the copying of a block [M, rows, columns, run] between memory of any strides.
 
     Its arguments: output and input; M, rows, columns, run, and how far planes, rows and columns lie
@@ -42,11 +41,11 @@ def copy(lanes: int, bits: int) -> Kernel:
                 code.at(start, code.product(x, given.column)),
                 given.run,
             )
-    return machine().compile(code.done())
+    return code.done()
 
 
-@lru_cache(maxsize=16)
-def lay_rows(stride: int, lanes: int, bits: int) -> Kernel:
+@compiled(16)
+def lay_rows(stride: int, lanes: int, bits: int) -> Code:
     """Compile the laying out of rows between zeros, in the order of a stride.
 
     Columns of one remainder lie side by side. Its arguments: output [M, height, stride, each, B],
@@ -96,7 +95,7 @@ def lay_rows(stride: int, lanes: int, bits: int) -> Kernel:
                     )
             done = code.sum(before, count)
             clear(code.at(out, code.product(done, given.batch)), code.difference(given.each, done))
-    return machine().compile(code.done())
+    return code.done()
 
 
 def _move(code: Code, into: Any, start: Any, run: Any) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
 
 from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.convolution import Sizes, Weights
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled, machine
 from augbench.engines.kernels.products import block_of
 
 __all__ = [
@@ -49,8 +49,8 @@ def _parts(width: int) -> list[range]:
     return [range(start, min(start + size, width)) for start in range(0, width, size)]
 
 
-@lru_cache(maxsize=32)
-def weight_gradient(tile: int, kw: int, bits: int) -> Kernel:
+@compiled(32)
+def weight_gradient(tile: int, kw: int, bits: int) -> Code:
     """Compile the gradient of the weights, for tiles of so many outputs and `kw` columns.
 
     Its arguments: the result [G·outputs, channels, kh, kw], the slopes of the output [G·outputs,
@@ -75,11 +75,11 @@ def weight_gradient(tile: int, kw: int, bits: int) -> Kernel:
             source=sizes.source(code, given.source, g),
             taps=given.taps,
         )
-    return machine().compile(code.done())
+    return code.done()
 
 
-@lru_cache(maxsize=32)
-def input_gradient(how: ByColumns, kw: int, bits: int) -> Kernel:
+@compiled(32)
+def input_gradient(how: ByColumns, kw: int, bits: int) -> Code:
     """Compile the gradient of the input, by columns.
 
     Its arguments: the result [G·channels, height, width, B], the slopes of the output [G·outputs,
@@ -104,7 +104,7 @@ def input_gradient(how: ByColumns, kw: int, bits: int) -> Kernel:
             weights=sizes.weights(code, given.weights, g),
             batch=given.batch,
         )
-    return machine().compile(code.done())
+    return code.done()
 
 
 def emit_weight_gradient(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
 
 from augbench.engines.kernels.code import INT, Code
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled
 
 __all__ = ["normalize", "normalize_gradient"]
 
 _AT_ONCE = 4  # vectors: a sum that waits for the one before it would take four times as long
 
 
-@lru_cache(maxsize=16)
-def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Kernel:
+@compiled(16)
+def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Code:
     """Compile y = (x − mean)/√(variance + ε) · weight + bias, for each of M runs of n numbers.
 
     Its arguments: output [M, n], mean [M], 1/√(variance + ε) [M], input [M, n], weight and bias
@@ -81,11 +80,11 @@ def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Kernel:
             code.store(code.rectified(made) if rectify else made, code.at(out, x), mask)
 
         code.each(length, write)
-    return machine().compile(code.done())
+    return code.done()
 
 
-@lru_cache(maxsize=8)
-def normalize_gradient(add: bool, rectify: bool, bits: int) -> Kernel:
+@compiled(8)
+def normalize_gradient(add: bool, rectify: bool, bits: int) -> Code:
     """Compile the gradient of `normalize` with respect to input, weight and bias.
 
     With x̂ = (x − mean) · inverse: own_bias = Σ slope, own_weight = Σ slope · x̂, and
@@ -143,7 +142,7 @@ def normalize_gradient(add: bool, rectify: bool, bits: int) -> Kernel:
             code.store(build.fmul(rest, factor), code.at(own_source, x), mask)
 
         code.each(length, write)
-    return machine().compile(code.done())
+    return code.done()
 
 
 def _sums(

@@ -5,22 +5,19 @@ A group's values stay in a scratch between the two, which stays in the cache.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.convolution import Sizes, Weights, emit_convolution
 from augbench.engines.kernels.gradients import ByColumns, emit_by_columns, emit_weight_gradient
 from augbench.engines.kernels.pooling import emit_pool, emit_pool_gradient
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled
 
 __all__ = ["convolve_and_pool", "gradients_through_pool"]
 
 
-@lru_cache(maxsize=16)
-def convolve_and_pool(
-    tile: int, kw: int, pool: tuple[int, int], rectify: bool, bits: int
-) -> Kernel:
+@compiled(16)
+def convolve_and_pool(tile: int, kw: int, pool: tuple[int, int], rectify: bool, bits: int) -> Code:
     """Compile a convolution with the pooling that follows it.
 
     Its arguments: pooled output and place as in `pooling.pool`, scratches [outputs, rows, columns,
@@ -59,13 +56,13 @@ def convolve_and_pool(
             source=given.scratch,
             **pooling,
         )
-    return machine().compile(code.done())
+    return code.done()
 
 
-@lru_cache(maxsize=16)
+@compiled(16)
 def gradients_through_pool(
     tile: int, kw: int, pool: tuple[int, int], turned: int | ByColumns | None, bits: int
-) -> Kernel:
+) -> Code:
     """Compile the gradients of `convolve_and_pool`.
 
     The gradient of the input is summed by columns, or is a convolution in tiles of `turned`
@@ -135,7 +132,7 @@ def gradients_through_pool(
                 bias=given.zeros,
                 taps=given.back,
             )
-    return machine().compile(code.done())
+    return code.done()
 
 
 def _pooling(code: Code, pool: tuple[int, int], row: Any) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import product
 from typing import Any
 
 from llvmlite import ir
 
 from augbench.engines.kernels.code import Code
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled
 
 __all__ = ["NOWHERE", "emit_pool", "emit_pool_gradient", "pool", "pool_gradient"]
 
@@ -21,8 +20,8 @@ _MOST_LANES = 8  # a column of a batch of 8 fills them, where the widest vector 
 _SIZES = "planes plane row rows columns batch"
 
 
-@lru_cache(maxsize=8)
-def pool(size: tuple[int, int], bits: int) -> Kernel:
+@compiled(8)
+def pool(size: tuple[int, int], bits: int) -> Code:
     """Compile the maximum over windows of a size kh × kw, and where in its window each one lies.
 
     Its arguments: output [M, Ho, Wo, B], place uint8 of the same shape (i·kw + j) and input
@@ -31,11 +30,11 @@ def pool(size: tuple[int, int], bits: int) -> Kernel:
     """
     code = Code(f"pool_{size[0]}_{size[1]}_{bits}", "out place source", _SIZES, bits=bits)
     emit_pool(code, size, False, **vars(code.given))
-    return machine().compile(code.done())
+    return code.done()
 
 
-@lru_cache(maxsize=8)
-def pool_gradient(size: tuple[int, int], bits: int) -> Kernel:
+@compiled(8)
+def pool_gradient(size: tuple[int, int], bits: int) -> Code:
     """Compile the gradient of `pool`: each slope goes to where its maximum was, zero elsewhere.
 
     Its arguments: the result [M, plane], the slopes and the places [M, Ho, Wo, B], and the sums
@@ -45,7 +44,7 @@ def pool_gradient(size: tuple[int, int], bits: int) -> Kernel:
         f"pool_gradient_{size[0]}_{size[1]}_{bits}", "result slopes place totals", _SIZES, bits=bits
     )
     emit_pool_gradient(code, size, **vars(code.given))
-    return machine().compile(code.done())
+    return code.done()
 
 
 def emit_pool(

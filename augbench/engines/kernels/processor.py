@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import json
 import platform
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, wraps
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import llvmlite.binding as llvm
@@ -17,7 +19,7 @@ from augbench.caching import cache_folder, write_atomically
 if TYPE_CHECKING:
     from augbench.engines.kernels.code import Code
 
-__all__ = ["Kernel", "Machine", "machine"]
+__all__ = ["Kernel", "Machine", "compiled", "machine"]
 
 Kernel = Callable[..., None]
 
@@ -50,32 +52,65 @@ class Machine:
             self._target, llvm.create_pipeline_tuning_options(speed_level=1)
         )
 
-    def compile(self, code: Code) -> Kernel:
-        """Machine code for a finished function: takes addresses and integers, returns nothing."""
-        made = self._made(str(code.module))
-        self._engine.add_object_file(llvm.ObjectFileRef.from_data(made))
+    def kernel(self, make: Callable[..., Code], arguments: tuple[object, ...]) -> Kernel:
+        """Machine code of the function that `make` writes: takes addresses and integers."""
+        identity = repr((self._name, self.vector_bytes, self.sums, make.__qualname__, arguments))
+        key = hashlib.sha256((_sources() + identity).encode()).hexdigest()
+        path = cache_folder() / "kernels" / f"{key}.o"
+        made = _read(path)
+        if made is None:
+            made = self._compiled(make(*arguments))
+            write_atomically(path, hashlib.sha256(made).digest() + made)
+        signature, code = made.split(b"\n", 1)
+        name, pointers, integers = json.loads(signature)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
         prototype = ctypes.CFUNCTYPE(
-            None,
-            *[ctypes.c_void_p] * code.pointer_count,
-            *[ctypes.c_int64] * code.integer_count,
+            None, *[ctypes.c_void_p] * pointers, *[ctypes.c_int64] * integers
         )
-        kernel: Kernel = prototype(self._engine.get_function_address(code.name))
+        kernel: Kernel = prototype(self._engine.get_function_address(name))
         return kernel
 
-    def _made(self, text: str) -> bytes:
-        """The object file of a module: from the user's cache, where compiling costs no time."""
-        key = hashlib.sha256((self._name + text).encode()).hexdigest()
-        path = cache_folder() / "kernels" / f"{key}.o"
-        with contextlib.suppress(OSError):
-            digest, made = (whole := path.read_bytes())[:32], whole[32:]
-            if hashlib.sha256(made).digest() == digest:  # whole, and not damaged
-                return made
-        module = llvm.parse_assembly(text)
+    def _compiled(self, code: Code) -> bytes:
+        """A line with the function's name and how many addresses and integers it takes; code."""
+        module = llvm.parse_assembly(str(code.module))
         self._passes.getModulePassManager().run(module, self._passes)
-        made = bytes(self._target.emit_object(module))
-        write_atomically(path, hashlib.sha256(made).digest() + made)
-        return made
+        signature = json.dumps([code.name, code.pointer_count, code.integer_count])
+        return signature.encode() + b"\n" + bytes(self._target.emit_object(module))
+
+
+def _read(path: Path) -> bytes | None:
+    """What is kept in the user's cache, if it is there, whole and undamaged."""
+    with contextlib.suppress(OSError):
+        digest, made = (whole := path.read_bytes())[:32], whole[32:]
+        if hashlib.sha256(made).digest() == digest:
+            return made
+    return None
+
+
+@lru_cache(maxsize=1)
+def _sources() -> str:
+    """A digest of the modules that write functions: where these change, they are compiled anew."""
+    texts = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(b"".join(texts)).hexdigest()
+
+
+def compiled(most: int) -> Callable[[Callable[..., Code]], Callable[..., Kernel]]:
+    """Turn a writer of functions into one of kernels, of which the last so many are remembered.
+
+    What was compiled once, for the same arguments, is found in the user's cache, and not even
+    written again.
+    """
+
+    def decorate(make: Callable[..., Code]) -> Callable[..., Kernel]:
+        @lru_cache(maxsize=most)
+        @wraps(make)
+        def kernel(*arguments: object) -> Kernel:
+            return machine().kernel(make, arguments)
+
+        return kernel
+
+    return decorate
 
 
 @lru_cache(maxsize=1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from augbench.engines.kernels.code import INT, Code
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled
 
 __all__ = ["SQUARE", "emit_transposition", "transpose"]
 
@@ -14,8 +13,8 @@ SQUARE = 8
 """Images are taken so many at a time."""
 
 
-@lru_cache(maxsize=2)
-def transpose(bits: int) -> Kernel:
+@compiled(2)
+def transpose(bits: int) -> Code:
     """Compile the transposition of S matrices [B, M] into [M, B], for B a multiple of `SQUARE`.
 
     Its arguments: output [S, …, M, B], whose matrices lie `step` numbers apart, and input
@@ -30,7 +29,7 @@ def transpose(bits: int) -> Kernel:
         rows = code.at(source, code.product(code.sum(code.product(s, batch), first), size))
         columns = code.at(out, code.sum(code.product(s, step), first))
         emit_transposition(code, SQUARE, rows, size, columns, batch)
-    return machine().compile(code.done())
+    return code.done()
 
 
 def emit_transposition(

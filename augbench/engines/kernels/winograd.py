@@ -11,12 +11,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from augbench.engines.kernels.code import INT, Code
 from augbench.engines.kernels.convolution import Sizes, Weights
-from augbench.engines.kernels.processor import Kernel, machine
+from augbench.engines.kernels.processor import compiled, machine
 from augbench.engines.kernels.products import block_of, emit_row
 from augbench.engines.kernels.tiles import APART, Block, Planes, Tiles, cut, join
 from augbench.engines.kernels.transforms import SIDE, Matrix, both_sides, matrices, transposed
@@ -30,10 +29,10 @@ _INTEGERS = (
 )
 
 
-@lru_cache(maxsize=32)
+@compiled(32)
 def winograd(
     k: int, tile: int, turned: bool, add: bool, rectify: bool, how: Batch, bits: int
-) -> Kernel:
+) -> Code:
     """Compile the convolution of G groups with kernels k×k, 3 or 5, and a stride of 1.
 
     Outputs are in tiles of so many channels. Its arguments: output [G·outputs, rows, columns, B];
@@ -80,7 +79,7 @@ def winograd(
             cut(code, forth, tiles, inputs, block, given.values)
             _multiply(code, tile, tiles, sizes, block, given)
             join(code, back, tiles, given.sums, outputs, block, own_bias, shortcut, rectify)
-    return machine().compile(code.done())
+    return code.done()
 
 
 def _pack(code: Code, k: int, tile: int, sizes: Sizes, weights: Weights, packed: Any) -> None:
@@ -157,8 +156,8 @@ class Lanes(NamedTuple):
         return Lanes(lanes, vectors, *max(tiles, key=lambda t: t[0] * t[1] / (t[0] + t[1])))
 
 
-@lru_cache(maxsize=32)
-def winograd_weight_gradient(k: int, how: Lanes, batch: Batch, bits: int) -> Kernel:
+@compiled(32)
+def winograd_weight_gradient(k: int, how: Lanes, batch: Batch, bits: int) -> Code:
     """Compile the gradient of the weights of such a convolution.
 
     The channels of the input are brought into lanes, the padded count of them is C. The arguments:
@@ -212,7 +211,7 @@ def winograd_weight_gradient(k: int, how: Lanes, batch: Batch, bits: int) -> Ker
                 _correlate(code, how, tiles, block, given)
         result = sizes.weights(code, given.result, g)
         _unpack(code, transposed(kernel), sizes, padded, given.packed, result)
-    return machine().compile(code.done())
+    return code.done()
 
 
 def _correlate(code: Code, how: Lanes, tiles: Tiles, block: Block, given: Any) -> None:
