@@ -108,11 +108,11 @@ class PackedEngine:
                 choice, limit = self._choose([unit[0] for unit in packable], workshop)
             except Exception as error:
                 choice, limit = Choice(None, f"one by one ({error})"), 1
-            self._note(len(packable), choice.reason, choice.gain)
             size = -(-len(packable) // -(-len(packable) // limit))
-            divided += [
-                (packable[start : start + size], choice) for start in range(0, len(packable), size)
-            ]
+            for start in range(0, len(packable), size):
+                part = packable[start : start + size]
+                self._note(len(part), choice.reason, choice.gain)
+                divided.append((part, choice))
         return divided
 
     def _choose(self, ones: Sequence[Cell], workshop: Workshop) -> tuple[Choice, int]:
@@ -130,6 +130,8 @@ class PackedEngine:
         feature_dim = backbones[0].feature_dim
         assert isinstance(feature_dim, int)
         limit = _feature_bytes(workshop.device) // (4 * feature_dim * classes * kept)
+        if choice.most and not self._pack_limit:
+            limit = min(limit, choice.most)
         return choice, max(1, limit) if choice.packer else 1
 
     def _note(self, cells: int, reason: str, gain: float | None = None) -> None:

@@ -8,7 +8,9 @@ memory layout that the processor likes best (`planes.py`).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from augbench.engines import glue, planes
@@ -63,6 +65,13 @@ class Widened(nn.Module):
         ours = all(one.__module__.startswith(("augbench.engines.", "torch.")) for one in with_code)
         return ours and all(value.device.type in ("cpu", "cuda") for value in self.parameters())
 
+    @torch.no_grad()
+    def largest_value(self, images: Tensor) -> int:
+        """How many numbers a cell's largest value is on the way of its images [B, K·C, H, W]."""
+        largest = _Largest(self._traces[self.training][0])
+        largest.run(planes.laid_out(images))
+        return largest.numbers // self.cells
+
     def stacked(self) -> dict[str, Tensor]:
         """The parameters and buffers by the backbone's names: each those of the K cells."""
         return {
@@ -115,6 +124,18 @@ class Widened(nn.Module):
                 raise UnpackableError(f"no packing rule for {kind.__name__}")
             self.layers[name] = LAYER_RULES[kind](layers)
         return name
+
+
+class _Largest(fx.Interpreter):
+    """Runs a trace, and remembers how many numbers its largest value was."""
+
+    numbers = 0
+
+    def run_node(self, n: fx.Node) -> Any:
+        made = super().run_node(n)
+        if isinstance(made, Tensor):
+            self.numbers = max(self.numbers, made.numel())
+        return made
 
 
 def _refuse_the_hidden(backbone: nn.Module) -> None:

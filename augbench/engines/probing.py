@@ -54,19 +54,23 @@ class Choice:
     """How a backbone is packed, and why; without a `packer`, cells are trained one by one.
 
     `keeps` tells whether the frozen features of an image may be kept; `gain` how many times as
-    fast as one by one a step of training was seen to be.
+    fast as one by one a step of training was seen to be; `most` how many cells' values stay in the
+    cache, if any number does not.
     """
 
     packer: Packer | None
     reason: str
     keeps: bool = True
     gain: float | None = None
+    most: int | None = None
 
 
 MOST_TIMED = 64
 """With so many cells packing is timed, where there are more: they gain no less."""
 
 _PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", Widened), ("by vmap", Vmapped))
+_CACHE = 2**20  # bytes, which a core may have to itself
+_FEWEST = 2  # cells: fewer gain less than the cache does
 _LEARNING_RATE = 0.01
 _REPEATS = 5
 _TRIALS = 3
@@ -91,12 +95,23 @@ def choose(backbones: Sequence[nn.Module], images: Tensor) -> Choice:
         if reason is not None:
             refused.append(f"{name}: {reason}")
             continue
-        gain = _gain(packer, backbones, images)
+        most = _most(packer, backbones[0], images)
+        gain = _gain(packer, backbones[:most], images)
         if gain >= _WORTH_IT:
             but = f" (not {'; not '.join(refused)})" if refused else ""
-            return Choice(packer, f"packed {name}{but}", gain=gain)
+            return Choice(packer, f"packed {name}{but}", gain=gain, most=most)
         refused.append(f"{name}: only {gain:.2f} times as fast")
     return Choice(None, f"one by one (not {'; not '.join(refused)})")
+
+
+def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
+    """How many cells there may be, so that the largest of their values stays in the cache."""
+    packed = packer([copy.deepcopy(backbone)])
+    if images.device.type != "cpu" or not isinstance(packed, Widened):
+        return None
+    packed.train()
+    bytes_of_one: int = packed.largest_value(images) * images.element_size()
+    return max(_FEWEST, _CACHE // bytes_of_one)
 
 
 def _features_can_be_kept(backbone: nn.Module, images: Tensor) -> bool:
