@@ -6,7 +6,8 @@ values is the rectified maximum, and so are their gradients. A dropout of whole 
 comes after them instead: its factors are not negative, so that the maximum, and which one it is,
 stay the same. In training, a batch normalisation takes what follows it, the sum with another map
 and a rectifier; in use, its factors go into the weights of the convolution before it, which takes
-the sum too.
+the sum too. In training, a convolution hands its input on to what looks at it later, so that it
+makes the sum of their gradients.
 """
 
 from __future__ import annotations
@@ -95,6 +96,29 @@ class _Norm(nn.Module):
         return " and ".join(name for name, part in parts.items() if part)
 
 
+class _Passing(nn.Module):
+    """A convolution of a map at which something else looks later: gives both."""
+
+    def __init__(self, conv: WideConv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, K·C, H, W] → [B, K·C', H', W'] and [B, K·C, H, W]."""
+        return self.conv.and_pass(x)
+
+    def __str__(self) -> str:
+        return "passing"
+
+
+def _first(pair: tuple[Tensor, Tensor]) -> Tensor:
+    return pair[0]
+
+
+def _second(pair: tuple[Tensor, Tensor]) -> Tensor:
+    return pair[1]
+
+
 def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> dict[str, nn.Module]:
     """Fuse what can be in a graph of wide layers; returns the new layers by their targets."""
     made: dict[str, nn.Module] = {}
@@ -181,6 +205,14 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
         fits = len(both.args) == 2 and len(others) == 1
         return both if fits and not (in_place and both.args[0] is not node) else None
 
+    def later_look(node: fx.Node) -> fx.Node | None:
+        """What else looks at a layer's input, if it is one thing, and later."""
+        inputs = node.all_input_nodes
+        if len(inputs) != 1 or inputs[0].op == "placeholder" or len(inputs[0].users) != 2:
+            return None
+        (other,) = (user for user in inputs[0].users if user is not node)
+        return other if node < other and other.op != "output" else None
+
     for node in list(graph.nodes):
         own, new = layer(node) if node not in taken else None, None
         if isinstance(own, WideConv2d):
@@ -190,4 +222,15 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
         if new is not None:
             name = f"fused/{len(made)}/{node.target}"
             made[name], node.target = new, name
+    for node in list(graph.nodes) if training else ():
+        own, other = layer(node), later_look(node)
+        if isinstance(own, WideConv2d) and other is not None:
+            name, users = f"fused/{len(made)}/{node.target}", list(node.users)
+            made[name], node.target = _Passing(own), name
+            with graph.inserting_after(node):
+                second = graph.call_function(_second, (node,))
+                first = graph.call_function(_first, (node,))
+            other.replace_input_with(node.all_input_nodes[0], second)
+            for user in users:
+                user.replace_input_with(node, first)
     return made

@@ -155,11 +155,22 @@ class WideConv2d(nn.Conv2d):
         rectify: bool = False,
     ) -> Tensor | None:
         """As `planes.convolve`: None if the kernels cannot do it."""
-        if self.padding_mode != "zeros" or self.dilation != (1, 1) or self.padding == "same":
+        if not self._known_to_kernels:
             return None
         return planes.convolve(
             *(x, weight, bias), pool=pool, shortcut=shortcut, rectify=rectify, **self._how(x)
         )
+
+    def and_pass(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The convolution, and the map again; see `planes.convolve_and_pass`."""
+        both = None
+        if self._known_to_kernels:
+            both = planes.convolve_and_pass(x, self.weight, self.bias, **self._how(x))
+        return (self(x), x) if both is None else both
+
+    @property
+    def _known_to_kernels(self) -> bool:
+        return self.padding_mode == "zeros" and self.dilation == (1, 1) and self.padding != "same"
 
     def _how(self, x: Tensor) -> dict[str, Any]:
         """What both kinds of convolution in planes are told."""

@@ -494,3 +494,89 @@ def test_a_sum_in_use_has_a_gradient_too(fused):
     torch.testing.assert_close(got, wanted)
     with torch.no_grad():
         torch.testing.assert_close(packed(images), alone.detach())
+
+
+class Looking(Normalised):
+    """What the forwards below are made of, whose convolutions' inputs are seen by others too."""
+
+    def __init__(self):
+        super().__init__()
+        self.halving, self.thinning = conv(2, 2, stride=2, padding=1), conv(2, 2, 1, stride=3)
+        self.even, self.mirrored = conv(2, 2, 3, padding=0), conv(2, 2, padding_mode="reflect")
+
+
+def seen_later(net, x):
+    x = x.tanh()
+    return F.relu(net.norm(net.same(x)) + x)
+
+
+def seen_later_in_part(net, x):
+    x = x.tanh()
+    return F.relu(net.norm(net.halving(x)) + x[:, :, ::2, ::2])
+
+
+def seen_later_where_some_pixels_go_unseen(net, x):
+    x = x.tanh()
+    return F.relu(net.norm(net.thinning(x)) + x[:, :, 1::3, 1::3])
+
+
+def seen_later_without_padding(net, x):
+    x = x.tanh()
+    return F.relu(net.norm(net.even(x)) + x[:, :, 1:-1, 1:-1])
+
+
+def seen_later_by_torch(net, x):
+    x = x.tanh()
+    return F.relu(net.norm(net.mirrored(x)) + x[:, :, 1:-1, 1:-1])
+
+
+def seen_later_for_nothing(net, x):
+    x = x.tanh()
+    y = net.norm(net.same(x))
+    x.sigmoid()
+    return F.relu(y)
+
+
+def seen_by_two(net, x):
+    x = x.tanh()
+    return F.relu(net.norm(net.same(x)) + x) + x.sigmoid()
+
+
+def seen_before(net, x):
+    x = x.tanh()
+    y = x.sigmoid()
+    return F.relu(net.norm(net.same(x)) + y)
+
+
+def seen_by_the_next_convolution(net, x):
+    x = x.tanh()
+    return net.norm(net.same(x)) + net.norm2(net.other(x))
+
+
+def given_back(net, x):
+    x = x.tanh()
+    y = net.norm(net.same(x))
+    return torch.cat([y, x], 1)
+
+
+LOOKS = {
+    seen_later: ["same"],
+    seen_later_in_part: ["halving"],
+    seen_later_where_some_pixels_go_unseen: ["thinning"],
+    seen_later_without_padding: ["even"],
+    seen_later_by_torch: ["mirrored"],
+    seen_later_for_nothing: ["same"],
+    seen_by_two: [],
+    seen_before: [],
+    seen_by_the_next_convolution: ["same"],
+    given_back: ["same"],
+}
+
+
+@pytest.mark.parametrize(("forward", "told"), LOOKS.items(), ids=[one.__name__ for one in LOOKS])
+def test_a_convolution_hands_its_input_on_to_what_looks_at_it_later(forward, told, fused):
+    kind = type("Network", (Looking,), {"forward": lambda self, x: forward(self, x).flatten(1)})
+    images = torch.rand(6, 2, 8, 8, generator=torch.Generator().manual_seed(1))
+    assert_same_numbers(cells_of(kind), images)
+    assert [name.split()[0] for name in fused[0] if name.endswith(" passing")] == told
+    assert not any(name.endswith(" passing") for name in fused[1])

@@ -13,33 +13,33 @@ __all__ = ["copy", "lay_rows"]
 
 
 @compiled(16)
-def copy(lanes: int, bits: int) -> Code:
+def copy(lanes: int, add: bool, bits: int) -> Code:
     """Compile the copying of a block [M, rows, columns, run] between memory of any strides.
 
-    Its arguments: output and input; M, rows, columns, run, and how far planes, rows and columns lie
-    apart, in the output and in the input.
+    Its arguments: output and input; to `add` to the input, what lies as the output does; M, rows,
+    columns, run, and how far planes, rows and columns lie apart, in the output and in the input.
     """
     code = Code(
-        f"copy_{lanes}_{bits}",
-        "out source",
+        f"copy_{lanes}_{add}_{bits}".lower(),
+        "out source" + " also" * add,
         "planes rows columns run out_plane out_row out_column plane row column",
         bits=bits,
         lanes=_fitting(lanes, bits),
     )
     given = code.given
     with code.loop(0, given.planes) as m, code.loop(0, given.rows) as y:
-        into = code.at(
-            given.out, code.sum(code.product(m, given.out_plane), code.product(y, given.out_row))
-        )
+        into = code.sum(code.product(m, given.out_plane), code.product(y, given.out_row))
         start = code.at(
             given.source, code.sum(code.product(m, given.plane), code.product(y, given.row))
         )
         with code.loop(0, given.columns) as x:
+            here = code.sum(into, code.product(x, given.out_column))
             _move(
                 code,
-                code.at(into, code.product(x, given.out_column)),
+                code.at(given.out, here),
                 code.at(start, code.product(x, given.column)),
                 given.run,
+                code.at(given.also, here) if add else None,
             )
     return code.done()
 
@@ -98,11 +98,14 @@ def lay_rows(stride: int, lanes: int, bits: int) -> Code:
     return code.done()
 
 
-def _move(code: Code, into: Any, start: Any, run: Any) -> None:
-    code.each(
-        run,
-        lambda i, mask: code.store(code.load(code.at(start, i), mask=mask), code.at(into, i), mask),
-    )
+def _move(code: Code, into: Any, start: Any, run: Any, also: Any = None) -> None:
+    def move(i: Any, mask: Any) -> None:
+        value = code.load(code.at(start, i), mask=mask)
+        if also:
+            value = code.build.fadd(value, code.load(code.at(also, i), mask=mask))
+        code.store(value, code.at(into, i), mask)
+
+    code.each(run, move)
 
 
 def _fitting(lanes: int, bits: int) -> int:

@@ -5,7 +5,7 @@ torch it is a map like any other; only its strides differ. Where the kernels can
 device, another type of number, no llvmlite), `None` is the answer, and torch's own layers serve.
 """
 
-from augbench.engines.planes.convolution import convolve
+from augbench.engines.planes.convolution import convolve, convolve_and_pass
 from augbench.engines.planes.copying import channels_between_zeros, thinned
 from augbench.engines.planes.layout import (
     channels_last,
@@ -24,6 +24,7 @@ __all__ = [
     "channels_between_zeros",
     "channels_last",
     "convolve",
+    "convolve_and_pass",
     "in_planes",
     "laid_out",
     "max_pool",

@@ -16,7 +16,7 @@ from augbench.engines.planes.pooling import poolable
 from augbench.engines.planes.scratch import zeros
 from augbench.engines.planes.winograd import WinogradPlan
 
-__all__ = ["convolve"]
+__all__ = ["convolve", "convolve_and_pass"]
 
 
 def convolve(
@@ -50,8 +50,32 @@ def convolve(
         if pool is not None or shortcut.shape != shape or not alike(shortcut, x, len(x)):
             return None
         shortcut = planes_of(shortcut)
-    made: Tensor = _Convolution.apply(x, weight, bias, shortcut, plan)
+    made: Tensor = _Convolution.apply(x, weight, bias, shortcut, plan, False)
     return made
+
+
+def convolve_and_pass(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    stride: tuple[int, int],
+    padding: tuple[int, int],
+    groups: int,
+) -> tuple[Tensor, Tensor] | None:
+    """The convolution of a map, and the map again, for what else looks at it.
+
+    So the map's gradients are summed while they are made. None if the kernels cannot do it.
+    """
+    if not usable(x) or not alike(weight, x, len(weight)):
+        return None
+    if bias is not None and not alike(bias, x, len(weight)):
+        return None
+    plan = _plan(x.shape, weight.shape, How(stride, padding, groups, None, False, BITS[x.dtype]))
+    if plan is None:
+        return None
+    made, passed = _Convolution.apply(x, weight, bias, None, plan, True)
+    return made, passed
 
 
 class _Convolution(torch.autograd.Function):
@@ -65,25 +89,34 @@ class _Convolution(torch.autograd.Function):
         bias: Tensor | None,
         shortcut: Tensor | None,
         plan: Plan,
-    ) -> Tensor:
+        passing: bool,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         source, weight = plan.rows_of(planes_of(x)), weight.contiguous()
         own_bias = zeros(weight, len(weight)) if bias is None else bias.contiguous()
         also = () if shortcut is None else (shortcut,)
         out, *kept = plan.forward(source, weight, own_bias, *also)
         ctx.plan, ctx.with_bias, ctx.added = plan, bias is not None, shortcut is not None
         ctx.save_for_backward(source, weight, *kept)
-        return out
+        ctx.set_materialize_grads(not passing)
+        return (out, x) if passing else out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(
+        ctx: Any, slopes: Tensor | None, passed: Tensor | None = None
+    ) -> tuple[Tensor | None, ...]:
+        if slopes is None:  # nothing came of the convolution
+            return passed, None, None, None, None, None
         source, weight, *kept = ctx.saved_tensors
         assert not ctx.added
+        also = () if passed is None else (planes_of(passed),)
         own_x = new_map(source, *ctx.plan.in_shape) if ctx.needs_input_grad[0] else None
         own_weight = torch.empty_like(weight)
         own_bias = weight.new_empty(len(weight)) if ctx.with_bias else None
-        ctx.plan.gradients(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight)
-        return own_x, own_weight, own_bias, None, None
+        ctx.plan.gradients(
+            *(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight), also=also
+        )
+        return own_x, own_weight, own_bias, None, None, None
 
 
 @lru_cache(maxsize=256)

@@ -13,8 +13,11 @@ from augbench.engines.planes.layout import BITS, call, in_planes, kernels, new_m
 __all__ = ["channels_between_zeros", "copy", "lay_rows", "thinned"]
 
 
-def copy(out: Tensor, source: Tensor) -> None:
-    """Copy planes [M, H, W, B], of any strides but the batch's, which is 1."""
+def copy(out: Tensor, source: Tensor, *also: Tensor) -> None:
+    """Copy planes [M, H, W, B], of any strides but the batch's, which is 1.
+
+    What is to be added to them, if anything, lies as the output does.
+    """
     planes, rows, columns, run = out.shape
     to, start = list(out.stride()[:3]), list(source.stride()[:3])
     sizes = [planes, rows, columns]
@@ -24,7 +27,8 @@ def copy(out: Tensor, source: Tensor) -> None:
         start.pop()
     once = [1] * (3 - len(sizes))
     numbers = [*once, *sizes, run, *once, *to, *once, *start]
-    call(kernels().copy(_lanes(run), BITS[out.dtype]), out, source, *numbers)
+    kernel = kernels().copy(_lanes(run), bool(also), BITS[out.dtype])
+    call(kernel, out, source, *also, *numbers)
 
 
 def lay_rows(out: Tensor, source: Tensor, padding: int, stride: int) -> None:

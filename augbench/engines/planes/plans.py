@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
@@ -106,8 +107,12 @@ class Plan:
         own_bias: Tensor | None,
         slopes: Tensor,
         *kept: Tensor,
+        also: Sequence[Tensor] = (),
     ) -> None:
-        """Fill the gradients of input, weight and bias, but for those that are None."""
+        """Fill the gradients of input, weight and bias, but for those that are None.
+
+        To the input's is added what is `also` its gradient, in planes.
+        """
         *rectified, source, weight = kept
         if rectified:
             slopes = torch.ops.aten.threshold_backward(slopes, planes_of(rectified[0]), 0)
@@ -115,7 +120,7 @@ class Plan:
         if own_bias is not None:
             torch.sum(slopes.flatten(1), 1, out=own_bias)
         if own_x is not None:
-            self.gradient_of_input(own_x, slopes, weight)
+            self.gradient_of_input(own_x, slopes, weight, *also)
 
     def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
         """Fill the gradient of the weights."""
@@ -126,18 +131,22 @@ class Plan:
             *(self.how.padding[0], self.kh),
         )
 
-    def gradient_of_input(self, own_x: Tensor, slopes: Tensor, weight: Tensor) -> None:
-        """Fill the gradient of the input."""
+    def gradient_of_input(
+        self, own_x: Tensor, slopes: Tensor, weight: Tensor, *also: Tensor
+    ) -> None:
+        """Fill the gradient of the input, with what is `also` its gradient."""
         if self.by_columns is not None:
             call(
                 kernels().input_gradient(self.by_columns, self.kw, self.how.bits),
                 *(own_x, slopes, weight, self.how.groups, self.outputs, self.inputs, self.height),
                 *(self.rows, self.batch, self.how.padding[0], self.kh),
             )
+            for one in also:
+                planes_of(own_x).add_(one)
             return
         (sh, sw), own_x = self.how.stride, planes_of(own_x)
         if sh > self.kh or sw > self.kw:  # then no output looks at some of the pixels
-            own_x.zero_()
+            own_x.copy_(also[0]) if also else own_x.zero_()
         behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
         shape = len(slopes), self.rows, self.kw - 1 + self.columns + behind, self.batch
         largest = max(part.rows * part.columns for part in self._parts)
@@ -148,20 +157,23 @@ class Plan:
         for part in self._parts:
             # A convolution, of stride 1, of slopes between zeros, with weights turned round.
             target = own_x[:, part.y :: sh, part.x :: sw]
-            result = own_x
+            result, added = own_x, also
             if self.how.stride != (1, 1):
-                result = results[: target.numel()].view(target.shape)
+                result, added = results[: target.numel()].view(target.shape), ()
             taps = taps_of(part.kw, 1, part.columns, self.batch)
             call(
-                kernels().convolve(tile_of(self.inputs), part.kw, False, False, self.how.bits),
+                kernels().convolve(
+                    tile_of(self.inputs), part.kw, bool(added), False, self.how.bits
+                ),
                 *(result, packed, between[part.column * self.batch :], weights[part.weight :]),
-                *(zeros(slopes, len(own_x)), taps, self.how.groups, self.inputs, self.outputs),
+                *(zeros(slopes, len(own_x)), taps, *added),
+                *(self.how.groups, self.inputs, self.outputs),
                 *(self.rows, shape[2] * self.batch, part.rows, part.columns * self.batch, 1),
                 *(part.padding, part.kh, self.outputs * self._by_output, self.kh * self.kw),
                 *(self._by_output, -sh * self.kw, -sw),
             )
             if result is not own_x:
-                copy(target, result)
+                copy(target, result, *(one[:, part.y :: sh, part.x :: sw] for one in also))
 
     @cached_property
     def _parts(self) -> list[_Part]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -41,8 +43,10 @@ class PooledPlan(Plan):
         own_bias: Tensor | None,
         slopes: Tensor,
         *kept: Tensor,
+        also: Sequence[Tensor] = (),
     ) -> None:
         """Fill the gradients of input, weight and bias, but for those that are None."""
+        assert not also
         place, source, weight = kept
         own_bias = weight.new_empty(self.maps) if own_bias is None else own_bias
         turned, left, columns = None, 0, self.columns

@@ -64,10 +64,12 @@ class WinogradPlan(Plan):
         self._convolve(out, source, weight, bias, *shortcut, turned=False)
         return (out, out) if self.how.rectify else (out,)
 
-    def gradient_of_input(self, own_x: Tensor, slopes: Tensor, weight: Tensor) -> None:
+    def gradient_of_input(
+        self, own_x: Tensor, slopes: Tensor, weight: Tensor, *also: Tensor
+    ) -> None:
         """Fill the gradient of the input: a convolution of the slopes with turned weights."""
         nothing = zeros(slopes, self.how.groups * self.inputs)
-        self._convolve(own_x, slopes, weight, nothing, turned=True)
+        self._convolve(own_x, slopes, weight, nothing, *also, turned=True)
 
     def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
         """Fill the gradient of the weights."""
