@@ -53,18 +53,17 @@ class WideBatchNorm2d(nn.BatchNorm2d):
         if not self.training or self.momentum is None or len(x) * x.shape[2] * x.shape[3] < 2:
             return None
         running = None
-        if self.running_mean is not None and self.running_var is not None:
-            running = self.running_mean, self.running_var
-        y = planes.batch_norm(
+        if self.running_mean is not None:
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            running = self.running_mean, self.running_var, self.num_batches_tracked
+        return planes.batch_norm(
             *(x, self.weight, self.bias, self.eps),
             running=running,
             momentum=self.momentum,
             shortcut=shortcut,
             rectify=rectify,
         )
-        if y is not None and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-        return y
 
     def in_use(self) -> tuple[Tensor, Tensor]:
         """What a frozen normalisation multiplies each channel by, and then adds to it."""

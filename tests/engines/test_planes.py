@@ -384,13 +384,14 @@ def test_batch_normalisation_and_its_gradients_are_those_of_torch(
         values = [*maps, *(value.to(dtype) for value in own)]
         values = [value.detach().requires_grad_() for value in values]
         factors = values[1 + add :] or (None, None)
-        followed = running.to(dtype, copy=True).unbind()
+        followed = *running.to(dtype, copy=True).unbind(), torch.tensor(7)
         y = function(values[0], *factors, values[1] if add else None, followed)
         slopes = torch.autograd.grad(y, values, direction.to(dtype))
         return [value.detach() for value in (y, *followed, *slopes)]
 
     def of_torch(x, weight, bias, shortcut, followed):
-        y = F.batch_norm(x, *followed, weight, bias, True, momentum=0.3, eps=eps)
+        y = F.batch_norm(x, *followed[:2], weight, bias, True, momentum=0.3, eps=eps)
+        followed[2].add_(1)
         y = y if shortcut is None else y + shortcut
         if rectify:
             assume(y.detach().abs().min() > 10 * CLOSE[dtype] * (1 + mean))  # on either side alike
@@ -606,8 +607,9 @@ def test_processors_of_other_vectors_compute_the_same(other_processor):
         assert_close(outcome(planes.convolve, case), outcome(F.conv2d, case), torch.float32)
     case = Case(x, weight, bias, {"stride": (2, 2), "padding": (1, 1), "groups": 2}, generator)
     assert_close(outcome(planes.convolve, case), outcome(F.conv2d, case), torch.float32)
-    mean, variance = torch.zeros(6), torch.zeros(6)
-    made = planes.batch_norm(x, None, None, 1e-5, running=(mean, variance), momentum=1.0)
+    mean, variance, counter = torch.zeros(6), torch.zeros(6), torch.tensor(0)
+    made = planes.batch_norm(x, None, None, 1e-5, running=(mean, variance, counter), momentum=1.0)
+    assert counter == 1
     torch.testing.assert_close(mean, x.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(variance, x.var((0, 2, 3)), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(made, F.batch_norm(x, None, None, training=True))

@@ -21,13 +21,14 @@ def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Code:
 
     Its arguments: output [M, n], mean [M], 1/√(variance + ε) [M], input [M, n], weight and bias
     [M], and ε, momentum m and n/(n − 1) [3]; to `track`, running mean and variance [M], which
-    become (1 − m) · running + m · (mean, or variance · n/(n − 1)); to `add` to y, a map [M, n]; M,
-    n. To `rectify` is to raise negative numbers to zero at last.
+    become (1 − m) · running + m · (mean, or variance · n/(n − 1)), and how often they did, int64
+    [1]; to `add` to y, a map [M, n]; M, n. To `rectify` is to raise negative numbers to zero at
+    last.
     """
     code = Code(
         f"normalize_{track}_{add}_{rectify}_{bits}".lower(),
         "out mean inverse source weight bias constants"
-        + " running_mean running_variance" * track
+        + " running_mean running_variance counter" * track
         + " shortcut" * add,
         "planes length",
         bits=bits,
@@ -43,6 +44,8 @@ def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Code:
         before = code.load(place, code.real)
         code.store(build.fadd(before, build.fmul(momentum, build.fsub(now, before))), place)
 
+    if track:
+        code.store(code.sum(code.load(given.counter, INT), 1), given.counter)
     with code.loop(0, given.planes) as m:
         offset = code.product(m, length)
         source, out = code.at(given.source, offset), code.at(given.out, offset)

@@ -29,20 +29,21 @@ def batch_norm(
     bias: Tensor | None,
     eps: float,
     *,
-    running: tuple[Tensor, Tensor] | None = None,
+    running: tuple[Tensor, Tensor, Tensor] | None = None,
     momentum: float = 0.0,
     shortcut: Tensor | None = None,
     rectify: bool = False,
 ) -> Tensor | None:
     """A map normalised over batch, height and width; None if the kernels cannot do it.
 
-    The `running` mean and unbiased variance [M] follow with the given `momentum`. A `shortcut` of
-    the map's shape is added then; with `rectify`, at last only the positive part is kept.
+    The `running` mean and unbiased variance [M] follow with the given `momentum`, and the third of
+    them, an int64, counts how often. A `shortcut` of the map's shape is added then; with `rectify`,
+    at last only the positive part is kept.
     """
     channels = x.shape[1]
     weight = x.new_ones(channels) if weight is None else weight
     bias = x.new_zeros(channels) if bias is None else bias
-    values = [weight, bias, *(running or ())]
+    values = [weight, bias, *(running or ())[:2]]
     if not (usable(x) and all(alike(value, x, channels) for value in values)):
         return None
     if shortcut is not None and (shortcut.shape != x.shape or not alike(shortcut, x, len(x))):
@@ -54,7 +55,7 @@ def batch_norm(
 
 class _How(NamedTuple):
     eps: float
-    running: tuple[Tensor, Tensor] | None
+    running: tuple[Tensor, Tensor, Tensor] | None
     momentum: float
     rectify: bool
 
