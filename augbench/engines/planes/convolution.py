@@ -37,12 +37,8 @@ def convolve(
     follows; or a `shortcut`, a map like the output, is added; with `rectify`, the positive part
     is taken at last. With a shortcut there is no gradient.
     """
-    if not usable(x) or not alike(weight, x, len(weight)):
-        return None
-    if bias is not None and not alike(bias, x, len(weight)):
-        return None
-    how = How(stride, padding, groups, pool, rectify, BITS[x.dtype])
-    plan = _plan(x.shape, weight.shape, how)
+    how = How(stride, padding, groups, pool, rectify, BITS.get(x.dtype, 0))
+    plan = _plan_for(x, weight, bias, how)
     if plan is None:
         return None
     if shortcut is not None:
@@ -67,11 +63,8 @@ def convolve_and_pass(
 
     So the map's gradients are summed while they are made. None if the kernels cannot do it.
     """
-    if not usable(x) or not alike(weight, x, len(weight)):
-        return None
-    if bias is not None and not alike(bias, x, len(weight)):
-        return None
-    plan = _plan(x.shape, weight.shape, How(stride, padding, groups, None, False, BITS[x.dtype]))
+    how = How(stride, padding, groups, None, False, BITS.get(x.dtype, 0))
+    plan = _plan_for(x, weight, bias, how)
     if plan is None:
         return None
     made, passed = _Convolution.apply(x, weight, bias, None, plan, True)
@@ -117,6 +110,14 @@ class _Convolution(torch.autograd.Function):
             *(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight), also=also
         )
         return own_x, own_weight, own_bias, None, None, None
+
+
+def _plan_for(x: Tensor, weight: Tensor, bias: Tensor | None, how: How) -> Plan | None:
+    """The plan of a convolution of these; None if the kernels cannot do it."""
+    values = [weight] if bias is None else [weight, bias]
+    if not usable(x) or not all(alike(value, x, len(weight)) for value in values):
+        return None
+    return _plan(x.shape, weight.shape, how)
 
 
 @lru_cache(maxsize=256)
