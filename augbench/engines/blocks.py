@@ -13,7 +13,7 @@ from augbench.engines.planes import side_by_side
 from augbench.engines.workshop import Workshop
 from augbench.errors import ContractError
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
-from augbench.protocol.mixing import check_weights, mixed, pixels, soft_labels
+from augbench.protocol.mixing import check_weights, mixed, pixels, soft_labels, weights_of
 from augbench.protocol.streams import Role
 from augbench.protocol.study import Cell
 
@@ -122,10 +122,7 @@ def _weights(shares: Sequence[Tensor], sources: Sequence[int]) -> Tensor:
     weights = shares[0].new_zeros(len(shares), len(shares[0]), max(sources))
     for count in set(sources):
         members = [k for k, one in enumerate(sources) if one == count]
-        own = torch.stack([shares[k] for k in members])
-        if count <= 2:
-            own = torch.stack((own, 1 - own), dim=2)[:, :, :count]
-        weights[members, :, :count] = own
+        weights[members, :, :count] = weights_of(torch.stack([shares[k] for k in members]), count)
     return weights
 
 

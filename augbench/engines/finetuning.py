@@ -13,7 +13,7 @@ from augbench.engines.contract import Progress
 from augbench.engines.heads import Heads
 from augbench.engines.planes import side_by_side
 from augbench.engines.recording import Recorder, hits
-from augbench.engines.workshop import Labelled, Workshop
+from augbench.engines.workshop import Labelled, Workshop, once_a_seed
 from augbench.protocol.batches import draw_batches
 from augbench.protocol.mixing import pixels
 from augbench.protocol.streams import Role
@@ -95,16 +95,12 @@ def finetune_heads(
     """
     settings, classes = cells[0].settings, len(cells[0].finetune.classes)
     count, stride, width = features.shape
-    orders = {
-        cell.seed: draw_batches(
-            images,
-            settings.batch_size,
-            settings.finetune_steps,
-            workshop.rng(cell, Role.FINETUNE_ORDER),
-        )
-        for cell in {cell.seed: cell for cell in cells}.values()
-    }
-    batches = np.stack([orders[cell.seed] for cell in cells], axis=1)  # [steps, K, B]
+
+    def order(cell: Cell) -> np.ndarray:
+        rng = workshop.rng(cell, Role.FINETUNE_ORDER)
+        return draw_batches(images, settings.batch_size, settings.finetune_steps, rng)
+
+    batches = np.stack(once_a_seed(cells, order), axis=1)  # [steps, K, B]
     rows = torch.from_numpy(batches + np.arange(count)[:, None] * stride).to(features.device)
     steps, _, batch = rows.shape
     features, labels = features.view(-1, width), labels.reshape(-1)  # [K·N, D], [K·N]

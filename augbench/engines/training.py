@@ -27,7 +27,7 @@ from augbench.engines.probing import Packer, Together
 from augbench.engines.recording import Recorder, check_finite, hits
 from augbench.engines.reference import check_metrics, measure, pretrain
 from augbench.engines.replaying import Replayed
-from augbench.engines.workshop import Workshop, seeded
+from augbench.engines.workshop import Workshop, once_a_seed, seeded
 from augbench.protocol.evaluation import evaluate
 from augbench.protocol.results import CellResult, Curve
 from augbench.protocol.streams import Role
@@ -111,13 +111,9 @@ def _pretrain(
     """Train K backbones and heads on D_P, each with its own cell's augmentation."""
     cells, test_set = [unit[0] for unit in units], workshop.test_set(units[0][0].pretrain)
     # Cells of one seed start from the same weights and dropout streams.
-    of_seed = {cell.seed: cell for cell in cells}
-    module_of = {seed: workshop.backbone(cell) for seed, cell in of_seed.items()}
-    head_of = {
-        seed: workshop.head(cell, module_of[seed], finetune=False) for seed, cell in of_seed.items()
-    }
-    heads = Heads([head_of[cell.seed] for cell in cells])
-    backbones = packer([module_of[cell.seed] for cell in cells])
+    modules = once_a_seed(cells, workshop.backbone)
+    heads = Heads(once_a_seed(cells, lambda cell: workshop.head(cell, modules[0], finetune=False)))
+    backbones = packer(modules)
     backbones.train()
     descend = descent(backbones, heads, cells[0].settings.learning_rate)
     recorder, step = Recorder(), 0
@@ -142,7 +138,7 @@ def _pretrain(
     curves = recorder.curves(len(cells))
     share = (time.perf_counter() - began) / len(cells)
     metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
-    return _Pretrained(backbones, module_of[cells[0].seed], curves, metrics, heads)
+    return _Pretrained(backbones, modules[0], curves, metrics, heads)
 
 
 def descent(
@@ -197,10 +193,7 @@ def _finetune(
     (data, held_out), set_of = sets[0], [seeds.index(cell.seed) for cell in cells]
     images = [torch.cat([a.images, b.images]) for a, b in sets]
     labels = torch.stack([torch.cat([a.labels, b.labels]) for a, b in sets])  # [seeds, N + N']
-    head_of = {
-        seed: workshop.head(cell, trained.like, finetune=True) for seed, cell in of_seed.items()
-    }
-    heads = Heads([head_of[cell.seed] for cell in cells])
+    heads = Heads(once_a_seed(cells, lambda cell: workshop.head(cell, trained.like, finetune=True)))
 
     width = heads.weight.shape[2]
     features = torch.empty(len(cells), labels.shape[1], width, device=device)  # [K, N + N', D]

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,14 +18,16 @@ from augbench.protocol.dropout import own_dropout
 from augbench.protocol.streams import Role, stream, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from augbench.augmentations.contract import Augmentation
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.plugins.components import Component
     from augbench.protocol.study import Cell
 
-__all__ = ["Labelled", "Workshop", "seeded"]
+__all__ = ["Labelled", "Workshop", "once_a_seed", "seeded"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,13 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+
+def once_a_seed(cells: Sequence[Cell], make: Callable[[Cell], _T]) -> list[_T]:
+    """What is made for each cell, once for all cells of a seed."""
+    of_seed = {cell.seed: cell for cell in cells}
+    made = {seed: make(cell) for seed, cell in of_seed.items()}
+    return [made[cell.seed] for cell in cells]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from torch import Tensor
 from augbench.augmentations.contract import Augmentation
 from augbench.errors import ContractError
 
-__all__ = ["augment", "check_weights", "mixed", "pixels", "soft_labels"]
+__all__ = ["augment", "check_weights", "mixed", "pixels", "soft_labels", "weights_of"]
 
 
 def pixels(images: Tensor) -> Tensor:
@@ -32,9 +32,7 @@ def augment(
     Raises `ContractError` if the result has another shape, type or range.
     """
     image, shares = mixed(augmentation, sources, rng, **supplied)
-    weights = shares
-    if shares.ndim == 1:
-        weights = torch.stack((shares, 1 - shares), dim=1)[:, : len(sources)]
+    weights = weights_of(shares, len(sources))
     check_weights(weights, type(augmentation).__name__)
     return image, weights
 
@@ -80,6 +78,11 @@ def _shares(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
             f"{who}: expected weights of shape {list(expected)}, got {list(shares.shape)}"
         )
     return shares
+
+
+def weights_of(shares: Tensor, sources: int) -> Tensor:
+    """The weights [..., sources] of what `mixed` returned: shares [...] of one or two sources."""
+    return torch.stack((shares, 1 - shares), dim=-1)[..., :sources] if sources <= 2 else shares
 
 
 def check_weights(weights: Tensor, who: str) -> None:
