@@ -15,7 +15,7 @@ from typing import Any
 from augbench.augmentations.contract import needs_of
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
-from augbench.engines.notes import summary
+from augbench.engines.notes import Note, summary
 from augbench.engines.planning import plan_packs
 from augbench.environment import cuda_devices, describe_environment
 from augbench.errors import StudyError
@@ -180,7 +180,7 @@ def execute(plan: Plan, observer: Observer | None = None) -> StudyResult:
         observer.planned(plan, stored)
         missing = _unique_cells(cell for cell in plan.cells if cell.key not in stored)
         device = "cpu"
-        packed: list[tuple[int, str, float | None]] = []
+        packed: list[Note] = []
 
         def emit(event: Event) -> None:
             nonlocal device
@@ -193,7 +193,7 @@ def execute(plan: Plan, observer: Observer | None = None) -> StudyResult:
                 device = event.device
                 observer.started(event.device)
             elif isinstance(event, Packed):
-                packed.append((event.networks, event.reason, event.gain))
+                packed.append(event.note)
 
         if missing:
             how = _train(plan, missing, emit)

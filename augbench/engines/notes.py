@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-__all__ = ["summary"]
+__all__ = ["Note", "summary"]
+
+_WORTH_SAYING = 1.0  # seconds
 
 
-def summary(notes: Iterable[tuple[int, str, float | None]]) -> str:
-    """How packs were trained, in one line: (networks, reason, gain over one by one) each."""
+class Note(NamedTuple):
+    """A pack: its networks, why they were trained so, and the gain of a step over one by one.
+
+    `seconds` is what it took to find that out, where that was done for this pack.
+    """
+
+    networks: int
+    reason: str
+    gain: float | None = None
+    seconds: float = 0.0
+
+
+def summary(notes: Iterable[Note]) -> str:
+    """One line on the training of packs, with what verifying them took if that is a second."""
     of_reason: dict[str, tuple[list[int], list[float]]] = {}
-    for count, reason, gain in notes:
+    took = 0.0
+    for count, reason, gain, seconds in notes:
         counts, gains = of_reason.setdefault(reason, ([], []))
         counts.append(count)
         gains += [] if gain is None else [gain]
+        took += seconds
     parts = []
     for reason, (counts, gains) in of_reason.items():
         networks = "network" if max(counts) == 1 else "networks"
@@ -21,6 +38,8 @@ def summary(notes: Iterable[tuple[int, str, float | None]]) -> str:
         if gains:
             text += f", a step {_span(gains, '.1f')} times as fast as one by one"
         parts.append(text)
+    if took >= _WORTH_SAYING:
+        parts.append(f"verified in {took:.0f} s")
     return "; ".join(parts)
 
 

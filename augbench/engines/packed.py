@@ -9,15 +9,17 @@ are computed once (`finetuning.py`). The training itself is in `training.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import torch
+from torch import Tensor
 
 from augbench.augmentations.contract import needs_of
 from augbench.engines.contract import Progress
-from augbench.engines.notes import summary
+from augbench.engines.notes import Note, summary
 from augbench.engines.planning import plan_packs, trained_alike
-from augbench.engines.probing import MOST_TIMED, Choice, choose
+from augbench.engines.probing import MOST_TIMED, Choice, choose, why_not_kept
 from augbench.engines.reference import ReferenceEngine
 from augbench.engines.rules import UnpackableError
 from augbench.engines.training import Unit, train_together
@@ -45,7 +47,7 @@ class PackedEngine:
     def __init__(self, *, pack_limit: int | None = None) -> None:
         self._pack_limit = pack_limit
         self._choices: dict[object, Choice] = {}
-        self.notes: list[tuple[int, str, float | None]] = []
+        self.notes: list[Note] = []
 
     @property
     def choice(self) -> str:
@@ -102,29 +104,41 @@ class PackedEngine:
         units = [list(cells) for _, cells in by_pretraining]
         alone = [unit for unit in units if not _plain_augmentation(unit[0], workshop)]
         packable = [unit for unit in units if unit not in alone]
-        divided = [([unit], Choice(None, "")) for unit in alone]
+        divided = [([unit], self._choice_alone(unit[0], workshop)) for unit in alone]
         if packable:
             try:
                 choice, limit = self._choose([unit[0] for unit in packable], workshop)
             except Exception as error:
-                choice, limit = Choice(None, f"one by one ({error})"), 1
+                choice, limit = Choice(None, f"one by one ({error})", keeps=False), 1
             size = -(-len(packable) // -(-len(packable) // limit))
             for start in range(0, len(packable), size):
                 part = packable[start : start + size]
-                self._note(len(part), choice.reason, choice.gain)
+                self._note(len(part), choice.reason, choice.gain, choice.seconds)
+                choice = replace(choice, seconds=0)
                 divided.append((part, choice))
         return divided
+
+    def _choice_alone(self, cell: Cell, workshop: Workshop) -> Choice:
+        """No packing; the features of the frozen backbone may be kept if it lets them."""
+        key = (trained_alike(cell), "alone")
+        if key not in self._choices:
+            try:
+                with seeded(workshop.rng(cell, Role.OTHER)):
+                    reason = why_not_kept(workshop.backbone(cell), _images_like(cell, workshop))
+            except Exception as error:
+                reason = str(error)
+            self._choices[key] = Choice(None, f"one by one ({reason})", keeps=reason is None)
+        return self._choices[key]
 
     def _choose(self, ones: Sequence[Cell], workshop: Workshop) -> tuple[Choice, int]:
         """The packing of these cells' backbones, and how many of them fit into memory."""
         one, key = ones[0], (trained_alike(ones[0]), len(ones))
         with seeded(workshop.rng(one, Role.OTHER)):
             backbones = [workshop.backbone(cell) for cell in ones[:MOST_TIMED]]
-            if key not in self._choices:
-                batch = effective_batch_size(one.settings.batch_size, one.pretrain_images) or 8
-                images = torch.rand(batch, *one.pretrain.image_shape).to(workshop.device)
-                self._choices[key] = choose(backbones, images)
-        choice = self._choices[key]
+            choice = self._choices.get(key)
+            if choice is None:
+                choice = choose(backbones, _images_like(one, workshop))
+                self._choices[key] = replace(choice, seconds=0)  # they are spent once
         settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
         kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class
         feature_dim = backbones[0].feature_dim
@@ -134,8 +148,10 @@ class PackedEngine:
             limit = min(limit, choice.most)
         return choice, max(1, limit) if choice.packer else 1
 
-    def _note(self, cells: int, reason: str, gain: float | None = None) -> None:
-        self.notes.append((cells, " ".join(reason.split()), gain))
+    def _note(
+        self, cells: int, reason: str, gain: float | None = None, seconds: float = 0.0
+    ) -> None:
+        self.notes.append(Note(cells, " ".join(reason.split()), gain, seconds))
 
 
 def _feature_bytes(device: torch.device) -> int:
@@ -145,6 +161,12 @@ def _feature_bytes(device: torch.device) -> int:
     free, _ = torch.cuda.mem_get_info(device)
     reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(_FEATURE_SHARE * (free + reserved))
+
+
+def _images_like(cell: Cell, workshop: Workshop) -> Tensor:
+    """A batch [B, C, H, W] of the shape that the cell is pretrained on."""
+    batch = effective_batch_size(cell.settings.batch_size, cell.pretrain_images) or 8
+    return torch.rand(batch, *cell.pretrain.image_shape).to(workshop.device)
 
 
 def _pretraining(cell: Cell) -> str:

@@ -20,35 +20,49 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-__all__ = ["LONGEST", "Replayed", "Tape", "anew", "note_kernel"]
+__all__ = ["LONGEST", "ReplayError", "Replayed", "Tape", "anew", "note_kernel"]
 
 LONGEST = 0.1
 """Seconds: a longer step has little to gain, and its tape would hold much memory."""
 
 _RECORDED = 3  # which step
 _TRIALS = 8  # steps each way after it, to learn which is faster
+_CHECKED_AGAIN = (2, 20)  # which replays are compared with the step as it is, once more
 _aten = torch.ops.aten
 _EMPTY = {
     *(_aten.empty.memory_format, _aten.empty_strided.default, _aten.empty_like.default),
     *(_aten.new_empty.default, _aten.new_empty_strided.default),
 }
 _ZEROS = {_aten.new_zeros.default, _aten.zeros.default, _aten.zeros_like.default}
+_NOT_INTO = {_aten.native_batch_norm.default}
+"""Operators whose form for given memory cannot be trusted: its results are produced and copied.
+
+On a CPU, this one leaves its outputs unwritten where its input is transposed (torch 2.14).
+"""
 _current = threading.local()
+
+
+class ReplayError(RuntimeError):
+    """A replay that gave other numbers than the step itself: what it computed is not to be used."""
 
 
 class Tape(TorchDispatchMode):
     """Notes, as a context, what is done inside; everything that was made inside stays alive.
 
-    `complete` says whether all of it can be done again.
+    `complete` says whether all of it can be done again; `written` holds the tensors from outside
+    into which an operator wrote.
     """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.complete = True
-        self._actions: list[Callable[[], object]] = []
-        self._arrivals: list[tuple[Tensor, Callable[[], Tensor]]] = []
+        self.written: list[Tensor] = []
+        self.arrivals: list[Tensor] = []
+        self._producers: list[Callable[[], Tensor]] = []
         self._arrived: Iterator[Tensor] | None = None
+        self._actions: list[Callable[[], object]] = []
         self._kept: list[object] = []
+        self._made: dict[int, Tensor] = {}  # by the address of its memory
         self._paused = False
 
     def __enter__(self) -> Tape:
@@ -79,9 +93,14 @@ class Tape(TorchDispatchMode):
         """Note what does again, in the same memory, what an operator did."""
         results = made if isinstance(made, tuple) else (made,)
         only_tensors = all(isinstance(result, Tensor | None) for result in results)
+        if not _writes(func) and not _is_view(func):
+            self._made |= {_memory(one): one for one in results if isinstance(one, Tensor)}
         if torch.Tag.nondeterministic_seeded in func.tags:
             self.complete = False  # it draws random numbers
         elif _writes(func):
+            self.written += [
+                one for one in _changed(func, args, kwargs) if _memory(one) not in self._made
+            ]
             self._actions.append(partial(func, *args, **kwargs))
         elif _is_view(func) or func in _EMPTY:
             pass
@@ -91,7 +110,7 @@ class Tape(TorchDispatchMode):
             self.complete = False  # it looks at a value
         else:
             form, names = _into(func)
-            if form is None or any(result is None for result in results):
+            if form is None or func in _NOT_INTO or any(result is None for result in results):
                 self._actions.append(partial(_copy, partial(func, *args, **kwargs), results))
             else:
                 into = dict(zip(names, results, strict=True))
@@ -99,23 +118,15 @@ class Tape(TorchDispatchMode):
 
     def note(self, action: Callable[[], object], *used: object) -> None:
         """Note what is not an operator of torch's, and what has to stay alive for it."""
-        self._actions.append(action)
-        self._kept.append(used)
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Note nothing for a while."""
-        self._paused = True
-        try:
-            yield
-        finally:
-            self._paused = False
+        if not self._paused:
+            self._actions.append(action)
+            self._kept.append(used)
 
     def replay(self, *, anew: bool = True) -> None:
         """Do it all again; what came from outside the step stays as it is, unless `anew`."""
         with torch.no_grad():
             if anew:
-                for value, produce in self._arrivals:
+                for value, produce in zip(self.arrivals, self._producers, strict=True):
                     value.copy_(produce())
             for act in self._actions:
                 act()
@@ -124,26 +135,91 @@ class Tape(TorchDispatchMode):
         """A tensor from outside the step, which is produced again before each replay."""
         if self._arrived is not None:
             return next(self._arrived)
-        with self.paused():
+        self._paused = True
+        try:
             value = produce().clone()
-        self._arrivals.append((value, produce))
+        finally:
+            self._paused = False
+        self.arrivals.append(value)
+        self._producers.append(produce)
         return value
+
+    @contextmanager
+    def supplying(self) -> Iterator[None]:
+        """Give a step the arrivals that the tape holds, instead of new ones; note nothing."""
+        _current.tape, self._arrived, self._paused = self, iter(self.arrivals), True
+        try:
+            yield
+        finally:
+            _current.tape, self._arrived, self._paused = None, None, False
 
     def capture(self, step: Callable[[], Tensor]) -> Tensor:
         """Put a CUDA graph of the step into the place of its notes; returns the step's result.
 
         Nothing is done yet. Raises `RuntimeError` where torch cannot capture the step.
         """
-        self._actions, self._kept = [], []
-        graph, self._arrived = torch.cuda.CUDAGraph(), iter([value for value, _ in self._arrivals])
-        _current.tape = self
-        try:
-            with torch.cuda.graph(graph):
-                result = step()
-        finally:
-            _current.tape = self._arrived = None
+        self._actions, self._kept, self._made = [], [], {}
+        graph, addresses = torch.cuda.CUDAGraph(), _Addresses()
+        with self.supplying(), torch.cuda.graph(graph), addresses:
+            result = step()
+        self._made = addresses.as_tensors(result.device)
         self._actions.append(graph.replay)
         return result
+
+    @torch.no_grad()
+    def spoil(self) -> None:
+        """Overwrite whatever the step made: an operator that writes nothing then shows.
+
+        Floats become NaN. Whole numbers become zeros, since as indices they must stay in range.
+        """
+        for value in self._made.values():
+            memory = value.new_empty(0).set_(value.untyped_storage())
+            memory.fill_(float("nan") if value.is_floating_point() else 0)
+
+
+class _Addresses(TorchDispatchMode):
+    """Notes where a step's values lie, without keeping them alive.
+
+    The memory of a CUDA graph is reused within the graph, and kept by it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._floats: dict[int, tuple[int, torch.dtype]] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        if not _writes(func) and not _is_view(func):
+            for one in made if isinstance(made, tuple) else (made,):
+                if isinstance(one, Tensor) and one.is_cuda and one.is_floating_point():
+                    self._floats[_memory(one)] = (one.untyped_storage().nbytes(), one.dtype)
+        return made
+
+    def as_tensors(self, device: torch.device) -> dict[int, Tensor]:
+        """Tensors on the same memory."""
+        return {
+            address: torch.as_tensor(_CudaArray(address, size), device=device).view(dtype)
+            for address, (size, dtype) in self._floats.items()
+            if size
+        }
+
+
+class _CudaArray:
+    """Bytes of GPU memory at an address, as torch takes them from other libraries."""
+
+    def __init__(self, address: int, size: int) -> None:
+        self.__cuda_array_interface__ = {
+            "shape": (size,),
+            "typestr": "|u1",
+            "data": (address, False),
+            "version": 2,
+        }
 
 
 def anew(produce: Callable[[], Tensor]) -> Tensor:
@@ -170,6 +246,19 @@ def _copy(produce: Callable[[], Any], results: Sequence[Tensor | None]) -> None:
     ):
         if result is not None:
             result.copy_(value)
+
+
+def _memory(value: Tensor) -> int:
+    """The address of the memory that a tensor, and every view of it, lies in."""
+    return value.untyped_storage().data_ptr()
+
+
+def _changed(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Iterator[Tensor]:
+    """The tensors that an operator changes in place."""
+    for n, argument in enumerate(func._schema.arguments):
+        if argument.alias_info and argument.alias_info.is_write:
+            given = args[n] if n < len(args) else kwargs.get(argument.name)
+            yield from given if isinstance(given, list | tuple) else (given,)
 
 
 @lru_cache(maxsize=256)
@@ -201,15 +290,16 @@ class Replayed:
     """A step that is replayed from a tape, where that is possible and faster.
 
     `step` takes tensors, of the same shapes each time, and returns one; beside that, it only
-    changes the tensors of `state`. The third step is recorded, then replayed from the same state:
-    where that does not give the same bits, or where the steps that follow show that it gains no
-    time, the tape is not used. On a GPU, where it is a graph, sums of many threads may come in
-    another order, and a graph always gains: it is launched at once.
+    changes the tensors of `state`. The third step is recorded. The tape is used if a replay of it,
+    on other inputs and into memory that was spoilt, gives the bits of the step itself (on a GPU,
+    where it is a graph, sums of many threads may come in another order), and if the steps that
+    follow show that it gains time (a graph always does). Some replays later the same is asked
+    again of what is computed then: `ReplayError` is raised if the answer is no.
     """
 
     def __init__(self, step: Callable[..., Tensor], state: Sequence[Tensor]) -> None:
         self._step, self._state = step, state
-        self._calls = 0
+        self._calls = self._replays = 0
         self._tape: Tape | None = None
         self._inputs: list[Tensor] = []
         self._output = torch.empty(0)
@@ -245,33 +335,63 @@ class Replayed:
         assert self._tape is not None
         for own, one in zip(self._inputs, inputs, strict=True):
             own.copy_(one)
+        self._replays += 1
+        if self._replays not in _CHECKED_AGAIN:
+            self._tape.replay()
+            return self._output
+        before = _copies(self._state)
         self._tape.replay()
-        return self._output
+        after, output = _copies(self._state), self._output.clone()
+        _restore(self._state, before)
+        if not self._agrees(self._tape, before, [output, *after]):
+            raise ReplayError(
+                "replays of a step of training went wrong; please report this network"
+            )
+        return output
 
     def _record(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Do the step, noting what it does; then again, to see whether the notes are right."""
+        """Do the step, noting what it does; use the notes if they are right."""
         self._inputs = [one.clone() for one in inputs]
-        before = _copies(self._state)
         with Tape() as tape:
             self._output = self._step(*self._inputs)
-        if not tape.complete:
-            return self._output
         output, after = self._output.clone(), _copies(self._state)
-        _restore(self._state, before)
-        same: Callable[[Tensor, Tensor], bool] = torch.equal
-        if output.is_cuda:
-            same = _close
+        known = {_memory(one) for one in (*self._state, *self._inputs)}
+        # Memory that changes and is no state would be changed twice by the check that follows.
+        if tape.complete and all(_memory(one) in known for one in tape.written):
             try:
-                self._output = tape.capture(lambda: self._step(*self._inputs))
-            except RuntimeError:  # torch cannot, or has no memory for it
-                _restore(self._state, after)
-                return output
-        tape.replay(anew=False)
-        if all(map(same, [output, *after], [self._output, *self._state])):
-            self._tape = tape
-        else:
+                if output.is_cuda:
+                    with torch.no_grad():
+                        _restore(self._inputs, inputs)
+                    self._output = tape.capture(lambda: self._step(*self._inputs))
+                if self._holds(tape):
+                    self._tape = tape
+            except RuntimeError:  # torch cannot capture it, or has no memory for it
+                if not output.is_cuda:
+                    raise
             _restore(self._state, after)
         return output
+
+    def _holds(self, tape: Tape) -> bool:
+        """Whether a replay, of other inputs, does what the step does, and writes all it reads."""
+        given = [*self._inputs, *tape.arrivals]
+        own, before = _copies(given), _copies(self._state)
+        _restore(given, [_other(one) for one in given])
+        tape.spoil()
+        tape.replay(anew=False)
+        replayed = [self._output.clone(), *_copies(self._state)]
+        _restore(self._state, before)
+        holds = self._agrees(tape, before, replayed)
+        _restore(given, own)
+        return holds
+
+    def _agrees(self, tape: Tape, before: Sequence[Tensor], replayed: Sequence[Tensor]) -> bool:
+        """Whether the step itself, done now, ends as a replay did: its output, then its state."""
+        with tape.supplying():
+            output = self._step(*self._inputs)
+        moved = zip(
+            [torch.zeros_like(output), *before], replayed, [output, *self._state], strict=True
+        )
+        return all(_same_move(*one) for one in moved)
 
 
 def _copies(state: Sequence[Tensor]) -> list[Tensor]:
@@ -284,7 +404,32 @@ def _restore(state: Sequence[Tensor], values: Sequence[Tensor]) -> None:
             one.copy_(value)
 
 
-def _close(one: Tensor, other: Tensor) -> bool:
-    """Equal but for the order of sums, NaN to NaN, measured against the largest value."""
-    largest = float(one.detach().nan_to_num(0, 0, 0).abs().max()) if one.numel() else 0
-    return torch.allclose(one, other, rtol=0, atol=1e-5 * largest, equal_nan=True)
+def _other(value: Tensor) -> Tensor:
+    """Other numbers of the same kind: the same ones in another order, and a ramp of their size."""
+    turned = value.flip(tuple(range(value.ndim)))
+    if not value.is_floating_point():
+        return turned
+    largest = value.abs().max() if value.numel() else value.new_ones(())
+    ramp = torch.linspace(0.1, 0.9, value.numel(), device=value.device, dtype=value.dtype)
+    return (turned + ramp.view_as(value) * torch.where(largest > 0, largest, 1.0)) / 2
+
+
+@torch.no_grad()
+def _same_move(start: Tensor, one: Tensor, other: Tensor) -> bool:
+    """Whether a value went from `start` to the same place twice: NaN to NaN, and on a CPU, in bits.
+
+    On a GPU sums may come in another order: the way it went decides, not where it stood before,
+    since a step changes weights by little.
+    """
+    if not one.is_cuda or not one.is_floating_point():
+        return bool(((one == other) | (one.isnan() & other.isnan())).all())
+    if not one.numel():
+        return True
+    known = one.isfinite() & other.isfinite()
+    if not bool((known | (one == other) | (one.isnan() & other.isnan())).all()):
+        return False
+    way, size = ((other - start)[known].abs(), other[known].abs())
+    if not way.numel():
+        return True
+    rounding = 8 * torch.finfo(one.dtype).eps * float(size.max())
+    return float((one - other)[known].abs().max()) <= 1e-3 * float(way.max()) + rounding

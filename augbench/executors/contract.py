@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from augbench.engines.notes import Note
 from augbench.plugins.components import Component
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell
@@ -50,11 +51,9 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class Packed:
-    """How the networks of a pack were trained, and why; `gain` is how much faster a step was."""
+    """How the networks of a pack were trained; see `augbench.engines.notes.Note`."""
 
-    networks: int
-    reason: str
-    gain: float | None
+    note: Note
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Bench:
         emit(StepsDone(done))
         notes = getattr(self._engine, "notes", [])
         for note in notes:
-            emit(Packed(*note))
+            emit(Packed(note))
         notes.clear()
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from augbench.engines import replaying, rules
 from augbench.engines.heads import Heads
 from augbench.engines.packing import Widened
-from augbench.engines.replaying import Replayed, anew
+from augbench.engines.replaying import Replayed, ReplayError, anew
 from augbench.engines.training import descent
 from augbench.protocol.dropout import own_dropout
 
@@ -49,6 +49,11 @@ LAYERS = {
     "dropout of channels": lambda: [nn.Conv2d(2, 4, 3), nn.Dropout2d(0.5), nn.MaxPool2d(2)],
     "stride": lambda: [nn.Conv2d(2, 3, 3, stride=2, padding=1), nn.GELU()],
     "batch normalisation": lambda: [nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4)],
+    # Its input is transposed in memory, which an operator of torch does not write back.
+    "batch normalisation of flattened features": lambda: [
+        *(nn.Conv2d(2, 16, 5, 2), nn.ReLU(), nn.AdaptiveAvgPool2d(1)),
+        *(nn.Flatten(), nn.BatchNorm1d(16)),
+    ],
     "cumulative batch normalisation": lambda: [nn.BatchNorm2d(2, momentum=None)],
     "other normalisations": lambda: [nn.GroupNorm(2, 2), nn.InstanceNorm2d(2, affine=True)],
     "dilation, which no kernel knows": lambda: [nn.Conv2d(2, 3, 3, dilation=2), nn.Hardswish()],
@@ -130,12 +135,80 @@ def counting(body, value):
     return Replayed(step, [value]), lambda: next(calls)
 
 
+CHECKS = 2  # of the tape before it is used, and of the second replay
+
+
 def test_a_replay_runs_none_of_the_steps_own_code():
     step, runs = counting(lambda value, x: value.add_(x).sum(), torch.zeros(3))
     results = [float(step(torch.full((3,), float(n)))) for n in range(1, 7)]
     assert results == [3.0, 9.0, 18.0, 30.0, 45.0, 63.0]
     assert step.in_use
-    assert runs() == 3
+    assert runs() == 3 + CHECKS
+
+
+@pytest.fixture
+def operator():
+    """An operator x → 2·x whose form for given memory is the test's own."""
+    library = torch.library.Library("augbench_tests", "FRAGMENT")
+    name = f"double_{next(_NUMBERS)}"
+    library.define(f"{name}(Tensor x) -> Tensor")
+    library.define(f"{name}.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)")
+    library.impl(name, lambda x: 2 * x, "CPU")
+
+    def with_form(form):
+        library.impl(f"{name}.out", lambda x, *, out: form(x, out), "CPU")
+        return getattr(torch.ops.augbench_tests, name)
+
+    yield with_form
+    library._destroy()
+
+
+_NUMBERS = itertools.count()
+
+
+def test_an_operator_that_writes_nothing_at_a_replay_is_found(operator):
+    double = operator(lambda x, out: out)
+    step, _ = counting(lambda value, x: value.add_(double(x)).clone(), torch.zeros(1))
+    # The same input each time: what the first step left in memory would be right.
+    assert [float(step(torch.ones(1))) for _ in range(6)] == [2, 4, 6, 8, 10, 12]
+    assert not step.in_use
+
+
+def test_an_operator_that_writes_what_it_once_wrote_is_found(operator):
+    once = []
+
+    def remembered(x, out):
+        once.append(2 * x)
+        return out.copy_(once[0])
+
+    double = operator(remembered)
+    remembered(torch.ones(1), torch.empty(1))
+    step, _ = counting(lambda value, x: value.add_(double(x)).clone(), torch.zeros(1))
+    assert [float(step(torch.ones(1))) for _ in range(6)] == [2, 4, 6, 8, 10, 12]
+    assert not step.in_use
+
+
+@pytest.mark.parametrize("goes_wrong_at", [3, 17])
+def test_a_replay_that_goes_wrong_later_raises_before_its_numbers_are_used(operator, goes_wrong_at):
+    calls = itertools.count(1)
+    right = lambda x: x * 2 if next(calls) < goes_wrong_at else x * 3  # noqa: E731
+    double = operator(lambda x, out: out.copy_(right(x)))
+    step, _ = counting(lambda value, x: value.add_(double(x)).clone(), torch.zeros(1))
+    with pytest.raises(ReplayError, match="went wrong"):
+        list(map(step, [torch.ones(1)] * 30))
+    assert step.in_use
+
+
+def test_a_step_that_changes_memory_it_does_not_tell_of_is_done_once_each_time():
+    hidden = torch.zeros(1)
+
+    def body(value, x):
+        hidden.add_(x)
+        return value.copy_(hidden).clone()
+
+    step, runs = counting(body, torch.zeros(1))
+    assert [float(step(torch.ones(1))) for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert runs() == 6
 
 
 def test_a_step_that_looks_at_a_value_is_not_replayed():
@@ -180,7 +253,7 @@ def test_what_arrives_anew_arrives_at_each_replay():
     step, runs = counting(body, torch.zeros(1))
     assert [float(step(torch.ones(1))) for _ in range(6)] == [1, 3, 6, 10, 15, 21]
     assert step.in_use
-    assert runs() == 3
+    assert runs() == 3 + CHECKS
 
 
 def test_a_replay_that_gains_no_time_is_not_used(monkeypatch):
@@ -189,7 +262,7 @@ def test_a_replay_that_gains_no_time_is_not_used(monkeypatch):
     monkeypatch.setattr(Replayed, "_replay", slowly(Replayed._replay))
     assert [float(step(torch.ones(1))) for _ in range(12)] == list(range(1, 13))
     assert not step.in_use
-    assert runs() == 10
+    assert runs() == 10 + CHECKS
 
 
 def slowly(replay):
