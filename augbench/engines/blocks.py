@@ -11,20 +11,33 @@ from torch import Tensor
 from augbench.augmentations.contract import Augmentation
 from augbench.engines.planes import side_by_side
 from augbench.engines.workshop import Workshop
-from augbench.errors import ContractError
-from augbench.protocol.batches import block_steps, draw_batches, draw_partners
+from augbench.errors import ContractError, StudyError
+from augbench.protocol.batches import (
+    block_steps,
+    draw_batches,
+    draw_partners,
+    effective_batch_size,
+)
 from augbench.protocol.mixing import check_weights, mixed, pixels, soft_labels, weights_of
 from augbench.protocol.streams import Role
 from augbench.protocol.study import Cell
 
-__all__ = ["blocks"]
+__all__ = ["GuiltyCellsError", "blocks"]
+
+
+class GuiltyCellsError(Exception):
+    """Some of a pack's augmentations failed: `errors` tells whose, by the number of the cell."""
+
+    def __init__(self, errors: dict[int, Exception]) -> None:
+        super().__init__("; ".join(map(str, errors.values())))
+        self.errors = errors
 
 
 def blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield a block's inputs [S, B, K·C, H, W] and soft labels [S, K, B, classes], to the end.
 
-    The cells can be trained together (`planning.trained_alike`). Raises what an augmentation
-    raises, for the engine to find the guilty cell.
+    The cells can be trained together (`planning.trained_alike`). Raises `GuiltyCellsError` where
+    an augmentation raises, or returns what its contract forbids.
     """
     drawn = _blocks(cells, workshop)
     return _beside_the_steps(drawn, workshop.device) if workshop.device.type == "cuda" else drawn
@@ -34,25 +47,46 @@ def _blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor,
     shape, classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
     augmentations = [workshop.augmentation(cell) for cell in cells]
     rngs = [workshop.rng(cell, Role.AUGMENTATION) for cell in cells]
+    _check_sources(augmentations, cells[0])
     most = max(augmentation.sources for augmentation in augmentations)
     common = _Common(cells, most, workshop)
     block = block_steps(common.batch, shape) if common.batch else 1
     for start in range(0, common.steps, block):
         # [G, S·B, C, H, W] and [G, S·B], most times: of each group of cells
         sources, labels = common.sources(slice(start, start + block))
-        mixes = [
-            _augmented(augmentation, [one[g] for one in sources[: augmentation.sources]], rng)
-            for augmentation, g, rng in zip(augmentations, common.group_of, rngs, strict=True)
-        ]
+        mixes, errors = [], {}
+        for k, (augmentation, g) in enumerate(zip(augmentations, common.group_of, strict=True)):
+            try:
+                own = [one[g] for one in sources[: augmentation.sources]]
+                mixes.append(_augmented(augmentation, own, rngs[k]))
+            except torch.cuda.OutOfMemoryError:
+                raise  # nobody's fault
+            except Exception as error:
+                errors[k] = error
+        if errors:
+            raise GuiltyCellsError(errors)
         images, shares = zip(*mixes, strict=True)
         weights = _weights(shares, [augmentation.sources for augmentation in augmentations])
-        check_weights(weights, "an augmentation of this pack")  # once for all of them
+        _check(weights, augmentations)
         of_cell = torch.stack([one[common.group_index] for one in labels], dim=-1)
         targets = soft_labels(of_cell, weights, classes)  # [K, S·B, classes]
         yield (
             side_by_side(images, common.batch),
             targets.unflatten(1, (-1, common.batch)).transpose(0, 1),
         )
+
+
+def _check_sources(augmentations: Sequence[Augmentation], cell: Cell) -> None:
+    batch = effective_batch_size(cell.settings.batch_size, cell.pretrain_images)
+    errors: dict[int, Exception] = {}
+    for k, augmentation in enumerate(augmentations):
+        try:
+            if cell.pretrain_steps and augmentation.sources > batch:
+                raise StudyError(f"needs a batch of at least {augmentation.sources}")
+        except Exception as error:
+            errors[k] = error
+    if errors:
+        raise GuiltyCellsError(errors)
 
 
 class _Common:
@@ -124,6 +158,20 @@ def _weights(shares: Sequence[Tensor], sources: Sequence[int]) -> Tensor:
         members = [k for k, one in enumerate(sources) if one == count]
         weights[members, :, :count] = weights_of(torch.stack([shares[k] for k in members]), count)
     return weights
+
+
+def _check(weights: Tensor, augmentations: Sequence[Augmentation]) -> None:
+    """Check the weights of all cells at once, and of each only if something is wrong."""
+    try:
+        check_weights(weights, "")
+    except ContractError:
+        errors: dict[int, Exception] = {}
+        for k, (own, augmentation) in enumerate(zip(weights, augmentations, strict=True)):
+            try:
+                check_weights(own, type(augmentation).__name__)
+            except ContractError as error:
+                errors[k] = error
+        raise GuiltyCellsError(errors) from None
 
 
 def _beside_the_steps(

@@ -1,8 +1,9 @@
 """The contract of an engine: it is given cells and yields their results as they end.
 
 Every engine computes the same numbers from the same streams; `reference.py` says which numbers.
-Cells may come in any number and any mixture; a cell's result never depends on its company. A cell
-that fails yields a result with an error, and the others go on.
+Cells may come in any number and any mixture: a cell's result does not depend on its company, but
+for the order in which floats are summed, which layers that torch serves may choose by a pack's
+size. A cell that fails yields a result with an error, and the others go on.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from augbench.augmentations.contract import needs_of
+from augbench.engines.blocks import GuiltyCellsError
 from augbench.engines.contract import Progress
 from augbench.engines.notes import Note, summary
 from augbench.engines.planning import plan_packs, trained_alike
@@ -72,31 +73,39 @@ class PackedEngine:
         progress: Progress,
     ) -> Iterator[CellResult]:
         """Train units together, or in halves if memory does not suffice, or else one by one."""
-        counter = _Counter(progress)
+        counter, middle = _Counter(progress), len(units) // 2
+        together: list[Sequence[Unit]] = []
+        alone: list[Unit] = []
+        counted: int | None = None
         try:
             if not choice.keeps:
                 raise UnpackableError(choice.reason)
-            results = train_together(units, choice.packer, workshop, test_every, counter)
-        except Exception as error:
-            halve = isinstance(error, torch.cuda.OutOfMemoryError) and len(units) > 1
-            if halve:
-                self._note(len(units), "in halves, for lack of memory")
-            elif len(units) > 1:
-                self._note(len(units), f"one by one, after {type(error).__name__}: {error}")
-        else:
+            results, doubtful = train_together(units, choice.packer, workshop, test_every, counter)
             yield from results
-            return
+            alone = [units[k] for k in doubtful]
+            counted = sum(unit[0].pretrain_steps * len(unit) for unit in alone)
+            if alone:
+                self._note(len(alone), "once more one by one, since numbers left float32's range")
+        except torch.cuda.OutOfMemoryError:
+            together, alone = [units[:middle], units[middle:]], []
+            if not middle:
+                together, alone = [], list(units)
+            else:
+                self._note(len(units), "in halves, for lack of memory")
+        except GuiltyCellsError as error:
+            # Alone, each fails alone, with its own error; the others stay together.
+            alone = [units[k] for k in error.errors]
+            together = [[unit for k, unit in enumerate(units) if k not in error.errors]]
+        except Exception as error:
+            alone = list(units)  # some cell cannot be trained, and nothing tells which
+            if len(units) > 1:
+                self._note(len(units), f"one by one, after {type(error).__name__}: {error}")
         # Only here is the memory free again that the error's traceback held.
-        again, middle = counter.after_a_restart(), len(units) // 2
-        if halve:
-            for half in (units[:middle], units[middle:]):
-                yield from self._train(half, choice, workshop, test_every, again)
-        else:
-            # Some cell cannot be trained: alone, it fails alone, with its own error.
-            cells = [cell for unit in units for cell in unit]
-            yield from ReferenceEngine().train(
-                cells, workshop, test_every=test_every, progress=again
-            )
+        again = counter.after_a_restart(counted)
+        for part in filter(None, together):
+            yield from self._train(part, choice, workshop, test_every, again)
+        cells = [cell for unit in alone for cell in unit]
+        yield from ReferenceEngine().train(cells, workshop, test_every=test_every, progress=again)
 
     def _divide(self, pack: Sequence[Cell], workshop: Workshop) -> list[tuple[list[Unit], Choice]]:
         """Decide how the cells of a pack are trained, and in which parts."""
@@ -191,9 +200,9 @@ class _Counter:
         self._done += steps
         self._progress(steps)
 
-    def after_a_restart(self) -> Progress:
-        """What to report to once the work begins anew."""
-        self._again = self._done
+    def after_a_restart(self, again: int | None = None) -> Progress:
+        """What to report to once so many steps, or all, are done again."""
+        self._again = self._done if again is None else again
 
         def progress(steps: int) -> None:
             again = min(steps, self._again)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -44,7 +45,8 @@ Unit = list[Cell]
 class _Pretrained:
     """K frozen backbones, `like` one of which each is made, and how their training went.
 
-    `heads` are those of D_P that are still to be measured; `metrics` what was measured.
+    `heads` are those of D_P that are still to be measured; `metrics` what was measured;
+    `doubtful` the numbers of the backbones that only the reference can train; see `_doubtful`.
     """
 
     backbones: Extractor
@@ -52,6 +54,7 @@ class _Pretrained:
     curves: list[Curve]
     metrics: list[dict[str, float]]
     heads: Heads | None
+    doubtful: Sequence[int] = ()
 
     def measured(self, outputs: Tensor, labels: Tensor) -> None:
         """Take the outputs of the heads on D_P's test set."""
@@ -66,11 +69,13 @@ def train_together(
     workshop: Workshop,
     test_every: int,
     progress: Progress,
-) -> list[CellResult]:
+) -> tuple[list[CellResult], list[int]]:
     """Pretrain one backbone per unit, then finetune and measure each of its cells.
 
     Without a packer, there is one unit, pretrained as the reference does it. A cell that diverges
-    fails alone; any other error is raised, for the engine to find the guilty cell.
+    fails alone; any other error is raised. Also returns the numbers of the units that have no
+    result, since some of their backbones' numbers are not finite though their losses are: only
+    the reference can tell how such a training ends.
     """
     start = time.perf_counter()
     with seeded(workshop.rng(units[0][0], Role.OTHER)):
@@ -79,7 +84,8 @@ def train_together(
         else:
             trained = _pretrain(units, packer, workshop, test_every, progress)
     target = _target_hash
-    numbered = sorted(((k, cell) for k, unit in enumerate(units) for cell in unit), key=target)
+    certain = [(k, unit) for k, unit in enumerate(units) if k not in trained.doubtful]
+    numbered = sorted(((k, cell) for k, unit in certain for cell in unit), key=target)
     results: list[CellResult] = []
     for _, group in groupby(numbered, target):
         members, cells = zip(*group, strict=True)
@@ -89,13 +95,13 @@ def train_together(
         test_set = workshop.test_set(units[0][0].pretrain)
         (outputs,), _ = outputs_of(trained.backbones, everyone, test_set, heads=[trained.heads])
         trained.measured(outputs, test_set.labels)
-    seconds = (time.perf_counter() - start) / len(results)
+    seconds = (time.perf_counter() - start) / max(1, len(results))
     return [
         result
         if result.error
         else replace(result, metrics=trained.metrics[k] | result.metrics, seconds=seconds)
         for (k, _), result in zip(numbered, results, strict=True)
-    ]
+    ], list(trained.doubtful)
 
 
 def _target_hash(numbered: tuple[int, Cell]) -> str:
@@ -140,7 +146,22 @@ def _pretrain(
     curves = recorder.curves(len(cells))
     share = (time.perf_counter() - began) / len(cells)
     metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
-    return _Pretrained(backbones, modules[0], curves, metrics, heads)
+    doubtful = _doubtful(backbones, curves)
+    return _Pretrained(backbones, modules[0], curves, metrics, heads, doubtful)
+
+
+def _doubtful(backbones: Together, curves: Sequence[Curve]) -> list[int]:
+    """The cells that hold numbers which are not finite, though their losses are.
+
+    Running statistics of values beyond 1e19 overflow float32, and networks that square them on
+    the way, as vmap does, may have lost them where the plain module has not.
+    """
+    finite = torch.ones(len(curves), dtype=torch.bool)
+    for value in backbones.stacked().values():
+        if value.ndim and value.is_floating_point():
+            finite &= value.detach().isfinite().reshape(len(finite), -1).all(1).cpu()
+    own = zip(finite.tolist(), curves, strict=True)
+    return [k for k, (ok, curve) in enumerate(own) if not ok and np.isfinite(curve.loss).all()]
 
 
 def descent(

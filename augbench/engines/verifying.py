@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["difference", "example_images", "features_need_company"]
 
-_LEARNING_RATE = 0.01
+_STEP = 0.02  # of the weights
+_TINY = 1e-30
 _STEPS = 6  # replays begin with the fourth
 _FEWEST_STEPS = 2  # of a network whose steps are too long to be replayed, or to wait for
 _LEAST_IMAGES = 8
@@ -159,7 +160,9 @@ class _Comparison:
             for value, slope, grad in zip(values, self.slopes.values(), grads, strict=True):
                 if grad is not None:
                     slope.copy_(grad)
-                    value.sub_(grad, alpha=_LEARNING_RATE)
+                    # By a share of the weights: a deep network's gradients may be thousands.
+                    size = value.abs().mean() / grad.abs().max().clamp(min=_TINY)
+                    value.sub_(grad * (_STEP * size))
         return features.detach()
 
     def _images(self, dtype: torch.dtype) -> list[Tensor]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from augbench.engines import packed
+from augbench.engines import packed, training
 from augbench.engines.packed import PackedEngine
 from augbench.engines.packing import Widened
 from augbench.engines.reference import ReferenceEngine, finetune
@@ -161,6 +161,69 @@ def test_only_the_guilty_cell_of_a_pack_fails_with_its_own_error(lab, agree, gui
     reference = lab.train(ReferenceEngine(), cells)
     for cell in (cells[0], cells[2]):
         agree(results[cell.key], reference[cell.key])
+        assert results[cell.key].engine == "packed"
+
+
+class RaisesLate(Raises):
+    """Its first blocks are sound."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, x_i, x_j, *, rng):
+        self.calls += 1
+        if self.calls > 1:
+            raise ZeroDivisionError("on purpose")
+        return x_i * 1, x_i.new_ones(len(x_i))
+
+
+class HalfPrecision(Raises):
+    def __call__(self, x_i, x_j, *, rng):
+        return x_i.double(), x_i.new_ones(len(x_i))
+
+
+class TooMuch(Raises):
+    def __call__(self, x_i, x_j, *, rng):
+        return x_i * 1, x_i.new_full((len(x_i),), 1.5)
+
+
+def test_several_guilty_cells_leave_the_others_together(lab, agree):
+    kinds = {"late": RaisesLate, "double": HalfPrecision, "too much": TooMuch}
+    lab.factories |= kinds | {"overwrites": Overwrites}
+    cells = [lab.cell(name) for name in ("none", *kinds, "collage", "overwrites", "mixup")]
+    engine = PackedEngine()
+    results, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
+    for cell in cells:
+        one, other = results[cell.key], reference[cell.key]
+        if cell.augmentation.name in kinds:
+            assert one.error == other.error
+            assert one.error
+        else:
+            agree(one, other)
+    packed_cells = [c.augmentation.name for c in cells if results[c.key].engine == "packed"]
+    assert packed_cells == ["none", "collage", "mixup"]
+
+
+def test_cells_whose_statistics_overflow_are_trained_once_more_by_the_reference(
+    lab, agree, monkeypatch
+):
+    pretrained = training._pretrain
+
+    def overflowing(*how):
+        trained = pretrained(*how)
+        with torch.no_grad():
+            trained.backbones.stacked()["4.running_var"][6:12] = float("inf")
+        trained.doubtful = training._doubtful(trained.backbones, trained.curves)
+        return trained
+
+    monkeypatch.setattr(training, "_pretrain", overflowing)
+    cells = [lab.cell(name) for name in ("none", "collage", "mixup")]
+    engine = PackedEngine()
+    results, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
+    assert [results[cell.key].engine for cell in cells].count("reference") == 1
+    assert "1 network at a time, once more one by one" in engine.choice
+    for cell in cells:
+        agree(results[cell.key], reference[cell.key])
 
 
 def test_what_an_augmentation_does_to_its_inputs_reaches_no_other_cell(lab, agree):
@@ -307,8 +370,6 @@ def test_finetuning_leaves_not_one_bit_of_the_backbone_changed(lab, monkeypatch)
         after = trained.backbones.stacked()
         seen.append(all(torch.equal(before[name], after[name]) for name in before))
         return results
-
-    from augbench.engines import training
 
     finetune_packed = training._finetune
     monkeypatch.setattr(training, "_finetune", watch)
