@@ -54,9 +54,10 @@ def moving_state(network: nn.Module, images: Tensor, *, training: bool) -> str |
     """The path of a buffer or attribute that a forward changes, in train or in eval mode."""
     one = copy.deepcopy(network).train(training)
     before = state_of(one)
-    with torch.no_grad():
-        for _ in range(_STEPS):
-            one(images)
+    for _ in range(_STEPS):
+        for gradients in (True,) if training else (True, False):
+            with torch.set_grad_enabled(gradients):
+                one(images.clone())
     return first_difference(before, state_of(one))
 
 

@@ -57,15 +57,17 @@ def example_images(like: Tensor, count: int, generator: torch.Generator) -> Tens
 def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
     """Whether a frozen backbone's features of an image depend on more than the image.
 
-    They are compared whole, halved and one by one, on images of its own, eight at least.
+    They are compared whole, halved and one by one, on images of its own, eight at least, and
+    with gradients switched on, as they are for a head that is finetuned on them.
     """
     images = example_images(like, max(_LEAST_IMAGES, len(like)), torch.Generator().manual_seed(0))
-    one = copy.deepcopy(backbone).eval()
+    one = copy.deepcopy(backbone).eval().requires_grad_(False)
+    again = one(images.clone()).detach()
     with torch.no_grad():
-        whole = one(images)
-        halved = torch.cat([one(part) for part in images.split(len(images) // 2)])
+        whole = one(images.clone())
+        halved = torch.cat([one(part.clone()) for part in images.split(len(images) // 2)])
         # Eight alone will do, of a large batch.
-        alone = torch.cat([one(image[None]) for image in images[:_LEAST_IMAGES]])
+        alone = torch.cat([one(image[None].clone()) for image in images[:_LEAST_IMAGES]])
     if whole.shape != halved.shape:
         return True
     # A dark image's features may be small beside a bright one's: each by its own largest.
@@ -73,7 +75,7 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
     allowed = _SHARP * largest + torch.finfo(whole.dtype).tiny
     return not all(
         bool(((part - whole[: len(part)]).abs().flatten(1).amax(1) <= allowed[: len(part)]).all())
-        for part in (halved, alone)
+        for part in (halved, alone, again)
     )
 
 

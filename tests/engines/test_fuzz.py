@@ -11,6 +11,7 @@ import torch
 from fuzzing import Case, draw, judge, judge_modules, judge_seed, speed_does_not_decide
 from fuzzing.pieces import PIECES, Piece
 
+from augbench.engines import replaying
 from augbench.engines.packed import PackedEngine
 from augbench.engines.packing import Widened
 from augbench.engines.probing import Choice
@@ -143,7 +144,18 @@ def test_the_judge_sees_a_replay_that_leaves_something_out(monkeypatch):
         replay(self, anew=anew)
 
     monkeypatch.setattr(Tape, "replay", forgetful)
-    assert judge(case).faults
+    assert not judge(case).replayed  # the check of the packing has seen it first
+    monkeypatch.setattr(replaying, "_CHECKED_AGAIN", ())
+    modules = [case.backbone(k) for k in range(2)]
+    with speed_does_not_decide():
+        judged = judge_modules(
+            case,
+            modules,
+            case.image,
+            case.batch,
+            choosing=lambda *_: Choice(Widened, "unasked"),
+        )
+    assert judged.faults
 
 
 def test_a_network_is_its_line_and_its_seed():

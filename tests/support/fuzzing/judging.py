@@ -107,7 +107,7 @@ def judge_modules(
     try:
         choice = choosing(list(modules), torch.rand(batch, *image, generator=generator))
     except Exception as error:  # the engine says it, and trains one by one
-        choice = Choice(None, f"one by one ({error})")
+        choice = Choice(None, f"one by one ({error})", keeps=False)
     verdict = Verdict(case, choice.reason, packed=choice.packer is not None, gain=choice.gain)
     for one, state in zip(modules, before, strict=True):
         if any(not _same_bits(v, state[name]) for name, v in one.state_dict().items()):
