@@ -124,6 +124,23 @@ def test_on_a_gpu_a_graph_gives_the_numbers_of_the_steps(layers):
     assert replayed.in_use or layers == "cumulative batch normalisation"  # looks at its counter
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.filterwarnings("ignore:Attempting to run cuBLAS")
+def test_the_memory_of_a_graph_is_spoilt_and_a_replay_writes_all_of_it():
+    def make():
+        return nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+
+    plain, _, replayed, _ = descents(make, torch.float64, device="cuda")
+    for step in range(6):
+        x = torch.rand(3, 4, 8, 8, dtype=torch.float64).cuda()
+        weight = -torch.rand(2, 3, 4, dtype=torch.float64).cuda()
+        if step > 3:
+            replayed._tape.spoil()
+            assert replayed._output.isnan().all()
+        assert torch.allclose(replayed(x, weight), plain(x, weight), rtol=1e-10, atol=1e-10)
+    assert replayed.in_use
+
+
 def counting(body, value):
     """A step of the given body, how often the body itself ran, and the step replayed."""
     calls = itertools.count()
