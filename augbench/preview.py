@@ -91,7 +91,8 @@ def picture(
     """
     import torch
 
-    from augbench.protocol.mixing import augment, pixels
+    from augbench.protocol.inputs import network_inputs
+    from augbench.protocol.mixing import augment
 
     rng = stream(Role.SUBSET, root=seed, dataset=dataset.content_hash, seed=0)
     # One of each class in turn, so that a picture shows many classes.
@@ -121,7 +122,7 @@ def picture(
     partners = draw_partners(count, 1, len(chosen), rngs)[:, 0]
     indices = [np.arange(len(chosen)), *partners]
     try:
-        mixed, weights = augment(method, [pixels(images[index]) for index in indices], rng)
+        mixed, weights = augment(method, [network_inputs(images[index]) for index in indices], rng)
     except AugbenchError:
         raise
     except Exception as error:

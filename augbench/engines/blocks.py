@@ -18,8 +18,9 @@ from augbench.protocol.batches import (
     draw_partners,
     effective_batch_size,
 )
-from augbench.protocol.mixing import check_weights, mixed, pixels, soft_labels, weights_of
-from augbench.protocol.streams import Role
+from augbench.protocol.inputs import network_inputs
+from augbench.protocol.mixing import check_weights, mixed, soft_labels, weights_of
+from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 
 __all__ = ["GuiltyCellsError", "blocks"]
@@ -46,7 +47,7 @@ def blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, 
 def _blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, Tensor]]:
     shape, classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
     augmentations = [workshop.augmentation(cell) for cell in cells]
-    rngs = [workshop.rng(cell, Role.AUGMENTATION) for cell in cells]
+    rngs = [cell_stream(cell, Role.AUGMENTATION) for cell in cells]
     _check_sources(augmentations, cells[0])
     most = max(augmentation.sources for augmentation in augmentations)
     common = _Common(cells, most, workshop)
@@ -117,7 +118,7 @@ class _Common:
         chosen = [anchor] + [anchor.gather(2, one[:, steps]) for one in self._partners]
         count = len(anchor)
         # index_select copies whole images; images[index] copies number by number.
-        images = [pixels(self._images.index_select(0, index.flatten())) for index in chosen]
+        images = [network_inputs(self._images.index_select(0, index.flatten())) for index in chosen]
         labels = [self._labels.index_select(0, index.flatten()) for index in chosen]
         return (
             [one.unflatten(0, (count, -1)) for one in images],
@@ -132,9 +133,9 @@ def _group(cell: Cell) -> tuple[int, int | None]:
 def _draw(cell: Cell, images: int, most: int, workshop: Workshop) -> tuple[np.ndarray, np.ndarray]:
     """Which images each step sees, [steps, B], and their partners' positions in the batch."""
     batches = draw_batches(
-        images, cell.settings.batch_size, cell.pretrain_steps, workshop.rng(cell, Role.ORDER)
+        images, cell.settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
     )
-    rngs = [workshop.rng(cell, Role.PARTNERS, k) for k in range(most - 1)]
+    rngs = [cell_stream(cell, Role.PARTNERS, k) for k in range(most - 1)]
     # The first partners are the same for every augmentation: each has a stream of its own.
     steps, batch = batches.shape
     return batches, draw_partners(most, steps, batch, rngs)

@@ -15,8 +15,8 @@ from augbench.engines.planes import side_by_side
 from augbench.engines.recording import Recorder, hits
 from augbench.engines.workshop import Labelled, Workshop, once_a_seed
 from augbench.protocol.batches import draw_batches
-from augbench.protocol.mixing import pixels
-from augbench.protocol.streams import Role
+from augbench.protocol.inputs import network_inputs
+from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 
 __all__ = ["Extractor", "OneByOne", "features_of", "finetune_heads", "outputs_of"]
@@ -63,7 +63,7 @@ def features_of(
     step = min(_OF_A_CELL[kind], _IMAGES_AT_ONCE[kind] // extractor.cells)
     step, start = max(_ROUND, step // _ROUND * _ROUND), 0
     while start < len(images[0]):
-        chunks = [pixels(one[start : start + step]) for one in images]
+        chunks = [network_inputs(one[start : start + step]) for one in images]
         shared = len(chunks) == 1
         try:
             (own,) = (
@@ -97,7 +97,7 @@ def finetune_heads(
     count, stride, width = features.shape
 
     def order(cell: Cell) -> np.ndarray:
-        rng = workshop.rng(cell, Role.FINETUNE_ORDER)
+        rng = cell_stream(cell, Role.FINETUNE_ORDER)
         return draw_batches(images, settings.batch_size, settings.finetune_steps, rng)
 
     batches = np.stack(once_a_seed(cells, order), axis=1)  # [steps, K, B]

@@ -27,7 +27,7 @@ from augbench.engines.training import Unit, train_together
 from augbench.engines.workshop import Workshop, seeded
 from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.results import CellResult
-from augbench.protocol.streams import Role
+from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 
 __all__ = ["PackedEngine"]
@@ -132,7 +132,7 @@ class PackedEngine:
         key = (trained_alike(cell), "alone")
         if key not in self._choices:
             try:
-                with seeded(workshop.rng(cell, Role.OTHER)):
+                with seeded(cell_stream(cell, Role.OTHER)):
                     reason = why_not_kept(workshop.backbone(cell), _images_like(cell, workshop))
             except Exception as error:
                 reason = str(error)
@@ -142,7 +142,7 @@ class PackedEngine:
     def _choose(self, ones: Sequence[Cell], workshop: Workshop) -> tuple[Choice, int]:
         """The packing of these cells' backbones, and how many of them fit into memory."""
         one, key = ones[0], (trained_alike(ones[0]), len(ones))
-        with seeded(workshop.rng(one, Role.OTHER)):
+        with seeded(cell_stream(one, Role.OTHER)):
             backbones = [workshop.backbone(cell) for cell in ones[:MOST_TIMED]]
             choice = self._choices.get(key)
             if choice is None:

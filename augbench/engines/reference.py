@@ -20,11 +20,13 @@ from augbench.engines.recording import DivergedError, Recorder, check_finite, hi
 from augbench.engines.workshop import Labelled, Workshop, seeded
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
 from augbench.protocol.evaluation import evaluate, fit_temperature
+from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import soft_label_cross_entropy
-from augbench.protocol.mixing import augment, pixels, soft_labels
+from augbench.protocol.mixing import augment, soft_labels
 from augbench.protocol.results import CellResult, Curve
-from augbench.protocol.streams import Role
+from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
+from augbench.protocol.update import Update
 
 __all__ = ["ReferenceEngine"]
 
@@ -49,7 +51,7 @@ class ReferenceEngine:
         start = time.perf_counter()
         try:
             # Backbones may draw from torch's global generator: seed it from the cell's stream.
-            with seeded(workshop.rng(cells[0], Role.OTHER)):
+            with seeded(cell_stream(cells[0], Role.OTHER)):
                 backbone, metrics, curve = pretrain(
                     cells[0], workshop, test_every, lambda steps: progress(steps * len(cells))
                 )
@@ -87,21 +89,21 @@ def pretrain(
     backbone = workshop.backbone(cell)
     head = workshop.head(cell, backbone, finetune=False)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1)).train()
-    optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate)
+    update = Update(model.parameters(), settings.learning_rate)
 
     data = workshop.pretrain_set(cell)
     test = workshop.test_set(cell.pretrain)
     batches = draw_batches(
-        len(data), settings.batch_size, cell.pretrain_steps, workshop.rng(cell, Role.ORDER)
+        len(data), settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
     )  # [steps, B]: which images a step sees
     steps, size = batches.shape
     partners = draw_partners(
         augmentation.sources,
         steps,
         size,
-        [workshop.rng(cell, Role.PARTNERS, k) for k in range(augmentation.sources - 1)],
+        [cell_stream(cell, Role.PARTNERS, k) for k in range(augmentation.sources - 1)],
     )  # [K − 1, steps, B]: with which positions of the same batch each position is mixed
-    rng = workshop.rng(cell, Role.AUGMENTATION)
+    rng = cell_stream(cell, Role.AUGMENTATION)
     block = block_steps(size, cell.pretrain.image_shape) if size else 1
     # An augmentation that needs the network in training: called step by step, see needs.py.
     supplier = supplier_for(augmentation, model, cell.pretrain.image_shape, rng)
@@ -115,7 +117,9 @@ def pretrain(
             anchor.gather(1, torch.from_numpy(p[start : start + block]).to(anchor.device))
             for p in partners
         ]
-        sources = [pixels(data.images[index.flatten()]) for index in chosen]  # K × [S·B, C, H, W]
+        sources = [
+            network_inputs(data.images[index.flatten()]) for index in chosen
+        ]  # K × [S·B, C, H, W]
         labels = torch.stack([data.labels[index.flatten()] for index in chosen], dim=1)
         forwards: Iterable[tuple[Tensor, Tensor]]
         if supplier is None:
@@ -127,10 +131,8 @@ def pretrain(
             outputs, weights = supplier.forward(sources, labels, partners[:, start])
             forwards = [(outputs, soft_labels(labels, weights, classes))]
         for log_probabilities, y in forwards:  # [B, classes] both
-            optimizer.zero_grad()
             loss = soft_label_cross_entropy(log_probabilities, y)
-            loss.backward()
-            optimizer.step()
+            update(loss)
             recorder.step(loss, hits(log_probabilities, y))
             if test_every and recorder.steps % test_every == 0:
                 recorder.test([_loss_and_accuracy(model, test)])
@@ -158,7 +160,7 @@ def finetune(
     backbone.eval().requires_grad_(False)
     head = workshop.head(cell, backbone, finetune=True)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
-    optimizer = torch.optim.SGD(head.parameters(), lr=settings.learning_rate)
+    update = Update(head.parameters(), settings.learning_rate)
 
     data, held_out = workshop.finetune_sets(cell)
     test = workshop.test_set(cell.finetune)
@@ -167,16 +169,14 @@ def finetune(
         len(data),
         settings.batch_size,
         settings.finetune_steps,
-        workshop.rng(cell, Role.FINETUNE_ORDER),
+        cell_stream(cell, Role.FINETUNE_ORDER),
     )
 
     recorder = Recorder()
     for step, batch in enumerate(torch.from_numpy(batches).to(data.labels.device), 1):
-        optimizer.zero_grad()
-        log_probabilities = model(pixels(data.images[batch]))  # [B, classes]
+        log_probabilities = model(network_inputs(data.images[batch]))  # [B, classes]
         loss = soft_label_cross_entropy(log_probabilities, targets[batch])
-        loss.backward()
-        optimizer.step()
+        update(loss)
         recorder.step(loss, hits(log_probabilities, targets[batch]))
         if test_every and step % test_every == 0:
             recorder.test([_loss_and_accuracy(model, test)])
@@ -221,7 +221,7 @@ def _outputs(model: nn.Module, images: Tensor) -> Tensor:
     """Log-probabilities [N, classes] in eval mode; the model's mode is restored."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    outputs = torch.cat([model(pixels(chunk)) for chunk in images.split(_CHUNK)])
+    outputs = torch.cat([model(network_inputs(chunk)) for chunk in images.split(_CHUNK)])
     for module, training in modes:
         module.training = training
     return outputs

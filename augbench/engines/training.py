@@ -31,9 +31,11 @@ from augbench.engines.replaying import Replayed
 from augbench.engines.state import check_alike
 from augbench.engines.workshop import Workshop, once_a_seed, seeded
 from augbench.protocol.evaluation import evaluate
+from augbench.protocol.loss import loss_weights, summed_losses
 from augbench.protocol.results import CellResult, Curve
-from augbench.protocol.streams import Role
+from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
+from augbench.protocol.update import Update
 
 __all__ = ["Unit", "descent", "train_together"]
 
@@ -78,7 +80,7 @@ def train_together(
     the reference can tell how such a training ends.
     """
     start = time.perf_counter()
-    with seeded(workshop.rng(units[0][0], Role.OTHER)):
+    with seeded(cell_stream(units[0][0], Role.OTHER)):
         if packer is None:
             trained = _pretrain_alone(units, workshop, test_every, progress)
         else:
@@ -129,7 +131,7 @@ def _pretrain(
 
     for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
         outputs = torch.empty_like(targets)
-        weights = targets / -targets.shape[2]
+        weights = loss_weights(targets)
         for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
             outputs[s] = descend(x, weight)
             step += 1
@@ -169,21 +171,15 @@ def descent(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A step of gradient descent of K cells, replayed from a tape where that pays.
 
-    It takes images [B, K·C, H, W] and the weights [K, B, classes] of the log-probabilities in the
-    loss, −y / B for soft labels y, and returns the log-probabilities before the step.
+    It takes images [B, K·C, H, W] and `loss_weights` [K, B, classes], and returns the
+    log-probabilities before the step.
     """
     state = [*heads.parameters(), *backbones.stacked().values()]
-    parameters = [value for value in state if value.requires_grad]
+    update = Update(state, learning_rate)
 
     def descend(x: Tensor, weight: Tensor) -> Tensor:
         log_probabilities = heads(backbones(x))
-        # The sum of the cells' mean losses: its gradient is, for each cell, its own.
-        loss = (weight * log_probabilities).sum()
-        grads = torch.autograd.grad(loss, parameters, allow_unused=True)
-        pairs = zip(parameters, grads, strict=True)
-        used, grads = zip(*(pair for pair in pairs if pair[1] is not None), strict=True)
-        with torch.no_grad():
-            torch._foreach_add_(used, grads, alpha=-learning_rate)
+        update(summed_losses(weight, log_probabilities))
         return log_probabilities.detach()
 
     return Replayed(descend, state) if backbones.replayable else descend

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from augbench.datasets.subsets import nested_subset
 from augbench.errors import ContractError, DatasetError
 from augbench.protocol.dropout import own_dropout
-from augbench.protocol.streams import Role, stream, words
+from augbench.protocol.streams import Role, cell_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,7 +92,7 @@ class Workshop:
         """The first s of one permutation per class of D_P: nested in s."""
         if not cell.pretrain_images:
             return self._subset(cell.pretrain, np.empty(0, np.int64))
-        rng = self.rng(cell, Role.SUBSET)
+        rng = cell_stream(cell, Role.SUBSET)
         labels = self.dataset(cell.pretrain).train_labels
         classes = len(cell.pretrain.classes)
         return self._subset(
@@ -106,7 +106,7 @@ class Workshop:
             cell.settings.calibration_samples_per_class, min(cell.finetune.train_counts) - size
         )
         labels, classes = self.dataset(cell.finetune).train_labels, len(cell.finetune.classes)
-        rng = self.rng(cell, Role.FINETUNE_SUBSET)
+        rng = cell_stream(cell, Role.FINETUNE_SUBSET)
         # One permutation per class holds both: the first `size`, then the held-out ones.
         indices = nested_subset(labels, size + held_out, classes, rng)
         split = size * classes
@@ -136,7 +136,7 @@ class Workshop:
         It is made on the CPU, so that every device starts from the same weights.
         """
         channels, height, width = cell.pretrain.image_shape
-        with seeded(self.rng(cell, Role.WEIGHTS)):
+        with seeded(cell_stream(cell, Role.WEIGHTS)):
             module = self.create(cell.backbone)(channels, (height, width))
         if not isinstance(module, nn.Module):
             raise ContractError(
@@ -151,7 +151,7 @@ class Workshop:
         feature_dim = module.feature_dim
         # A factory may hand out the same module twice; each cell trains its own.
         module = own_dropout(
-            copy.deepcopy(module), lambda layer: self.rng(cell, Role.DROPOUT, layer)
+            copy.deepcopy(module), lambda layer: cell_stream(cell, Role.DROPOUT, layer)
         )
         module.feature_dim = feature_dim
         return module.to(self.device)
@@ -161,22 +161,10 @@ class Workshop:
         feature_dim = backbone.feature_dim
         assert isinstance(feature_dim, int)  # checked when the backbone was made
         info = cell.finetune if finetune else cell.pretrain
-        rng = self.rng(cell, Role.FINETUNE_HEAD) if finetune else self.rng(cell, Role.WEIGHTS, 1)
+        rng = (
+            cell_stream(cell, Role.FINETUNE_HEAD)
+            if finetune
+            else cell_stream(cell, Role.WEIGHTS, 1)
+        )
         with seeded(rng):
             return nn.Linear(feature_dim, len(info.classes)).to(self.device)
-
-    def rng(self, cell: Cell, role: Role, *extra: int) -> np.random.Generator:
-        """The cell's stream of a role; see `augbench.protocol.streams`."""
-        finetuning = role in (Role.FINETUNE_SUBSET, Role.FINETUNE_HEAD, Role.FINETUNE_ORDER)
-        info = cell.finetune if finetuning else cell.pretrain
-        if role is Role.AUGMENTATION:
-            # Not version or source: a corrected method is compared on the same draws.
-            one = cell.augmentation
-            extra = (*words(repr((one.distribution, one.name, one.parameters))), *extra)
-        return stream(
-            role,
-            root=cell.settings.root_seed,
-            dataset=info.content_hash,
-            seed=cell.seed,
-            extra=extra,
-        )

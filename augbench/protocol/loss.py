@@ -1,11 +1,11 @@
-"""The soft-label cross entropy."""
+"""The soft-label cross entropy: of one batch, and of the batches of K cells at once."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-__all__ = ["soft_label_cross_entropy"]
+__all__ = ["loss_weights", "soft_label_cross_entropy", "summed_losses"]
 
 
 def soft_label_cross_entropy(log_probabilities: Tensor, targets: Tensor) -> Tensor:
@@ -36,3 +36,20 @@ def soft_label_cross_entropy(log_probabilities: Tensor, targets: Tensor) -> Tens
             f"got {list(targets.shape)}"
         )
     return -(targets * log_probabilities).sum(dim=1).mean()
+
+
+def loss_weights(targets: Tensor) -> Tensor:
+    """What log-probabilities [..., B, classes] weigh in the sum of their losses: −y / B.
+
+    `targets` y are class probabilities of the same shape, a batch of B for each of any number of
+    cells and steps.
+    """
+    return targets / -targets.shape[-2]
+
+
+def summed_losses(weights: Tensor, log_probabilities: Tensor) -> Tensor:
+    """The sum of K cells' mean losses, of log-probabilities and `loss_weights` [K, B, classes].
+
+    Its gradient is, for each cell, its own `soft_label_cross_entropy`'s.
+    """
+    return (weights * log_probabilities).sum()

@@ -12,12 +12,7 @@ from torch import Tensor
 from augbench.augmentations.contract import Augmentation
 from augbench.errors import ContractError
 
-__all__ = ["augment", "check_weights", "mixed", "pixels", "soft_labels", "weights_of"]
-
-
-def pixels(images: Tensor) -> Tensor:
-    """uint8 images to float32 in [0, 1], of the same shape and memory format."""
-    return images.to(torch.float32).div_(255)
+__all__ = ["augment", "check_weights", "mixed", "soft_labels", "weights_of"]
 
 
 def augment(

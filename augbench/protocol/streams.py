@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-__all__ = ["Role", "stream", "words"]
+if TYPE_CHECKING:
+    from augbench.protocol.study import Cell
+
+__all__ = ["Role", "cell_stream", "stream", "words"]
 
 
 class Role(IntEnum):
@@ -29,6 +33,29 @@ class Role(IntEnum):
     FINETUNE_SUBSET = 7
     FINETUNE_HEAD = 8
     FINETUNE_ORDER = 9
+
+
+_OF_FINETUNING = frozenset({Role.FINETUNE_SUBSET, Role.FINETUNE_HEAD, Role.FINETUNE_ORDER})
+"""Roles whose streams hang on D_F; those of all others hang on D_P."""
+
+
+def cell_stream(cell: Cell, role: Role, *extra: int) -> np.random.Generator:
+    """Return a cell's generator for a role: the one door through which everything is drawn.
+
+    `extra` tells apart the streams within a role, as in `stream`.
+    """
+    info = cell.finetune if role in _OF_FINETUNING else cell.pretrain
+    if role is Role.AUGMENTATION:
+        # Not version or source: a corrected method is compared on the same draws.
+        one = cell.augmentation
+        extra = (*words(repr((one.distribution, one.name, one.parameters))), *extra)
+    return stream(
+        role,
+        root=cell.settings.root_seed,
+        dataset=info.content_hash,
+        seed=cell.seed,
+        extra=extra,
+    )
 
 
 def words(text: str) -> tuple[int, int, int, int]:

@@ -7,7 +7,7 @@ from torch import nn
 
 from augbench.engines.reference import ReferenceEngine
 from augbench.protocol.batches import draw_batches, draw_partners
-from augbench.protocol.streams import Role
+from augbench.protocol.streams import Role, cell_stream
 
 
 def test_one_cell_is_plain_pytorch(lab):
@@ -18,8 +18,8 @@ def test_one_cell_is_plain_pytorch(lab):
     head = workshop.head(cell, backbone, finetune=False)
     data = workshop.pretrain_set(cell)
     x, labels = data.images.float() / 255, data.labels
-    batches = draw_batches(15, 4, 40, workshop.rng(cell, Role.ORDER))
-    (partners,) = draw_partners(2, 40, 4, [workshop.rng(cell, Role.PARTNERS, 0)])
+    batches = draw_batches(15, 4, 40, cell_stream(cell, Role.ORDER))
+    (partners,) = draw_partners(2, 40, 4, [cell_stream(cell, Role.PARTNERS, 0)])
     mask = torch.zeros(1, 10, 10)
     mask[:, :5, 5:] = mask[:, 5:, :5] = 1
     losses = []
@@ -42,7 +42,7 @@ def test_one_cell_is_plain_pytorch(lab):
     with torch.no_grad():
         features = backbone(tuning.images.float() / 255)
     losses = []
-    for batch in draw_batches(24, 4, 30, workshop.rng(cell, Role.FINETUNE_ORDER)):
+    for batch in draw_batches(24, 4, 30, cell_stream(cell, Role.FINETUNE_ORDER)):
         loss = nn.functional.cross_entropy(head(features[batch]), tuning.labels[batch])
         losses.append(loss.item())
         grads = torch.autograd.grad(loss, [head.weight, head.bias])

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from augbench.errors import ContractError
-from augbench.protocol.mixing import augment, pixels, soft_labels
+from augbench.protocol.inputs import network_inputs
+from augbench.protocol.mixing import augment, soft_labels
 
 X = torch.rand(3, 1, 4, 4)
 RNG = np.random.default_rng(0)
@@ -24,7 +25,7 @@ def test_soft_labels_add_the_weights_of_equal_classes():
 
 def test_pixels_are_shares_of_white():
     images = torch.tensor([[[[0, 51], [102, 255]]]], dtype=torch.uint8)
-    assert pixels(images).flatten().tolist() == pytest.approx([0, 0.2, 0.4, 1])
+    assert network_inputs(images).flatten().tolist() == pytest.approx([0, 0.2, 0.4, 1])
     assert images.max() == 255
 
 

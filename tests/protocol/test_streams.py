@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from augbench.datasets.contract import DatasetInfo
-from augbench.engines.workshop import Workshop, seeded
+from augbench.engines.workshop import seeded
 from augbench.plugins.components import Component
-from augbench.protocol.streams import Role, stream, words
+from augbench.protocol.streams import Role, cell_stream, stream, words
 from augbench.protocol.study import Cell
 
 A = DatasetInfo("a", "hash-a", (1, 8, 8), ("0", "1"), (9, 9), 10)
@@ -16,8 +16,7 @@ CELL = Cell(A, B, Component("backbone", "net"), Component("augmentation", "none"
 
 
 def draws(cell, role, *extra):
-    workshop = Workshop(lambda component: None, lambda info: None)
-    return workshop.rng(cell, role, *extra).random(8).tolist()
+    return cell_stream(cell, role, *extra).random(8).tolist()
 
 
 @pytest.mark.parametrize("role", list(Role))
