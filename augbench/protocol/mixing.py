@@ -16,8 +16,13 @@ __all__ = ["augment", "check_weights", "mixed", "pixels", "soft_labels", "weight
 
 
 def pixels(images: Tensor) -> Tensor:
-    """uint8 images to float32 in [0, 1], of the same shape and memory format."""
-    return images.to(torch.float32).div_(255)
+    """Convert uint8 images to [0, 1], of the same shape and memory format.
+
+    Their number type is torch's default, float32, as is that of new networks. Labels, dropout
+    masks and heads follow: under `torch.set_default_dtype(torch.float64)`, a whole training runs
+    in double precision.
+    """
+    return images.to(torch.get_default_dtype()).div_(255)
 
 
 def augment(
@@ -69,7 +74,7 @@ def mixed(
 def _shares(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
     """A `lam` [N] or weights [N, K], checked for their shape."""
     try:
-        shares = torch.as_tensor(given, dtype=torch.float32, device=anchor.device)
+        shares = torch.as_tensor(given, dtype=anchor.dtype, device=anchor.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ContractError(f"{who}: weights are no array of numbers ({error})") from error
     expected = (len(anchor),) if sources <= 2 else (len(anchor), sources)
