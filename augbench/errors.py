@@ -10,6 +10,7 @@ AugbenchError                  one clear line: what was expected, what came, wha
 │   └── StoreError             a store that cannot be read or written
 ├── PluginError                a plugin failed to load
 ├── ContractError              a plugin returned what its contract does not allow
+├── DivergedError              a training's loss is no finite number any more
 └── CellsFailedError           the study ended, but some of its cells failed (exit code 1)
 ```
 """
@@ -21,6 +22,7 @@ __all__ = [
     "CellsFailedError",
     "ContractError",
     "DatasetError",
+    "DivergedError",
     "ParameterError",
     "PluginError",
     "StoreError",
@@ -68,6 +70,10 @@ class PluginError(AugbenchError):
 
 class ContractError(AugbenchError):
     """A plugin returned what its contract does not allow."""
+
+
+class DivergedError(AugbenchError):
+    """A training whose loss is no longer a finite number."""
 
 
 class CellsFailedError(AugbenchError):

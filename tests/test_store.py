@@ -144,6 +144,37 @@ def test_a_missing_a_foreign_and_a_newer_store_are_one_clear_line(tmp_path):
             opener(newer)
 
 
+def test_no_connection_is_left_open_when_a_store_is_refused(tmp_path, monkeypatch):
+    opened = []
+    connect = sqlite3.connect
+
+    class Counted(sqlite3.Connection):
+        def close(self):
+            super().close()
+            opened.remove(self)
+
+    def counting(*args, **options):
+        opened.append(connect(*args, factory=Counted, **options))
+        return opened[-1]
+
+    folders = [tmp_path / name for name in ("sound", "newer", "damaged")]
+    for folder in folders[:2]:
+        Store.open(folder).close()
+    with connect(folders[1] / FILE_NAME) as newer:
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    folders[2].mkdir()
+    (folders[2] / FILE_NAME).write_bytes(b"not a database at all" * 100)
+    monkeypatch.setattr(sqlite3, "connect", counting)
+    for opener in (Store.open, Store.read):
+        with opener(folders[0]):
+            assert len(opened) == 1
+        for folder in folders[1:]:
+            with pytest.raises(StoreError):
+                opener(folder)
+        assert opened == []
+
+
 def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot create the folder"):

@@ -104,7 +104,7 @@ requires-python = ">=3.11"
 dependencies = ["augbench", "numpy", "torch"]
 
 [project.optional-dependencies]
-test = ["augbench[test]", "pytest"]
+test = ["pytest>=8.2"]
 
 # This is how AugBench finds the plugin once it is installed.
 [project.entry-points.augbench]

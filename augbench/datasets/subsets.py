@@ -1,4 +1,4 @@
-"""Which labelled images a cell sees: balanced subsets, nested in the samples per class."""
+"""Balanced subsets of labelled images, nested in the samples per class."""
 
 from __future__ import annotations
 
@@ -11,48 +11,28 @@ __all__ = ["nested_subset"]
 
 
 def nested_subset(
-    labels: NDArray[np.int64],
-    per_class: int | None,
-    n_classes: int,
-    rng: np.random.Generator,
-    *,
-    skip: int = 0,
+    labels: NDArray[np.int64], per_class: int | None, n_classes: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Indices of `per_class` images of every class, int64 [per_class × n_classes].
+    """Draw the indices of `per_class` images of every class, int64 [per_class × n_classes].
 
-    One permutation per class is drawn from `rng`, whatever `per_class` and `skip` are; the subset
-    is its entries `skip` … `skip + per_class`. With the same generator state, a smaller subset is
-    thus a prefix of a larger one, and a subset that skips it shares nothing with it. The order is
-    every class's first sample, then every class's second.
-
-    With `skip`, as many images are returned as each class still holds, down to one, so that
-    calibration data can be held out of whatever finetuning leaves. `per_class` None means all of
-    every class; classes of different size then end at different rounds.
+    One permutation per class is drawn from `rng`, whatever `per_class` is, and the subset is its
+    beginning: with the same generator state, a smaller subset is a prefix of a larger one. The
+    order is every class's first image, then every class's second. `per_class` None means all
+    images of every class; classes of different size then end at different rounds.
 
     Raises `StudyError`, naming the largest size that works, where a class holds too few images.
     """
     if per_class is not None and per_class < 1:
         raise StudyError(f"expected at least 1 sample per class, got {per_class}")
-    if skip < 0:
-        raise StudyError(f"expected to skip 0 samples per class or more, got {skip}")
     permutations = [_permute(np.flatnonzero(labels == c), rng) for c in range(n_classes)]
     counts = [len(permutation) for permutation in permutations]
     least = min(counts)
-    if skip and least <= skip:
-        raise StudyError(
-            f"{skip} samples per class leave none to hold out: the smallest class "
-            f"(label {counts.index(least)}) holds {least}; use at most {max(least - 1, 0)}"
-        )
-    if per_class is not None and not skip and per_class > least:
+    if per_class is not None and per_class > least:
         raise StudyError(
             f"{per_class} samples per class asked, but the smallest class "
             f"(label {counts.index(least)}) holds {least}; the largest size that works is {least}"
         )
-    if per_class is None:
-        chosen = [permutation[skip:] for permutation in permutations]
-    else:
-        stop = min(skip + per_class, least)
-        chosen = [permutation[skip:stop] for permutation in permutations]
+    chosen = [permutation[:per_class] for permutation in permutations]
     rounds = np.concatenate([np.arange(len(indices)) for indices in chosen])
     order = np.argsort(rounds, kind="stable")
     subset: NDArray[np.int64] = np.concatenate(chosen)[order].astype(np.int64)

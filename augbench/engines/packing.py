@@ -2,7 +2,7 @@
 
 `torch.fx` reads what the backbone's `forward` does; each of its layers and functions is replaced
 by what its rule says (`layers.py`, `glue.py`). The cells lie side by side as channel groups, in the
-memory layout that the processor likes best (`planes.py`).
+memory layout that the processor likes best (`planes/`).
 """
 
 from __future__ import annotations

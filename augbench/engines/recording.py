@@ -6,17 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augbench.errors import AugbenchError
+from augbench.errors import DivergedError
 from augbench.protocol.results import Curve
 
 __all__ = ["CURVE_STEPS", "DivergedError", "Recorder", "check_finite", "hits"]
 
 CURVE_STEPS = 50
 """Steps per point of a training curve."""
-
-
-class DivergedError(AugbenchError):
-    """A training whose loss is no longer a finite number."""
 
 
 def hits(log_probabilities: Tensor, targets: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The inside of a worker: a pack of cells in, events out.
 
-`events_of` is shared by every executor; `main` is what a worker process runs: pickled packs on
+`Bench` is shared by every executor; `main` is what a worker process runs: pickled packs on
 its standard input, pickled events on what was its standard output.
 """
 

@@ -1,10 +1,12 @@
 """The hash of the source code that can change a component's results.
 
 It covers the module that defines the component and the modules of the same top-level package that
-this one imports, transitively, whether at its top or inside a function. They are found by reading,
-not by importing: `if TYPE_CHECKING:` is skipped, and so is what only `importlib` could tell. Of
-AugBench itself only augmentations, backbones and data sets count; the protocol has a version of
-its own. A changed comment is a changed source.
+this one imports, transitively, at its top or inside a function. They are found by reading, not by
+importing: `if TYPE_CHECKING:` is skipped, and so is what only `importlib` could tell. Of AugBench
+itself only augmentations, backbones and data sets count; the protocol has a version of its own.
+
+Code alone counts, in its canonical form (`_canonical.py`): a better comment or docstring leaves
+stored results valid.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+from augbench.plugins._canonical import canonical, parsed
 
 __all__ = ["record_hash", "source_hash"]
 
@@ -36,8 +40,12 @@ def source_hash(*modules: str) -> str | None:
             if name in modules and name not in sources:
                 return None
             continue
-        sources[name] = source
-        pending += [found for found in _imports(source, spec) if _counts(found, tops)]
+        tree = parsed(source)
+        if tree is None:  # a compiled module
+            sources[name] = source
+            continue
+        sources[name] = canonical(tree)
+        pending += [found for found in _imports(tree, spec) if _counts(found, tops)]
     digest = hashlib.sha256()
     for name, source in sorted(sources.items()):
         # A single file's module name is made from its path, which must not enter a key.
@@ -88,12 +96,8 @@ def _read(spec: importlib.machinery.ModuleSpec) -> bytes | None:
     return text.encode() if isinstance(text, str) else None
 
 
-def _imports(source: bytes, spec: importlib.machinery.ModuleSpec) -> Iterator[str]:
+def _imports(tree: ast.Module, spec: importlib.machinery.ModuleSpec) -> Iterator[str]:
     """The names of the modules that a source imports."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return  # a compiled module
     package = spec.name if spec.submodule_search_locations is not None else spec.parent or ""
     for node in _running(tree):
         if isinstance(node, ast.Import):

@@ -9,5 +9,10 @@ __all__ = ["network_inputs"]
 
 
 def network_inputs(images: Tensor) -> Tensor:
-    """uint8 images to float32 in [0, 1], of the same shape and memory format."""
-    return images.to(torch.float32).div_(255)
+    """Convert uint8 images to [0, 1], of the same shape and memory format.
+
+    Their number type is torch's default, float32, as is that of new networks. Labels, dropout
+    masks and heads follow: under `torch.set_default_dtype(torch.float64)`, a whole training runs
+    in double precision.
+    """
+    return images.to(torch.get_default_dtype()).div_(255)

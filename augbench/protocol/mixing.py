@@ -64,7 +64,7 @@ def mixed(
 def _shares(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
     """A `lam` [N] or weights [N, K], checked for their shape."""
     try:
-        shares = torch.as_tensor(given, dtype=torch.float32, device=anchor.device)
+        shares = torch.as_tensor(given, dtype=anchor.dtype, device=anchor.device)
     except (TypeError, ValueError, RuntimeError) as error:
         raise ContractError(f"{who}: weights are no array of numbers ({error})") from error
     expected = (len(anchor),) if sources <= 2 else (len(anchor), sources)

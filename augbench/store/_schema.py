@@ -9,7 +9,15 @@ from pathlib import Path
 
 from augbench.errors import StoreError
 
-__all__ = ["FILE_NAME", "SCHEMA", "SCHEMA_VERSION", "open_for_reading", "reason", "sqlite_errors"]
+__all__ = [
+    "FILE_NAME",
+    "SCHEMA",
+    "SCHEMA_VERSION",
+    "closed_on_error",
+    "open_for_reading",
+    "reason",
+    "sqlite_errors",
+]
 
 FILE_NAME = "augbench.sqlite"
 SCHEMA_VERSION = 1
@@ -64,12 +72,26 @@ def open_for_reading(path: Path) -> sqlite3.Connection:
     """Open without writing; a store in a read-only folder has to be opened as immutable."""
     uri = path.resolve().as_uri()
     try:
-        connection = sqlite3.connect(f"{uri}?mode=ro", uri=True, timeout=30, isolation_level=None)
-        connection.execute("SELECT count(*) FROM sqlite_master")
+        return _readable(f"{uri}?mode=ro")
     except sqlite3.OperationalError:
-        connection = sqlite3.connect(f"{uri}?immutable=1", uri=True, isolation_level=None)
+        return _readable(f"{uri}?immutable=1")
+
+
+def _readable(uri: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
+    with closed_on_error(connection):
         connection.execute("SELECT count(*) FROM sqlite_master")
     return connection
+
+
+@contextmanager
+def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection that turns out to be of no use: nobody else will hold it."""
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 @contextmanager

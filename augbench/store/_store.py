@@ -21,6 +21,7 @@ from augbench.store._schema import (
     FILE_NAME,
     SCHEMA,
     SCHEMA_VERSION,
+    closed_on_error,
     open_for_reading,
     reason,
     sqlite_errors,
@@ -49,6 +50,7 @@ class Store:
             ) from error
         with sqlite_errors(path):
             connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        with closed_on_error(connection), sqlite_errors(path):
             connection.execute("PRAGMA journal_mode = WAL")
             # A cell survives the death of the process at once, a power cut up to the last seconds.
             connection.execute("PRAGMA synchronous = NORMAL")
@@ -59,7 +61,7 @@ class Store:
                     for statement in SCHEMA.split(";\n"):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        store._check_version()
+            store._check_version()
         return store
 
     @classmethod
@@ -72,9 +74,10 @@ class Store:
                 "or make one with `augbench run`"
             )
         with sqlite_errors(path):
-            store = cls(path, open_for_reading(path))
-            store._schema_version()
-        store._check_version()
+            connection = open_for_reading(path)
+        store = cls(path, connection)
+        with closed_on_error(connection), sqlite_errors(path):
+            store._check_version()
         return store
 
     def _schema_version(self) -> int:
@@ -84,7 +87,6 @@ class Store:
     def _check_version(self) -> None:
         version = self._schema_version()
         if version != SCHEMA_VERSION:
-            self.close()
             raise StoreError(
                 f"{str(self.path)!r} has store format {version}, this AugBench reads "
                 f"{SCHEMA_VERSION}; use the version of AugBench that wrote it, or another --out"

@@ -11,18 +11,13 @@ def test_my_mix_keeps_the_contract():
     ...
 ```
 
-It needs Hypothesis: `pip install "augbench[test]"`. The strategies are in
-`augbench.testing.strategies`.
+The decorators need pytest. Strategies for Hypothesis are in `augbench.testing.strategies`.
 """
 
 from __future__ import annotations
 
-import importlib.util
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-if importlib.util.find_spec("hypothesis") is None:
-    raise ImportError("augbench.testing needs Hypothesis: pip install 'augbench[test]'")
 
 if TYPE_CHECKING:
     from augbench.testing.augmentations import check_augmentation

@@ -10,9 +10,9 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 @st.composite
-def labels(draw, least=1):
+def labels(draw):
     """Shuffled labels of 2 to 6 classes with 1 to 12 images each, and the number of classes."""
-    counts = draw(st.lists(st.integers(least, 12), min_size=2, max_size=6))
+    counts = draw(st.lists(st.integers(1, 12), min_size=2, max_size=6))
     ordered = np.repeat(np.arange(len(counts)), counts)
     return np.random.default_rng(draw(seeds)).permutation(ordered).astype(np.int64), len(counts)
 
@@ -50,20 +50,6 @@ def test_none_means_every_image_and_begins_with_the_largest_balanced_subset(labe
     assert np.array_equal(everything[: len(balanced)], balanced)
 
 
-@given(labels(least=2), seeds, st.data())
-def test_what_skips_a_subset_shares_nothing_with_it_and_is_balanced(labelled, seed, data):
-    y, n = labelled
-    least = least_of(y, n)
-    taken = data.draw(st.integers(1, least - 1))
-    asked = data.draw(st.integers(1, 20))
-    first = nested_subset(y, taken, n, np.random.default_rng(seed))
-    held_out = nested_subset(y, asked, n, np.random.default_rng(seed), skip=taken)
-    assert not set(first.tolist()) & set(held_out.tolist())
-    assert np.bincount(y[held_out]).tolist() == [min(asked, least - taken)] * n
-    both = nested_subset(y, taken + len(held_out) // n, n, np.random.default_rng(seed))
-    assert np.array_equal(both, np.concatenate([first, held_out]))
-
-
 def test_another_generator_state_gives_another_subset():
     y = np.arange(1000) % 10
     subsets = [nested_subset(y, 8, 10, np.random.default_rng(seed)) for seed in (1, 2)]
@@ -94,17 +80,14 @@ def test_global_random_state_and_labels_stay_untouched():
 
 
 @pytest.mark.parametrize(
-    ("per_class", "skip", "message"),
+    ("per_class", "message"),
     [
-        (4, 0, r"4 samples per class asked.*label 1.*holds 3; the largest size that works is 3"),
-        (0, 0, "at least 1 sample per class, got 0"),
-        (-2, 0, "at least 1 sample per class, got -2"),
-        (1, 3, "leave none to hold out.*label 1.*holds 3; use at most 2"),
-        (None, 3, "leave none to hold out"),
-        (1, -1, "0 samples per class or more, got -1"),
+        (4, r"4 samples per class asked.*label 1.*holds 3; the largest size that works is 3"),
+        (0, "at least 1 sample per class, got 0"),
+        (-2, "at least 1 sample per class, got -2"),
     ],
 )
-def test_what_cannot_be_chosen_is_one_clear_error(per_class, skip, message):
+def test_what_cannot_be_chosen_is_one_clear_error(per_class, message):
     y = np.array([0, 0, 0, 0, 1, 1, 1])
     with pytest.raises(StudyError, match=message):
-        nested_subset(y, per_class, 2, np.random.default_rng(0), skip=skip)
+        nested_subset(y, per_class, 2, np.random.default_rng(0))

@@ -96,6 +96,13 @@ def test_neither_the_place_nor_the_line_ends_count(tmp_path: Path, plugin_source
     assert len(hashes) == 1
 
 
+@pytest.mark.parametrize("path", ["pack/mix.py", "pack/shared.py", "pack/deep/er.py"])
+def test_a_better_comment_or_docstring_is_the_same_component(pack: Path, path: str) -> None:
+    before = hash_of()
+    (pack / path).write_text('"""It mixes."""\n' + (pack / path).read_text() + "\n# Why.\n")
+    assert hash_of() == before
+
+
 def test_a_changed_file_is_another_component(tmp_path: Path, plugin_source: Source) -> None:
     path = tmp_path / "mine.py"
     path.write_text(plugin_source("mine"))
@@ -112,7 +119,8 @@ def test_a_built_in_that_is_built_upon_counts(tmp_path: Path) -> None:
         "from augbench.augmentations.mixup import Mixup\nfrom augbench.plugins import x"
     )
     spec = _sources.importlib.util.spec_from_file_location("mine", path)
-    assert list(_sources._imports(path.read_bytes(), spec)) == [
+    tree = _sources.parsed(path.read_bytes())
+    assert list(_sources._imports(tree, spec)) == [
         "augbench.augmentations.mixup",
         "augbench.plugins",
     ]
@@ -125,7 +133,7 @@ def test_a_lazily_imported_layer_file_counts_for_the_built_in_network() -> None:
 
     spec = _sources._locate("augbench.backbones.convnet")
     assert spec is not None
-    found = set(_sources._imports(_sources._read(spec) or b"", spec))
+    found = set(_sources._imports(_sources.parsed(_sources._read(spec) or b""), spec))
     assert "augbench.backbones._convnet" in found
 
 

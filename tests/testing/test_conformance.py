@@ -1,8 +1,5 @@
 """The decorators, the reports, the strategies, and what the kit refuses."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -229,19 +226,6 @@ def test_a_violation_becomes_one_line():
     found = report("thing", "it", [Check("one", "about", run)], None, None, None)
     line = str(found).splitlines()[1]
     assert line.split(None, 2) == ["failed", "one", "two lines · smallest: 3"]
-
-
-def test_without_hypothesis_the_kit_says_what_to_install(tmp_path):
-    code = (
-        "import importlib.util as u; find = u.find_spec\n"
-        "u.find_spec = lambda name, *a: None if name == 'hypothesis' else find(name, *a)\n"
-        "import augbench\n"
-        "try: import augbench.testing\n"
-        "except ImportError as error: print(error)\n"
-    )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    printed = subprocess.check_output([sys.executable, "-c", code], text=True, env=environment)
-    assert printed == "augbench.testing needs Hypothesis: pip install 'augbench[test]'\n"
 
 
 def test_the_public_names_are_these():
