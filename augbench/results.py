@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError
-from augbench.protocol.study import FLOOR
+from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.statistics import Analysis, analyse, mean_interval, remarks
 from augbench.store import PlannedCell, StoredStudy
 
@@ -129,10 +129,10 @@ class StudyResult:
             return None
         with_references = bool(self.stored.description["references"])
 
-        def reference(size: int | None) -> NDArray[np.float64] | None:
+        def values_of(one: Reference) -> NDArray[np.float64] | None:
             if not with_references:
                 return None
-            return self.values(pair, str(self.baseline), (size,))[:, 0]
+            return self.values(pair, str(self.baseline), (one.samples_per_class,))[:, 0]
 
         return analyse(
             scores,
@@ -140,8 +140,8 @@ class StudyResult:
             baseline=self.baseline,
             ruler=self.values(pair, self.baseline, self.ruler_sizes) if self.ruler_sizes else None,
             ruler_sizes=self.ruler_sizes,
-            floor=reference(FLOOR),
-            ceiling=reference(None),
+            floor=values_of(FLOOR),
+            ceiling=values_of(CEILING),
             confidence=confidence,
         )
 

@@ -11,11 +11,10 @@ import statistics
 import torch
 from _measure import machine, table
 
-from augbench.api import Options, plan
+from augbench.api import plan
 from augbench.engines.packed import PackedEngine
 from augbench.engines.reference import ReferenceEngine
 from augbench.engines.workshop import Workshop
-from augbench.protocol.study import Settings
 
 SUMMARIES = (statistics.median, max)
 
@@ -60,9 +59,13 @@ def main():
     torch.set_flush_denormal(True)
     torch.backends.cudnn.allow_tf32 = False  # as a worker does
     print(machine(), end="\n\n")
-    settings = Settings(pretrain_steps=steps, finetune_steps=steps)
-    names = {"augmentations": ("none", "collage", "mixup"), "backbone": options.backbone}
-    planned = plan(Options(**names, seeds=1, settings=settings))
+    planned = plan(
+        ("none", "collage", "mixup"),
+        backbone=options.backbone,
+        seeds=1,
+        pretrain_steps=steps,
+        finetune_steps=steps,
+    )
     registry = planned.registry
 
     def train(engine, kind=Workshop):

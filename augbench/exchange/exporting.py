@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from augbench.errors import AugbenchError, StoreError, UsageError
-from augbench.protocol.study import FLOOR
+from augbench.protocol.references import reference
 from augbench.results import StudyResult
 
 __all__ = [
@@ -70,10 +70,8 @@ def metric_names(result: StudyResult) -> tuple[str, ...]:
 
 def role(result: StudyResult, samples_per_class: int | None) -> str:
     """What a cell of that size is for: `sweep`, `ruler`, `floor` or `ceiling`."""
-    if samples_per_class is None:
-        return "ceiling"
-    if samples_per_class == FLOOR:
-        return "floor"
+    if found := reference(samples_per_class):
+        return found.name
     return "sweep" if samples_per_class in result.sizes else "ruler"
 
 

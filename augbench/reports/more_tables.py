@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from augbench.exchange.exporting import cell_rows
+from augbench.protocol.references import size_title
 from augbench.reports.numbers import fixed, p_text, span
 from augbench.reports.tables import Column, Entry, Table, difference, estimate
 from augbench.results import Pair, StudyResult
@@ -194,13 +193,12 @@ def cells_table(result: StudyResult, name: str) -> Table:
     """The status of every planned cell."""
     rows = []
     for row in cell_rows(result):
-        size = {"floor": "floor", "ceiling": "ceiling"}.get(row["role"], row["samples_per_class"])
-        order = {"floor": 0, "ceiling": math.inf}.get(row["role"], row["samples_per_class"])
+        size = row["samples_per_class"]
         rows.append(
             (
                 Entry(f"{row['pretrain_dataset']} → {row['finetune_dataset']}", ""),
                 Entry(row["augmentation"], row["augmentation"]),
-                Entry(str(size), None if order == math.inf else order),
+                Entry(size_title(size), size),
                 Entry(str(row["seed"]), row["seed"]),
                 Entry(row["status"], row["status"]),
                 _number(row.get("accuracy"), 100, 2),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.exchange.exporting import cell_rows, environments, study_summary, to_csv
-from augbench.protocol.study import FLOOR
+from augbench.protocol.references import REFERENCES
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Verdict, as_plain, mean_interval
 
@@ -99,10 +99,9 @@ def _metric(
     baseline = result.baseline
     references = {}
     if baseline is not None and result.stored.description["references"]:
-        for name, size in (("floor", FLOOR), ("ceiling", None)):
-            references[name] = _arm(
-                factor * result.values(pair, baseline, (size,), metric), confidence
-            )
+        for one in REFERENCES:
+            values_of = result.values(pair, baseline, (one.samples_per_class,), metric)
+            references[one.name] = {**_arm(factor * values_of, confidence), "words": one.words}
     return {
         "arms": [_arm(table, confidence) for table in values.values()],
         "differences": None

@@ -97,7 +97,7 @@ def test_a_failed_cell_makes_the_exit_code_1_and_is_named(augbench, tmp_path):
         (["run", "--aug", "mixup:alpha"], "alpha"),
         (["run", "--samples-per-class", "0"], "expected whole numbers of 1 or more"),
         (["run", "--samples-per-class", "1,x"], "expected whole numbers of 1 or more"),
-        (["run", "--seeds", "0"], "expected 1 or more, got 0"),
+        (["run", "--seeds", "0"], "--seeds: expected a whole number of 1 or more, got 0"),
         (["run", "--pre-train-dataset", "mnist", "--data-root", "/nowhere"], "--download"),
         (["run", "--plugin", "nowhere.py"], "nowhere.py"),
         (["report", "--out", "nowhere"], "no store at"),

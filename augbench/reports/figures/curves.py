@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from augbench.protocol.study import FLOOR
+from augbench.protocol.references import CEILING, FLOOR
 from augbench.reports.figures.style import (
     REFERENCE,
     Look,
@@ -95,10 +95,8 @@ def _references(
     low, high = axes.get_ylim()
     room = _MOST_EMPTY * (high - low)
     entries: list[tuple[Artist, str]] = []
-    for name, size, dashes in (
-        ("ceiling", None, (0, (8, 2))),
-        ("floor", FLOOR, (0, (1, 1.5))),
-    ):
+    for one, dashes in ((CEILING, (0, (8, 2))), (FLOOR, (0, (1, 1.5)))):
+        name, size = one.name, one.samples_per_class
         row = mean_interval(
             100 * result.values(pair, result.baseline, (size,))[:, 0], confidence=confidence
         )
