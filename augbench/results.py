@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError
+from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.statistics import Analysis, analyse, mean_interval, remarks
 from augbench.store import PlannedCell, StoredStudy
@@ -103,7 +104,7 @@ class StudyResult:
         pair: Pair,
         augmentation: str,
         sizes: tuple[int | None, ...] | None = None,
-        metric: str = "accuracy",
+        metric: str = PRIMARY.name,
     ) -> NDArray[np.float64]:
         """A metric as [seeds, sizes]; NaN where a cell is missing, failed, or lacks it."""
         wanted = self.sizes if sizes is None else sizes
@@ -115,7 +116,7 @@ class StudyResult:
                     values[i, k] = cell.result.metrics.get(metric, math.nan)
         return values
 
-    def scores(self, pair: Pair, metric: str = "accuracy") -> dict[str, NDArray[np.float64]]:
+    def scores(self, pair: Pair, metric: str = PRIMARY.name) -> dict[str, NDArray[np.float64]]:
         """The metric of every augmentation as [seeds, sizes]."""
         return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
 
@@ -167,7 +168,9 @@ class StudyResult:
                     "a pretraining: the comparison is at equal steps, not at equal time."
                 )
 
-    def table(self, metric: str = "accuracy", *, confidence: float = 0.95) -> list[dict[str, Any]]:
+    def table(
+        self, metric: str = PRIMARY.name, *, confidence: float = 0.95
+    ) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""
         rows = []
         for pair in self.pairs:
@@ -189,7 +192,7 @@ class StudyResult:
                     )
         return rows
 
-    def to_pandas(self, metric: str = "accuracy") -> pandas.DataFrame:
+    def to_pandas(self, metric: str = PRIMARY.name) -> pandas.DataFrame:
         """`table` as a pandas DataFrame; raises `AugbenchError` where pandas is missing."""
         try:
             import pandas

@@ -15,6 +15,7 @@ from augbench.api import plan
 from augbench.engines.packed import PackedEngine
 from augbench.engines.reference import ReferenceEngine
 from augbench.engines.workshop import Workshop
+from augbench.protocol.metrics import metric
 
 SUMMARIES = (statistics.median, max)
 
@@ -43,7 +44,7 @@ def apart(results, others):
                 abs(a - b) for a, b in pairs
             )
         for name, value in one.metrics.items():
-            if name not in ("pretrain_seconds", "extra_passes"):
+            if metric(name).tolerance is not None:
                 found.setdefault(name, []).append(abs(value - other.metrics[name]))
     return found
 

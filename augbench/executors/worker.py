@@ -49,9 +49,10 @@ class PackTrainer:
         def load(info: DatasetInfo) -> Dataset:
             return load_dataset(registry, components[info.content_hash], job.data_root)
 
-        for backbone, shape in job.backbones:
-            _check_backbone(registry, backbone, shape)
-        self._device = _device(job.device)
+        with written_as(dict(job.spelling)):
+            for backbone, shape in job.backbones:
+                _check_backbone(registry, backbone, shape)
+            self._device = _device(job.device)
         self._workshop: Workshop = Workshop(registry.create, load, self._device)
         self._engine: Engine = _engine(job.engine)
         self.device_name = (
@@ -72,10 +73,11 @@ class PackTrainer:
                 done, last = 0, time.monotonic()
 
         cells = {cell.key: cell for cell in pack}
-        for result in self._engine.train(
-            pack, self._workshop, test_every=self._job.test_every, progress=progress
-        ):
-            emit(Finished(cells[result.key], result))
+        with written_as(dict(self._job.spelling)):
+            for result in self._engine.train(
+                pack, self._workshop, test_every=self._job.test_every, progress=progress
+            ):
+                emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
         notes = getattr(self._engine, "notes", [])
         for note in notes:
@@ -151,12 +153,11 @@ def main() -> None:
         configure_worker_threads()
         gc.freeze()
         gc.enable()
-        with written_as(dict(job.spelling)):
-            trainer = PackTrainer(job)
-            emit(Started(trainer.device_name))
-            for pack in _packs(source):
-                trainer.train(pack, emit)
-                emit(None)  # ready for the next one
+        trainer = PackTrainer(job)
+        emit(Started(trainer.device_name))
+        for pack in _packs(source):
+            trainer.train(pack, emit)
+            emit(None)  # ready for the next one
     except AugbenchError as error:
         emit(error)
     except BrokenPipeError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from augbench.options.calling import TakesOptions, made_from, takes_options
 from augbench.options.option import KeyEntry, Option, options_of
-from augbench.options.reporting import reported, title_of
+from augbench.options.reporting import reported, titled
 from augbench.options.spelling import named, spelling, written_as
 from augbench.options.table import Options, Settings, grouped
 
@@ -24,6 +24,6 @@ __all__ = [
     "reported",
     "spelling",
     "takes_options",
-    "title_of",
+    "titled",
     "written_as",
 ]

@@ -86,7 +86,14 @@ def _by_name(
         one.word: (name, one.value) for name, option in options.items() for one in option.shorthands
     }
     values, spelled = dict(positional), {name: name for name in positional}
-    for word, value in _without_settings(given).items():
+    given = dict(given)
+    if "settings" in given:  # all of them at once
+        settings = given.pop("settings")
+        if not isinstance(settings, Settings):
+            raise OptionError(f"settings: expected a Settings, got {settings!r}")
+        values |= {name: getattr(settings, name) for name in options_of(Settings)}
+        spelled |= dict.fromkeys(options_of(Settings), "settings")
+    for word, value in given.items():
         name = names.get(word, "")
         if not name and word in shorthands:
             name, meaning = shorthands[word]
@@ -100,20 +107,6 @@ def _by_name(
             raise OptionError(f"give either {both}, not both")
         values[name], spelled[name] = value, word
     return values, {name: as_written(word) for name, word in spelled.items() if word != name}
-
-
-def _without_settings(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The same, with `settings=Settings(…)` taken apart."""
-    if "settings" not in given:
-        return dict(given)
-    rest = {name: value for name, value in given.items() if name != "settings"}
-    settings = given["settings"]
-    if not isinstance(settings, Settings):
-        raise OptionError(f"settings: expected a Settings, got {settings!r}")
-    twice = sorted(rest.keys() & options_of(Settings))
-    if twice:
-        raise OptionError(f"give either settings or {twice[0]}, not both")
-    return rest | {name: getattr(settings, name) for name in options_of(Settings)}
 
 
 def _unknown(word: str, known: Sequence[str]) -> str:

@@ -29,13 +29,14 @@ _Kept = TypeVar("_Kept", covariant=True)
 
 
 class _Whole(Option[_Given, _Kept]):
-    """Whole numbers of `least` or more."""
+    """Whole numbers of `least` or more; `zero_words` say what 0 does, where that is special."""
 
     metavar = "N"
 
-    def __init__(self, *flags: str, least: int = 1, **declared: Any) -> None:
+    def __init__(self, *flags: str, least: int = 1, zero_words: str = "", **declared: Any) -> None:
         super().__init__(*flags, **declared)
         self.least = least
+        self.zero_words = zero_words
 
     @property
     def expected(self) -> str:
@@ -45,6 +46,9 @@ class _Whole(Option[_Given, _Kept]):
         if not _is_whole(value) or value < self.least:
             self.refuse(value)
         return value
+
+    def show(self, value: Any) -> str:
+        return self.zero_words if value == 0 and self.zero_words else super().show(value)
 
     def parse(self, text: str) -> Any:
         try:
@@ -118,7 +122,10 @@ class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
         return self.read(sizes)
 
     def show(self, value: Any) -> str:
-        return ",".join(map(str, value)) or "none"
+        return ", ".join(map(str, value)) or "none"
+
+    def write(self, value: Any) -> str:
+        return self.show(value).replace(", ", ",")
 
 
 class Name(Option[str, str]):

@@ -136,13 +136,17 @@ class Option(Generic[_Given, _Kept]):
         raise OptionError(f"{name}: expected {self.expected}{such_as}{orelse}, got {_short(value)}")
 
     def show(self, value: Any) -> str:
-        """A value as reports and help show it."""
+        """A value as reports show it."""
         return self.none_words if value is None else str(value)
+
+    def write(self, value: Any) -> str:
+        """A value as the help shows it: as it is typed."""
+        return self.show(value)
 
     @property
     def about(self) -> str:
         """Range and default, the same wherever the option is explained."""
-        return f"{self.expected}; default: {self.show(self.default)}"
+        return f"{self.expected}; default: {self.write(self.default)}"
 
     @property
     def spellings(self) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from augbench.options.option import options_of
-from augbench.options.table import Options, Settings
+from augbench.options.table import Options, Settings, grouped
 
-__all__ = ["reported", "title_of"]
+__all__ = ["reported", "titled"]
 
 
 def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -19,15 +19,18 @@ def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     """
     settings = dict(description["settings"])
     rows = []
-    for name, option in options_of(Options).items():
-        if option.reported:
-            place = settings if name in options_of(Settings) else description
-            rows.append((option.title, option.show(place.get(name, option.default))))
-            settings.pop(name, None)
+    for options in grouped(Options).values():
+        for name, option in options.items():
+            if option.reported:
+                place = settings if name in options_of(Settings) else description
+                rows.append((option.title, option.show(place.get(name, option.default))))
+                settings.pop(name, None)
     return [*rows, *((name.replace("_", " "), str(value)) for name, value in settings.items())]
 
 
-def title_of(name: str) -> str:
-    """The title of an option by its name in Python; another name stays as it is."""
-    option = options_of(Options).get(name)
-    return option.title if option else name
+def titled(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored study's description with its reported options in words, and the rest as it is."""
+    listed = {name for name, option in options_of(Options).items() if option.reported}
+    rest = {name: value for name, value in description.items() if name not in listed}
+    rest.pop("settings", None)
+    return {**dict(reported(description)), **rest}

@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from augbench.errors import StoreError
 from augbench.options import named
+from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
 from augbench.store._rows import StoredStudy, planned_cell
@@ -170,7 +171,7 @@ class Store:
             for batch in _batches(list(keys)):
                 marks = ",".join("?" * len(batch))
                 rows = self._connection.execute(
-                    "SELECT key, json_extract(metrics, '$.accuracy'), "
+                    f"SELECT key, json_extract(metrics, '$.{PRIMARY.name}'), "
                     "json_extract(curves, '$.finetune.test_step[0]') "
                     f"FROM cells WHERE status = 'ok' AND key IN ({marks})",
                     batch,

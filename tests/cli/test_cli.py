@@ -119,6 +119,15 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
     assert line
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_a_cell_names_the_flag_that_helps(augbench, tmp_path, workers):
+    small = ("--seeds", "1", "--no-baseline", "--lr", "1e30", *STUDY, "--workers", workers)
+    code, printed, _ = augbench("run", "--aug", "mixup", "--out", tmp_path, *small)
+    assert code == 1
+    assert "diverged" in printed
+    assert "try a smaller --lr" in printed
+
+
 def test_an_unwritable_folder_is_one_clear_line(augbench, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, errors = augbench("run", "--out", tmp_path / "file" / "out", *STUDY)
