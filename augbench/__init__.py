@@ -10,13 +10,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from augbench.api import Observer, Options, run
+    from augbench.api import Observer, run
     from augbench.augmentations.contract import Augmentation
     from augbench.backbones.contract import BackboneFactory
     from augbench.datasets.contract import Dataset, DatasetFactory
     from augbench.errors import AugbenchError, UsageError
+    from augbench.options import Options, Settings
     from augbench.plugins.hookspecs import Register, hookimpl
-    from augbench.protocol.study import Settings
     from augbench.results import StudyResult
 
 __version__ = "0.1.0"
@@ -28,9 +28,9 @@ _HOMES = {
     "Dataset": "augbench.datasets.contract",
     "DatasetFactory": "augbench.datasets.contract",
     "Observer": "augbench.api",
-    "Options": "augbench.api",
+    "Options": "augbench.options",
     "Register": "augbench.plugins.hookspecs",
-    "Settings": "augbench.protocol.study",
+    "Settings": "augbench.options",
     "StudyResult": "augbench.results",
     "UsageError": "augbench.errors",
     "hookimpl": "augbench.plugins.hookspecs",

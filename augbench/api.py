@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 
 from augbench.augmentations.contract import needs_of
 from augbench.datasets.contract import Dataset, DatasetInfo
@@ -18,52 +16,29 @@ from augbench.datasets.named import data_root, inspect_dataset, load_dataset
 from augbench.engines.notes import Note, summary
 from augbench.engines.planning import plan_packs
 from augbench.environment import cuda_devices, describe_environment
-from augbench.errors import StudyError
-from augbench.executors.contract import Event, Finished, Job, Packed, Started, StepsDone
-from augbench.executors.processes import run_in_processes
+from augbench.executors.contract import (
+    Emit,
+    Event,
+    Executor,
+    Finished,
+    Job,
+    Packed,
+    Started,
+    StepsDone,
+)
+from augbench.executors.processes import WorkerProcesses
+from augbench.options import Options, spelling, takes_options
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.checks import check_study
 from augbench.protocol.results import CellResult
-from augbench.protocol.study import SAMPLES_PER_CLASS, Cell, Settings, Study
+from augbench.protocol.study import Cell, Study
 from augbench.results import StudyResult
 from augbench.store import Store
 
 __all__ = ["Observer", "Options", "Plan", "execute", "plan", "run"]
 
 BASELINE = "none"
-ENGINES = ("auto", "packed", "reference")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a user asks for; the defaults are the handout's, on the embedded data sets.
-
-    Augmentations, data sets and the backbone are specs such as `mixup:alpha=0.4`. `workers` is
-    the number of worker processes (None: one per core; 0: everything in this process). `device`
-    is a torch device, or `auto`: a GPU if there is one.
-    """
-
-    augmentations: tuple[str, ...] = ()
-    pretrain_datasets: tuple[str, ...] = ("glyph-digits",)
-    finetune_datasets: tuple[str, ...] = ("glyph-letters",)
-    samples_per_class: tuple[int, ...] = SAMPLES_PER_CLASS
-    seeds: int = 8
-    backbone: str = "convnet"
-    settings: Settings = field(default_factory=Settings)
-    baseline: bool = True
-    ruler_sizes: tuple[int, ...] = ()
-    references: bool = False
-    test_every: int = 0
-    engine: str = "auto"
-    workers: int | None = None
-    device: str = "auto"
-    out: Path = Path("augbench-results")
-    data_root: Path | None = None
-    download: bool = False
-    plugins: tuple[str, ...] = ()
-    strict_plugins: bool = False
-    command: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,14 +76,14 @@ class Observer:
         """Something a user may want to know, such as the engine's choice."""
 
 
+@takes_options(Options)
 def plan(options: Options) -> Plan:
-    """Resolve every name, look at the data, and check the study.
+    """Resolve every name, look at the data, and check the study: `plan("mixup", seeds=3)`.
 
-    Raises a `UsageError` (unknown names, refused parameters, missing data, a study that asks for
-    more than there is), in one line each, before anything trains.
+    Takes the options below one by one, or as one `Options`. Raises a `UsageError` (unknown names,
+    refused parameters, missing data, a study that asks for more than there is), in one line each,
+    before anything trains.
     """
-    if options.engine not in ENGINES:
-        raise StudyError(f"--engine: expected one of {', '.join(ENGINES)}, got {options.engine!r}")
     registry = Registry.load(options.plugins, strict=options.strict_plugins)
     baseline = registry.resolve("augmentation", BASELINE) if options.baseline else None
     augmentations = _unique(
@@ -166,16 +141,17 @@ def _unique(components: Iterable[Component]) -> tuple[Component, ...]:
     return tuple(dict.fromkeys(components))
 
 
-def execute(plan: Plan, observer: Observer | None = None) -> StudyResult:
+def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") -> StudyResult:
     """Compute the cells that the store lacks, storing each as it ends; return all results.
 
-    A cell that fails is stored with its error, and the others go on: look at `.failed`.
+    A cell that fails is stored with its error, and the others go on: look at `.failed`. The store
+    keeps the `command` that asked for the study.
     """
     observer = observer or Observer()
     options = plan.options
     environment = describe_environment()
     with Store.open(options.out) as store:
-        number = store.plan(plan.study, plan.cells, options.command)
+        number = store.plan(plan.study, plan.cells, command)
         stored = store.finished((cell.key for cell in plan.cells), test_every=options.test_every)
         observer.planned(plan, stored)
         missing = _unique_cells(cell for cell in plan.cells if cell.key not in stored)
@@ -206,7 +182,7 @@ def _unique_cells(cells: Iterable[Cell]) -> list[Cell]:
     return list({cell.key: cell for cell in cells}.values())
 
 
-def _train(plan: Plan, cells: Sequence[Cell], emit: Callable[[Event], None]) -> str:
+def _train(plan: Plan, cells: Sequence[Cell], emit: Emit) -> str:
     """Train the cells; returns by which engine and where, in words."""
     options = plan.options
     device = ("cuda" if cuda_devices() else "cpu") if options.device == "auto" else options.device
@@ -215,8 +191,9 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Callable[[Event], None]) -> 
     if workers is None:
         # A GPU is fed best by one process; the CPU by one thread on each core.
         workers = _cores() if on_cpu else 0
+    executor: Executor = WorkerProcesses(workers) if workers else _this_process(plan)
     engine = "packed" if options.engine == "auto" else options.engine
-    packs = _packs(plan.cells, cells, engine, max(1, workers), device.partition(":")[0])
+    packs = _packs(plan.cells, cells, engine, executor.slots, device.partition(":")[0])
     job = Job(
         engine=engine,
         device=device,
@@ -225,15 +202,16 @@ def _train(plan: Plan, cells: Sequence[Cell], emit: Callable[[Event], None]) -> 
         data_root=data_root(options.data_root),
         plugins=plan.registry.arguments,
         test_every=options.test_every,
+        spelling=tuple(spelling().items()),
     )
-    if workers == 0:
-        from augbench.executors.serial import run_serially
+    executor.run(packs, job, emit)
+    return f"{engine} engine on {device}, {executor.where(len(packs))}"
 
-        run_serially(packs, job, plan.registry, emit)
-        return f"{engine} engine on {device}, in this process"
-    run_in_processes(packs, job, workers, emit)
-    used = min(workers, len(packs))
-    return f"{engine} engine on {device}, {used} worker{'s' if used > 1 else ''} of one thread"
+
+def _this_process(plan: Plan) -> Executor:
+    from augbench.executors.serial import ThisProcess
+
+    return ThisProcess(plan.registry)
 
 
 def _packs(
@@ -268,44 +246,20 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
-def run(
-    aug: str | Sequence[str] = (), *, observer: Observer | None = None, **options: Any
-) -> StudyResult:
+@dataclass(frozen=True)
+class _RunOptions(Options):
+    """The arguments of `run`: the options of a study, and who watches it."""
+
+    _: KW_ONLY
+    observer: Observer | None = None
+
+
+@takes_options(_RunOptions)
+def run(options: _RunOptions) -> StudyResult:
     """Run a study: `augbench.run(["collage", "mixup"], seeds=3, out="results")`.
 
-    `aug` and the keywords are the fields of `Options` (`aug` stands for `augmentations`); a
-    keyword of `Settings`, such as `batch_size=16`, may be given directly; single names and sizes
-    may stand for themselves. Raises `UsageError` for what cannot be used. Failed cells are in
-    the result's `.failed`.
+    Takes the options below one by one, or as one `Options`; single names and sizes may stand for
+    themselves, and the names of the command line's flags serve as well (`lr` for `learning_rate`).
+    Raises `UsageError` for what cannot be used. Failed cells are in the result's `.failed`.
     """
-    return execute(plan(_options(aug, options)), observer)
-
-
-def _options(aug: str | Sequence[str], given: dict[str, Any]) -> Options:
-    known = set(Options.__dataclass_fields__)
-    of_settings = {k: v for k, v in given.items() if k in Settings.__dataclass_fields__}
-    unknown = given.keys() - known - of_settings.keys()
-    if unknown:
-        raise StudyError(
-            f"unknown option {sorted(unknown)[0]!r}; expected one of "
-            f"{', '.join(sorted(known | set(Settings.__dataclass_fields__)))}"
-        )
-    if of_settings and "settings" in given:
-        raise StudyError("give either settings=Settings(...) or its fields, not both")
-    values = {k: v for k, v in given.items() if k in known}
-    if aug:
-        values["augmentations"] = aug
-    for name in ("augmentations", "pretrain_datasets", "finetune_datasets", "plugins"):
-        if name in values:
-            one = isinstance(values[name], str)
-            values[name] = (values[name],) if one else tuple(values[name])
-    for name in ("samples_per_class", "ruler_sizes"):
-        if name in values:
-            one = isinstance(values[name], int)
-            values[name] = (values[name],) if one else tuple(values[name])
-    for name in ("out", "data_root"):
-        if values.get(name) is not None:
-            values[name] = Path(values[name])
-    if of_settings:
-        values["settings"] = Settings(**of_settings)
-    return Options(**values)
+    return execute(plan(options), options.observer)

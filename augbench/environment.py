@@ -13,7 +13,7 @@ from pathlib import Path
 
 from augbench import __version__
 
-__all__ = ["cuda_devices", "describe_environment"]
+__all__ = ["cuda_devices", "describe_environment", "version_of"]
 
 _PACKAGES = ("numpy", "scipy", "torch", "torchvision", "pluggy")
 
@@ -22,9 +22,9 @@ _PACKAGES = ("numpy", "scipy", "torch", "torchvision", "pluggy")
 def describe_environment() -> dict[str, str | int]:
     """Versions of Python and packages, operating system, CPU, cores, and git state. No torch."""
     return {
-        "augbench": __version__,
+        "augbench": version_of("augbench"),
         "python": platform.python_version(),
-        **{name: _version(name) for name in _PACKAGES},
+        **{name: version_of(name) for name in _PACKAGES},
         "system": platform.platform(),
         "cpu": _cpu(),
         "cores": os.cpu_count() or 1,
@@ -32,7 +32,10 @@ def describe_environment() -> dict[str, str | int]:
     }
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The version of a package; AugBench's own even where it is a checkout, not installed."""
+    if package == "augbench":
+        return __version__
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

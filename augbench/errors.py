@@ -6,6 +6,7 @@ AugbenchError                  one clear line: what was expected, what came, wha
 │   ├── UnknownNameError       no such augmentation, backbone or data set
 │   ├── ParameterError         a malformed, unknown or refused parameter
 │   ├── StudyError             the study cannot be carried out as asked
+│   │   └── OptionError        an option that is unknown, of the wrong type or out of range
 │   ├── DatasetError           images that are missing, corrupted or unfit
 │   └── StoreError             a store that cannot be read or written
 ├── PluginError                a plugin failed to load
@@ -23,6 +24,7 @@ __all__ = [
     "ContractError",
     "DatasetError",
     "DivergedError",
+    "OptionError",
     "ParameterError",
     "PluginError",
     "StoreError",
@@ -54,6 +56,10 @@ class ParameterError(UsageError):
 
 class StudyError(UsageError):
     """The study cannot be carried out as asked, for example with more images than there are."""
+
+
+class OptionError(StudyError):
+    """An option of the study is unknown, given twice, of the wrong type or out of range."""
 
 
 class DatasetError(UsageError):

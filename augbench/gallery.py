@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import StoreError
+from augbench.options import named
 
 __all__ = [
     "FILE_NAME",
@@ -119,5 +120,6 @@ def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
         partial.replace(path)
     except OSError as error:
         raise StoreError(
-            f"cannot write {str(path)!r} ({error.strerror}); name a writable folder with --out"
+            f"cannot write {str(path)!r} ({error.strerror}); name a writable folder with "
+            f"{named('out')}"
         ) from error

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError
-from augbench.protocol.study import FLOOR
+from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.statistics import Analysis, analyse, mean_interval, remarks
 from augbench.store import PlannedCell, StoredStudy
 
@@ -103,7 +104,7 @@ class StudyResult:
         pair: Pair,
         augmentation: str,
         sizes: tuple[int | None, ...] | None = None,
-        metric: str = "accuracy",
+        metric: str = PRIMARY.name,
     ) -> NDArray[np.float64]:
         """A metric as [seeds, sizes]; NaN where a cell is missing, failed, or lacks it."""
         wanted = self.sizes if sizes is None else sizes
@@ -115,7 +116,7 @@ class StudyResult:
                     values[i, k] = cell.result.metrics.get(metric, math.nan)
         return values
 
-    def scores(self, pair: Pair, metric: str = "accuracy") -> dict[str, NDArray[np.float64]]:
+    def scores(self, pair: Pair, metric: str = PRIMARY.name) -> dict[str, NDArray[np.float64]]:
         """The metric of every augmentation as [seeds, sizes]."""
         return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
 
@@ -129,10 +130,10 @@ class StudyResult:
             return None
         with_references = bool(self.stored.description["references"])
 
-        def reference(size: int | None) -> NDArray[np.float64] | None:
+        def values_of(one: Reference) -> NDArray[np.float64] | None:
             if not with_references:
                 return None
-            return self.values(pair, str(self.baseline), (size,))[:, 0]
+            return self.values(pair, str(self.baseline), (one.samples_per_class,))[:, 0]
 
         return analyse(
             scores,
@@ -140,8 +141,8 @@ class StudyResult:
             baseline=self.baseline,
             ruler=self.values(pair, self.baseline, self.ruler_sizes) if self.ruler_sizes else None,
             ruler_sizes=self.ruler_sizes,
-            floor=reference(FLOOR),
-            ceiling=reference(None),
+            floor=values_of(FLOOR),
+            ceiling=values_of(CEILING),
             confidence=confidence,
         )
 
@@ -167,7 +168,9 @@ class StudyResult:
                     "a pretraining: the comparison is at equal steps, not at equal time."
                 )
 
-    def table(self, metric: str = "accuracy", *, confidence: float = 0.95) -> list[dict[str, Any]]:
+    def table(
+        self, metric: str = PRIMARY.name, *, confidence: float = 0.95
+    ) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""
         rows = []
         for pair in self.pairs:
@@ -189,7 +192,7 @@ class StudyResult:
                     )
         return rows
 
-    def to_pandas(self, metric: str = "accuracy") -> pandas.DataFrame:
+    def to_pandas(self, metric: str = PRIMARY.name) -> pandas.DataFrame:
         """`table` as a pandas DataFrame; raises `AugbenchError` where pandas is missing."""
         try:
             import pandas

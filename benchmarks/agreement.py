@@ -11,11 +11,11 @@ import statistics
 import torch
 from _measure import machine, table
 
-from augbench.api import Options, plan
+from augbench.api import plan
 from augbench.engines.packed import PackedEngine
 from augbench.engines.reference import ReferenceEngine
 from augbench.engines.workshop import Workshop
-from augbench.protocol.study import Settings
+from augbench.protocol.metrics import metric
 
 SUMMARIES = (statistics.median, max)
 
@@ -44,7 +44,7 @@ def apart(results, others):
                 abs(a - b) for a, b in pairs
             )
         for name, value in one.metrics.items():
-            if name not in ("pretrain_seconds", "extra_passes"):
+            if metric(name).tolerance is not None:
                 found.setdefault(name, []).append(abs(value - other.metrics[name]))
     return found
 
@@ -60,9 +60,13 @@ def main():
     torch.set_flush_denormal(True)
     torch.backends.cudnn.allow_tf32 = False  # as a worker does
     print(machine(), end="\n\n")
-    settings = Settings(pretrain_steps=steps, finetune_steps=steps)
-    names = {"augmentations": ("none", "collage", "mixup"), "backbone": options.backbone}
-    planned = plan(Options(**names, seeds=1, settings=settings))
+    planned = plan(
+        ("none", "collage", "mixup"),
+        backbone=options.backbone,
+        seeds=1,
+        pretrain_steps=steps,
+        finetune_steps=steps,
+    )
     registry = planned.registry
 
     def train(engine, kind=Workshop):

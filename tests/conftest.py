@@ -19,8 +19,7 @@ def _own_cache(tmp_path_factory, monkeypatch):
 @pytest.fixture
 def tiny_options(tmp_path):
     """A study of a few seconds on the tiny data sets, computed in this process."""
-    from augbench.api import Options
-    from augbench.protocol.study import Settings
+    from augbench import Options
 
     return Options(
         augmentations=("mixup",),
@@ -28,9 +27,10 @@ def tiny_options(tmp_path):
         finetune_datasets=("tiny-b",),
         samples_per_class=(1, 4),
         seeds=2,
-        settings=Settings(
-            batch_size=4, pretrain_steps=8, finetune_steps=8, finetune_samples_per_class=5
-        ),
+        batch_size=4,
+        pretrain_steps=8,
+        finetune_steps=8,
+        finetune_samples_per_class=5,
         workers=0,
         out=tmp_path / "out",
         plugins=(str(TINY),),

@@ -6,8 +6,14 @@ import pytest
 
 import augbench
 from augbench.api import Observer, execute, plan
-from augbench.errors import DatasetError, ParameterError, StudyError, UnknownNameError, UsageError
-from augbench.protocol.study import Settings
+from augbench.errors import (
+    DatasetError,
+    OptionError,
+    ParameterError,
+    StudyError,
+    UnknownNameError,
+    UsageError,
+)
 
 
 class Recording(Observer):
@@ -105,10 +111,9 @@ def test_a_worker_that_dies_costs_its_own_cells_only(tiny_options):
 
 
 def test_a_diverged_training_is_a_failed_cell(tiny_options):
-    settings = replace(tiny_options.settings, learning_rate=1e30)
-    result = execute(plan(replace(tiny_options, settings=settings)))
+    result = execute(plan(replace(tiny_options, learning_rate=1e30)))
     assert len(result.failed) == len(result.cells)
-    assert "smaller --lr" in result.failed[0].result.error
+    assert "smaller learning_rate" in result.failed[0].result.error
 
 
 def test_several_pairs_share_their_pretrainings(tiny_options):
@@ -159,10 +164,10 @@ def test_all_stands_for_everything_installed(tiny_options):
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"samples_per_class": (0,)}, StudyError, "expected 1 or more, got 0"),
+        ({"samples_per_class": (0,)}, OptionError, "expected whole numbers of 1 or more"),
         ({"samples_per_class": (1, 21)}, StudyError, "largest size that works is 20"),
         ({"ruler_sizes": (32,)}, StudyError, "largest size that works is 20"),
-        ({"seeds": 0}, StudyError, "--seeds: expected 1 or more"),
+        ({"seeds": 0}, OptionError, "seeds: expected a whole number of 1 or more, got 0"),
         ({"augmentations": ("mixpu",)}, UnknownNameError, "did you mean 'mixup'"),
         ({"augmentations": ("mixup:alfa=1",)}, ParameterError, "alpha"),
         ({"augmentations": ("mixup:alpha=-1",)}, ParameterError, "above 0"),
@@ -171,24 +176,22 @@ def test_all_stands_for_everything_installed(tiny_options):
         ({"pretrain_datasets": ("minst",)}, UnknownNameError, "did you mean"),
         ({"pretrain_datasets": ("mnist",), "data_root": "nowhere"}, DatasetError, "nowhere"),
         ({"finetune_datasets": ("wide",)}, StudyError, "1×16×32"),
-        ({"engine": "steam"}, StudyError, "expected one of auto"),
+        ({"engine": "steam"}, OptionError, "engine: expected one of auto"),
         ({"baseline": False, "augmentations": ()}, StudyError, "nothing to compare"),
-        ({"settings": Settings(batch_size=1)}, StudyError, "--batch-size 2 or more"),
-        ({"settings": Settings(batch_size=0)}, StudyError, "--batch-size: expected 1"),
-        ({"settings": Settings(pretrain_steps=0)}, StudyError, "--n-batches-pre-train"),
-        ({"settings": Settings(learning_rate=float("nan"))}, StudyError, "--lr"),
+        ({"batch_size": 1}, StudyError, "batch_size=2 or more"),
+        ({"batch_size": 0}, OptionError, "batch_size: expected a whole number of 1 or more"),
+        ({"pretrain_steps": 0}, OptionError, "pretrain_steps"),
+        ({"learning_rate": float("nan")}, OptionError, "learning_rate"),
         (
-            {"settings": Settings(finetune_samples_per_class=21)},
+            {"finetune_samples_per_class": 21},
             StudyError,
-            "--finetune-samples-per-class 21 .* largest size that works is 20",
+            "finetune_samples_per_class=21 .* largest size that works is 20",
         ),
     ],
 )
 def test_what_cannot_be_done_is_one_clear_line_before_anything_trains(
     tiny_options, tmp_path, changes, error, message
 ):
-    if "settings" in changes and changes["settings"].finetune_samples_per_class == 256:
-        changes = {"settings": replace(changes["settings"], finetune_samples_per_class=5)}
     if "data_root" in changes:
         changes = {**changes, "data_root": tmp_path / changes["data_root"]}
     with pytest.raises(error, match=message) as caught:
@@ -202,7 +205,7 @@ def test_what_cannot_be_done_is_one_clear_line_before_anything_trains(
     ("changes", "message"),
     [
         ({"backbone": "convnet:dropout=2"}, "'convnet:dropout=2.0' cannot be made .* dropout"),
-        ({"device": "warp"}, "--device 'warp' cannot be used here"),
+        ({"device": "warp"}, "device='warp' cannot be used here"),
     ],
 )
 def test_what_only_torch_can_tell_is_one_clear_line_too(tiny_options, workers, changes, message):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from augbench.api import Options, plan
-from augbench.protocol.study import Settings
+from augbench.api import plan
 
 ROOT = os.environ.get("AUGBENCH_DATA", "")
 HAS_DATA = bool(ROOT) and all((Path(ROOT) / name / "raw").is_dir() for name in ("MNIST", "EMNIST"))
@@ -35,15 +34,15 @@ def test_the_network_learns_its_few_images_within_the_handouts_batches(
     from augbench.engines.workshop import Workshop
 
     planned = plan(
-        Options(
-            pretrain_datasets=(dataset,),
-            finetune_datasets=(dataset,),
-            samples_per_class=(samples_per_class,),
-            backbone="convnet:dropout=0",  # the network that the handout requires
-            seeds=1,
-            settings=Settings(pretrain_steps=batches, finetune_samples_per_class=1),
-            data_root=Path(ROOT),
-        )
+        augmentations=(),
+        pretrain_datasets=(dataset,),
+        finetune_datasets=(dataset,),
+        samples_per_class=(samples_per_class,),
+        backbone="convnet:dropout=0",  # the network that the handout requires
+        seeds=1,
+        pretrain_steps=batches,
+        finetune_samples_per_class=1,
+        data_root=ROOT,
     )
     (cell,) = planned.cells
     workshop = Workshop(planned.registry.create, lambda info: planned.load(info.content_hash))

@@ -13,6 +13,7 @@ PACKAGE = Path(augbench.__file__).parent
 RANK = {
     "errors": 0,
     "caching": 0,
+    "options": 0,
     "statistics": 1,
     "plugins": 1,
     "augmentations": 2,

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import sqlite3
 from dataclasses import replace
@@ -57,6 +58,61 @@ RESULT = CellResult(
 )
 def test_whatever_can_change_a_result_changes_the_key(other):
     assert other.key != CELL.key
+
+
+OTHER = Settings(
+    batch_size=16,
+    pretrain_steps=500,
+    finetune_steps=300,
+    learning_rate=0.05,
+    finetune_samples_per_class=64,
+    calibration_samples_per_class=8,
+    root_seed=3,
+)
+
+
+@pytest.mark.parametrize(
+    ("cell", "key", "pretrain_key"),
+    [
+        (
+            CELL,
+            "22030ff662dd811c9e9e5fc5f190335dad6730117f9cd4cd978ced7b61f0beb8",
+            "ea3319409eeda70a955b729f41d753852c29f92c6dc753931611db2ec78b8583",
+        ),
+        (
+            replace(CELL, settings=OTHER),
+            "deda8cdadd80755d0a0f37a3f1d564a81eeb5bf97f40ff5a89628117ca1dcb13",
+            "93f3c11538432ebce39db576b08192139445a936a710fbe1dc589eed46cc77a3",
+        ),
+        (
+            replace(CELL, samples_per_class=0),
+            "8c428a0c355e50d3bc5159a90aca01ce3e44075397f3a5362c78c566a0ec3e96",
+            "31aabb635a03ba7be90736dcd986f216a36051e6c4dc99b3d930f8a616816ad7",
+        ),
+        (
+            replace(CELL, samples_per_class=None),
+            "d4c87de5d083709f4c40ba74df4b50948e189b615dcd9e92dfd92ac10ec0dc26",
+            "a27cac82f729b07066334e209e92a5190726ee665e30b9d8d474fbb6eb239854",
+        ),
+    ],
+)
+def test_cells_that_were_stored_once_are_found_for_ever(cell, key, pretrain_key):
+    assert (cell.key, cell.pretrain_key) == (key, pretrain_key)
+
+
+@pytest.mark.parametrize(
+    ("study", "digest"),
+    [
+        (STUDY, "1e5522c6c413db14dfccc49dd3eb0ee1c22236eb29cc408dd8aab975db55d10d"),
+        (
+            replace(STUDY, settings=OTHER, ruler_sizes=(8,), references=True, test_every=500),
+            "33d465f0a6475a94ccee71eb2927529d9053e65e18e9d66f5754e0467527c306",
+        ),
+    ],
+)
+def test_a_study_that_was_stored_once_keeps_its_number(study, digest):
+    text = json.dumps(study.to_json(), sort_keys=True, allow_nan=False)
+    assert hashlib.sha256(text.encode()).hexdigest() == digest
 
 
 def test_names_and_labels_are_not_part_of_a_key():

@@ -12,6 +12,7 @@ import click
 
 from augbench import __version__
 from augbench.errors import AugbenchError
+from augbench.options import Options, options_of, written_as
 
 __all__ = ["cli", "main"]
 
@@ -71,8 +72,10 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for failed cells, 2 for what cannot be used."""
+    flags = {name: option.flag for name, option in options_of(Options).items()}
     try:
-        code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
+        with written_as(flags):
+            code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
     except AugbenchError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

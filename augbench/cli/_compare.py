@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from augbench.exchange.comparing import StoreComparison, compare
+from augbench.protocol.metrics import PRIMARY
 from augbench.results import StudyResult
 from augbench.statistics import MeanInterval
 from augbench.store import Store
@@ -83,7 +84,7 @@ def _print_differences(
 
 def _print_rows(console: Console, found: StoreComparison, first: str, second: str) -> None:
     table = Table(
-        title="accuracy in %; difference: second − first, paired by seed, 95 % t interval",
+        title=f"{PRIMARY.caption}; difference: second − first, paired by seed, 95 % t interval",
         title_justify="left",
         title_style="bold",
     )
@@ -96,8 +97,10 @@ def _print_rows(console: Console, found: StoreComparison, first: str, second: st
         table.add_row(
             escape(name) if name != previous else "",
             str(row.samples_per_class),
-            f"{100 * row.first.mean:.1f}",
-            f"{100 * row.second.mean:.1f}",
+            *(
+                f"{PRIMARY.factor * side.mean:.{PRIMARY.decimals_of_mean}f}"
+                for side in (row.first, row.second)
+            ),
             _difference(row.difference),
             str(row.difference.n),
         )
@@ -106,5 +109,6 @@ def _print_rows(console: Console, found: StoreComparison, first: str, second: st
 
 
 def _difference(d: MeanInterval) -> str:
-    text = f"{100 * d.mean:+.2f}"
-    return text if math.isnan(d.lower) else f"{text} ± {100 * d.half_width:.2f}"
+    factor, decimals = PRIMARY.factor, PRIMARY.decimals
+    text = f"{factor * d.mean:+.{decimals}f}"
+    return text if math.isnan(d.lower) else f"{text} ± {factor * d.half_width:.{decimals}f}"

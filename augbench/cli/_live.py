@@ -21,6 +21,8 @@ from rich.progress import (
 )
 
 from augbench.api import Observer, Plan
+from augbench.options import reported
+from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell, place_name
 from augbench.reports.terminal import accuracy_table
@@ -107,8 +109,8 @@ class Live(Observer):
         self._ended += 1
         place = _place(cell)
         if result.ok:
-            self._values[place].append(result.metrics["accuracy"])
-            outcome = f"accuracy {result.metrics['accuracy']:.4f}"
+            self._values[place].append(result.metrics[PRIMARY.name])
+            outcome = f"{PRIMARY.short} {result.metrics[PRIMARY.name]:.4f}"
         else:
             self._failures[place] += 1
             outcome = f"FAILED: {result.error}"
@@ -153,7 +155,8 @@ class Live(Observer):
 
     def _entry(self, place: _Place, seeds: int) -> str:
         values, failures = self._values[place], self._failures[place]
-        text = f"{100 * sum(values) / len(values):.1f}" if values else "·"
+        mean = PRIMARY.factor * sum(values) / max(1, len(values))
+        text = f"{mean:.{PRIMARY.decimals_of_mean}f}" if values else "·"
         if values and len(values) < seeds:
             text += f" [dim]{len(values)}/{seeds}[/dim]"
         return text + (f" [red]{failures} failed[/red]" if failures else "")
@@ -193,14 +196,11 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
     lines = [
         "pairs: " + ", ".join(f"{p.name} → {f.name}" for p, f in study.pairs),
         "augmentations: " + ", ".join(item.label for item in study.augmentations),
-        "samples per class: " + ", ".join(map(str, study.samples_per_class)),
-        f"seeds: {study.seeds}",
+        *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
         f"{len(plan.cells)} cells = {len(pretrainings)} pretrainings of "
         f"{settings.pretrain_steps} batches and {len(finetunings)} finetunings of "
         f"{settings.finetune_steps} batches, {settings.batch_size} images each",
     ]
-    if study.ruler_sizes:
-        lines.insert(3, "ruler of the baseline: " + ", ".join(map(str, study.ruler_sizes)))
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

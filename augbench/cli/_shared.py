@@ -1,82 +1,130 @@
-"""Options and parameter types that several verbs share."""
+"""The options of a study as options of the command line, for every verb that has some of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-__all__ = ["DEFAULT_OUT", "Sizes", "data_options", "out_option", "plugin_options"]
+from augbench.options import Option, Options, grouped, made_from, options_of
 
-DEFAULT_OUT = Path("augbench-results")
+__all__ = [
+    "GroupedCommand",
+    "data_options",
+    "given_options",
+    "out_option",
+    "plugin_options",
+    "study_options",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class Sizes(click.ParamType):  # type: ignore[type-arg]  # generic in new clicks only
-    """Comma-separated whole numbers above 0, such as `1,2,4`."""
+class _Value(click.ParamType):  # type: ignore[type-arg]  # generic in new clicks only
+    """Reads and checks a value as its option does, with the option's own message."""
 
-    name = "sizes"
+    def __init__(self, option: Option[Any, Any]) -> None:
+        self.name = option.name
+        self._option = option
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            sizes = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            sizes = ()
-        if not sizes or min(sizes) < 1:
-            self.fail(
-                f"expected whole numbers of 1 or more, separated by commas, such as 1,2,4; "
-                f"got {value!r}",
-                param,
-                ctx,
-            )
-        return sizes
+    ) -> object:
+        if self._option.repeatable:  # click converts the names one by one
+            return self._option.check((value,))[0]
+        return self._option.parse(value) if isinstance(value, str) else self._option.check(value)
+
+
+class GroupedCommand(click.Command):
+    """Shows the options of a study under the headings of their table, then the verb's own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the sections."""
+        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        for heading, options in grouped(Options).items():
+            names = [word for option in options.values() for word in _words(option)]
+            rows = [row for row in map(records.pop, names) if row is not None]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+        with formatter.section("Other"):
+            formatter.write_dl([row for row in records.values() if row is not None])
+
+
+def study_options(*names: str, help: str = "") -> Callable[[_F], _F]:
+    """Add the flags of these options of a study, of all by default, in the table's order.
+
+    A value reaches the verb under the option's name in Python, a shorthand under its own. `help`
+    replaces the option's.
+    """
+    table = options_of(Options)
+
+    def decorate(function: _F) -> _F:
+        for name in reversed(names or tuple(table)):  # decorators apply from the inside out
+            for flag in reversed(_flags(table[name], help or table[name].help)):
+                function = flag(function)
+        return function
+
+    return decorate
+
+
+def _flags(option: Option[Any, Any], help: str) -> list[Callable[[_F], _F]]:
+    """The decorators that add an option's flag and its shorthands."""
+    shorthands = [
+        click.option(
+            one.flag,
+            one.word,
+            is_flag=True,
+            envvar=option.variable or None,
+            help=one.help or help,
+        )
+        for one in option.shorthands
+    ]
+    if not option.flags:
+        return shorthands
+    repeatable = " Repeatable." if option.repeatable else ""
+    value = click.option(
+        *option.flags,
+        option.name,
+        type=_Value(option),
+        default=option.default,
+        multiple=option.repeatable,
+        metavar=option.metavar,
+        envvar=option.variable or None,
+        help=f"{help}{repeatable}  [{option.about}]",
+    )
+    return [value, *shorthands]
+
+
+def _words(option: Option[Any, Any]) -> list[str]:
+    """The names under which an option's flags reach a verb."""
+    return [*([option.name] if option.flags else []), *(one.word for one in option.shorthands)]
+
+
+def given_options(context: click.Context, values: Mapping[str, Any]) -> Options:
+    """The options of a study from what the user gave; whatever was not given has its default."""
+    return made_from(
+        Options,
+        {
+            name: value
+            for name, value in values.items()
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        },
+    )
 
 
 def plugin_options(function: _F) -> _F:
     """Add `--plugin` and `--strict-plugins`."""
-    function = click.option(
-        "--strict-plugins",
-        is_flag=True,
-        envvar="AUGBENCH_STRICT_PLUGINS",
-        help="Stop at the first plugin that fails to load.",
-    )(function)
-    return click.option(
-        "-p",
-        "--plugin",
-        "plugins",
-        multiple=True,
-        metavar="FILE_OR_MODULE",
-        help="Load an unpackaged plugin; `no:NAME` leaves an installed one out. Repeatable.",
-    )(function)
+    return study_options("plugins", "strict_plugins")(function)
 
 
 def data_options(function: _F) -> _F:
     """Add `--data-root` and `--download`."""
-    function = click.option(
-        "--download", is_flag=True, help="Download a torchvision data set that is not there."
-    )(function)
-    return click.option(
-        "--data-root",
-        type=click.Path(path_type=Path, file_okay=False),
-        envvar="AUGBENCH_DATA",
-        help="Folder of the data sets, in torchvision's layout.",
-    )(function)
+    return study_options("data_root", "download")(function)
 
 
-def out_option(help_text: str) -> Callable[[_F], _F]:
+def out_option(help: str) -> Callable[[_F], _F]:
     """Add `--out`."""
-    return click.option(
-        "-o",
-        "--out",
-        type=click.Path(path_type=Path, file_okay=False),
-        default=DEFAULT_OUT,
-        show_default=True,
-        help=help_text,
-    )
+    return study_options("out", help=help)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from augbench.caching import cache_folder
 from augbench.datasets.contract import Dataset, reads
 from augbench.errors import DatasetError, ParameterError
+from augbench.options import named
 
 __all__ = [
     "cifar10",
@@ -168,8 +169,8 @@ def _read(
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise DatasetError(
             f"data set {name!r} not found: there is no {missing[0]}{others}; "
-            "name the folder that holds it with --data-root DIR or AUGBENCH_DATA, "
-            "or let it be downloaded there with --download"
+            f"name the folder that holds it with {named('data_root')} or AUGBENCH_DATA, "
+            f"or let it be downloaded there with {named('download', True)}"
         )
     if not missing:
         _check(name, files)
@@ -207,7 +208,7 @@ def _torchvision(kind: str) -> Any:
 def _corrupted(name: str, file: Path, reason: str) -> DatasetError:
     return DatasetError(
         f"data set {name!r}: {file} is corrupted ({reason}); "
-        "delete it, and fetch it again with --download"
+        f"delete it, and fetch it again with {named('download', True)}"
     )
 
 

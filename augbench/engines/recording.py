@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from augbench.errors import DivergedError
+from augbench.options import named
 from augbench.protocol.results import Curve
 
 __all__ = ["CURVE_STEPS", "DivergedError", "Recorder", "check_finite", "hits"]
@@ -81,5 +82,5 @@ def check_finite(curve: Curve, what: str, learning_rate: float) -> None:
         if not np.isfinite(loss):
             raise DivergedError(
                 f"{what} diverged: the loss is {loss} by step {step} at a learning rate of "
-                f"{learning_rate:g}; try a smaller --lr"
+                f"{learning_rate:g}; try a smaller {named('learning_rate')}"
             )

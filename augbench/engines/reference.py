@@ -18,6 +18,7 @@ from augbench.engines.contract import Progress, failed
 from augbench.engines.needs import supplier_for
 from augbench.engines.recording import DivergedError, Recorder, check_finite, hits
 from augbench.engines.workshop import Labelled, Workshop, seeded
+from augbench.options import named
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
 from augbench.protocol.evaluation import evaluate, fit_temperature
 from augbench.protocol.inputs import network_inputs
@@ -213,7 +214,9 @@ def measure(
 def check_metrics(metrics: dict[str, float]) -> None:
     """Raise `DivergedError` if one of the metrics is no finite number."""
     if not all(map(math.isfinite, metrics.values())):
-        raise DivergedError("finetuning diverged at its last step; try a smaller --lr")
+        raise DivergedError(
+            f"finetuning diverged at its last step; try a smaller {named('learning_rate')}"
+        )
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augbench.exchange.noise import Disagreement, disagreements
+from augbench.options import titled
 from augbench.results import Pair, StudyResult
 from augbench.statistics import MeanInterval, mean_interval, paired_difference
 
@@ -99,7 +100,7 @@ def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], 
     """What both studies were asked for; an augmentation that only one has is one entry."""
     flat = []
     for one, other in ((first, second), (second, first)):
-        description = dict(one.stored.description)
+        description = titled(one.stored.description)
         description["augmentations"] = {
             item["label"]: {name: value for name, value in item.items() if name != "label"}
             if item["label"] in other.augmentations

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from augbench.errors import AugbenchError, StoreError, UsageError
-from augbench.protocol.study import FLOOR
+from augbench.protocol.metrics import METRICS
+from augbench.protocol.references import reference
 from augbench.results import StudyResult
 
 __all__ = [
@@ -31,18 +32,6 @@ __all__ = [
 
 FORMATS = ("csv", "json", "parquet")
 
-_METRICS = (
-    "accuracy",
-    "nll",
-    "ece",
-    "temperature",
-    "nll_scaled",
-    "ece_scaled",
-    "pretrain_accuracy",
-    "pretrain_nll",
-    "pretrain_seconds",
-    "extra_passes",
-)
 _TEXT = (
     "pretrain_dataset",
     "finetune_dataset",
@@ -62,18 +51,17 @@ _WHOLE = ("samples_per_class", "seed", "environment")
 def metric_names(result: StudyResult) -> tuple[str, ...]:
     """The metrics that any cell of the study has, the protocol's own first."""
     found = {name for cell in result.cells if cell.result for name in cell.result.metrics}
+    known = [one.name for one in METRICS]
     return (
-        *(name for name in _METRICS if name in found),
-        *sorted(found.difference(_METRICS)),
+        *(name for name in known if name in found),
+        *sorted(found.difference(known)),
     )
 
 
 def role(result: StudyResult, samples_per_class: int | None) -> str:
     """What a cell of that size is for: `sweep`, `ruler`, `floor` or `ceiling`."""
-    if samples_per_class is None:
-        return "ceiling"
-    if samples_per_class == FLOOR:
-        return "floor"
+    if found := reference(samples_per_class):
+        return found.name
     return "sweep" if samples_per_class in result.sizes else "ruler"
 
 

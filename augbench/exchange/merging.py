@@ -12,6 +12,7 @@ from typing import Any
 from augbench.errors import StoreError
 from augbench.exchange.noise import Disagreement, disagreements
 from augbench.gallery import merge_pictures
+from augbench.options import named
 from augbench.protocol.study import PROTOCOL_VERSION, place_name
 from augbench.store import FILE_NAME, Store
 
@@ -46,7 +47,9 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
     another protocol version, or `out` holds a store.
     """
     if (out / FILE_NAME).exists():
-        raise StoreError(f"{str(out)!r} holds a store already; name a new folder with --out")
+        raise StoreError(
+            f"{str(out)!r} holds a store already; name a new folder with {named('out')}"
+        )
     for source in sources:
         with Store.read(source) as store:
             _check_protocol(store)

@@ -10,19 +10,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["TOLERANCES", "Disagreement", "disagreements"]
+from augbench.protocol.metrics import METRICS
 
-TOLERANCES = {
-    "accuracy": 0.01,
-    "pretrain_accuracy": 0.01,
-    "ece": 0.01,
-    "ece_scaled": 0.01,
-    "nll": 0.05,
-    "nll_scaled": 0.05,
-    "pretrain_nll": 0.05,
-}
-"""What two computations of one cell may differ by: shares, and nats. Other metrics are not results
-of the protocol (a duration, a count of passes, the temperature that a scaled metric includes)."""
+__all__ = ["Disagreement", "disagreements"]
 
 
 @dataclass(frozen=True)
@@ -37,17 +27,18 @@ class Disagreement:
 def disagreements(
     first: Mapping[str, float], second: Mapping[str, float], *, images: int
 ) -> tuple[Disagreement, ...]:
-    """The metrics that differ by more than `TOLERANCES`; one that only one side has is left out.
+    """The metrics that differ by more than their tolerance; one that only one side has is left out.
 
     A test set of few `images` is allowed three of them.
     """
     least = 3.5 / max(1, images)
     return tuple(
-        Disagreement(name, first[name], second[name])
-        for name, tolerance in TOLERANCES.items()
-        if name in first
-        and name in second
-        and _differ(first[name], second[name], max(tolerance, least))
+        Disagreement(one.name, first[one.name], second[one.name])
+        for one in METRICS
+        if one.tolerance is not None
+        and one.name in first
+        and one.name in second
+        and _differ(first[one.name], second[one.name], max(one.tolerance, least))
     )
 
 

@@ -1,19 +1,36 @@
-"""What an executor is given, and what it reports; plain values that travel between processes."""
+"""The contract of an executor: what it is given, what it reports.
+
+Everything here but the executor itself is a plain value that can be pickled, so that packs can be
+trained in another process or on another machine. There, `PackTrainer(job).train(pack, emit)` of
+`augbench.executors.worker` does all the work.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from augbench.engines.notes import Note
 from augbench.plugins.components import Component
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell
 
-__all__ = ["Event", "Finished", "Job", "Pack", "Packed", "Started", "StepsDone"]
+__all__ = [
+    "Emit",
+    "Event",
+    "Executor",
+    "Finished",
+    "Job",
+    "Pack",
+    "Packed",
+    "Started",
+    "StepsDone",
+]
 
 Pack = Sequence[Cell]
+"""Cells that are trained together, as one unit of work."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +40,8 @@ class Job:
     `datasets` maps content hashes to the components that load them; `engine` is `packed` or
     `reference`; `device` is a torch device. `backbones` are all that the cells train, each with
     the (C, H, W) of its images: they are made once before anything trains, so that one that
-    cannot be made is an error of the study, not of each of its cells.
+    cannot be made is an error of the study, not of each of its cells. `spelling` maps options to
+    the names that the user wrote, for messages.
     """
 
     engine: str
@@ -33,6 +51,7 @@ class Job:
     data_root: Path | None = None
     plugins: tuple[str, ...] = ()
     test_every: int = 0
+    spelling: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,3 +84,30 @@ class Finished:
 
 
 Event = Started | StepsDone | Packed | Finished
+
+
+Emit = Callable[[Event], None]
+"""Takes the events as they come, each in the process and the thread that called the executor."""
+
+
+class Executor(Protocol):
+    """A place where packs are trained."""
+
+    @property
+    def slots(self) -> int:
+        """The number of packs that train at the same time: a study is dealt into packs for it."""
+        ...
+
+    def where(self, packs: int) -> str:
+        """The place in words, such as `2 workers of one thread`, for a study of so many packs."""
+        ...
+
+    def run(self, packs: Sequence[Pack], job: Job, emit: Emit) -> None:
+        """Train all packs, the first ones first; return when every cell has ended.
+
+        Every cell ends in exactly one `Finished` event: one whose training was lost, with an
+        error. Raises the `AugbenchError` that keeps packs from being trained at all. Whatever
+        leaves this method early, an exception of `emit` or a `KeyboardInterrupt` included, ends
+        the training.
+        """
+        ...

@@ -14,16 +14,18 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import augbench
 from augbench.engines.threads import worker_environment
 from augbench.errors import AugbenchError
-from augbench.executors.contract import Event, Finished, Job, Pack
+from augbench.executors.contract import Emit, Finished, Job, Pack
+from augbench.options import named
 from augbench.protocol.results import CellResult
 
-__all__ = ["run_in_processes"]
+__all__ = ["WorkerProcesses"]
 
 
 def _environment() -> dict[str, str]:
@@ -87,50 +89,59 @@ class _Ended:
     """A worker's events have come to an end."""
 
 
-def run_in_processes(
-    packs: Sequence[Pack], job: Job, workers: int, emit: Callable[[Event], None]
-) -> None:
-    """Train the packs on up to `workers` processes, emitting events as they come.
+@dataclass(frozen=True)
+class WorkerProcesses:
+    """An `Executor` of up to `slots` worker processes of one thread each."""
 
-    Raises the `AugbenchError` that keeps a worker from starting. Any exception, a
-    `KeyboardInterrupt` included, stops the workers.
-    """
-    waiting = list(reversed(packs))
-    inbox: queue.Queue[tuple[_Worker, object]] = queue.Queue()
-    busy: set[_Worker] = set()
+    slots: int
 
-    def hire() -> None:
-        worker = _Worker(job, inbox)
-        busy.add(worker)
-        worker.give(waiting.pop())
+    def where(self, packs: int) -> str:
+        """The place in words."""
+        used = min(self.slots, packs)
+        return f"{used} worker{'s' if used > 1 else ''} of one thread"
 
-    try:
-        while waiting and len(busy) < workers:
-            hire()
-        while busy:
-            worker, event = inbox.get()
-            if isinstance(event, AugbenchError):
-                raise event
-            if isinstance(event, _Ended):
-                busy.discard(worker)
-                for loss in _lost(worker):
-                    emit(loss)
-                worker.stop()
-                if waiting:
-                    hire()
-            elif event is None:
-                if waiting:
-                    worker.give(waiting.pop())
-                else:
+    def run(self, packs: Sequence[Pack], job: Job, emit: Emit) -> None:
+        """Train the packs on worker processes, emitting events as they come.
+
+        Raises the `AugbenchError` that keeps a worker from starting. Any exception, a
+        `KeyboardInterrupt` included, stops the workers.
+        """
+        waiting = list(reversed(packs))
+        inbox: queue.Queue[tuple[_Worker, object]] = queue.Queue()
+        busy: set[_Worker] = set()
+
+        def hire() -> None:
+            worker = _Worker(job, inbox)
+            busy.add(worker)
+            worker.give(waiting.pop())
+
+        try:
+            while waiting and len(busy) < self.slots:
+                hire()
+            while busy:
+                worker, event = inbox.get()
+                if isinstance(event, AugbenchError):
+                    raise event
+                if isinstance(event, _Ended):
                     busy.discard(worker)
+                    for loss in _lost(worker):
+                        emit(loss)
                     worker.stop()
-            else:
-                if isinstance(event, Finished):
-                    worker.unfinished.discard(event.cell.key)
-                emit(event)  # type: ignore[arg-type]  # only events remain
-    finally:
-        for worker in busy:
-            worker.stop()
+                    if waiting:
+                        hire()
+                elif event is None:
+                    if waiting:
+                        worker.give(waiting.pop())
+                    else:
+                        busy.discard(worker)
+                        worker.stop()
+                else:
+                    if isinstance(event, Finished):
+                        worker.unfinished.discard(event.cell.key)
+                    emit(event)  # type: ignore[arg-type]  # only events remain
+        finally:
+            for worker in busy:
+                worker.stop()
 
 
 def _lost(worker: _Worker) -> Iterator[Finished]:
@@ -144,6 +155,6 @@ def _lost(worker: _Worker) -> Iterator[Finished]:
                 CellResult(
                     key=cell.key,
                     error=f"WorkerDied: the worker process {how} while training this cell; "
-                    "if memory ran out, use fewer --workers, then run again",
+                    f"if memory ran out, use fewer {named('workers')}, then run again",
                 ),
             )

@@ -1,6 +1,6 @@
 """The inside of a worker: a pack of cells in, events out.
 
-`Bench` is shared by every executor; `main` is what a worker process runs: pickled packs on
+`PackTrainer` is shared by every executor; `main` is what a worker process runs: pickled packs on
 its standard input, pickled events on what was its standard output.
 """
 
@@ -12,12 +12,13 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 from augbench.datasets.named import load_dataset
 from augbench.errors import AugbenchError, StudyError, UsageError
-from augbench.executors.contract import Event, Finished, Job, Pack, Packed, Started, StepsDone
+from augbench.executors.contract import Emit, Finished, Job, Pack, Packed, Started, StepsDone
+from augbench.options import named, written_as
 from augbench.plugins.registry import Registry
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from augbench.engines.workshop import Workshop
     from augbench.plugins.components import Component
 
-__all__ = ["Bench", "main"]
+__all__ = ["PackTrainer", "main"]
 
 _REPORT_EVERY = 0.2  # seconds between two reports of progress
 
 
-class Bench:
+class PackTrainer:
     """An engine with all it needs, ready for packs."""
 
     def __init__(self, job: Job, registry: Registry | None = None) -> None:
@@ -48,9 +49,10 @@ class Bench:
         def load(info: DatasetInfo) -> Dataset:
             return load_dataset(registry, components[info.content_hash], job.data_root)
 
-        for backbone, shape in job.backbones:
-            _check_backbone(registry, backbone, shape)
-        self._device = _device(job.device)
+        with written_as(dict(job.spelling)):
+            for backbone, shape in job.backbones:
+                _check_backbone(registry, backbone, shape)
+            self._device = _device(job.device)
         self._workshop: Workshop = Workshop(registry.create, load, self._device)
         self._engine: Engine = _engine(job.engine)
         self.device_name = (
@@ -59,7 +61,7 @@ class Bench:
             else self._device.type
         )
 
-    def train(self, pack: Pack, emit: Callable[[Event], None]) -> None:
+    def train(self, pack: Pack, emit: Emit) -> None:
         """Train a pack, emitting progress now and then and each result as it comes."""
         done, last = 0, time.monotonic()
 
@@ -71,10 +73,11 @@ class Bench:
                 done, last = 0, time.monotonic()
 
         cells = {cell.key: cell for cell in pack}
-        for result in self._engine.train(
-            pack, self._workshop, test_every=self._job.test_every, progress=progress
-        ):
-            emit(Finished(cells[result.key], result))
+        with written_as(dict(self._job.spelling)):
+            for result in self._engine.train(
+                pack, self._workshop, test_every=self._job.test_every, progress=progress
+            ):
+                emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
         notes = getattr(self._engine, "notes", [])
         for note in notes:
@@ -106,8 +109,8 @@ def _device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(
-            f"--device {name!r} cannot be used here ({reason}); expected cpu, or a device that "
-            "torch finds, such as cuda, cuda:1 or mps"
+            f"{named('device', name)} cannot be used here ({reason}); expected cpu, or a device "
+            "that torch finds, such as cuda, cuda:1 or mps"
         ) from error
     if device.type == "cuda":
         # torch lets cuDNN round a convolution's inputs to 10 bits (TF32), which would make two
@@ -150,10 +153,10 @@ def main() -> None:
         configure_worker_threads()
         gc.freeze()
         gc.enable()
-        bench = Bench(job)
-        emit(Started(bench.device_name))
+        trainer = PackTrainer(job)
+        emit(Started(trainer.device_name))
         for pack in _packs(source):
-            bench.train(pack, emit)
+            trainer.train(pack, emit)
             emit(None)  # ready for the next one
     except AugbenchError as error:
         emit(error)

@@ -17,6 +17,7 @@ from typing import Literal
 
 from augbench import __version__
 from augbench.errors import PluginError, UsageError
+from augbench.options import named as option_name
 
 __all__ = ["BUILTIN", "Plugin", "Status", "installed", "named", "normalized"]
 
@@ -132,7 +133,8 @@ def named(text: str) -> Plugin:
         return _from_file(Path(text).expanduser().resolve())
     if not all(part.isidentifier() for part in text.split(".")):
         raise UsageError(
-            f"--plugin expects a .py file, a module, or no:NAME to block one; got {text!r}"
+            f"{option_name('plugins')}: expected a .py file, a module, or no:NAME to block one, "
+            f"got {text!r}"
         )
     distribution, version = _owner(text)
     plugin = _from_module(text, text, distribution, version)
@@ -164,9 +166,13 @@ def _owner(module: str) -> tuple[str, str]:
 def _from_file(path: Path) -> Plugin:
     if not path.is_file() or path.suffix != ".py":
         what = "no such file" if not path.exists() else "not a Python file"
-        raise UsageError(f"--plugin {path}: {what}; expected a .py file or a module's name")
+        raise UsageError(
+            f"{option_name('plugins', path)}: {what}; expected a .py file or a module's name"
+        )
     if normalized(path.stem) == "augbench":
-        raise UsageError(f"--plugin {path}: rename the file, 'augbench' is AugBench's own name")
+        raise UsageError(
+            f"{option_name('plugins', path)}: rename the file, 'augbench' is AugBench's own name"
+        )
     return Plugin(path.stem, path.stem, "", str(path), lambda: _load_file(path), explicit=True)
 
 

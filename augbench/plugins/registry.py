@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augbench.errors import ParameterError, PluginError, UsageError
+from augbench.options import named as option_name
 from augbench.plugins import _parameters
 from augbench.plugins._discovery import Plugin, Status, installed, named, normalized
 from augbench.plugins._factories import Factories
@@ -224,10 +225,11 @@ def _block(plugins: Sequence[Plugin], names: Sequence[str]) -> None:
         if not matching:
             known = {p.name for p in plugins} | {p.distribution for p in plugins}
             raise UsageError(
-                f"--plugin no:{name}: no such plugin is installed{suggestion(name, known)}"
+                f"{option_name('plugins', f'no:{name}')}: no such plugin is installed"
+                f"{suggestion(name, known)}"
             )
         for plugin in matching:
-            plugin.block(f"--plugin no:{name}")
+            plugin.block(option_name("plugins", f"no:{name}"))
 
 
 def _raise_if_unfit(plugin: Plugin, strict: bool) -> None:

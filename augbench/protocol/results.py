@@ -29,11 +29,8 @@ class Curve:
 class CellResult:
     """The outcome of one cell.
 
-    `metrics` maps names to numbers: `accuracy`, `nll`, `ece` of the finetuned head on D_F's test
-    set; `temperature`, `nll_scaled`, `ece_scaled` after temperature scaling (absent where no
-    image was left to fit it on); `pretrain_accuracy`, `pretrain_nll` of the pretraining head on
-    D_P's test set; `pretrain_seconds` of the pretraining loop; `extra_passes`, how many forward
-    and backward passes its augmentation took beyond one a step. `correct` packs one bit per test
+    `metrics` maps the names of `augbench.protocol.metrics` to numbers; those after temperature
+    scaling are absent where no image was left to fit it on. `correct` packs one bit per test
     image. `seconds` is the cell's share of the time. A failed cell has an `error`, one line, and a
     `traceback`.
     """

@@ -5,37 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from augbench.datasets.contract import DatasetInfo
+from augbench.options import Options, Settings
 from augbench.plugins.components import Component
+from augbench.protocol.references import REFERENCES, size_name
 
 __all__ = [
-    "FLOOR",
     "PROTOCOL_VERSION",
-    "SAMPLES_PER_CLASS",
     "Cell",
     "Settings",
     "Study",
     "place_name",
-    "size_name",
 ]
 
 PROTOCOL_VERSION = 1
 """Raised whenever the same cell would give other numbers: part of every key."""
-
-SAMPLES_PER_CLASS = (1, 2, 4, 8, 16, 32, 64)
-"""The handout's sweep."""
-
-FLOOR = 0
-"""The samples per class of the floor reference: nothing to pretrain on, an untrained backbone."""
-
-
-def size_name(samples_per_class: int | None) -> str:
-    """A number of samples per class as a person reads it, the references included."""
-    return {FLOOR: "floor", None: "ceiling"}.get(samples_per_class, f"s={samples_per_class}")
 
 
 def place_name(
@@ -46,27 +34,10 @@ def place_name(
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The hyper-parameters of the protocol; the defaults are the handout's.
-
-    `calibration_samples_per_class` images of each class of D_F, none of them used in finetuning,
-    fit the temperature (fewer where fewer are left). `root_seed` is the root of all streams.
-    """
-
-    batch_size: int = 8
-    pretrain_steps: int = 2000
-    finetune_steps: int = 2000
-    learning_rate: float = 0.01
-    finetune_samples_per_class: int = 256
-    calibration_samples_per_class: int = 16
-    root_seed: int = 0
-
-
-@dataclass(frozen=True)
 class Cell:
     """One (D_P, D_F, backbone, augmentation, s, seed) under the settings.
 
-    `samples_per_class` is s; 0 is the floor (no pretraining), None the ceiling (all of D_P).
+    `samples_per_class` is s, or that of a reference: see `augbench.protocol.references`.
     """
 
     pretrain: DatasetInfo
@@ -82,9 +53,7 @@ class Cell:
         """SHA-256 over all that can change the result; never paths, host, device or order."""
         finetuning = {
             "dataset": self.finetune.content_hash,
-            "steps": self.settings.finetune_steps,
-            "samples_per_class": self.settings.finetune_samples_per_class,
-            "calibration_samples_per_class": self.settings.calibration_samples_per_class,
+            **self.settings.key_parts["finetuning"],
         }
         return _digest({"pretraining": self._pretraining(), "finetuning": finetuning})
 
@@ -96,15 +65,12 @@ class Cell:
     def _pretraining(self) -> dict[str, Any]:
         return {
             "protocol": PROTOCOL_VERSION,
-            "root_seed": self.settings.root_seed,
             "seed": self.seed,
             "dataset": self.pretrain.content_hash,
             "backbone": self.backbone.identity(),
             "augmentation": self.augmentation.identity(),
             "samples_per_class": self.samples_per_class,
-            "steps": self.settings.pretrain_steps,
-            "batch_size": self.settings.batch_size,
-            "learning_rate": self.settings.learning_rate,
+            **self.settings.key_parts["pretraining"],
         }
 
     @property
@@ -141,8 +107,8 @@ class Study:
     pairs: tuple[tuple[DatasetInfo, DatasetInfo], ...]
     augmentations: tuple[Component, ...]
     backbone: Component
-    samples_per_class: tuple[int, ...] = SAMPLES_PER_CLASS
-    seeds: int = 8
+    samples_per_class: tuple[int, ...] = Options.samples_per_class
+    seeds: int = Options.seeds
     settings: Settings = Settings()
     baseline: Component | None = None
     ruler_sizes: tuple[int, ...] = ()
@@ -167,7 +133,7 @@ class Study:
                     ]
                     wanted += [(self.baseline, size) for size in extra]
                     if self.references:
-                        wanted += [(self.baseline, FLOOR), (self.baseline, None)]
+                        wanted += [(self.baseline, one.samples_per_class) for one in REFERENCES]
                 for augmentation, size in wanted:
                     yield Cell(
                         pretrain, finetune, self.backbone, augmentation, size, seed, self.settings
@@ -195,7 +161,7 @@ class Study:
             "ruler_sizes": list(self.ruler_sizes),
             "references": self.references,
             "seeds": self.seeds,
-            "settings": asdict(self.settings),
+            "settings": self.settings.to_json(),
             "test_every": self.test_every,
         }
 

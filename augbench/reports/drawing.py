@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from augbench.environment import version_of
 from augbench.gallery import Picture
 from augbench.results import StudyResult
 
@@ -31,7 +31,7 @@ def draw_figures(
     """
     pictures = list(pictures)
     shown = {
-        "versions": [importlib.metadata.version(name) for name in ("augbench", "matplotlib")],
+        "versions": [version_of(name) for name in ("augbench", "matplotlib")],
         "study": dict(result.stored.description),
         "cells": [[cell.key, cell.status, cell.finished_at] for cell in result.cells],
         "pictures": [_digest(picture) for picture in pictures],

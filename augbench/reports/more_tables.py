@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from augbench.exchange.exporting import cell_rows
+from augbench.protocol.metrics import PRIMARY, Metric, metric
+from augbench.protocol.references import size_title
 from augbench.reports.numbers import fixed, p_text, span
 from augbench.reports.tables import Column, Entry, Table, difference, estimate
 from augbench.results import Pair, StudyResult
@@ -32,23 +32,26 @@ def calibration_table(
     result: StudyResult, pair: Pair, name: str, confidence: float
 ) -> Table | None:
     """ECE in per cent and log-likelihood in nats, before and after scaling; None without any."""
-    metrics = ("ece", "ece_scaled", "nll", "nll_scaled")
+    ece, nll = metric("ece"), metric("nll")
+    scaled = {one: metric(f"{one.name}_scaled") for one in (ece, nll)}
+    metrics = (ece.name, scaled[ece].name, nll.name, scaled[nll].name)
     rows = []
     for label in result.augmentations:
-        columns = [result.values(pair, label, metric=metric) for metric in metrics]  # [n, K] each
+        columns = [result.values(pair, label, metric=name) for name in metrics]  # [n, K] each
         for k, size in enumerate(result.sizes):
             one = calibration_summary(*(c[:, k] for c in columns), confidence=confidence)
-            ece = calibration_summary(*(100 * c[:, k] for c in columns), confidence=confidence).ece
+            shown = [ece.factor * c[:, k] for c in columns]
+            errors = calibration_summary(*shown, confidence=confidence).ece
             rows.append(
                 (
                     Entry(label, label),
                     Entry(str(size), size),
-                    estimate(ece.before, 2),
-                    estimate(ece.after, 2),
-                    difference(ece.change, factor=1, decimals=2),
-                    estimate(one.nll.before, 3),
-                    estimate(one.nll.after, 3),
-                    difference(one.nll.change, factor=1, decimals=3),
+                    estimate(errors.before, ece.decimals_of_mean),
+                    estimate(errors.after, ece.decimals_of_mean),
+                    difference(errors.change, factor=1, decimals=ece.decimals_of_mean),
+                    estimate(one.nll.before, nll.decimals_of_mean),
+                    estimate(one.nll.after, nll.decimals_of_mean),
+                    difference(one.nll.change, factor=1, decimals=nll.decimals_of_mean),
                 )
             )
     if not any(entry.n for row in rows for entry in row):
@@ -58,12 +61,15 @@ def calibration_table(
         f"Calibration on {pair[1]}: before and after temperature scaling",
         (
             *_NAMES,
-            Column("ece", "ECE, %", "Expected calibration error, 15 bins"),
-            Column("ece_scaled", "ECE scaled, %", "After temperature scaling"),
-            Column("ece_change", "change", "Paired by seed"),
-            Column("nll", "log loss, nats", "Negative log-likelihood"),
-            Column("nll_scaled", "log loss scaled", "After temperature scaling"),
-            Column("nll_change", "change", "Paired by seed"),
+            *(
+                column
+                for one in (ece, nll)
+                for column in (
+                    _column(one),
+                    _column(scaled[one]),
+                    Column(f"{one.name}_change", "change", "Paired by seed"),
+                )
+            ),
         ),
         tuple(rows),
         "The temperature is fitted on training images that finetuning did not see, never on the "
@@ -75,13 +81,13 @@ def transfer_table(result: StudyResult, pair: Pair, name: str, confidence: float
     """The effect on the pretraining head beside that on the finetuned head."""
     if result.baseline is None:
         return None
-    heads = ("pretrain_accuracy", "accuracy")
-    plain = [result.values(pair, result.baseline, metric=metric) for metric in heads]
+    heads = ("pretrain_accuracy", PRIMARY.name)
+    plain = [result.values(pair, result.baseline, metric=name) for name in heads]
     rows = []
     for label in result.augmentations:
         if label == result.baseline:
             continue
-        arms = [result.values(pair, label, metric=metric) for metric in heads]
+        arms = [result.values(pair, label, metric=name) for name in heads]
         for k, size in enumerate(result.sizes):
             both = transfer(
                 arms[0][:, k], plain[0][:, k], arms[1][:, k], plain[1][:, k], confidence=confidence
@@ -194,16 +200,15 @@ def cells_table(result: StudyResult, name: str) -> Table:
     """The status of every planned cell."""
     rows = []
     for row in cell_rows(result):
-        size = {"floor": "floor", "ceiling": "ceiling"}.get(row["role"], row["samples_per_class"])
-        order = {"floor": 0, "ceiling": math.inf}.get(row["role"], row["samples_per_class"])
+        size = row["samples_per_class"]
         rows.append(
             (
                 Entry(f"{row['pretrain_dataset']} → {row['finetune_dataset']}", ""),
                 Entry(row["augmentation"], row["augmentation"]),
-                Entry(str(size), None if order == math.inf else order),
+                Entry(size_title(size), size),
                 Entry(str(row["seed"]), row["seed"]),
                 Entry(row["status"], row["status"]),
-                _number(row.get("accuracy"), 100, 2),
+                _number(row.get(PRIMARY.name), PRIMARY.factor, PRIMARY.decimals),
                 _number(row["seconds"], 1, 2),
                 Entry(row["engine"] or "–", row["engine"] or ""),
                 Entry(row["device"] or "–", row["device"] or ""),
@@ -221,7 +226,7 @@ def cells_table(result: StudyResult, name: str) -> Table:
             Column("size", "s", "Pretraining samples per class"),
             Column("seed", "seed"),
             Column("status", "status", words=True),
-            Column("accuracy", "accuracy, %"),
+            _column(PRIMARY),
             Column("seconds", "seconds", "The cell's share of the time"),
             Column("engine", "engine", words=True),
             Column("device", "device", words=True),
@@ -231,6 +236,10 @@ def cells_table(result: StudyResult, name: str) -> Table:
         ),
         tuple(rows),
     )
+
+
+def _column(one: Metric) -> Column:
+    return Column(one.name, one.head, one.hint)
 
 
 def _number(value: float | None, factor: float, decimals: int) -> Entry:

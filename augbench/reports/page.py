@@ -27,6 +27,7 @@ from augbench import __version__
 from augbench.errors import StoreError
 from augbench.exchange.exporting import cell_rows, environments
 from augbench.gallery import Picture
+from augbench.options import reported
 from augbench.reports.comparability import mismatches
 from augbench.reports.more_tables import (
     blocks_table,
@@ -86,6 +87,7 @@ def render_page(
         stored=result.stored,
         study=result.stored.description,
         result=result,
+        settings=reported(result.stored.description),
         counts=Counter(cell.status for cell in result.cells),
         pairs=[
             _pair(result, i, pair, analysis, said, confidence)

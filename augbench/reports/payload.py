@@ -10,21 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.exchange.exporting import cell_rows, environments, study_summary, to_csv
-from augbench.protocol.study import FLOOR
+from augbench.protocol.metrics import METRICS, Metric
+from augbench.protocol.references import REFERENCES
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Verdict, as_plain, mean_interval
 
-__all__ = ["METRICS", "page_data"]
-
-METRICS = (
-    ("accuracy", "test accuracy", "%", 100, 2),
-    ("ece", "calibration error (ECE)", "%", 100, 2),
-    ("ece_scaled", "calibration error after scaling", "%", 100, 2),
-    ("nll", "log loss", "nats", 1, 3),
-    ("nll_scaled", "log loss after scaling", "nats", 1, 3),
-    ("pretrain_accuracy", "accuracy of the pretraining head", "%", 100, 2),
-)
-"""Name, title, unit, factor and decimals of the metrics that curves are drawn of."""
+__all__ = ["page_data"]
 
 
 def page_data(
@@ -60,7 +51,7 @@ def page_data(
 
 def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
     sizes = tuple(sorted({*result.sizes, *result.ruler_sizes}))
-    there = [metric for metric in METRICS if _present(result, metric[0])]
+    there = [one for one in METRICS if one.drawn and _present(result, one.name)]
     return {
         "augmentations": list(result.augmentations),
         "baseline": result.baseline,
@@ -68,17 +59,22 @@ def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
         "seeds": result.seeds,
         "confidence": confidence,
         "metrics": [
-            {"name": name, "title": title, "unit": unit, "decimals": decimals}
-            for name, title, unit, _, decimals in there
+            {
+                "name": one.name,
+                "title": one.title,
+                "of": one.of,
+                "unit": one.unit,
+                "unit_of_difference": one.unit_of_difference,
+                "better": one.better,
+                "decimals": one.decimals,
+            }
+            for one in there
         ],
         "pairs": [
             {
                 "pretrain": pair[0],
                 "finetune": pair[1],
-                "metrics": [
-                    _metric(result, pair, name, factor, sizes, confidence)
-                    for name, _, _, factor, _ in there
-                ],
+                "metrics": [_metric(result, pair, one, sizes, confidence) for one in there],
             }
             for pair in result.pairs
         ],
@@ -88,21 +84,23 @@ def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
 def _metric(
     result: StudyResult,
     pair: Pair,
-    metric: str,
-    factor: float,
+    metric: Metric,
     sizes: tuple[int, ...],
     confidence: float,
 ) -> dict[str, Any]:
     values = {
-        label: factor * result.values(pair, label, sizes, metric) for label in result.augmentations
+        label: metric.factor * result.values(pair, label, sizes, metric.name)
+        for label in result.augmentations
     }  # [n, K] each
     baseline = result.baseline
     references = {}
     if baseline is not None and result.stored.description["references"]:
-        for name, size in (("floor", FLOOR), ("ceiling", None)):
-            references[name] = _arm(
-                factor * result.values(pair, baseline, (size,), metric), confidence
-            )
+        for one in REFERENCES:
+            values_of = result.values(pair, baseline, (one.samples_per_class,), metric.name)
+            references[one.name] = {
+                **_arm(metric.factor * values_of, confidence),
+                "words": one.words,
+            }
     return {
         "arms": [_arm(table, confidence) for table in values.values()],
         "differences": None

@@ -9,7 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from augbench.protocol.study import FLOOR
+from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.references import size_title, with_references
 from augbench.reports.numbers import decimals_for, fixed, p_text, signed, span
 from augbench.results import Pair, StudyResult
 from augbench.statistics import (
@@ -76,19 +77,21 @@ def accuracy_table(result: StudyResult, pair: Pair, name: str, confidence: float
     sweep = sorted({*result.sizes, *result.ruler_sizes})
     wanted: list[int | None] = [*sweep]
     if result.stored.description["references"]:
-        wanted = [FLOOR, *sweep, None]
-    titles = {FLOOR: "floor", None: "ceiling"}
+        wanted = [*with_references(sweep)]
     rows = []
     for label in result.augmentations:
-        values = 100 * result.values(pair, label, tuple(wanted))
+        values = PRIMARY.factor * result.values(pair, label, tuple(wanted))
         means = [mean_interval(column, confidence=confidence) for column in values.T]
-        rows.append((Entry(label, label), *(estimate(mean) for mean in means)))
+        rows.append(
+            (Entry(label, label), *(estimate(mean, PRIMARY.decimals_of_mean) for mean in means))
+        )
     return Table(
         name,
-        f"Test accuracy on {pair[1]} in %, by pretraining samples per class of {pair[0]}",
+        f"{PRIMARY.title.capitalize()} on {pair[1]} in {PRIMARY.unit}, "
+        f"by pretraining samples per class of {pair[0]}",
         (
             Column("augmentation", "augmentation", words=True),
-            *(Column(str(titles.get(s, s)), str(titles.get(s, s))) for s in wanted),
+            *(Column(size_title(s), size_title(s)) for s in wanted),
         ),
         tuple(rows),
         f"Mean ± half of the {100 * confidence:g} % t interval over seeds; the number of seeds "

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from augbench.protocol.metrics import PRIMARY
 from augbench.results import Pair, StudyResult
 from augbench.statistics import verdict
 
@@ -19,7 +20,7 @@ __all__ = ["accuracy_table", "print_results"]
 def accuracy_table(pair: Pair, sizes: tuple[int, ...]) -> Table:
     """An empty table with a column for each size."""
     table = Table(
-        title=f"accuracy in %: pretrained on {escape(pair[0])}, finetuned on {escape(pair[1])}",
+        title=f"{PRIMARY.caption}: pretrained on {escape(pair[0])}, finetuned on {escape(pair[1])}",
         title_justify="left",
         title_style="bold",
     )
@@ -94,7 +95,8 @@ def print_results(
 def _mean_and_interval(row: Mapping[str, float], seeds: int, between: str) -> str:
     if not row["n"]:
         return "·"
-    text = f"{100 * row['mean']:.1f}"
+    factor, decimals = PRIMARY.factor, PRIMARY.decimals_of_mean
+    text = f"{factor * row['mean']:.{decimals}f}"
     if not math.isnan(row["upper"]):
-        text += f"{between}± {100 * (row['upper'] - row['mean']):.1f}"
+        text += f"{between}± {factor * (row['upper'] - row['mean']):.{decimals}f}"
     return text + (f"{between}(n={row['n']})" if row["n"] != seeds else "")

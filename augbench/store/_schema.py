@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from augbench.errors import StoreError
+from augbench.options import named
 
 __all__ = [
     "FILE_NAME",
@@ -102,7 +103,8 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         raise StoreError(
             f"the store {str(path)!r} cannot be used ({reason(error)}); check that it is a store "
-            "of AugBench on a disk that is writable and not full, or name another --out"
+            "of AugBench on a disk that is writable and not full, or name another folder with "
+            f"{named('out')}"
         ) from error
 
 

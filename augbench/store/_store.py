@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from augbench.errors import StoreError
+from augbench.options import named
+from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
 from augbench.store._rows import StoredStudy, planned_cell
@@ -46,7 +48,7 @@ class Store:
         except OSError as error:
             raise StoreError(
                 f"cannot create the folder {str(folder)!r} ({reason(error)}); "
-                "name a writable one with --out"
+                f"name a writable one with {named('out')}"
             ) from error
         with sqlite_errors(path):
             connection = sqlite3.connect(path, timeout=30, isolation_level=None)
@@ -70,7 +72,7 @@ class Store:
         path = folder if folder.is_file() else folder / FILE_NAME
         if not path.is_file():
             raise StoreError(
-                f"no store at {str(path)!r}; name the folder of a run with --out, "
+                f"no store at {str(path)!r}; name the folder of a run with {named('out')}, "
                 "or make one with `augbench run`"
             )
         with sqlite_errors(path):
@@ -89,7 +91,8 @@ class Store:
         if version != SCHEMA_VERSION:
             raise StoreError(
                 f"{str(self.path)!r} has store format {version}, this AugBench reads "
-                f"{SCHEMA_VERSION}; use the version of AugBench that wrote it, or another --out"
+                f"{SCHEMA_VERSION}; use the version of AugBench that wrote it, or name another "
+                f"folder with {named('out')}"
             )
 
     def close(self) -> None:
@@ -170,7 +173,7 @@ class Store:
             for batch in _batches(list(keys)):
                 marks = ",".join("?" * len(batch))
                 rows = self._connection.execute(
-                    "SELECT key, json_extract(metrics, '$.accuracy'), "
+                    f"SELECT key, json_extract(metrics, '$.{PRIMARY.name}'), "
                     "json_extract(curves, '$.finetune.test_step[0]') "
                     f"FROM cells WHERE status = 'ok' AND key IN ({marks})",
                     batch,
@@ -196,7 +199,7 @@ class Store:
             cell.seed,
             json.dumps(
                 {
-                    **asdict(cell.settings),
+                    **cell.settings.to_json(),
                     "backbone": cell.backbone.identity(),
                     "augmentation": cell.augmentation.identity(),
                     "pretrain_dataset": cell.pretrain.content_hash,

@@ -97,7 +97,7 @@ def test_a_failed_cell_makes_the_exit_code_1_and_is_named(augbench, tmp_path):
         (["run", "--aug", "mixup:alpha"], "alpha"),
         (["run", "--samples-per-class", "0"], "expected whole numbers of 1 or more"),
         (["run", "--samples-per-class", "1,x"], "expected whole numbers of 1 or more"),
-        (["run", "--seeds", "0"], "expected 1 or more, got 0"),
+        (["run", "--seeds", "0"], "--seeds: expected a whole number of 1 or more, got 0"),
         (["run", "--pre-train-dataset", "mnist", "--data-root", "/nowhere"], "--download"),
         (["run", "--plugin", "nowhere.py"], "nowhere.py"),
         (["report", "--out", "nowhere"], "no store at"),
@@ -117,6 +117,15 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
     assert "Traceback" not in printed + errors
     (line,) = [line for line in errors.lower().splitlines() if line.startswith("error:")]
     assert line
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_of_a_cell_names_the_flag_that_helps(augbench, tmp_path, workers):
+    small = ("--seeds", "1", "--no-baseline", "--lr", "1e30", *STUDY, "--workers", workers)
+    code, printed, _ = augbench("run", "--aug", "mixup", "--out", tmp_path, *small)
+    assert code == 1
+    assert "diverged" in printed
+    assert "try a smaller --lr" in printed
 
 
 def test_an_unwritable_folder_is_one_clear_line(augbench, tmp_path):

@@ -174,7 +174,7 @@ def test_a_missing_data_set_is_one_line_on_what_to_do(tmp_path, name):
         getattr(vision, name)(tmp_path)
     message = str(caught.value)
     assert "\n" not in message
-    for part in (str(tmp_path), "--data-root DIR", "AUGBENCH_DATA", "--download"):
+    for part in (str(tmp_path), "data_root", "AUGBENCH_DATA", "download=True"):
         assert part in message
     assert caught.value.exit_code == 2
 

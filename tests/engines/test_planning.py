@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from augbench.engines.planning import cost, plan_packs, trained_alike
-from augbench.protocol.study import SAMPLES_PER_CLASS, Settings
+from augbench.options import Options, Settings
 
 
-def sweep(lab, seeds, *, sizes=SAMPLES_PER_CLASS, rules=None):
+def sweep(lab, seeds, *, sizes=Options.samples_per_class, rules=None):
     rules = rules or Settings()
     source = replace(lab.source, classes=tuple("0123456789"), image_shape=(1, 28, 28))
     return [

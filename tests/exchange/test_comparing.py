@@ -43,7 +43,7 @@ def test_what_differs_is_listed_and_the_rest_is_not(read):
     assert set(found.settings) == {
         ("augmentations.collage", "–", "yes"),
         ("seeds", "3", "2"),
-        ("settings.pretrain_steps", "2000", "7"),
+        ("pretraining steps", "2000", "7"),
     }
     assert found.environments == (("torch", ENVIRONMENT["torch"], "9"),)
     assert (found.same_keys, found.only_first, found.only_second) == (0, 24, 24)

@@ -137,11 +137,11 @@ def test_naming_what_is_loaded_already_changes_nothing(
     [
         ("nowhere.py", "no such file; expected a .py file or a module's name"),
         ("no/such/file", "no such file"),
-        (".", r"--plugin expects a .py file, a module, or no:NAME to block one; got '.'"),
-        ("two words", "--plugin expects a .py file"),
-        ("", "--plugin expects a .py file"),
+        (".", r"plugins: expected a .py file, a module, or no:NAME to block one, got '.'"),
+        ("two words", "plugins: expected a .py file"),
+        ("", "plugins: expected a .py file"),
         ("./", "not a Python file"),
-        ("no:mixpu", "--plugin no:mixpu: no such plugin is installed"),
+        ("no:mixpu", "plugins='no:mixpu': no such plugin is installed"),
         ("no:bultin", "no such plugin is installed; did you mean 'builtin'?"),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_plugin_that_the_user_asked_for_must_load(tmp_path: Path) -> None:
 def test_a_plugin_is_blocked_by_its_name_or_its_distribution(install: Install, name: str) -> None:
     install("my-mixes", "raise RuntimeError('imported')", points={"its-point": "my_mixes"})
     (found,) = [p for p in Registry.load([f"no:{name}"]).plugins if p.name == "its-point"]
-    assert (found.status, found.reason) == ("blocked", f"--plugin no:{name}")
+    assert (found.status, found.reason) == ("blocked", f"plugins='no:{name}'")
     assert "my_mixes" not in sys.modules
     Registry.load([f"no:{name}"], strict=True)
 

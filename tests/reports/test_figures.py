@@ -164,7 +164,7 @@ def test_censored_multipliers_are_arrows_at_the_edge_of_what_was_measured(result
 
 def test_a_figure_that_cannot_be_written_is_one_clear_line(result, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"cannot write .*; name a writable folder with --out"):
+    with pytest.raises(StoreError, match=r"cannot write .*; name a writable folder with out"):
         save_figures(result("mixup", seeds=1), tmp_path / "file")
 
 

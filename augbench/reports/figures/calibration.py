@@ -6,21 +6,22 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from augbench.protocol.metrics import metric
 from augbench.reports.figures.curves import band
 from augbench.reports.figures.style import legend_above, log2_axis, looks, one_line
 from augbench.results import Pair, StudyResult
 
 __all__ = ["calibration"]
 
-_PANELS = (("ece", 100.0, "expected calibration error (%)"), ("nll", 1.0, "log loss (nats)"))
+_PANELS = (metric("ece"), metric("nll"))
 
 
 def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure | None:
     """A row for each measure, a column before and one after scaling; None where none is there."""
     arms = {
-        (metric, label): factor * result.values(pair, label, metric=metric)
-        for name, factor, _ in _PANELS
-        for metric in (name, f"{name}_scaled")
+        (name, label): one.factor * result.values(pair, label, metric=name)
+        for one in _PANELS
+        for name in (one.name, f"{one.name}_scaled")
         for label in result.augmentations
     }
     if all(np.isnan(values).all() for values in arms.values()):
@@ -28,17 +29,17 @@ def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) ->
     figure = Figure(figsize=(6.6, 4.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey="row")
     entries: list[tuple[Artist, str]] = []
-    for row, (name, _, title) in enumerate(_PANELS):
-        for column, metric in enumerate((name, f"{name}_scaled")):
+    for row, one in enumerate(_PANELS):
+        for column, name in enumerate((one.name, f"{one.name}_scaled")):
             panel = axes[row, column]
             drawn = [
-                (band(panel, result.sizes, arms[metric, label], look, confidence), label)
+                (band(panel, result.sizes, arms[name, label], look, confidence), label)
                 for label, look in looks(result).items()
             ]
             entries = entries or drawn
             log2_axis(panel, result.sizes)
             panel.set_ylim(bottom=0)
-        axes[row, 0].set_ylabel(title)
+        axes[row, 0].set_ylabel(one.axis)
     axes[0, 0].set_title(f"before temperature scaling, on {one_line(pair[1], 20)}")
     n = result.seeds
     axes[0, 1].set_title(f"after; n = {n} seed{'s' if n > 1 else ''}")

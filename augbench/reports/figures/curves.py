@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from augbench.protocol.study import FLOOR
+from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.references import CEILING, FLOOR
 from augbench.reports.figures.style import (
     REFERENCE,
     Look,
@@ -45,14 +46,14 @@ def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95
     for label, look in looks(result).items():
         wanted = sizes if label == result.baseline else result.sizes
         wanted = tuple(sorted(wanted))
-        values = 100 * result.values(pair, label, wanted)  # [n, K]
+        values = PRIMARY.factor * result.values(pair, label, wanted)  # [n, K]
         if thin:
             _seeds(axes, wanted, values, look)
         entries.append((band(axes, wanted, values, look, confidence), label))
     entries += _references(axes, result, pair, confidence)
     log2_axis(axes, sorted(sizes))
     axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
-    axes.set_ylabel(f"test accuracy on {one_line(pair[1], 30)} (%)")
+    axes.set_ylabel(f"{PRIMARY.title} on {one_line(pair[1], 30)} ({PRIMARY.unit})")
     axes.set_title(_title(result.seeds, confidence, thin))
     legend_above(figure, entries)
     return figure
@@ -95,12 +96,11 @@ def _references(
     low, high = axes.get_ylim()
     room = _MOST_EMPTY * (high - low)
     entries: list[tuple[Artist, str]] = []
-    for name, size, dashes in (
-        ("ceiling", None, (0, (8, 2))),
-        ("floor", FLOOR, (0, (1, 1.5))),
-    ):
+    for one, dashes in ((CEILING, (0, (8, 2))), (FLOOR, (0, (1, 1.5)))):
+        name, size = one.name, one.samples_per_class
         row = mean_interval(
-            100 * result.values(pair, result.baseline, (size,))[:, 0], confidence=confidence
+            PRIMARY.factor * result.values(pair, result.baseline, (size,))[:, 0],
+            confidence=confidence,
         )
         if not row.n:
             continue

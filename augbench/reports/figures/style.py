@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from augbench.errors import StoreError
+from augbench.options import named
 from augbench.results import StudyResult
 
 __all__ = [
@@ -141,7 +142,7 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "sv
     except OSError as error:
         raise StoreError(
             f"cannot write {str(error.filename or path)!r} ({error.strerror}); "
-            "name a writable folder with --out"
+            f"name a writable folder with {named('out')}"
         ) from error
     return paths
 

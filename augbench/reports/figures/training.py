@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from augbench.protocol.study import size_name
+from augbench.protocol.references import reference, size_name
 from augbench.reports.figures.style import PALETTE, legend_above, one_line, slug
 from augbench.store import PlannedCell
 
@@ -43,9 +43,8 @@ def training_curves(cell: PlannedCell) -> Figure:
             panel.set_ylabel(name)
         axes[0, column].set_title(f"{phase} on {one_line(dataset, 30)}")
         axes[1, column].set_xlabel("batches")
-    size = {0: "floor", None: "all images"}.get(
-        cell.samples_per_class, f"{cell.samples_per_class} per class"
-    )
+    found = reference(cell.samples_per_class)
+    size = found.name if found else f"{cell.samples_per_class} per class"
     figure.suptitle(f"{one_line(cell.augmentation)}, {size}, seed {cell.seed}", fontsize=10)
     legend_above(figure, [(handle, name) for name, handle in handles.items()])
     return figure

@@ -158,7 +158,7 @@ function note() {
   const decimals = curves.metrics[state.metric].decimals;
   if (state.view === "arms") {
     for (const [name, arm] of Object.entries(metric.references)) {
-      if (arm.n[0]) parts.push(`The ${name} (${name === "floor" ? "no pretraining" : "all images"}): ${estimate(arm, 0, decimals)}.`);
+      if (arm.n[0]) parts.push(`The ${name} (${arm.words}): ${estimate(arm, 0, decimals)}.`);
     }
   }
   return parts.join(" ");

@@ -102,8 +102,9 @@ function oneSeed() {
 function describe() {
   const metric = curves.metrics[state.metric];
   const pair = curves.pairs[state.pair];
-  const place = metric.name.startsWith("pretrain_") ? pair.pretrain : pair.finetune;
+  const place = metric.of === "pretraining" ? pair.pretrain : pair.finetune;
   const what = `${metric.title} on ${place}`;
-  if (state.view === "arms") return `${what} (${metric.unit})`;
-  return `${what}: difference from ${curves.baseline} (${metric.unit === "%" ? "points" : metric.unit})`;
+  const better = metric.better === "lower" ? ", lower is better" : "";
+  if (state.view === "arms") return `${what} (${metric.unit}${better})`;
+  return `${what}: difference from ${curves.baseline} (${metric.unit_of_difference}${better})`;
 }

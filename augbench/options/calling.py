@@ -1,0 +1,148 @@
+"""Functions that take the options of a study as their arguments."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
+from functools import update_wrapper
+from typing import Any, ParamSpec, Protocol, TypeVar, cast, get_args, overload
+
+from augbench.errors import OptionError
+from augbench.options.option import Option, options_of
+from augbench.options.spelling import as_written, written_as
+from augbench.options.table import Options, Settings, grouped
+
+__all__ = ["TakesOptions", "made_from", "takes_options"]
+
+_P = ParamSpec("_P")
+_Table = TypeVar("_Table", bound=Options)
+_Result = TypeVar("_Result")
+_Returned = TypeVar("_Returned", covariant=True)
+
+
+class TakesOptions(Protocol[_P, _Returned]):
+    """A function of the options: given one by one by their names, or as one `Options`."""
+
+    @overload
+    def __call__(self, options: Options, /) -> _Returned: ...
+    @overload
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _Returned: ...
+
+
+def takes_options(
+    table: Callable[_P, _Table],
+) -> Callable[[Callable[[_Table], _Result]], TakesOptions[_P, _Result]]:
+    """Let a function of a table be called with the table's options, as a decorator.
+
+    Type checkers and `inspect.signature` see every option by its name in Python, with its type and
+    default; the docstring gets a line for each. At run time the flags' own names serve as well
+    (`lr=0.1`), and messages call an option as the caller did.
+    """
+
+    def decorate(function: Callable[[_Table], _Result]) -> TakesOptions[_P, _Result]:
+        kind = cast("type[_Table]", table)
+        signature = inspect.signature(kind)
+
+        def call(*args: Any, **kwargs: Any) -> _Result:
+            base: dict[str, Any] = {}
+            if args and isinstance(args[0], Options):
+                known = vars(args[0])
+                base = {f.name: getattr(args[0], f.name) for f in fields(kind) if f.name in known}
+                args = args[1:]
+            positional = signature.bind_partial(*args).arguments
+            values, spelled = _by_name(kind, positional, kwargs)
+            with written_as(spelled):
+                return function(kind(**base | values))
+
+        update_wrapper(call, function)
+        call.__dict__["__signature__"] = _signature(kind, function)
+        call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_help(kind)}"
+        return cast("TakesOptions[_P, _Result]", call)
+
+    return decorate
+
+
+def made_from(table: type[_Table], given: Mapping[str, Any]) -> _Table:
+    """A table of what was given by name: names of Python, or the flags' own.
+
+    What was not given has its default. Raises `OptionError`, one line, for an unknown name, one
+    option under two names, or a value that an option refuses.
+    """
+    values, spelled = _by_name(table, {}, given)
+    with written_as(spelled):
+        return table(**values)
+
+
+def _by_name(
+    table: type, positional: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values by their names in Python, and the names that were written instead."""
+    options = options_of(table)
+    names = {field.name: field.name for field in fields(table)}
+    names |= {word: name for name, option in options.items() for word in option.spellings}
+    shorthands = {
+        one.word: (name, one.value) for name, option in options.items() for one in option.shorthands
+    }
+    values, spelled = dict(positional), {name: name for name in positional}
+    given = dict(given)
+    if "settings" in given:  # all of them at once
+        settings = given.pop("settings")
+        if not isinstance(settings, Settings):
+            raise OptionError(f"settings: expected a Settings, got {settings!r}")
+        values |= {name: getattr(settings, name) for name in options_of(Settings)}
+        spelled |= dict.fromkeys(options_of(Settings), "settings")
+    for word, value in given.items():
+        name = names.get(word, "")
+        if not name and word in shorthands:
+            name, meaning = shorthands[word]
+            if not isinstance(value, bool):
+                raise OptionError(f"{word}: expected True or False, got {value!r}")
+            value = meaning if value else options[name].default
+        if not name:
+            raise OptionError(_unknown(word, sorted({*names, *shorthands})))
+        if name in spelled:
+            both = f"{as_written(spelled[name])} or {as_written(word)}"
+            raise OptionError(f"give either {both}, not both")
+        values[name], spelled[name] = value, word
+    return values, {name: as_written(word) for name, word in spelled.items() if word != name}
+
+
+def _unknown(word: str, known: Sequence[str]) -> str:
+    close = get_close_matches(word, known, 1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"unknown option {word!r}{hint} (expected one of {', '.join(known)})"
+
+
+def _signature(table: type, function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a table's constructor, with what may be given as the annotations."""
+    options = options_of(table)
+    returned = inspect.signature(function).return_annotation
+    parameters = [
+        parameter.replace(annotation=_annotation(options.get(name), parameter.annotation))
+        for name, parameter in inspect.signature(table).parameters.items()
+    ]
+    return inspect.Signature(parameters, return_annotation=returned)
+
+
+def _annotation(option: Option[Any, Any] | None, otherwise: Any) -> Any:
+    """What may be given for an option, from the type of its `__set__`."""
+    if option is None:
+        return otherwise
+    for base in inspect.getmro(type(option)):
+        for generic in getattr(base, "__orig_bases__", ()):
+            given = get_args(generic)
+            if given and not isinstance(given[0], TypeVar):
+                return getattr(given[0], "__forward_arg__", None) or given[0].__name__
+    return otherwise
+
+
+def _help(table: type) -> str:
+    lines = []
+    for heading, options in grouped(table).items():
+        lines += ["", f"{heading}:"]
+        lines += [
+            f"    {name}: {option.help}  [{option.about}]" for name, option in options.items()
+        ]
+    return "\n".join(lines[1:])

@@ -1,0 +1,251 @@
+"""The kinds of options: what may be given, what is kept, and how a range reads."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from augbench.options.option import Option
+
+__all__ = [
+    "Choice",
+    "Count",
+    "Folder",
+    "Name",
+    "Names",
+    "Number",
+    "OptionalCount",
+    "OptionalFolder",
+    "Sizes",
+    "Switch",
+]
+
+
+_Given = TypeVar("_Given", contravariant=True)
+_Kept = TypeVar("_Kept", covariant=True)
+
+
+class _Whole(Option[_Given, _Kept]):
+    """Whole numbers of `least` or more; `zero_words` say what 0 does, where that is special."""
+
+    metavar = "N"
+
+    def __init__(self, *flags: str, least: int = 1, zero_words: str = "", **declared: Any) -> None:
+        super().__init__(*flags, **declared)
+        self.least = least
+        self.zero_words = zero_words
+
+    @property
+    def expected(self) -> str:
+        return f"a whole number of {self.least} or more"
+
+    def read(self, value: Any) -> Any:
+        if not _is_whole(value) or value < self.least:
+            self.refuse(value)
+        return value
+
+    def show(self, value: Any) -> str:
+        return self.zero_words if value == 0 and self.zero_words else super().show(value)
+
+    def parse(self, text: str) -> Any:
+        try:
+            value = int(text)
+        except ValueError:
+            self.refuse(text)
+        return self.read(value)
+
+
+class Count(_Whole[int, int]):
+    """A whole number."""
+
+
+class OptionalCount(_Whole["int | None", "int | None"]):
+    """A whole number, or None for what the machine suggests."""
+
+
+class Number(Option[float, float]):
+    """A finite number above 0; with `zero=True`, 0 as well."""
+
+    def __init__(self, *flags: str, zero: bool = False, **declared: Any) -> None:
+        super().__init__(*flags, **declared)
+        self.zero = zero
+
+    @property
+    def expected(self) -> str:
+        return "a number of 0 or more" if self.zero else "a number above 0"
+
+    def read(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.refuse(value)
+        if not math.isfinite(value) or value < 0 or (value == 0 and not self.zero):
+            self.refuse(value)
+        return float(value)
+
+    def parse(self, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            self.refuse(text)
+        return self.read(value)
+
+
+class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
+    """Whole numbers of 1 or more, one or several; with `empty=True`, none as well."""
+
+    metavar = "N,N,…"
+    examples = ("1,2,4", "[1, 2, 4]")
+
+    def __init__(self, *flags: str, empty: bool = False, **declared: Any) -> None:
+        super().__init__(*flags, **declared)
+        self.empty = empty
+
+    @property
+    def expected(self) -> str:
+        return f"whole numbers of 1 or more{', or none' if self.empty else ''}"
+
+    def read(self, value: Any) -> tuple[int, ...]:
+        given = [value] if _is_whole(value) else _listed(value)
+        if given is None or not (given or self.empty):
+            self.refuse(value)
+        if not all(_is_whole(size) and size >= 1 for size in given):
+            self.refuse(value)
+        return tuple(int(size) for size in given)
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        try:
+            sizes = [int(part) for part in text.split(",")]
+        except ValueError:
+            self.refuse(text)
+        return self.read(sizes)
+
+    def show(self, value: Any) -> str:
+        return ", ".join(map(str, value)) or "none"
+
+    def write(self, value: Any) -> str:
+        return self.show(value).replace(", ", ",")
+
+
+class Name(Option[str, str]):
+    """A spec such as `mixup:alpha=0.4`, or another name that something else resolves."""
+
+    def __init__(
+        self, *flags: str, what: str = "a name", metavar: str = "SPEC", **declared: Any
+    ) -> None:
+        super().__init__(*flags, **declared)
+        self.what = what
+        self.metavar = metavar
+
+    @property
+    def expected(self) -> str:
+        return self.what
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or not value.strip():
+            self.refuse(value)
+        return value
+
+
+class Names(Option["str | Sequence[str]", "tuple[str, ...]"]):
+    """Specs, one or several; with `empty=True`, none as well."""
+
+    repeatable = True
+
+    def __init__(
+        self, *flags: str, empty: bool = False, metavar: str = "SPEC", **declared: Any
+    ) -> None:
+        super().__init__(*flags, **declared)
+        self.empty = empty
+        self.metavar = metavar
+
+    @property
+    def expected(self) -> str:
+        return f"{'any number of' if self.empty else 'one or more'} names"
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        given = [value] if isinstance(value, str) else _listed(value)
+        if given is None or not (given or self.empty):
+            self.refuse(value)
+        if not all(isinstance(name, str) and name.strip() for name in given):
+            self.refuse(value)
+        return tuple(given)
+
+    def show(self, value: Any) -> str:
+        return ", ".join(value) or "none"
+
+
+class Choice(Option[str, str]):
+    """One of a few words."""
+
+    def __init__(self, *flags: str, words: Sequence[str], **declared: Any) -> None:
+        super().__init__(*flags, **declared)
+        self.choices = tuple(words)
+        self.metavar = f"[{'|'.join(words)}]"
+
+    @property
+    def expected(self) -> str:
+        return f"one of {', '.join(self.choices)}"
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            self.refuse(value)
+        return value
+
+
+class Switch(Option[bool, bool]):
+    """Yes or no."""
+
+    @property
+    def expected(self) -> str:
+        return "True or False"
+
+    def read(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            self.refuse(value)
+        return value
+
+    def show(self, value: Any) -> str:
+        return "yes" if value else "no"
+
+
+class _AnyFolder(Option[_Given, _Kept]):
+    """Paths of folders, there already or not."""
+
+    metavar = "FOLDER"
+
+    @property
+    def expected(self) -> str:
+        return "a folder"
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, (str, os.PathLike)) or not os.fspath(value):
+            self.refuse(value)
+        try:
+            path = Path(value)
+            is_file = path.is_file()
+        except (OSError, TypeError, ValueError):  # of bytes, too long, or with a zero byte
+            self.refuse(value)
+        if is_file:
+            self.refuse(str(path))
+        return path
+
+
+class Folder(_AnyFolder["str | os.PathLike[str]", Path]):
+    """A folder."""
+
+
+class OptionalFolder(_AnyFolder["str | os.PathLike[str] | None", "Path | None"]):
+    """A folder, or None for what the environment names."""
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """The entries of a list, a tuple, a set or an array, as plain values; None for a scalar."""
+    if isinstance(value, (str, bytes, dict)) or not isinstance(value, Iterable):
+        return None
+    return [entry.item() if getattr(entry, "ndim", None) == 0 else entry for entry in value]

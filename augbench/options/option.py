@@ -1,0 +1,182 @@
+"""One option of a study: everything that any surface needs to know of it, in one value.
+
+An `Option` is a descriptor that stands in the body of a dataclass. The dataclass's constructor
+sends every value through `check`, so an instance never holds one that its option refuses; and type
+checkers see in the constructor what may be given, on an instance what is kept.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, fields
+from typing import Any, Generic, Literal, Never, TypeVar, cast, overload
+
+from augbench.errors import OptionError
+from augbench.options.spelling import named
+
+__all__ = ["KeyEntry", "Option", "Shorthand", "options_of"]
+
+_Given = TypeVar("_Given", contravariant=True)
+_Kept = TypeVar("_Kept", covariant=True)
+
+
+@dataclass(frozen=True)
+class KeyEntry:
+    """Where an option stands in a cell's key.
+
+    `part` is what it changes: a change of the pretraining makes every finetuning of it stale.
+    `name` is its name there. An option enters the key only where it differs from its default, so
+    that a new one leaves the stored cells valid; `always` marks those of protocol version 1, which
+    have entered every key since the first cell was stored.
+    """
+
+    part: Literal["pretraining", "finetuning"]
+    name: str
+    always: bool = False
+
+
+@dataclass(frozen=True)
+class Shorthand:
+    """A flag without a value, such as `--no-baseline`: the value that it stands for, and its help.
+
+    Without a help of its own, it is explained by its option's.
+    """
+
+    flag: str
+    value: Any
+    help: str = ""
+
+    @property
+    def word(self) -> str:
+        """The flag's name in Python."""
+        return _word(self.flag)
+
+
+class Option(Generic[_Given, _Kept]):
+    """An option of a study, declared as a class attribute: `seeds: Count = Count("--seeds", …)`.
+
+    `flags` take a value, `shorthands` none. `title` is its name in reports; `help` a sentence on
+    what it does; `group` a heading of the help. `none_words` say what None does, where that is
+    allowed. `variable` names what the command line reads from the environment. `reported` options
+    are listed among a report's settings; those that enter a key always are.
+    """
+
+    name: str
+    metavar = "X"
+    repeatable = False
+    examples = ("", "")
+    """A value as it is written on the command line and in Python, where a message needs one."""
+
+    def __init__(
+        self,
+        *flags: str,
+        default: _Kept,
+        title: str,
+        help: str,
+        group: str,
+        shorthands: tuple[Shorthand, ...] = (),
+        key: KeyEntry | None = None,
+        none_words: str = "",
+        variable: str = "",
+        reported: bool = False,
+    ) -> None:
+        self.flags = flags
+        self.shorthands = shorthands
+        self.default = default
+        self.title = title
+        self.help = help
+        self.group = group
+        self.key = key
+        self.none_words = none_words
+        self.variable = variable
+        self.reported = reported or key is not None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> _Kept: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> _Kept: ...
+    def __get__(self, instance: object, owner: type | None = None) -> _Kept:
+        """The value of an instance; of the class, the default, which is what dataclasses ask."""
+        if instance is None:
+            return self.default
+        return cast(_Kept, instance.__dict__[self.name])
+
+    def __set__(self, instance: object, value: _Given) -> None:
+        instance.__dict__[self.name] = self.check(value)
+
+    @property
+    def expected(self) -> str:
+        """The type and range in words."""
+        raise NotImplementedError
+
+    def check(self, value: Any) -> _Kept:
+        """The value as it is kept; raises `OptionError`, one line, for what is not allowed."""
+        if value is None and self.none_words:
+            return cast(_Kept, None)
+        return self.read(_plain(value))
+
+    def read(self, value: Any) -> _Kept:
+        """`check` for a kind of option: any value but an allowed None."""
+        raise NotImplementedError
+
+    def parse(self, text: str) -> _Kept:
+        """The value that a text of the command line stands for; raises `OptionError`."""
+        return self.check(text)
+
+    def refuse(self, value: Any) -> Never:
+        """Raise the error for a value that is not allowed."""
+        name = named(self.name)
+        flag = name.startswith("-")
+        example = self.examples[0 if flag else 1]
+        such_as = f", such as {example}" if example else ""
+        orelse = f", or None ({self.none_words})" if self.none_words and not flag else ""
+        raise OptionError(f"{name}: expected {self.expected}{such_as}{orelse}, got {_short(value)}")
+
+    def show(self, value: Any) -> str:
+        """A value as reports show it."""
+        return self.none_words if value is None else str(value)
+
+    def write(self, value: Any) -> str:
+        """A value as the help shows it: as it is typed."""
+        return self.show(value)
+
+    @property
+    def about(self) -> str:
+        """Range and default, the same wherever the option is explained."""
+        return f"{self.expected}; default: {self.write(self.default)}"
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """The names in Python: its own, and those of the flags that take a value."""
+        flags = (_word(flag) for flag in self.flags if flag.startswith("--"))
+        return tuple(dict.fromkeys([self.name, *flags]))
+
+    @property
+    def flag(self) -> str:
+        """The flag that messages name."""
+        long = (flag for flag in self.flags if flag.startswith("--"))
+        return next(long, "") or self.shorthands[0].flag
+
+
+def options_of(table: type) -> dict[str, Option[Any, Any]]:
+    """The options that a dataclass declares, its bases' included, by their names in Python."""
+    found = {field.name: inspect.getattr_static(table, field.name, None) for field in fields(table)}
+    return {name: option for name, option in found.items() if isinstance(option, Option)}
+
+
+def _short(value: Any, longest: int = 60) -> str:
+    """A value for a message: on one line, and not a page of it."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _word(flag: str) -> str:
+    return flag.removeprefix("--").replace("-", "_")
+
+
+def _plain(value: Any) -> Any:
+    """The Python value of a scalar of NumPy or torch; anything else as it is."""
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value

@@ -1,0 +1,304 @@
+"""Every option of a study, declared once.
+
+A row here is all that an option takes: the command line, `augbench.run` and `plan`, the stored
+study, the cells' keys, the reports and every message read it. An option that changes what a cell
+gives stands in `Settings` and says where it enters the key; what only plans or runs a study stands
+in `Options`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from augbench.options.kinds import (
+    Choice,
+    Count,
+    Folder,
+    Name,
+    Names,
+    Number,
+    OptionalCount,
+    OptionalFolder,
+    Sizes,
+    Switch,
+)
+from augbench.options.option import KeyEntry, Option, Shorthand, options_of
+
+__all__ = ["Options", "Settings", "grouped"]
+
+STUDY = "What is compared"
+TRAINING = "How it is trained and measured"
+MACHINE = "Where it runs"
+FILES = "Files and plugins"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The hyper-parameters of the protocol; the defaults are the handout's."""
+
+    _: KW_ONLY
+    batch_size: Count = Count(
+        "--batch-size",
+        default=8,
+        title="batch size",
+        help="Images a step.",
+        group=TRAINING,
+        key=KeyEntry("pretraining", "batch_size", always=True),
+    )
+    pretrain_steps: Count = Count(
+        "--n-batches-pre-train",
+        default=2000,
+        title="pretraining steps",
+        help="Steps of pretraining.",
+        group=TRAINING,
+        key=KeyEntry("pretraining", "steps", always=True),
+    )
+    finetune_steps: Count = Count(
+        "--n-batches-finetune",
+        default=2000,
+        title="finetuning steps",
+        help="Steps of finetuning.",
+        group=TRAINING,
+        key=KeyEntry("finetuning", "steps", always=True),
+    )
+    learning_rate: Number = Number(
+        "--lr",
+        default=0.01,
+        title="learning rate",
+        help="Learning rate of SGD.",
+        group=TRAINING,
+        key=KeyEntry("pretraining", "learning_rate", always=True),
+    )
+    finetune_samples_per_class: Count = Count(
+        "--finetune-samples-per-class",
+        default=256,
+        title="finetuning samples per class",
+        help="Finetuning images of each class.",
+        group=TRAINING,
+        key=KeyEntry("finetuning", "samples_per_class", always=True),
+    )
+    calibration_samples_per_class: Count = Count(
+        "--calibration-samples-per-class",
+        least=0,
+        default=16,
+        title="calibration samples per class",
+        help="Images of each class, none of them finetuned on, that fit the temperature; fewer "
+        "where fewer are left.",
+        group=TRAINING,
+        key=KeyEntry("finetuning", "calibration_samples_per_class", always=True),
+    )
+    root_seed: Count = Count(
+        "--root-seed",
+        least=0,
+        default=0,
+        title="root seed",
+        help="Root of all random streams.",
+        group=TRAINING,
+        key=KeyEntry("pretraining", "root_seed", always=True),
+    )
+
+    @cached_property
+    def key_parts(self) -> dict[str, dict[str, Any]]:
+        """What enters a cell's key, by the part that it changes."""
+        parts: dict[str, dict[str, Any]] = {"pretraining": {}, "finetuning": {}}
+        for name, option in options_of(type(self)).items():
+            value = getattr(self, name)
+            if option.key is not None and (option.key.always or value != option.default):
+                parts[option.key.part][option.key.name] = value
+        return parts
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings by name; one that was added later only where it is not at its default.
+
+        A study is known by its description: a new option must not make another study of it.
+        """
+        return {
+            name: getattr(self, name)
+            for name, option in options_of(type(self)).items()
+            if option.key is None or option.key.always or getattr(self, name) != option.default
+        }
+
+
+@dataclass(frozen=True)
+class Options(Settings):
+    """What a user asks for; the defaults are the handout's study, on the embedded data sets.
+
+    Augmentations, data sets and the backbone are specs such as `mixup:alpha=0.4`. Raises
+    `OptionError` for a value of the wrong type or out of range.
+    """
+
+    augmentations: Names = Names(
+        "--aug",
+        empty=True,
+        default=("collage", "mixup"),
+        title="augmentations",
+        help="Augmentations, with parameters as in mixup:alpha=0.4; `all` for every installed one. "
+        "The baseline `none` is always compared.",
+        group=STUDY,
+    )
+    _: KW_ONLY
+    baseline: Switch = Switch(
+        shorthands=(Shorthand("--no-baseline", False, "Leave the baseline `none` out."),),
+        default=True,
+        title="baseline",
+        help="Compare with the baseline `none`.",
+        group=STUDY,
+    )
+    pretrain_datasets: Names = Names(
+        "--pre-train-dataset",
+        default=("glyph-digits",),
+        title="pretraining data sets",
+        help="Data sets to pretrain on; every pair is studied.",
+        group=STUDY,
+    )
+    finetune_datasets: Names = Names(
+        "--finetune-dataset",
+        default=("glyph-letters",),
+        title="finetuning data sets",
+        help="Data sets to finetune the head on, and to measure.",
+        group=STUDY,
+    )
+    backbone: Name = Name(
+        "--backbone",
+        default="convnet",
+        title="backbone",
+        help="The network that is pretrained.",
+        group=STUDY,
+    )
+    samples_per_class: Sizes = Sizes(
+        "--samples-per-class",
+        default=(1, 2, 4, 8, 16, 32, 64),
+        title="samples per class",
+        help="Pretraining images of each class.",
+        group=STUDY,
+        reported=True,
+    )
+    ruler_sizes: Sizes = Sizes(
+        "--ruler",
+        empty=True,
+        default=(),
+        title="ruler of the baseline",
+        help="Further sizes for the baseline alone, to read label multipliers against.",
+        group=STUDY,
+        reported=True,
+    )
+    references: Switch = Switch(
+        shorthands=(Shorthand("--references", True),),
+        default=False,
+        title="floor and ceiling",
+        help="Add the floor (no pretraining) and the ceiling (all images, no augmentation) of "
+        "every curve.",
+        group=STUDY,
+        reported=True,
+    )
+    seeds: Count = Count(
+        "--seeds",
+        default=8,
+        title="seeds",
+        help="Repetitions of it all.",
+        group=STUDY,
+        reported=True,
+    )
+    test_every: Count = Count(
+        "--test-every",
+        shorthands=(
+            Shorthand(
+                "--test-during-training",
+                500,
+                "Measure on the test set every 500 batches of both trainings.",
+            ),
+        ),
+        least=0,
+        zero_words="never",
+        default=0,
+        title="steps between tests in training",
+        help="Measure on the test set every N batches of both trainings; 0 for never.",
+        group=TRAINING,
+        reported=True,
+    )
+    engine: Choice = Choice(
+        "--engine",
+        words=("auto", "packed", "reference"),
+        default="auto",
+        title="engine",
+        help="Train cells together (packed) or one by one (reference).",
+        group=MACHINE,
+    )
+    workers: OptionalCount = OptionalCount(
+        "--workers",
+        least=0,
+        default=None,
+        none_words="one per core; on a GPU, none",
+        title="workers",
+        help="Worker processes; 0 for none.",
+        group=MACHINE,
+    )
+    device: Name = Name(
+        "--device",
+        what="a torch device",
+        metavar="DEVICE",
+        default="auto",
+        title="device",
+        help="cpu, cuda, cuda:1, mps; auto: a GPU if any.",
+        group=MACHINE,
+    )
+    out: Folder = Folder(
+        "-o",
+        "--out",
+        default=Path("augbench-results"),
+        title="folder of the store",
+        help="Folder of the store and the figures.",
+        group=FILES,
+    )
+    data_root: OptionalFolder = OptionalFolder(
+        "--data-root",
+        default=None,
+        none_words="what AUGBENCH_DATA names",
+        variable="AUGBENCH_DATA",
+        title="folder of the data sets",
+        help="Folder of the data sets, in torchvision's layout.",
+        group=FILES,
+    )
+    download: Switch = Switch(
+        shorthands=(Shorthand("--download", True),),
+        default=False,
+        title="download",
+        help="Download a torchvision data set that is not there.",
+        group=FILES,
+    )
+    plugins: Names = Names(
+        "-p",
+        "--plugin",
+        empty=True,
+        metavar="FILE_OR_MODULE",
+        default=(),
+        title="plugins",
+        help="Load unpackaged plugins; `no:NAME` leaves an installed one out.",
+        group=FILES,
+    )
+    strict_plugins: Switch = Switch(
+        shorthands=(Shorthand("--strict-plugins", True),),
+        default=False,
+        variable="AUGBENCH_STRICT_PLUGINS",
+        title="strict plugins",
+        help="Stop at the first plugin that fails to load.",
+        group=FILES,
+    )
+
+    @property
+    def settings(self) -> Settings:
+        """The part that cells are trained under, and known by."""
+        return Settings(**{name: getattr(self, name) for name in options_of(Settings)})
+
+
+def grouped(table: type) -> dict[str, dict[str, Option[Any, Any]]]:
+    """The options of a table under the headings of the help, by their names in Python."""
+    groups: dict[str, dict[str, Option[Any, Any]]] = {
+        heading: {} for heading in (STUDY, TRAINING, MACHINE, FILES)
+    }
+    for name, option in options_of(table).items():
+        groups.setdefault(option.group, {})[name] = option
+    return groups

@@ -1,0 +1,114 @@
+"""A new option is one row: a copy of the package with one more row has it everywhere."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import augbench
+
+ROW = """
+    momentum: Number = Number(
+        "--momentum",
+        zero=True,
+        default=0.0,
+        title="momentum",
+        help="Momentum of SGD.",
+        group=TRAINING,
+        key=KeyEntry("pretraining", "momentum"),
+    )
+
+    @cached_property
+    def key_parts("""
+
+SCRIPT = """
+import inspect, json, sys
+from pathlib import Path
+import click
+sys.path.insert(0, sys.argv[1])  # tests/support
+import augbench
+from augbench.api import plan
+from augbench.cli import cli
+from augbench.errors import OptionError
+from augbench.results import StudyResult
+from augbench.reports.page import render_page
+from augbench.store import Store
+from synthetic import fill, make_study
+
+def key(**options):
+    return plan("mixup", seeds=1, samples_per_class=4, **options).cells[0].key
+
+def message(**options):
+    try:
+        key(**options)
+    except OptionError as error:
+        return str(error)
+
+study = make_study(settings=augbench.Settings(momentum=0.9))
+fill(Path("store"), study)
+with Store.read(Path("store")) as store:
+    page = render_page(StudyResult(store.study()))
+command = cli.get_command(None, "run")
+print(json.dumps({
+    "package": augbench.__file__,
+    "default": inspect.signature(augbench.run).parameters["momentum"].default,
+    "help": command.get_help(click.Context(command, info_name="run")),
+    "doc": augbench.run.__doc__,
+    "keys": [key(), key(momentum=0.0), key(momentum=0.9)],
+    "message": message(momentum=-1),
+    "stored": [make_study().to_json()["settings"], study.to_json()["settings"]],
+    "page": page[page.index('id="settings"'):],
+}))
+"""
+
+PLAIN = """
+from augbench.api import plan
+print(plan("mixup", seeds=1, samples_per_class=4).cells[0].key)
+"""
+
+
+def _python(folder, script, *arguments, source):
+    environment = {**os.environ, "PYTHONPATH": str(source)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_new_option_is_one_row(tmp_path):
+    original = Path(augbench.__file__).parent
+    copy = tmp_path / "source" / "augbench"
+    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    table = copy / "options" / "table.py"
+    text = table.read_text()
+    place = "\n    @cached_property\n    def key_parts("
+    assert text.count(place) == 1
+    table.write_text(text.replace(place, ROW))
+
+    support = str(Path(__file__).parents[1] / "support")
+    found = json.loads(_python(tmp_path, SCRIPT, support, source=copy.parent))
+    assert found["package"] == str(copy / "__init__.py")
+    assert found["default"] == 0.0
+    assert "--momentum X" in found["help"]
+    words = "Momentum of SGD. [a number of 0 or more; default: 0.0]"
+    assert words in " ".join(found["help"].split())
+    assert f"momentum: {words}" in " ".join(found["doc"].split())
+    assert found["message"] == "momentum: expected a number of 0 or more, got -1"
+    assert "<dt>momentum</dt><dd>0.9</dd>" in found["page"]
+
+    # It enters keys and descriptions only where it changes something: stored cells stay valid.
+    before = _python(tmp_path, PLAIN, source=original.parent).strip()
+    assert found["keys"][:2] == [before, before]
+    assert found["keys"][2] != before
+    assert "momentum" not in found["stored"][0]
+    assert found["stored"][1]["momentum"] == 0.9
+
+    code = "from augbench.cli import main; main(['run', '--dry-run', '--momentum', '0.5'])"
+    assert "momentum: 0.5\n" in _python(tmp_path, code, source=copy.parent)
