@@ -81,7 +81,12 @@ FOUND = {
         "batch=1 conv3 bn:track=False pooled",
         "batch=8 conv3 of_the_batch pooled",
         "batch=16 conv3 of_the_batch:kind=std pooled",
-        "batch=2 pooled of_the_batch group_norm",
+        "batch=8 conv3 of_the_batch:kind=first pooled",
+        "batch=2 conv3 pooled bn:track=False",
+        "batch=8 conv3 of_the_batch_later pooled",
+    ],
+    "features that depend on more than images": [
+        "conv3 moody:kind=grad pooled",
     ],
 }
 
