@@ -10,13 +10,14 @@ import warnings
 
 import torch
 
-from fuzzing.drawing import Case, draw
+from fuzzing.drawing import Case, alone, draw
 from fuzzing.judging import Verdict, judge, judge_seed
+from fuzzing.pieces import PIECES
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m fuzzing")
-    parser.add_argument("what", nargs="+", help="SEED, FIRST:END, or a case: batch=1 conv flatten")
+    parser.add_argument("what", nargs="+", help="SEED, FIRST:END, pieces, or a line")
     parser.add_argument("--only", help='the one packing that may be chosen, such as "by vmap"')
     parser.add_argument("--shrink", action="store_true", help="make every network at fault smaller")
     args = parser.parse_args()
@@ -25,6 +26,8 @@ def main() -> int:
     what = " ".join(args.what)
     if re.fullmatch(r"\d+:\d+", what):
         return _table(*map(int, what.split(":")), args.only, args.shrink)
+    if what == "pieces":
+        return _pieces(args.only)
     if what.isdigit() and args.only is None:
         verdict = judge_seed(int(what))
     else:
@@ -55,6 +58,15 @@ def _table(first: int, end: int, only: str | None, shrink: bool) -> int:
         print()
         for text, count in counts.most_common():
             print(f"{count:5} {text}")
+    return 0
+
+
+def _pieces(only: str | None) -> int:
+    for kind in sorted(PIECES):
+        for case in alone(kind, 8):
+            verdict = judge(case, only=only)
+            how = "replayed" if verdict.replayed else ""
+            print(case, verdict.reason, how, *verdict.faults, sep="\t", flush=True)
     return 0
 
 

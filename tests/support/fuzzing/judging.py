@@ -135,6 +135,8 @@ def _depends_on_more(
     """What an image's features in eval mode depend on beside it, where they are kept."""
     one = copy.deepcopy(module).double().train()
     with torch.no_grad():
+        for value in one.parameters():  # as after some training: what began at zero no longer is
+            value.add_(0.1 * torch.rand(value.shape, generator=generator, dtype=torch.double))
         images = torch.rand(16, *image, generator=generator).double()
         if len(images) > 1:
             one(images.clone())

@@ -1,12 +1,12 @@
 """Known models of torchvision and timm, made for images of 32 pixels.
 
 `python -m fuzzing.known [NAME …]` prints how each is packed, what it gains, and what the choice
-costs.
+costs in seconds of this process.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import time
 import warnings
 from importlib.util import find_spec
@@ -62,24 +62,34 @@ def made(name: str, seed: int) -> nn.Module:
     return one
 
 
-def main(names: list[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fuzzing.known")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        default=MODELS,
+    )
+    parser.add_argument("--cells", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=16)
+    args = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     print(f"{'model':36} {'gain':>5} {'choice takes':>12}  how")
-    for name in names or MODELS:
+    for name in args.names:
         if find_spec(name.partition("/")[0]) is None:
             continue
-        modules: list[nn.Module] = [made(name, k) for k in range(8)]
-        start = time.perf_counter()
+        modules: list[nn.Module] = [made(name, k) for k in range(args.cells)]
+        start, gain = time.process_time(), ""
         try:
-            choice = choose(modules, torch.rand(16, *IMAGE))
+            choice = choose(modules, torch.rand(args.batch, *IMAGE))
         except Exception as error:
-            print(f"{name:36} {'':5} {'':12}  choose raises: {error}")
-            continue
-        took = time.perf_counter() - start
-        gain = "" if choice.gain is None else f"{choice.gain:.1f}"
-        print(f"{name:36} {gain:>5} {took:10.1f} s  {choice.reason}", flush=True)
+            reason = f"choose raises {type(error).__name__}: {error}"
+        else:
+            reason = choice.reason
+            gain = "" if choice.gain is None else f"{choice.gain:.1f}"
+        took = time.process_time() - start
+        print(f"{name:36} {gain:>5} {took:10.1f} s  {reason}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -9,6 +9,24 @@ from torch.nn import functional as F
 from fuzzing.pieces import Call, piece
 
 
+class _LaterOfTheBatch(nn.Module):
+    """Its branch that depends on the batch starts at zero, as residual branches often do."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.gamma = kind, nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        if self.kind == "mean":
+            return x + self.gamma * (x - x.mean(0, keepdim=True))
+        return x * (1 + self.gamma * x.abs().max())
+
+
+@piece("any", odd=True, kind=("mean", "max"))
+def of_the_batch_later(shape, kind):
+    return _LaterOfTheBatch(kind)
+
+
 class _Counting(nn.Module):
     """Does something else from call to call; `kind` says where it counts, and what comes of it."""
 
