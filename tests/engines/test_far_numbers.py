@@ -1,4 +1,4 @@
-"""Numbers far from 1: where torch's layers stay finite, the packed ones do, with the same numbers."""
+"""Numbers far from 1: where torch's layers stay finite, the packed ones do, with its numbers."""
 
 import copy
 
