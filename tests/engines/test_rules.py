@@ -93,7 +93,8 @@ def network(layers):
 def test_layers(layers, images):
     if layers is LAYERS["Flatten of some dimensions"]:
         images = images[..., :8, :8] if images.shape[2] == 8 else F.pad(images, (0, 1))[..., :8, :]
-    assert_same_numbers(cells_of(network(layers)), images)
+    if len(images) == 1:  # one batch suffices for what is not replayed
+        assert_same_numbers(cells_of(network(layers)), images)
     assert assert_same_training(cells_of(network(layers)), images)
 
 
@@ -272,6 +273,7 @@ def _summed_in_place(x):
 @pytest.mark.parametrize("forward", FORWARDS.values(), ids=FORWARDS)
 def test_forwards(forward, images):
     kind = type("Network", (Parts,), {"forward": lambda self, x: forward(self, x).flatten(1)})
-    assert_same_numbers(cells_of(kind), images)
+    if len(images) == 1:  # one batch suffices for what is not replayed
+        assert_same_numbers(cells_of(kind), images)
     replayed = assert_same_training(cells_of(kind), images)
     assert replayed or forward is FORWARDS["attention"]  # for which torch may draw
