@@ -16,8 +16,9 @@ class BackboneFactory(Protocol):
     The module has an integer attribute `feature_dim` (D). It holds no classification head: the
     harness owns the heads, and seeds torch's generator around the call, so that the initial
     weights come from the cell's own stream. Hyper-parameters are keyword-only arguments with
-    defaults. Dropout belongs into `nn.Dropout` or `nn.Dropout2d` modules: the harness then takes
-    the masks from the cell's own stream as well.
+    defaults. Dropout belongs into `nn.Dropout` or `nn.Dropout2d` modules, stochastic depth into
+    timm's `DropPath` or torchvision's `StochasticDepth`: the harness then takes the masks from the
+    cell's own stream as well.
     """
 
     def __call__(self, in_channels: int, image_size: tuple[int, int]) -> nn.Module:

@@ -19,14 +19,18 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
-from augbench.engines.layers import WideConv2d, WideDropout, WideMaxPool2d
+from augbench.engines.convolutions import WideConv2d
+from augbench.engines.functions import rule_of
+from augbench.engines.layers import WideDropout, WideMaxPool2d
 from augbench.engines.normalizations import WideBatchNorm2d
+from augbench.engines.values import is_map
 
-__all__ = ["fuse"]
+__all__ = ["PARTS", "fuse"]
 
 _RECTIFIERS = {torch.relu, F.relu, "relu", "relu_"}
 _SUMS = {operator.add, torch.add, "add"}
 _SUMS_IN_PLACE = {operator.iadd, "add_"}
+_sum = rule_of(operator.add)
 
 
 class _Convolution(nn.Module):
@@ -57,7 +61,7 @@ class _Convolution(nn.Module):
             bias = shift if bias is None else bias * factor + shift
         windows = self.pool.windows if self.pool is not None else None
         y = None
-        if other is None or not torch.is_grad_enabled():
+        if other is None or (is_map(other) and not torch.is_grad_enabled()):
             y = self.conv.in_planes(
                 *(x, weight, bias), pool=windows, shortcut=other, rectify=self.rectify
             )
@@ -65,7 +69,7 @@ class _Convolution(nn.Module):
             y = self.conv(x)
             y = y if self.norm is None else self.norm(y)
             y = y if self.pool is None else self.pool(y)
-            y = y if other is None else y + other
+            y = y if other is None else _sum(self.conv.cells, y, other)
             y = F.relu(y) if self.rectify else y
         return y
 
@@ -84,10 +88,12 @@ class _Norm(nn.Module):
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """[B, K·C, H, W], twice if they are to be added → the same."""
-        y = self.norm.in_planes(x, shortcut=other, rectify=self.rectify)
+        y = None
+        if other is None or is_map(other):
+            y = self.norm.in_planes(x, shortcut=other, rectify=self.rectify)
         if y is None:
             y = self.norm(x)
-            y = y if other is None else y + other
+            y = y if other is None else _sum(self.norm.cells, y, other)
             y = F.relu(y) if self.rectify else y
         return y
 
@@ -117,6 +123,10 @@ def _first(pair: tuple[Tensor, Tensor]) -> Tensor:
 
 def _second(pair: tuple[Tensor, Tensor]) -> Tensor:
     return pair[1]
+
+
+PARTS = frozenset({_first, _second})
+"""The functions that fusing puts into a graph."""
 
 
 def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> dict[str, nn.Module]:

@@ -1,12 +1,14 @@
 """Packing rules for what a `forward` does between its layers: sums, reshapes, means, functions.
 
-Each takes K, the number of cells, before the function's own arguments; see `rules.py`.
+Each takes K, the number of cells, before the function's own arguments; see `rules.py`. Rules are
+for what looks at shapes, and for what is common and can be fast; `functions.py` has all others.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -16,110 +18,151 @@ from torch.nn import functional as F
 from augbench.engines import planes
 from augbench.engines.layers import to_vectors
 from augbench.engines.rules import UnpackableError, function_rule
+from augbench.engines.values import DRAWS, PerCell, cell_first, each_cell, is_map, packed, shape_of
 
-__all__ = ["UNCHANGED"]
-
-UNCHANGED: frozenset[object] = frozenset(
-    {
-        # Functions of each value alone,
-        *(operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv),
-        *(operator.iadd, operator.isub, operator.imul, operator.itruediv, operator.neg),
-        *(torch.add, torch.sub, torch.mul, torch.div, torch.maximum, torch.minimum),
-        *(torch.relu, torch.sigmoid, torch.tanh, torch.exp, torch.abs, torch.sqrt, torch.clamp),
-        *(F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.gelu, F.silu, F.mish, F.softplus),
-        *(F.hardswish, F.hardsigmoid, F.hardtanh, F.sigmoid, F.tanh, torch.square),
-        *("add", "add_", "sub", "mul", "mul_", "div", "relu", "relu_", "sigmoid", "tanh"),
-        *("exp", "abs", "sqrt", "square", "clamp", "neg", "maximum", "minimum"),
-        # of each channel of a map alone,
-        *(F.max_pool2d, torch.max_pool2d, F.avg_pool2d),
-        *(F.adaptive_avg_pool2d, F.adaptive_max_pool2d),
-    }
-)
-"""What acts on K cells' values exactly as on one cell's."""
+__all__: list[str] = []  # importing registers
 
 
 @function_rule(operator.getitem)
 def getitem(cells: int, x: Any, index: Any) -> Any:
-    """Rows and columns of a map, or of a shape, which `size` has made that of one cell's value."""
-    if not (isinstance(x, Tensor) and x.ndim == 4 and isinstance(index, tuple)):
+    """Parts of a value, or of what `size` or `chunk` made."""
+    if not isinstance(x, Tensor | PerCell):
         return x[index]
-    if not all(isinstance(one, slice) for one in index) or not planes.preferred(x):
-        return x[index]
-    whole = [one.indices(size) == (0, size, 1) for one, size in zip(index, x.shape, strict=False)]
-    if not all(whole[:2]):
-        return x[index]
-    if all(whole):
+    pixels = is_map(x) and _of_pixels(x.shape, index)
+    if not (is_map(x) and pixels):
+        return each_cell(cells, operator.getitem, x, index)
+    if not any(pixels):
         return x
+    if not planes.preferred(x):
+        return x[index]
     if planes.usable(x):
         return planes.thinned(x, index[2:])
     # A slice has a gradient of the order that its map has in memory, here that of planes.
     return planes.in_planes(x.permute(1, 2, 3, 0)[:, *index[2:]])
 
 
+def _of_pixels(shape: Sequence[int], index: Any) -> list[bool] | None:
+    """Of which dimensions of a map an index takes a part; None for other than rows and columns."""
+    if not isinstance(index, tuple) or len(index) > 4:
+        return None
+    if not all(isinstance(one, slice) for one in index):
+        return None
+    sizes = zip(index, shape, strict=False)
+    parts = [one.indices(size) != (0, size, 1) for one, size in sizes]
+    return None if any(parts[:2]) else parts
+
+
 @function_rule("size")
-def size(cells: int, x: Tensor, dim: int | None = None) -> tuple[int, ...] | int:
+def size(cells: int, x: Tensor | PerCell, dim: int | None = None) -> torch.Size | int:
     """The shape of one cell's value."""
-    shape = (len(x), *x.shape[2:]) if x.ndim == 3 else (len(x), x.shape[1] // cells, *x.shape[2:])
+    shape = shape_of(cells, x)
     return shape if dim is None else shape[dim]
 
 
 @function_rule(getattr)
-def attribute(cells: int, x: Tensor, name: str) -> tuple[int, ...] | int:
-    """`x.shape` or `x.ndim`, of one cell's value."""
-    shape = size(cells, x)
-    assert isinstance(shape, tuple)
+def attribute(cells: int, x: Any, name: str) -> Any:
+    """An attribute, such as the shape of one cell's value."""
+    if not isinstance(x, Tensor | PerCell):
+        return getattr(x, name)
     if name == "shape":
-        return shape
+        return shape_of(cells, x)
     if name == "ndim":
-        return len(shape)
-    raise UnpackableError(f"the attribute {name!r} of a tensor")
+        return len(shape_of(cells, x))
+    if name in ("dtype", "device", "is_cuda"):
+        return getattr(x.values if isinstance(x, PerCell) else x, name)
+    if name in ("T", "H", "mT", "mH"):
+        return each_cell(cells, getattr, x, name)
+    raise UnpackableError(f"its forward asks a value for {name!r}")
 
 
 @function_rule(torch.flatten, "flatten")
-def flatten(cells: int, x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Maps to vectors."""
-    if start_dim not in (1, -3) or end_dim not in (-1, 3):
-        raise UnpackableError("flatten over some of the dimensions")
-    return to_vectors(cells, x)
+def flatten(cells: int, x: Tensor | PerCell, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Maps to vectors, or some dimensions to one."""
+    if isinstance(x, Tensor):
+        rank = len(shape_of(cells, x))
+        if start_dim % rank == 1 and end_dim % rank == rank - 1:
+            return to_vectors(cells, x)
+    return each_cell(cells, torch.flatten, x, start_dim, end_dim)
 
 
 @function_rule(torch.reshape, "reshape", "view")
-def reshape(cells: int, x: Tensor, *shape: Any) -> Tensor:
-    """Maps [B, C, H, W] to vectors [B, C·H·W], or vectors to maps."""
-    sizes: tuple[int, ...] = shape if isinstance(shape[0], int) else tuple(shape[0])
-    if sizes[0] not in (len(x), -1) or len(sizes) not in (2, 4):
-        raise UnpackableError(f"a reshape to {list(sizes)}")
-    if len(sizes) == 2:
-        return to_vectors(cells, x)
-    # The first two dimensions take up what the pixels leave; cells stay in order.
-    return x.reshape(len(x), -1, *sizes[2:])
+def reshape(cells: int, x: Tensor | PerCell, *sizes: Any, shape: Any = None) -> Any:
+    """Maps [B, C, H, W] to vectors [B, C·H·W], vectors to maps, or anything to anything."""
+    wanted = shape if shape is not None else sizes if isinstance(sizes[0], int) else sizes[0]
+    if isinstance(wanted, torch.dtype):
+        raise UnpackableError("its forward views a value as another type of number")
+    if isinstance(x, Tensor):
+        own = shape_of(cells, x)
+        rest = prod(one for one in wanted if one != -1)
+        resolved = [one if one != -1 else prod(own) // max(1, rest) for one in wanted]
+        if resolved[0] == len(x) and prod(resolved) == prod(own):
+            if len(resolved) == 2:
+                return to_vectors(cells, x)
+            if len(resolved) == 4 and x.ndim == 3:
+                return x.reshape(len(x), -1, *resolved[2:])
+    return each_cell(cells, torch.reshape, x, tuple(wanted))
+
+
+@function_rule("contiguous")
+def contiguous(cells: int, x: Tensor | PerCell, **how: Any) -> Any:
+    """How a value lies in memory is no cell's concern."""
+    return x
+
+
+@function_rule("view_as", "reshape_as")
+def reshape_as(cells: int, x: Tensor | PerCell, other: Tensor | PerCell) -> Any:
+    """The shape of another value."""
+    return reshape(cells, x, tuple(shape_of(cells, other)))
 
 
 @function_rule(torch.mean, "mean")
 def mean(
-    cells: int, x: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False
-) -> Tensor:
-    """The mean over height and width."""
-    if x.ndim == 4 and not keepdim and planes.preferred(x):
-        means = planes.planes_of(x).flatten(1, 2).mean(1).t()  # [B, K·C], images last in memory
-    else:
+    cells: int,
+    x: Tensor | PerCell,
+    dim: int | Sequence[int] | None = None,
+    keepdim: bool = False,
+    **how: Any,
+) -> Any:
+    """Means, fast over height and width."""
+    if not isinstance(x, Tensor) or how or not _over_pixels(x, dim):
+        # With `dim=None`, torch's form of means that are kept has another name.
+        where = {} if dim is None and not keepdim else {"dim": dim, "keepdim": keepdim}
+        return each_cell(cells, torch.mean, x, **where, **how)
+    if keepdim or not planes.preferred(x):
         means = x.mean((2, 3), keepdim=keepdim)
-    return _over_pixels(cells, means, x, dim)
+    else:
+        means = planes.planes_of(x).flatten(1, 2).mean(1).t()  # [B, K·C], images last in memory
+    return means if keepdim else means.view(len(x), cells, -1)
 
 
 @function_rule(torch.amax, "amax")
-def amax(cells: int, x: Tensor, dim: int | Sequence[int] = (), keepdim: bool = False) -> Tensor:
-    """The maximum over height and width."""
-    return _over_pixels(cells, x.amax((2, 3), keepdim=keepdim), x, dim)
+def amax(
+    cells: int, x: Tensor | PerCell, dim: int | Sequence[int] = (), keepdim: bool = False
+) -> Any:
+    """Maxima, fast over height and width."""
+    if not isinstance(x, Tensor) or not _over_pixels(x, dim):
+        return each_cell(cells, torch.amax, x, dim, keepdim)
+    most = x.amax((2, 3), keepdim=keepdim)
+    return most if keepdim else most.view(len(x), cells, -1)
+
+
+def _over_pixels(x: Tensor, dim: int | Sequence[int] | None) -> bool:
+    return x.ndim == 4 and isinstance(dim, Sequence) and sorted(d % 4 for d in dim) == [2, 3]
 
 
 @function_rule(F.pad)
 def pad(
-    cells: int, x: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
+    cells: int,
+    x: Tensor | PerCell,
+    pad: Sequence[int],
+    mode: str = "constant",
+    value: float | None = None,
+) -> Any:
     """Columns, rows and channels of a map, cell by cell."""
-    if x.ndim != 4 or len(pad) > 6 or (len(pad) > 4 and mode != "constant"):
-        raise UnpackableError("pad of anything but columns, rows and channels")
+    if not isinstance(x, Tensor) or x.ndim != 4 or len(pad) > 6 or len(pad) % 2:
+        return each_cell(cells, F.pad, x, list(pad), mode, value)
+    if len(pad) > 4 and mode != "constant":
+        return each_cell(cells, F.pad, x, list(pad), mode, value)
     if not any(pad):
         return x
     if mode != "constant":
@@ -131,17 +174,39 @@ def pad(
     return planes.in_planes(F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1))
 
 
-def _over_pixels(cells: int, reduced: Tensor, x: Tensor, dim: int | Sequence[int] | None) -> Tensor:
-    if x.ndim != 4 or isinstance(dim, int | None) or sorted(d % 4 for d in dim) != [2, 3]:
-        raise UnpackableError("a reduction over anything but height and width")
-    return reduced if reduced.ndim == 4 else reduced.view(len(x), cells, -1)
-
-
-@function_rule(torch.cat, torch.concat)
-def cat(cells: int, values: Sequence[Tensor], dim: int = 0) -> Tensor:
+@function_rule(torch.cat, torch.concat, torch.concatenate)
+def cat(
+    cells: int, tensors: Sequence[Tensor | PerCell], dim: int = 0, *, axis: int | None = None
+) -> Any:
     """Channels beside channels, cell by cell."""
-    if dim not in (1, -3 if values[0].ndim == 4 else -1):
-        raise UnpackableError(f"cat along dimension {dim}")
-    if values[0].ndim == 3:
-        return torch.cat(list(values), dim=2)
-    return torch.cat([x.unflatten(1, (cells, -1)) for x in values], dim=2).flatten(1, 2)
+    dim = dim if axis is None else axis
+    values = [one for one in tensors if isinstance(one, Tensor)]
+    ranks = {one.ndim for one in values} if len(values) == len(tensors) else set()
+    if ranks == {4} and dim in (1, -3):
+        return torch.cat([x.unflatten(1, (cells, -1)) for x in values], dim=2).flatten(1, 2)
+    if ranks == {3} and dim in (1, -1):
+        return torch.cat(values, dim=2)
+    return each_cell(cells, torch.cat, list(tensors), dim)
+
+
+@function_rule(F.scaled_dot_product_attention)
+def attention(
+    cells: int,
+    query: Tensor | PerCell,
+    key: Tensor | PerCell,
+    value: Tensor | PerCell,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    **how: Any,
+) -> Any:
+    """Heads of all cells are heads like any other."""
+    if dropout_p:
+        raise UnpackableError(DRAWS.format(what="scaled_dot_product_attention with dropout"))
+    if attn_mask is not None:
+        return each_cell(cells, F.scaled_dot_product_attention, query, key, value, attn_mask, **how)
+    q, k, v = (cell_first(cells, one) for one in (query, key, value))
+    if q.ndim == 5 and q.shape[:2] == k.shape[:2] == v.shape[:2]:
+        # Torch's fast attention takes four dimensions.
+        shape, (q, k, v) = q.shape[:2], (one.flatten(0, 1) for one in (q, k, v))
+        return packed(F.scaled_dot_product_attention(q, k, v, **how).unflatten(0, shape))
+    return packed(F.scaled_dot_product_attention(q, k, v, **how))

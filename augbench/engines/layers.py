@@ -1,21 +1,28 @@
-"""The packing rules of torch's own layers, normalisations apart; see `rules.py`."""
+"""The packing rules of torch's layers, convolutions and normalisations apart; see `rules.py`.
+
+A layer of torch's without any rule is done to each cell's value, see `eachlayer.py`.
+"""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from augbench.engines import planes
-from augbench.engines.columns import convolve
+from augbench.engines.convolutions import pair
+from augbench.engines.eachlayer import each_layer
 from augbench.engines.masks import Masks
-from augbench.engines.rules import UnpackableError, rule, stack_into
-from augbench.protocol.dropout import StreamDropout
+from augbench.engines.rules import rule, stack_into
+from augbench.engines.values import PerCell, cell_first, each_cell, packed
+from augbench.protocol.dropout import StreamDropout, StreamDropPath
 
-__all__ = ["WideConv2d", "WideDropout", "WideMaxPool2d", "to_vectors"]
+__all__ = ["WideDropout", "WideMaxPool2d", "to_vectors"]
 
 
 # Layers that act on each channel, or on each value, alone: one copy serves every cell.
@@ -37,11 +44,18 @@ __all__ = ["WideConv2d", "WideDropout", "WideMaxPool2d", "to_vectors"]
     nn.Hardswish,
     nn.Hardsigmoid,
     nn.Hardtanh,
+    nn.Hardshrink,
+    nn.LogSigmoid,
     nn.Sigmoid,
+    nn.Softshrink,
     nn.Tanh,
+    nn.Tanhshrink,
+    nn.Threshold,
+    nn.PixelShuffle,
+    nn.PixelUnshuffle,
 )
 def elementwise(layers: Sequence[nn.Module]) -> nn.Module:
-    """A function of each value alone."""
+    """A function of each value alone, or of channels of a cell that stay together."""
     return copy.deepcopy(layers[0])
 
 
@@ -49,9 +63,15 @@ def elementwise(layers: Sequence[nn.Module]) -> nn.Module:
     nn.AvgPool2d,
     nn.AdaptiveAvgPool2d,
     nn.AdaptiveMaxPool2d,
-    nn.ZeroPad2d,
+    nn.LPPool2d,
+    nn.CircularPad2d,
+    nn.ConstantPad2d,
     nn.ReflectionPad2d,
     nn.ReplicationPad2d,
+    nn.ZeroPad2d,
+    nn.Upsample,
+    nn.UpsamplingBilinear2d,
+    nn.UpsamplingNearest2d,
 )
 def per_channel(layers: Sequence[nn.Module]) -> nn.Module:
     """A function of each channel of a map alone."""
@@ -65,8 +85,10 @@ class PerChannel(nn.Module):
         super().__init__()
         self.layer = copy.deepcopy(layer)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | PerCell) -> Any:
         """Apply it to [B, K·C, H, W]."""
+        if not isinstance(x, Tensor):
+            return each_cell(len(x.values), self.layer, x)
         # Seen by its channels, a map in planes is one in channels_last: torch's layers are fast.
         y: Tensor = self.layer(x.transpose(0, 1))
         return y.transpose(0, 1)
@@ -75,8 +97,10 @@ class PerChannel(nn.Module):
 class WideMaxPool2d(nn.MaxPool2d):
     """Maximum over windows of each channel alone."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | PerCell) -> Any:
         """Pool [B, K·C, H, W]."""
+        if not isinstance(x, Tensor):
+            return each_cell(len(x.values), super().forward, x)
         y = None if self.windows is None else planes.max_pool(x, self.windows)
         return super().forward(x.transpose(0, 1)).transpose(0, 1) if y is None else y
 
@@ -84,7 +108,7 @@ class WideMaxPool2d(nn.MaxPool2d):
     def windows(self) -> tuple[int, int] | None:
         """Their size, if they touch and do not overlap."""
         size, stride, padding, dilation = map(
-            _pair, (self.kernel_size, self.stride, self.padding, self.dilation)
+            pair, (self.kernel_size, self.stride, self.padding, self.dilation)
         )
         plain = size == stride and padding == (0, 0) and dilation == (1, 1) and not self.ceil_mode
         return size if plain else None
@@ -95,96 +119,38 @@ def max_pool2d(layers: Sequence[nn.MaxPool2d]) -> nn.Module:
     """Cells are channels like any other."""
     one = layers[0]
     if one.return_indices:
-        raise UnpackableError("MaxPool2d that returns indices")
+        return each_layer(layers)
     return WideMaxPool2d(
         one.kernel_size, one.stride, one.padding, one.dilation, ceil_mode=one.ceil_mode
     )
 
 
-def _pair(size: Any) -> tuple[int, int]:
-    height, width = (size, size) if isinstance(size, int) else size
-    return height, width
-
-
 # Layers with parameters.
 
 
-class WideConv2d(nn.Conv2d):
-    """K convolutions as the groups of one; of images that all cells share, a single one."""
+class WidePReLU(nn.Module):
+    """K rectifiers with slopes [K·C], one per channel, or [K], one per cell."""
 
-    def __init__(self, layers: Sequence[nn.Conv2d]) -> None:
-        one, cells = layers[0], len(layers)
-        super().__init__(
-            cells * one.in_channels,
-            cells * one.out_channels,
-            one.kernel_size,  # type: ignore[arg-type]
-            one.stride,  # type: ignore[arg-type]
-            one.padding,  # type: ignore[arg-type]
-            one.dilation,  # type: ignore[arg-type]
-            cells * one.groups,
-            one.bias is not None,
-            one.padding_mode,
-        )
-        self.cells = cells
-        self.takes_shared = one.groups == 1
+    def __init__(self, layers: Sequence[nn.PReLU]) -> None:
+        super().__init__()
+        self.cells = len(layers)
+        self.weight = nn.Parameter(layers[0].weight.detach().repeat(self.cells))
         stack_into(self, layers)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
-        y = self.in_planes(x, self.weight, self.bias)
-        if y is not None:
-            return y
-        on_a_gpu = planes.preferred(x) and not planes.usable(x)
-        if on_a_gpu and self.padding_mode == "zeros" and self.padding != "same":
-            dilation = _pair(self.dilation)
-            return convolve(x, self.weight, self.bias, dilation=dilation, **self._how(x))
-        groups, self.groups = self.groups, self._groups(x)
-        try:
-            return super().forward(planes.channels_last(x))
-        finally:
-            self.groups = groups
-
-    def in_planes(
-        self,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        *,
-        pool: tuple[int, int] | None = None,
-        shortcut: Tensor | None = None,
-        rectify: bool = False,
-    ) -> Tensor | None:
-        """As `planes.convolve`: None if the kernels cannot do it."""
-        if not self._known_to_kernels:
-            return None
-        return planes.convolve(
-            *(x, weight, bias), pool=pool, shortcut=shortcut, rectify=rectify, **self._how(x)
-        )
-
-    def and_pass(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The convolution, and the map again; see `planes.convolve_and_pass`."""
-        both = None
-        if self._known_to_kernels:
-            both = planes.convolve_and_pass(x, self.weight, self.bias, **self._how(x))
-        return (self(x), x) if both is None else both
-
-    @property
-    def _known_to_kernels(self) -> bool:
-        return self.padding_mode == "zeros" and self.dilation == (1, 1) and self.padding != "same"
-
-    def _how(self, x: Tensor) -> dict[str, Any]:
-        """What both kinds of convolution in planes are told."""
-        padding = (0, 0) if self.padding == "valid" else _pair(self.padding)
-        return {"stride": _pair(self.stride), "padding": padding, "groups": self._groups(x)}
-
-    def _groups(self, x: Tensor) -> int:
-        return self.groups if x.shape[1] == self.in_channels else 1
+    def forward(self, x: Tensor | PerCell) -> Any:
+        """Maps, vectors, or others, whose channels are the second dimension."""
+        slopes = self.weight.view(self.cells, -1)  # [K, C] or [K, 1]
+        if not isinstance(x, Tensor):
+            return each_cell(self.cells, F.prelu, x, PerCell(slopes))
+        if x.ndim == 3:
+            return torch.where(x > 0, x, x * slopes)
+        return F.prelu(x, slopes.expand(-1, x.shape[1] // self.cells).reshape(-1))
 
 
-@rule(nn.Conv2d)
-def conv2d(layers: Sequence[nn.Conv2d]) -> nn.Module:
-    """Cells become groups."""
-    return WideConv2d(layers)
+@rule(nn.PReLU)
+def prelu(layers: Sequence[nn.PReLU]) -> nn.Module:
+    """Each cell's channels have its own slopes."""
+    return WidePReLU(layers)
 
 
 class WideLinear(nn.Module):
@@ -198,10 +164,13 @@ class WideLinear(nn.Module):
         self.bias = nn.Parameter(bias.new_empty(cells, len(bias))) if bias is not None else None
         stack_into(self, layers)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply cell k's layer to x[:, k]."""
-        if x.ndim != 3:
-            raise UnpackableError("Linear on maps")
+    def forward(self, x: Tensor | PerCell) -> Any:
+        """Apply cell k's layer to x[:, k], or to the last dimension of what else x may be."""
+        if not isinstance(x, Tensor) or x.ndim != 3:
+            values = cell_first(len(self.weight), x)  # [K, …, D]
+            rows = values.reshape(len(values), -1, values.shape[-1])
+            made = self(rows.transpose(0, 1)).transpose(0, 1)  # [K, rows, D']
+            return packed(made.reshape(*values.shape[:-1], -1))
         x, weight = x.transpose(0, 1), self.weight.transpose(1, 2)  # [K, B, D], [K, D, D']
         if self.bias is None:
             return torch.bmm(x, weight).transpose(0, 1)
@@ -221,15 +190,23 @@ class WideDropout(nn.Module):
         super().__init__()
         self.cells, self.masks = len(layers), Masks(layers)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Mask maps [B, K·C, H, W] or vectors [B, K, D]."""
+    def forward(self, x: Tensor | PerCell) -> Any:
+        """Mask maps [B, K·C, H, W], vectors [B, K, D] or others."""
         if not self.training or self.masks.p == 0:
             return x
+        if not isinstance(x, Tensor):
+            masks = self.masks.take(x.values, tuple(x.values.shape[1:]), _masks_of_others)
+            return PerCell(x.values * masks)
         if x.ndim == 3:
             return x * self.masks.take(x, (len(x), x.shape[2]), _masks_of_vectors)
         shape = (len(x), x.shape[1] // self.cells, *x.shape[2:])
         # In planes, whatever the maps are: [S, K·C, …, B] in memory.
-        return x * self.masks.take(x, shape, _masks_of_maps)
+        return x * self.masks.take(x, shape, partial(_masks_of_maps, shape[1]))
+
+
+def _masks_of_others(masks: Tensor) -> Tensor:
+    """[K, S, …] → [S, K, …]."""
+    return masks.transpose(0, 1).contiguous()
 
 
 def _masks_of_vectors(masks: Tensor) -> Tensor:
@@ -237,13 +214,14 @@ def _masks_of_vectors(masks: Tensor) -> Tensor:
     return masks.permute(1, 2, 0, 3).contiguous()
 
 
-def _masks_of_maps(masks: Tensor) -> Tensor:
+def _masks_of_maps(channels: int, masks: Tensor) -> Tensor:
     """[K, S, B, C, H, W] → [S, B, K·C, H, W], in planes."""
+    masks = masks.expand(-1, -1, -1, channels, -1, -1)  # one for all of them, of an image
     planes = masks.permute(1, 0, 3, 4, 5, 2).contiguous()  # [S, K, C, H, W, B]
     return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)
 
 
-@rule(StreamDropout)
+@rule(StreamDropout, StreamDropPath)
 def dropout(layers: Sequence[StreamDropout]) -> nn.Module:
     """Each cell keeps its own stream."""
     return WideDropout(layers)
@@ -254,19 +232,21 @@ def flatten(layers: Sequence[nn.Flatten]) -> nn.Module:
     """Maps become vectors."""
     one = layers[0]
     if one.start_dim != 1 or one.end_dim not in (-1, 3):
-        raise UnpackableError("Flatten over some of the dimensions")
-    return WideFlatten(len(layers))
+        return each_layer(layers)
+    return WideFlatten(len(layers), one.end_dim)
 
 
 class WideFlatten(nn.Module):
     """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
 
-    def __init__(self, cells: int) -> None:
+    def __init__(self, cells: int, end_dim: int) -> None:
         super().__init__()
-        self.cells = cells
+        self.cells, self.end_dim = cells, end_dim
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | PerCell) -> Any:
         """Lay out each cell's values as its own flatten does."""
+        if not isinstance(x, Tensor):
+            return each_cell(self.cells, torch.flatten, x, 1, self.end_dim)
         return to_vectors(self.cells, x)
 
 

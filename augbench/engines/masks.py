@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from augbench.engines.replaying import anew
-from augbench.protocol.dropout import StreamDropout, draw_mask
+from augbench.protocol.dropout import StreamDropout
 
 __all__ = ["Masks"]
 
@@ -27,6 +27,7 @@ class Masks:
 
     def __init__(self, layers: Sequence[StreamDropout]) -> None:
         self.p, self.by_channel = layers[0].p, layers[0].by_channel
+        self._masks, self._mask_shape = layers[0].masks, layers[0].mask_shape
         states = [repr(layer.rng.bit_generator.state) for layer in layers]
         distinct = list(dict.fromkeys(states))
         self._rngs = [copy.deepcopy(layers[states.index(state)].rng) for state in distinct]
@@ -48,11 +49,10 @@ class Masks:
         self, like: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]
     ) -> Tensor:
         if not self._ready:
-            shape = shape[:2] + (1,) * (len(shape) - 2) if self.by_channel else shape
-            values = math.prod(shape) * len(self._stream_of)
+            values = math.prod(self._mask_shape(shape)) * len(self._stream_of)
             steps = max(1, min(_MASK_STEPS, _MASK_VALUES // values))
             drawn = torch.from_numpy(
-                np.stack([draw_mask(rng, (steps, *shape), self.p) for rng in self._rngs])
+                np.stack([self._masks(rng, (steps,), shape) for rng in self._rngs])
             )
             self._stream_of = self._stream_of.to(like.device)
             if like.is_cuda:

@@ -10,18 +10,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from augbench.engines import planes
-from augbench.engines.rules import UnpackableError, rule, stack_into
+from augbench.engines.rules import rule, stack_into
+from augbench.engines.values import PerCell, cell_first, packed
 
 __all__ = ["WideBatchNorm2d"]
 
 
-def _normalizing(kind: Callable[..., nn.Module], layers: Sequence[Any]) -> nn.Module:
+def _normalizing(kind: Callable[..., Any], layers: Sequence[Any]) -> nn.Module:
     """A layer of one kind of normalisation over the channels of all cells."""
     one = layers[0]
-    wide = kind(
+    wide: Any = kind(
         len(layers) * one.num_features, one.eps, one.momentum, one.affine, one.track_running_stats
     )
-    return stack_into(wide, layers)
+    wide.cells = len(layers)
+    stack_into(wide, layers)
+    made: nn.Module = wide
+    return made
 
 
 @rule(nn.BatchNorm2d)
@@ -30,8 +34,10 @@ def batch_norm(layers: Sequence[nn.BatchNorm2d]) -> nn.Module:
     return _normalizing(WideBatchNorm2d, layers)
 
 
-class WideBatchNorm2d(nn.BatchNorm2d):
+class _WideBatchNorm(nn.BatchNorm2d):
     """Batch normalisation of maps [B, K·C, H, W]."""
+
+    cells: int
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each of the K·C channels."""
@@ -75,12 +81,29 @@ class WideBatchNorm2d(nn.BatchNorm2d):
         return factor, shift if self.bias is None else shift + self.bias
 
 
-class WideBatchNorm1d(nn.BatchNorm1d):
-    """Batch normalisation of vectors [B, K, D]."""
+class WideBatchNorm2d(_WideBatchNorm):
+    """Batch normalisation that was of maps already, and may be fused with what is beside it."""
 
-    def forward(self, x: Tensor) -> Tensor:
+
+class WideBatchNorm1d(_WideBatchNorm):
+    """Batch normalisation of vectors [B, K, D], which are maps of one pixel; or of [B, C, L]."""
+
+    def forward(self, x: Tensor | PerCell) -> Any:
         """Normalise each of the K·D features over the batch."""
-        return super().forward(x.flatten(1)).view_as(x)
+        if isinstance(x, Tensor):
+            return super().forward(x.flatten(1)[..., None, None]).view_as(x)
+        merged = _merged(x.values)
+        return _apart(len(x.values), super().forward(merged[..., None])[..., 0])
+
+
+def _merged(values: Tensor) -> Tensor:
+    """Values [K, B, C, …] as [B, K·C, …]."""
+    return values.movedim(0, 1).flatten(1, 2)
+
+
+def _apart(cells: int, merged: Tensor) -> Tensor | PerCell:
+    """Values [B, K·C, …] in the form in which they travel."""
+    return packed(merged.unflatten(1, (cells, -1)).movedim(1, 0))
 
 
 @rule(nn.BatchNorm1d)
@@ -101,19 +124,24 @@ def group_norm(layers: Sequence[nn.GroupNorm]) -> nn.Module:
     """K times the groups over K times the channels: no group reaches into another cell."""
     one, cells = layers[0], len(layers)
     wide = WideGroupNorm(cells * one.num_groups, cells * one.num_channels, one.eps, one.affine)
+    wide.cells = cells
     return stack_into(wide, layers)
 
 
 class WideGroupNorm(nn.GroupNorm):
     """Group normalisation of maps; vectors [B, K, D] are maps of one pixel."""
 
-    def forward(self, x: Tensor) -> Tensor:
+    cells: int
+
+    def forward(self, x: Tensor | PerCell) -> Any:
         """Normalise each group of each cell."""
+        if not isinstance(x, Tensor):
+            return _apart(self.cells, super().forward(_merged(x.values)))
         return super().forward(x.flatten(1)).view_as(x) if x.ndim == 3 else super().forward(x)
 
 
 class WideLayerNorm(nn.Module):
-    """K layer normalisations over whole vectors [B, K, D] or whole maps [B, K·C, H, W]."""
+    """K layer normalisations over the last dimensions of vectors, maps or others."""
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None
@@ -128,17 +156,16 @@ class WideLayerNorm(nn.Module):
             self.register_parameter(name, None if wide is None else nn.Parameter(wide))
         stack_into(self, layers)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise each cell's part of each image."""
-        if x.ndim != 3 and len(self.shape) != 3:
-            raise UnpackableError("LayerNorm over some of the dimensions of a map")
-        parts = x if x.ndim == 3 else x.unflatten(1, (self.cells, -1))  # [B, K, …]
-        parts = F.layer_norm(parts, self.shape, eps=self.eps)
+    def forward(self, x: Tensor | PerCell) -> Any:
+        """Normalise the last dimensions of each cell's value."""
+        values = cell_first(self.cells, x)
+        values = F.layer_norm(values, self.shape, eps=self.eps)
+        between = [1] * (values.ndim - 1 - len(self.shape))  # which the weights do not have
         if self.weight is not None:
-            parts = parts * self.weight
+            values = values * self.weight.view(self.cells, *between, *self.shape)
         if self.bias is not None:
-            parts = parts + self.bias
-        return parts if x.ndim == 3 else parts.flatten(1, 2)
+            values = values + self.bias.view(self.cells, *between, *self.shape)
+        return packed(values)
 
 
 @rule(nn.LayerNorm)

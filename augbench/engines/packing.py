@@ -1,7 +1,8 @@
 """Any backbone, K times over, as one network: traced once, then widened layer by layer.
 
-`torch.fx` reads what the backbone's `forward` does; each of its layers and functions is replaced
-by what its rule says (`layers.py`, `glue.py`). The cells lie side by side as channel groups, in the
+`torch.fx` reads what the backbone's `forward` does. Each of its layers is replaced by what its rule
+says (`convolutions.py`, `normalizations.py`, `layers.py`, or else `eachlayer.py`), each of its
+functions likewise (`glue.py`, `functions.py`). The cells lie side by side as channel groups, in the
 memory layout that the processor likes best (`planes/`).
 """
 
@@ -13,15 +14,22 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from augbench.engines import glue, planes
-from augbench.engines.fusing import fuse
-from augbench.engines.rules import FUNCTION_RULES, LAYER_RULES, UnpackableError
+from augbench.engines import glue, planes  # noqa: F401 (glue registers its rules)
+from augbench.engines.eachlayer import each_layer
+from augbench.engines.functions import rule_of
+from augbench.engines.fusing import PARTS, fuse
+from augbench.engines.ownership import Own, primary_names, tie
+from augbench.engines.rules import LAYER_RULES, UnpackableError
+from augbench.engines.values import PerCell
 
 __all__ = ["Widened"]
 
 
 class _Tracer(fx.Tracer):
     """Stops at every layer that has a rule, and at torch's own."""
+
+    # Buffers that a forward uses are each cell's own, and not those of the traced cell.
+    proxy_buffer_attributes = True
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return type(m) in LAYER_RULES or super().is_leaf_module(m, module_qualified_name)
@@ -36,11 +44,21 @@ class Widened(nn.Module):
 
     def __init__(self, backbones: Sequence[nn.Module]) -> None:
         super().__init__()
-        _refuse_the_hidden(backbones[0])
+        _refuse_hooks(backbones[0])
         self.cells = len(backbones)
         self.layers = nn.ModuleDict()
-        # A forward may depend on the mode: each mode has a trace of its own, of the same layers.
-        self._traces = {mode: self._trace(backbones, mode) for mode in (True, False)}
+        # A forward may depend on the mode: each mode has a graph of its own, of the same layers.
+        traced = {mode: _traced(backbones[0], mode) for mode in (True, False)}
+        for graph, _ in traced.values():
+            for node in graph.nodes:
+                if node.op == "call_module":
+                    node.target = self._widen(node.target, backbones)
+        self._primary = primary_names(backbones[0])
+        self.own = Own(backbones[0], tie(dict(self.layers.items()), backbones[0]))
+        self._traces = {
+            mode: self._packed(graph, constants, mode, backbones)
+            for mode, (graph, constants) in traced.items()
+        }
         self.train(backbones[0].training)
 
     def forward(self, images: Tensor, *, shared: bool = False) -> Tensor:
@@ -48,9 +66,9 @@ class Widened(nn.Module):
         trace, takes_shared = self._traces[self.training]
         if shared and not takes_shared:
             images = images.repeat(1, self.cells, 1, 1)
-        features: Tensor = trace.forward(planes.laid_out(images))  # [B, K, D]; no hooks to call
-        if features.ndim != 3:
-            raise UnpackableError("its output is not [N, D]")
+        features = trace.forward(planes.laid_out(images))  # [B, K, D]; no hooks to call
+        if not isinstance(features, Tensor) or features.ndim != 3:
+            raise UnpackableError("its output is not a tensor [N, D]")
         return features.transpose(0, 1)
 
     @property
@@ -61,7 +79,7 @@ class Widened(nn.Module):
         """
         trace, _ = self._traces[True]
         functions = {node.target for node in trace.graph.nodes if node.op == "call_function"}
-        with_code = [*map(type, trace.modules()), *(functions - glue.UNCHANGED)]
+        with_code = [*map(type, trace.modules()), *functions]
         ours = all(one.__module__.startswith(("augbench.engines.", "torch.")) for one in with_code)
         return ours and all(value.device.type in ("cpu", "cuda") for value in self.parameters())
 
@@ -73,57 +91,71 @@ class Widened(nn.Module):
         return largest.numbers // self.cells
 
     def stacked(self) -> dict[str, Tensor]:
-        """The parameters and buffers by the backbone's names: each those of the K cells."""
-        return {
-            f"{target}.{name}".replace("/", "."): value
-            for target, layer in self.layers.items()
-            for name, value in [*layer.named_parameters(), *layer.named_buffers()]
-        }
+        """The parameters and buffers by the backbone's names: each those of the K cells.
 
-    def _trace(self, backbones: Sequence[nn.Module], mode: bool) -> tuple[fx.GraphModule, bool]:
+        One that several layers share is there once, by the name that `named_parameters` gives it.
+        """
+        found: dict[str, Tensor] = {}
+        for target, layer in self.layers.items():
+            values = [*layer.named_parameters(), *layer.named_buffers()]
+            for name, value in values:
+                full = f"{target}.{name}".replace("/", ".")
+                found[self._primary.get(full, full)] = value
+        return {**found, **self.own.stacked()}
+
+    def _packed(
+        self,
+        graph: fx.Graph,
+        constants: dict[str, Tensor],
+        mode: bool,
+        backbones: Sequence[nn.Module],
+    ) -> tuple[fx.GraphModule, bool]:
         """The widened forward of a mode, and whether it takes images that all cells share."""
-        one = backbones[0]
-        before = one.training
-        try:
-            graph = _Tracer().trace(one.train(mode))
-        except Exception as error:
-            raise UnpackableError(f"torch.fx cannot trace it ({error})") from error
-        finally:
-            one.train(before)
         (images, *others) = (node for node in graph.nodes if node.op == "placeholder")
-        if others:
+        if any(other.users for other in others):
             raise UnpackableError("its forward takes more than images")
-        for node in graph.nodes:
-            if node.op == "call_module":
-                node.target = self._widen(node.target, backbones)
-            elif node.op in ("call_function", "call_method") and node.target not in glue.UNCHANGED:
-                if node.target not in FUNCTION_RULES:
-                    name = getattr(node.target, "__name__", node.target)
-                    raise UnpackableError(f"no packing rule for the function {name}")
-                node.op, node.target, node.args = (
-                    "call_function",
-                    FUNCTION_RULES[node.target],
-                    (self.cells, *node.args),
-                )
-            elif node.op == "get_attr":
-                raise UnpackableError(f"a parameter of its own, {node.target}")
         takes_shared = all(
             node.op == "call_module" and getattr(self.layers[node.target], "takes_shared", False)
             for node in images.users
         )
         layers = dict(self.layers.items())
-        return fx.GraphModule({**layers, **fuse(graph, layers, mode)}, graph), takes_shared
+        fused = fuse(graph, layers, mode)
+        for node in graph.nodes:
+            if node.op in ("call_function", "call_method") and node.target not in PARTS:
+                inputs = [node.kwargs["input"]] if "input" in node.kwargs else []
+                node.kwargs = {name: v for name, v in node.kwargs.items() if name != "input"}
+                node.args = (self.cells, *inputs, *node.args)
+                node.op, node.target = "call_function", rule_of(node.target)
+            elif node.op == "get_attr":
+                node.op = "call_module"
+                node.target = self.own.value(node.target, backbones, constants)
+        modules = {**layers, **fused, **self.own.values}
+        return fx.GraphModule(modules, graph), takes_shared
 
     def _widen(self, target: str, backbones: Sequence[nn.Module]) -> str:
         """Make the wide layer once; both modes and every call of it share it."""
         name = target.replace(".", "/")
         if name not in self.layers:
             layers = [backbone.get_submodule(target) for backbone in backbones]
-            kind = type(layers[0])
-            if kind not in LAYER_RULES:
-                raise UnpackableError(f"no packing rule for {kind.__name__}")
-            self.layers[name] = LAYER_RULES[kind](layers)
+            self.layers[name] = LAYER_RULES.get(type(layers[0]), each_layer)(layers)
         return name
+
+
+def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor]]:
+    """The graph of the forward in a mode, and the constant tensors that it makes, by name."""
+    before, attributes = backbone.training, set(vars(backbone))
+    try:
+        graph = _Tracer().trace(backbone.train(mode))
+    except Exception as error:
+        raise UnpackableError(
+            "its forward cannot be read ahead of time; a branch on a tensor's value, or len() and "
+            f"loops over a tensor or its sizes, cannot be (torch.fx: {error})"
+        ) from error
+    finally:
+        backbone.train(before)
+        # The tracer leaves constants in the module that it traces.
+        made = {name: vars(backbone).pop(name) for name in set(vars(backbone)) - attributes}
+    return graph, {name: value for name, value in made.items() if isinstance(value, Tensor)}
 
 
 class _Largest(fx.Interpreter):
@@ -133,17 +165,14 @@ class _Largest(fx.Interpreter):
 
     def run_node(self, n: fx.Node) -> Any:
         made = super().run_node(n)
-        if isinstance(made, Tensor):
-            self.numbers = max(self.numbers, made.numel())
+        value = made.values if isinstance(made, PerCell) else made
+        if isinstance(value, Tensor):
+            self.numbers = max(self.numbers, value.numel())
         return made
 
 
-def _refuse_the_hidden(backbone: nn.Module) -> None:
-    """Hooks and tied parameters are not seen by a trace."""
+def _refuse_hooks(backbone: nn.Module) -> None:
+    """Hooks are not seen by a trace."""
     for module in backbone.modules():
         if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
-            raise UnpackableError(f"{type(module).__name__} has hooks")
-    names = [name for name, _ in backbone.named_parameters(remove_duplicate=False)]
-    if len(names) != len(list(backbone.parameters())):
-        # One module called twice is one layer; two modules of one parameter would become two.
-        raise UnpackableError("two of its layers share a parameter")
+            raise UnpackableError(f"{type(module).__name__} has hooks, which tracing does not see")

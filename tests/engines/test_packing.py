@@ -55,12 +55,19 @@ def plain_and_packed(modules, images, packer=Widened):
     return alone, packer(modules)(torch.cat(own, dim=1))
 
 
+class Branching(Scale):
+    """A layer that cannot be read ahead of time."""
+
+    def forward(self, x):
+        return super().forward(x) if float(x.detach().sum()) > -1e9 else x
+
+
 def test_a_plugin_layer_is_packed_once_its_author_gives_a_rule(images):
-    made = nets(nn.Conv2d(2, 4, 3), Scale(4), nn.Flatten())
-    with pytest.raises(UnpackableError, match="parameter of its own"):
+    made = nets(nn.Conv2d(2, 4, 3), Branching(4), nn.Flatten())
+    with pytest.raises(UnpackableError, match="cannot be read ahead of time"):
         Widened(made)
-    assert "by vmap" in choose(made, images).reason
-    rule(Scale)(WideScale)
+    assert "one by one" in choose(made, images).reason
+    rule(Branching)(WideScale)
     alone, packed = plain_and_packed(made, images)
     assert torch.allclose(alone, packed, atol=1e-5)
     assert "by rules" in choose(made, images).reason
@@ -160,17 +167,7 @@ class Glue(nn.Module):
         return x.flatten(1)
 
 
-class GlueWithoutSlices(Glue):
-    def forward(self, x):
-        x = F.relu(self.conv(x))
-        squeezed = torch.sigmoid(self.gate(self.norm(x.mean(dim=[-2, -1]))))
-        x = x * squeezed.view(x.shape[0], x.shape[1], 1, 1) + 1
-        x = self.last(F.max_pool2d(x, 2)) - F.adaptive_avg_pool2d(x, 4)
-        x = torch.cat((x, x.amax(dim=(2, 3), keepdim=True).expand(-1, -1, 4, 4)), 1)
-        return torch.flatten(x, 1)
-
-
-class GlueThatPacks(Glue):
+class WholeGlue(Glue):
     def forward(self, x):
         x = F.relu(self.conv(x))
         squeezed = torch.sigmoid(self.gate(self.norm(x.mean(dim=[-2, -1]))))
@@ -179,8 +176,9 @@ class GlueThatPacks(Glue):
         return torch.cat([torch.flatten(x, 1), x.amax((2, 3))], dim=-1)
 
 
-def test_functional_glue_is_packed_without_its_author_declaring_anything(images):
-    made = nets(GlueThatPacks())
+@pytest.mark.parametrize("kind", [Glue, WholeGlue])
+def test_functional_glue_is_packed_without_its_author_declaring_anything(kind, images):
+    made = nets(kind())
     alone, packed = plain_and_packed(made, images)
     assert torch.allclose(alone, packed, rtol=1e-4, atol=1e-4)
     assert "by rules" in choose(made, images).reason
@@ -207,23 +205,13 @@ class Padded(nn.Module):
         ((0, 1, 2, 0, 0, 2), {"mode": "constant", "value": -1.0}),
         ((0, 0, 0, 0, 0, 0), {}),
         ((-1, 0, 0, -1, -1, 0), {}),
+        ((0, 0, 0, 0, 0, 0, 1, 0), {"value": 0.3}),
     ],
 )
 def test_padding_stays_within_each_cell(images, pad, how):
     stepping.assert_same_numbers(
         [net.double() for net in nets(Padded(pad, **how))], images.double()
     )
-
-
-def test_padding_of_the_batch_is_not_packed(images):
-    made = nets(nn.Sequential(Padded((0, 0, 0, 0, 0, 0, 1, 0))))
-    with pytest.raises(UnpackableError, match="pad of anything but columns, rows and channels"):
-        Widened(made)(torch.cat([images] * 3, dim=1))
-
-
-def test_glue_without_a_rule_is_never_packed_by_rules(images):
-    for kind in (Glue, GlueWithoutSlices):
-        assert "packed by rules" not in choose(nets(kind()), images).reason
 
 
 class ByMode(nn.Module):
@@ -258,12 +246,7 @@ def test_images_shared_by_all_cells_need_no_copies(images):
         assert torch.allclose(alone, packed(images, shared=True), atol=1e-5)
 
 
-def test_tied_weights_and_hooks_are_refused():
-    conv = nn.Conv2d(2, 2, 3, padding=1)
-    tied = nn.Sequential(conv, nn.Conv2d(2, 2, 3, padding=1), nn.Flatten())
-    tied[1].weight = conv.weight
-    with pytest.raises(UnpackableError, match="share a parameter"):
-        Widened([tied])
+def test_hooks_are_refused():
     hooked = nn.Sequential(nn.Conv2d(2, 2, 3), nn.Flatten())
     hooked[0].register_forward_hook(lambda module, args, output: output * 2)
     with pytest.raises(UnpackableError, match="hooks"):
@@ -282,6 +265,47 @@ def test_a_layer_called_twice_stays_one_layer(images):
     made = nets(Again())
     assert "by rules" in choose(made, images).reason
     assert set(Widened(made).stacked()) == {"0.conv.weight", "0.conv.bias"}
+
+
+class Tied(nn.Module):
+    """Parameters that are used in two places each."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.other = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 2, 3, padding=1)
+        self.twin, self.again = self.one, nn.Conv2d(2, 2, 3, padding=1)
+        self.linear, self.last = nn.Linear(2, 2), nn.Linear(2, 2, bias=False)
+        self.other.weight = self.again.weight = self.one.weight
+        self.last.weight = self.linear.weight
+        self.own = self.linear.bias
+
+    def forward(self, x):
+        x = self.again(self.twin(self.other(self.one(x).relu()).relu()))
+        x = self.last(self.linear(x.mean((2, 3)))) + F.linear(x.mean((2, 3)), self.last.weight)
+        return x * self.own
+
+
+def test_the_gradients_of_a_parameter_that_layers_share_are_summed(images):
+    for own in (images, images[:1]):
+        stepping.assert_same_numbers(stepping.cells_of(Tied), own)
+        stepping.assert_same_training(stepping.cells_of(Tied), own)
+    packed = Widened(stepping.cells_of(Tied)).stacked()
+    assert set(packed) == {name for name, _ in Tied().named_parameters()}
+
+
+class TiedInOtherForms(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(2, 2, 3), nn.Conv1d(2, 2, 1)
+        self.conv.bias = self.fc.bias
+
+    def forward(self, x):
+        return self.fc(self.conv(x).flatten(2)).flatten(1)
+
+
+def test_a_parameter_that_different_kinds_of_layers_share_is_refused_by_its_names():
+    with pytest.raises(UnpackableError, match=r"conv\.bias and fc\.bias are one parameter"):
+        Widened(stepping.cells_of(TiedInOtherForms))
 
 
 def test_one_cells_numbers_never_reach_another_even_where_they_are_no_numbers(images):

@@ -4,8 +4,11 @@ import copy
 
 import numpy as np
 import torch
+from torch import nn
 
+from augbench.engines.heads import Heads
 from augbench.engines.packing import Widened
+from augbench.engines.training import descent
 from augbench.protocol.dropout import own_dropout
 
 _TOLERANCE = 1e-10
@@ -31,6 +34,7 @@ def assert_same_numbers(plain, images):
     own images and of shared ones.
     """
     cells, images = len(plain), images.double()
+    began = {name: buffer.clone() for name, buffer in plain[0].named_buffers()}
     packed = Widened([copy.deepcopy(one) for one in plain])
     own = [images.roll(k, 0) * (1 + 0.1 * k) - 0.5 for k in range(cells)]
     generator = torch.Generator().manual_seed(0)
@@ -56,7 +60,9 @@ def assert_same_numbers(plain, images):
                     value.sub_(_slope(value).view_as(value), alpha=0.01)
                     value.grad = None
     for name, buffer in plain[0].named_buffers():
-        if buffer.ndim:
+        if name not in packed.stacked():
+            assert torch.equal(buffer, began[name]), name
+        elif buffer.ndim:
             kept = torch.stack([one.get_buffer(name).flatten() for one in plain])
             _assert_close(packed.stacked()[name].view(cells, -1), kept, name)
     for one in (packed, *plain):
@@ -68,12 +74,50 @@ def assert_same_numbers(plain, images):
         _assert_close(packed(own[0], shared=True), alone, "features of shared images")
 
 
+def assert_same_training(plain, images, steps=7, packer=Widened):
+    """Log-probabilities and parameters over steps of descent, most of them replayed from a tape.
+
+    The packed cells against the plain networks, each trained by torch's own optimiser, on other
+    images in each step. Returns whether steps were replayed in the end.
+    """
+    cells, rate, generator = len(plain), 0.01, torch.Generator().manual_seed(1)
+    packed = packer([copy.deepcopy(one) for one in plain])
+    packed.train()
+    with torch.no_grad():
+        width = copy.deepcopy(plain[0]).eval()(images.double()).shape[1]
+    torch.manual_seed(0)
+    heads = [nn.Linear(width, 3).double() for _ in plain]
+    step = descent(packed, Heads(heads), rate)
+    models = [nn.Sequential(*pair, nn.LogSoftmax(1)).train() for pair in zip(plain, heads)]  # noqa: B905
+    optimizers = [torch.optim.SGD(model.parameters(), rate) for model in models]
+    for number in range(steps):
+        x = torch.rand(len(images), cells, *images.shape[1:], generator=generator).double() - 0.3
+        weight = -torch.rand(cells, len(images), 3, generator=generator).double() / len(images)
+        together = step(x.flatten(1, 2), weight)
+        for k, (model, optimizer) in enumerate(zip(models, optimizers, strict=True)):
+            optimizer.zero_grad()
+            alone = model(x[:, k])
+            (alone * weight[k]).sum().backward()
+            optimizer.step()
+            _assert_close(together[k], alone, f"cell {k} in step {number}", 1e-8)
+    for name, value in packed.stacked().items():
+        if value.ndim:
+            kept = torch.stack([dict(_named(one))[name].flatten() for one in plain])
+            _assert_close(value.reshape(cells, -1), kept, name, 1e-8)
+    return getattr(step, "in_use", False)
+
+
+def _named(module):
+    return [*module.named_parameters(), *module.named_buffers()]
+
+
 def _slope(value):
     """None where the features do not depend on it: zero."""
     return (torch.zeros_like(value) if value.grad is None else value.grad).flatten()
 
 
-def _assert_close(got, wanted, what):
+def _assert_close(got, wanted, what, tolerance=_TOLERANCE):
     assert got.shape == wanted.shape, what
+    assert got.isfinite().all(), what
     apart = float((got - wanted).detach().abs().max())
-    assert apart <= _TOLERANCE * max(1.0, float(wanted.detach().abs().max())), f"{what}: {apart}"
+    assert apart <= tolerance * max(1.0, float(wanted.detach().abs().max())), f"{what}: {apart}"

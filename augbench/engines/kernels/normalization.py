@@ -42,7 +42,12 @@ def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Code:
 
     def follow(place: Any, now: Any) -> None:
         before = code.load(place, code.real)
-        code.store(build.fadd(before, build.fmul(momentum, build.fsub(now, before))), place)
+        moved = build.fadd(before, build.fmul(momentum, build.fsub(now, before)))
+        # A variance beyond the largest number is ∞, and stays so; ∞ − ∞ would be none.
+        kept = build.fmul(build.fsub(code.real(1.0), momentum), before)
+        finite = build.fcmp_ordered("==", build.fsub(moved, moved), code.real(0.0))
+        other = build.fadd(kept, build.fmul(momentum, now))
+        code.store(build.select(finite, moved, other), place)
 
     if track:
         code.store(code.sum(code.load(given.counter, INT), 1), given.counter)
