@@ -28,9 +28,12 @@ from augbench.engines.probing import Packer, Together
 from augbench.engines.recording import Recorder, check_finite, hits
 from augbench.engines.reference import check_metrics, measure, pretrain
 from augbench.engines.replaying import Replayed
+from augbench.engines.rules import UnpackableError
 from augbench.engines.state import check_alike
-from augbench.engines.workshop import Workshop, once_a_seed, seeded
+from augbench.engines.verifying import same_features
+from augbench.engines.workshop import Labelled, Workshop, once_a_seed, seeded
 from augbench.protocol.evaluation import evaluate
+from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import loss_weights, summed_losses
 from augbench.protocol.results import CellResult, Curve
 from augbench.protocol.streams import Role, cell_stream
@@ -38,6 +41,8 @@ from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 
 __all__ = ["Unit", "descent", "train_together"]
+
+_ASKED_AGAIN = 16  # images
 
 Unit = list[Cell]
 """The cells of one pretraining: they finetune on different data sets."""
@@ -86,6 +91,7 @@ def train_together(
         else:
             trained = _pretrain(units, packer, workshop, test_every, progress)
     target = _target_hash
+    _check_company(trained.backbones, workshop.test_set(units[0][0].pretrain))
     certain = [(k, unit) for k, unit in enumerate(units) if k not in trained.doubtful]
     numbered = sorted(((k, cell) for k, unit in certain for cell in unit), key=target)
     results: list[CellResult] = []
@@ -150,6 +156,20 @@ def _pretrain(
     metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
     doubtful = _doubtful(backbones, curves)
     return _Pretrained(backbones, modules[0], curves, metrics, heads, doubtful)
+
+
+@torch.no_grad()
+def _check_company(backbones: Extractor, images: Labelled) -> None:
+    """Raise `UnpackableError` if features of trained backbones depend on more than the image.
+
+    That was asked before the training; it may have brought out what was hidden then.
+    """
+    some = network_inputs(images.images[:_ASKED_AGAIN])
+    halves = [backbones(half, shared=True) for half in some.split(_ASKED_AGAIN // 2)]
+    if not same_features(torch.cat(halves, dim=1), backbones(some, shared=True)):
+        raise UnpackableError(
+            "once it is trained, an image's features depend on more than the image"
+        )
 
 
 def _doubtful(backbones: Together, curves: Sequence[Curve]) -> list[int]:

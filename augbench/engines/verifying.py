@@ -24,7 +24,7 @@ from augbench.engines.state import first_difference, state_of
 if TYPE_CHECKING:
     from augbench.engines.probing import Packer, Together
 
-__all__ = ["difference", "example_images", "features_need_company"]
+__all__ = ["difference", "example_images", "features_need_company", "same_features"]
 
 _STEP = 0.02  # of the weights
 _TINY = 1e-30
@@ -58,25 +58,36 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
     """Whether a frozen backbone's features of an image depend on more than the image.
 
     They are compared whole, halved and one by one, on images of its own, eight at least, and
-    with gradients switched on, as they are for a head that is finetuned on them.
+    with gradients switched on, as they are for a head that is finetuned on them. Its weights are
+    perturbed, since a factor that is zero at first hides what training will bring out.
     """
-    images = example_images(like, max(_LEAST_IMAGES, len(like)), torch.Generator().manual_seed(0))
-    one = copy.deepcopy(backbone).eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(0)
+    images = example_images(like, max(_LEAST_IMAGES, len(like)), generator)
+    one = _perturbed(backbone, generator).eval().requires_grad_(False)
     again = one(images.clone()).detach()
     with torch.no_grad():
         whole = one(images.clone())
         halved = torch.cat([one(part.clone()) for part in images.split(len(images) // 2)])
         # Eight alone will do, of a large batch.
         alone = torch.cat([one(image[None].clone()) for image in images[:_LEAST_IMAGES]])
-    if whole.shape != halved.shape:
+    return not all(same_features(part, whole[: len(part)]) for part in (halved, alone, again))
+
+
+def same_features(one: Tensor, other: Tensor) -> bool:
+    """Whether features [..., N, D] of N images are the same but for float order.
+
+    A dark image's may be small beside a bright one's: each is measured by its own largest. Those
+    that are not finite in both are passed over.
+    """
+    if one.shape != other.shape:
+        return False
+    apart = (one - other).abs().amax(-1)
+    size = other.abs().amax(-1)
+    known = one.isfinite().all(-1) | other.isfinite().all(-1)
+    if not bool(known.any()):
         return True
-    # A dark image's features may be small beside a bright one's: each by its own largest.
-    largest = whole.abs().flatten(1).amax(1) + 1e-3 * whole.abs().max()
-    allowed = _SHARP * largest + torch.finfo(whole.dtype).tiny
-    return not all(
-        bool(((part - whole[: len(part)]).abs().flatten(1).amax(1) <= allowed[: len(part)]).all())
-        for part in (halved, alone, again)
-    )
+    allowed = _SHARP * (size + 1e-3 * size[known].max()) + torch.finfo(one.dtype).tiny
+    return bool((apart <= allowed)[known].all())
 
 
 def difference(packer: Packer, backbones: Sequence[nn.Module], like: Tensor) -> str | None:

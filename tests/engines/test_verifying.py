@@ -1,6 +1,7 @@
 """What the check of a packing finds: each of these is packed wrongly, or would be."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -196,6 +197,35 @@ def test_features_that_depend_on_the_batch_are_found_for_any_batch(layer, batch)
         assert choice.packer is None
         assert not choice.keeps
         assert "more than the image" in choice.reason
+
+
+class LaterByTheLargest(nn.Module):
+    """Features that depend on the batch as soon as a factor has moved from zero."""
+
+    def __init__(self, asked):
+        super().__init__()
+        self.gamma, self.asked = nn.Parameter(torch.zeros(1)), asked
+
+    def forward(self, x):
+        largest = x.max() if self.gamma.abs() > self.asked else 1
+        return x.flatten(1) * (1 + 5 * self.gamma * largest)
+
+
+@pytest.mark.parametrize("asked", [0, 0.05])
+def test_features_that_will_depend_on_the_batch_once_trained_are_found(lab, agree, asked):
+    def factory(channels, size):
+        net = nn.Sequential(nn.Conv2d(channels, 2, 3), LaterByTheLargest(asked))
+        net.feature_dim = 2 * 8 * 8
+        return net
+
+    lab.factories["later"] = factory
+    rules = replace(lab.cell().settings, learning_rate=0.02, pretrain_steps=100)
+    cells = [lab.cell(name, backbone="later", settings=rules) for name in ("none", "mixup")]
+    engine = PackedEngine()
+    packed, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
+    for cell in cells:
+        assert packed[cell.key].engine == "reference"
+        agree(packed[cell.key], reference[cell.key], tolerance=1e-6)
 
 
 class NeedsGradients:
