@@ -57,7 +57,12 @@ def takes_options(
                 return function(kind(**base | values))
 
         update_wrapper(call, function)
-        call.__dict__["__signature__"] = _signature(kind, function)
+        shown = _signature(kind, function)
+        call.__dict__["__signature__"] = shown
+        call.__annotations__ = {
+            **{name: parameter.annotation for name, parameter in shown.parameters.items()},
+            "return": shown.return_annotation,
+        }
         call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_help(kind)}"
         return cast("TakesOptions[_P, _Result]", call)
 
