@@ -6,22 +6,17 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import data_options, out_option, plugin_options
+from augbench.cli._shared import data_options, out_option, plugin_options, study_options
+from augbench.options import Options
 
 __all__ = ["preview_command"]
 
 
 @click.command("preview")
-@click.option(
-    "--aug",
-    "augmentations",
-    multiple=True,
-    default=("collage", "mixup"),
-    show_default=True,
-    metavar="SPEC",
-    help="Augmentation to draw, with parameters as in mixup:alpha=0.4. Repeatable.",
+@study_options(
+    "augmentations", help="Augmentations to draw, with parameters as in mixup:alpha=0.4."
 )
-@click.option("--dataset", default="glyph-digits", show_default=True, metavar="SPEC")
+@click.option("--dataset", default=Options.pretrain_datasets[0], show_default=True, metavar="SPEC")
 @click.option("--columns", type=click.IntRange(1, 40), default=10, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @out_option("Folder of the figures.")

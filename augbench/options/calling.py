@@ -10,7 +10,7 @@ from functools import update_wrapper
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, get_args, overload
 
 from augbench.errors import OptionError
-from augbench.options.option import Option, options_of
+from augbench.options.option import Option, options_of, short
 from augbench.options.spelling import as_written, written_as
 from augbench.options.table import Options, Settings, grouped
 
@@ -57,7 +57,12 @@ def takes_options(
                 return function(kind(**base | values))
 
         update_wrapper(call, function)
-        call.__dict__["__signature__"] = _signature(kind, function)
+        shown = _signature(kind, function)
+        call.__dict__["__signature__"] = shown
+        call.__annotations__ = {
+            **{name: parameter.annotation for name, parameter in shown.parameters.items()},
+            "return": shown.return_annotation,
+        }
         call.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{_help(kind)}"
         return cast("TakesOptions[_P, _Result]", call)
 
@@ -90,7 +95,7 @@ def _by_name(
     if "settings" in given:  # all of them at once
         settings = given.pop("settings")
         if not isinstance(settings, Settings):
-            raise OptionError(f"settings: expected a Settings, got {settings!r}")
+            raise OptionError(f"settings: expected a Settings, got {short(settings)}")
         values |= {name: getattr(settings, name) for name in options_of(Settings)}
         spelled |= dict.fromkeys(options_of(Settings), "settings")
     for word, value in given.items():
@@ -98,7 +103,7 @@ def _by_name(
         if not name and word in shorthands:
             name, meaning = shorthands[word]
             if not isinstance(value, bool):
-                raise OptionError(f"{word}: expected True or False, got {value!r}")
+                raise OptionError(f"{word}: expected True or False, got {short(value)}")
             value = meaning if value else options[name].default
         if not name:
             raise OptionError(_unknown(word, sorted({*names, *shorthands})))

@@ -209,6 +209,9 @@ class Switch(Option[bool, bool]):
     def show(self, value: Any) -> str:
         return "yes" if value else "no"
 
+    def write(self, value: Any) -> str:
+        return str(value)
+
 
 class _AnyFolder(Option[_Given, _Kept]):
     """Paths of folders, there already or not."""

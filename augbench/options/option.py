@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, Never, TypeVar, cast, overload
 from augbench.errors import OptionError
 from augbench.options.spelling import named
 
-__all__ = ["KeyEntry", "Option", "Shorthand", "options_of"]
+__all__ = ["KeyEntry", "Option", "Shorthand", "options_of", "short"]
 
 _Given = TypeVar("_Given", contravariant=True)
 _Kept = TypeVar("_Kept", covariant=True)
@@ -133,7 +133,7 @@ class Option(Generic[_Given, _Kept]):
         example = self.examples[0 if flag else 1]
         such_as = f", such as {example}" if example else ""
         orelse = f", or None ({self.none_words})" if self.none_words and not flag else ""
-        raise OptionError(f"{name}: expected {self.expected}{such_as}{orelse}, got {_short(value)}")
+        raise OptionError(f"{name}: expected {self.expected}{such_as}{orelse}, got {short(value)}")
 
     def show(self, value: Any) -> str:
         """A value as reports show it."""
@@ -167,7 +167,7 @@ def options_of(table: type) -> dict[str, Option[Any, Any]]:
     return {name: option for name, option in found.items() if isinstance(option, Option)}
 
 
-def _short(value: Any, longest: int = 60) -> str:
+def short(value: Any, longest: int = 60) -> str:
     """A value for a message: on one line, and not a page of it."""
     text = " ".join(repr(value).split())
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any
 
 __all__ = ["as_written", "named", "spelling", "written_as"]
 
 # A context variable, not an argument: messages arise in rooms that know nothing of who asked.
-_SPELLING: ContextVar[Mapping[str, str]] = ContextVar("augbench_spelling", default={})  # noqa: B039
+_SPELLING: ContextVar[Mapping[str, str]] = ContextVar(
+    "augbench_spelling", default=MappingProxyType({})
+)
 
 
 def named(option: str, value: Any = None) -> str:
