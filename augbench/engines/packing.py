@@ -18,6 +18,7 @@ from augbench.engines import glue, planes  # noqa: F401 (glue registers its rule
 from augbench.engines.eachlayer import each_layer
 from augbench.engines.functions import rule_of
 from augbench.engines.fusing import PARTS, fuse
+from augbench.engines.likeness import check_alike
 from augbench.engines.ownership import Own, primary_names, tie
 from augbench.engines.rules import LAYER_RULES, UnpackableError
 from augbench.engines.values import PerCell
@@ -44,6 +45,7 @@ class Widened(nn.Module):
 
     def __init__(self, backbones: Sequence[nn.Module]) -> None:
         super().__init__()
+        check_alike(backbones)
         _refuse_hooks(backbones[0])
         self.cells = len(backbones)
         self.layers = nn.ModuleDict()
