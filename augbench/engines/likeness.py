@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from augbench.engines.rules import UnpackableError
 
-__all__ = ["check_alike"]
+__all__ = ["check_alike", "difference"]
 
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
 
@@ -22,26 +22,36 @@ def check_alike(backbones: Sequence[nn.Module]) -> None:
     """Raise `UnpackableError` if a factory made one seed's backbone other than another's.
 
     One of them is read for all: a number that its constructor drew, say, would be everybody's.
+    """
+    one, *others = dict.fromkeys(backbones)  # cells of one seed share theirs
+    for other in others:
+        name = difference(one, other)
+        if name is not None:
+            raise UnpackableError(f"{name} is not the same for every seed")
+
+
+def difference(one: nn.Module, other: nn.Module) -> str | None:
+    """The name of what two backbones do not have in common, parameters' and buffers' values apart.
+
     Compared are the modules' types and attributes, as far as these are numbers, texts, arrays,
     functions, or collections of such, and the shapes of parameters and which of them are frozen.
     """
-    one, *others = dict.fromkeys(backbones)  # cells of one seed share theirs
-    own = [(name, module, _attributes(module)) for name, module in one.named_modules()]
-    for other in others:
-        modules = dict(other.named_modules())
-        if [name for name, _, _ in own] != list(modules):
-            raise UnpackableError("it has not the same layers for every seed")
-        for name, module, attributes in own:
-            theirs = _attributes(modules[name])
-            what = name or type(one).__name__
-            if type(module) is not type(modules[name]) or attributes.keys() != theirs.keys():
-                raise UnpackableError(f"{what} is not the same layer for every seed")
-            for attribute, value in attributes.items():
-                if not _equal(value, theirs[attribute]):
-                    raise UnpackableError(f"{what}.{attribute} is not the same for every seed")
+    modules = dict(other.named_modules())
+    for name, module in one.named_modules():
+        theirs, what = modules.pop(name, None), name or type(one).__name__
+        if type(module) is not type(theirs):
+            return f"the layer {what}"
+        own, those = _attributes(module), _attributes(theirs)
+        for attribute in [*own, *those]:
+            where = f"{what}.{attribute}"
+            if attribute not in own or attribute not in those:
+                return where
+            if not _equal(own[attribute], those[attribute]):
+                return where
+    return next((f"the layer {name}" for name in modules), None)
 
 
-def _attributes(module: nn.Module) -> dict[str, Any]:
+def _attributes(module: Any) -> dict[str, Any]:
     parameters = {name: _form(value) for name, value in module._parameters.items()}
     buffers = {name: _form(value) for name, value in module._buffers.items()}
     own = {name: value for name, value in vars(module).items() if name not in _OF_EVERY_MODULE}
@@ -49,7 +59,11 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
 
 
 def _form(value: Tensor | None) -> object:
-    return value if value is None else (tuple(value.shape), str(value.dtype), value.requires_grad)
+    return (
+        type(value)
+        if not isinstance(value, Tensor)
+        else (tuple(value.shape), str(value.dtype), value.requires_grad)
+    )
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -380,7 +380,7 @@ class OwnNumber(nn.Module):
         *((kind, "number is not the same") for kind in ("number", "list", "tensor", "array")),
         ("function", "number is not the same"),
         ("frozen", r"conv\.weight is not the same"),
-        ("layer", "not the same layer"),
+        ("layer", "the layer conv is not the same"),
     ],
 )
 def test_what_a_seed_decides_and_no_parameter_holds_is_never_everybodys(kind, told, packer):
@@ -434,3 +434,53 @@ torch.fx.wrap("scaled_by_its_mean")
 class Wrapping(nn.Module):
     def forward(self, x):
         return scaled_by_its_mean(x)
+
+
+class Counting(nn.Module):
+    """Changes with the number of steps, however it counts them."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.conv, self.kind, self.steps = nn.Conv2d(2, 3, 3), kind, 0
+        self.register_buffer("counter", torch.zeros(()))
+        self.seen = []
+
+    def forward(self, x):
+        x = self.conv(x).flatten(1)
+        if self.kind == "attribute":
+            self.steps += 1
+            return x * (2 if self.steps > 4 else 1)
+        if self.kind == "list":
+            self.seen.append(0)
+        if self.kind == "new attribute":
+            self.last = x
+        if self.kind == "buffer":
+            self.counter = self.counter + 1
+        if self.kind == "in place":
+            self.counter.add_(1.0)
+        return x * (1 + self.counter)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("attribute", r"changes Counting\.steps"),
+        ("list", r"changes Counting\.seen"),
+        ("new attribute", "changes last"),
+        ("buffer", r"changes (Counting\.)?counter|cannot be read ahead of time"),
+    ],
+)
+def test_a_forward_that_changes_its_module_is_refused_and_leaves_the_module_alone(kind, told):
+    made = stepping.cells_of(lambda: Counting(kind))
+    with pytest.raises(UnpackableError, match=told):
+        Widened(made)
+    assert made[0].steps == 0
+    assert made[0].seen == []
+    assert not hasattr(made[0], "last")
+    assert isinstance(made[0].counter, torch.Tensor)
+    assert float(made[0].counter) == 0
+
+
+def test_a_buffer_that_counts_in_place_counts_when_packed(images):
+    stepping.assert_same_numbers(stepping.cells_of(lambda: Counting("in place")), images)
+    stepping.assert_same_training(stepping.cells_of(lambda: Counting("in place")), images)
