@@ -159,10 +159,7 @@ def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor
     made = {name: vars(traced).pop(name) for name in set(vars(traced)) - set(vars(before))}
     constants = {name: value for name, value in made.items() if isinstance(value, Tensor)}
     changed = next((name for name in made if name not in constants), None)
-    changed = changed or difference(before, traced)
-    if changed is None:  # of the same form, then, and perhaps of other values
-        pairs = zip(before.named_buffers(), traced.buffers(), strict=True)
-        changed = next((name for (name, own), now in pairs if not torch.equal(own, now)), None)
+    changed = changed or difference(before, traced, values=True)
     if changed is not None:
         raise UnpackableError(f"its forward changes {changed}, which a packed network could not")
     return graph, constants
