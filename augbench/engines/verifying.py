@@ -33,8 +33,12 @@ _LEAST_IMAGES = 8
 _AS_FAR = 32
 """How many times as far from the truth as the plain modules a packing may be."""
 
-_ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-12}
+_ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-9}
 """What rounding may come to, of the largest value, where the plain modules happen to have none."""
+
+_CANCELLING = {torch.float32: 1e-3, torch.float64: 1e-10}
+"""What rounding may leave, of the largest gradient, of one that is zero: of a bias before a
+normalisation, say, whose terms cancel."""
 
 _AT_MOST = {torch.float32: 3e-2, torch.float64: 1e-7}
 """What a difference may come to at most, of the largest value, however far the plain modules are.
@@ -42,6 +46,7 @@ _AT_MOST = {torch.float32: 3e-2, torch.float64: 1e-7}
 Where these are farther from the truth than that, they draw numbers of their own.
 """
 
+_FAR = 1e30
 _SHARP = 1e-4
 """A difference of less than that, of the largest value, is float order; of more, perhaps."""
 
@@ -158,7 +163,7 @@ class _Comparison:
             self._take_state_of_packing()
             if number >= _FEWEST_STEPS and took > LONGEST:
                 break
-        return self._compare_in_use()
+        return self._compare_in_use() or self._compare_far_from_one()
 
     def _step_together(self, images: Tensor, direction: Tensor) -> Tensor:
         features = self.packed(images)
@@ -285,6 +290,30 @@ class _Comparison:
                 return f"other features in eval mode, of {name} images"
         return None
 
+    @torch.no_grad()
+    def _compare_far_from_one(self) -> str | None:
+        """Compare features in training of images so bright that their squares leave float32.
+
+        Torch's own normalisations take variances in double precision; others may not. Where the
+        plain modules lose the truth themselves, nothing is asked.
+        """
+        if self.dtype is torch.float64 or not self.truth:
+            return None
+        self.packed.train()
+        for one in (*self.plain, *self.truth):
+            one.train()
+        own = [_FAR * images for images in self._images(self.dtype)]
+        got = self.packed(torch.cat(own, dim=1))[self.compared]
+        images = [own[k] for k in self.compared]
+        plain = torch.stack([one(x) for one, x in zip(self.plain, images, strict=True)])
+        nets = zip(self.truth, images, strict=True)
+        truth = torch.stack([one(x.double()) for one, x in nets])
+        lost = _largest(plain.double() - truth) / _largest(truth)
+        known = lost < _AT_MOST[self.dtype]  # which NaN is not
+        if bool(known.any()) and not self._close(got[known], plain[known], truth[known]):
+            return "other features of images that are brighter by far"
+        return None
+
     def _close(
         self, got: Tensor, plain: Tensor, truth: Tensor, *, beside: Tensor | None = None
     ) -> bool:
@@ -303,7 +332,7 @@ class _Comparison:
         as_far = torch.minimum(_AS_FAR * plain_apart, _AT_MOST[self.dtype] * largest)
         allowed = torch.maximum(as_far, rounding * largest)
         if beside is not None:
-            allowed = torch.maximum(allowed, rounding * beside.to(allowed.dtype))
+            allowed = torch.maximum(allowed, _CANCELLING[self.dtype] * beside.to(allowed.dtype))
         if self.dtype is not torch.float64:
             self.sharp &= bool((apart <= _SHARP * largest).all())
         near = apart <= allowed + torch.finfo(self.dtype).tiny
