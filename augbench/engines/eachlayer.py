@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from augbench.engines.rules import UnpackableError
 from augbench.engines.values import DRAWS, PerCell, each_cell
@@ -45,7 +46,8 @@ class EachLayer(nn.Module):
             return functional_call(one, parameters, args, kwargs)
 
         layer.__name__ = type(one).__name__
-        return each_cell(self.cells, layer, parameters, *args, **kwargs)
+        with sdpa_kernel(SDPBackend.MATH):  # within nn.MultiheadAttention: see `glue.attention`
+            return each_cell(self.cells, layer, parameters, *args, **kwargs)
 
 
 def each_layer(layers: Sequence[nn.Module]) -> nn.Module:

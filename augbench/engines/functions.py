@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augbench.engines.rules import FUNCTION_RULES, UnpackableError
-from augbench.engines.values import PerCell, each_cell
+from augbench.engines.values import DRAWS, PerCell, each_cell
 
 __all__ = ["UNCHANGED", "rule_of"]
 
@@ -47,6 +47,7 @@ UNCHANGED: frozenset[object] = frozenset(
         *("exp", "abs", "sqrt", "square", "clamp", "neg", "maximum", "minimum", "pow", "rsub"),
         *("log", "log1p", "expm1", "sin", "cos", "rsqrt", "reciprocal", "sign", "erf"),
         *("sub_", "div_", "clamp_", "sigmoid_", "tanh_", "exp_", "clone", "detach"),
+        *(torch.relu_, torch.sigmoid_, torch.tanh_, torch.exp_, torch.clamp_, F.relu_),
         # of each channel of a map alone,
         *(F.max_pool2d, torch.max_pool2d, F.avg_pool2d),
         *(F.adaptive_avg_pool2d, F.adaptive_max_pool2d),
@@ -74,6 +75,8 @@ def rule_of(target: Any) -> Callable[..., Any]:
     name = getattr(target, "__name__", str(target))
     if target in UNCHANGED:
         return _alike(target)
+    if target in (F.rrelu, F.rrelu_):
+        raise UnpackableError(DRAWS.format(what="rrelu"))
     if isinstance(target, str):
         return _method(target)
     if name in _OF_THE_MEMORY or (name.endswith("_") and not name.endswith("__")):

@@ -14,11 +14,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from augbench.engines import planes
 from augbench.engines.layers import to_vectors
 from augbench.engines.rules import UnpackableError, function_rule
-from augbench.engines.values import DRAWS, PerCell, cell_first, each_cell, is_map, packed, shape_of
+from augbench.engines.values import PerCell, each_cell, is_map, shape_of
 
 __all__: list[str] = []  # importing registers
 
@@ -190,23 +191,7 @@ def cat(
 
 
 @function_rule(F.scaled_dot_product_attention)
-def attention(
-    cells: int,
-    query: Tensor | PerCell,
-    key: Tensor | PerCell,
-    value: Tensor | PerCell,
-    attn_mask: Any = None,
-    dropout_p: float = 0.0,
-    **how: Any,
-) -> Any:
-    """Heads of all cells are heads like any other."""
-    if dropout_p:
-        raise UnpackableError(DRAWS.format(what="scaled_dot_product_attention with dropout"))
-    if attn_mask is not None:
-        return each_cell(cells, F.scaled_dot_product_attention, query, key, value, attn_mask, **how)
-    q, k, v = (cell_first(cells, one) for one in (query, key, value))
-    if q.ndim == 5 and q.shape[:2] == k.shape[:2] == v.shape[:2]:
-        # Torch's fast attention takes four dimensions.
-        shape, (q, k, v) = q.shape[:2], (one.flatten(0, 1) for one in (q, k, v))
-        return packed(F.scaled_dot_product_attention(q, k, v, **how).unflatten(0, shape))
-    return packed(F.scaled_dot_product_attention(q, k, v, **how))
+def attention(cells: int, *args: Any, **how: Any) -> Any:
+    """Attention as products and a softmax, which vmap knows and a tape can replay."""
+    with sdpa_kernel(SDPBackend.MATH):
+        return each_cell(cells, F.scaled_dot_product_attention, *args, **how)

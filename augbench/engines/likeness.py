@@ -69,7 +69,7 @@ def difference(one: nn.Module, other: nn.Module, *, values: bool = False) -> str
     modules = dict(other.named_modules())
     for name, module in one.named_modules():
         theirs, what = modules.pop(name, None), name or type(one).__name__
-        if type(module) is not type(theirs):
+        if _kind(module) != _kind(theirs):
             return f"the layer {what}"
         own, those = _attributes(module, values), _attributes(theirs, values)
         for attribute in [*own, *those]:
@@ -79,6 +79,12 @@ def difference(one: nn.Module, other: nn.Module, *, values: bool = False) -> str
             if not _equal(own[attribute], those[attribute]):
                 return where
     return next((f"the layer {name}" for name in modules), None)
+
+
+def _kind(module: nn.Module | None) -> object:
+    # A parametrized layer has a class of its own, of the same name and bases as its like.
+    kind = type(module)
+    return kind.__module__, kind.__qualname__, kind.__bases__
 
 
 def _attributes(module: Any, values: bool) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from augbench.engines import planes
-from augbench.engines.rules import rule, stack_into
-from augbench.engines.values import PerCell, cell_first, packed
+from augbench.engines.rules import function_rule, rule, stack_into
+from augbench.engines.values import PerCell, cell_first, each_cell, is_map, packed, shape_of
 
 __all__ = ["WideBatchNorm2d"]
 
@@ -172,3 +172,51 @@ class WideLayerNorm(nn.Module):
 def layer_norm(layers: Sequence[nn.LayerNorm]) -> nn.Module:
     """Normalised cell by cell, then scaled by each cell's own weights."""
     return WideLayerNorm(layers)
+
+
+@function_rule(F.batch_norm)
+def batch_norm_by_function(
+    cells: int,
+    x: Tensor | PerCell,
+    running_mean: Tensor | PerCell | None,
+    running_var: Tensor | PerCell | None,
+    weight: Tensor | PerCell | None = None,
+    bias: Tensor | PerCell | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Batch normalisation as layers that are not torch's own call it, timm's among them."""
+    values = running_mean, running_var, weight, bias
+    shape = shape_of(cells, x)
+    if len(shape) > 4:
+        return each_cell(cells, F.batch_norm, x, *values, training, momentum, eps)
+    of_all = [None if one is None else cell_first(cells, one).reshape(-1) for one in values]
+    kind = _OfFunction if is_map(x) else _OfFunction1d
+    return kind(cells, cells * shape[1], eps, momentum, of_all).train(training)(x)
+
+
+class _OfFunction(_WideBatchNorm):
+    """A layer of given statistics and factors, for one call."""
+
+    def __init__(
+        self,
+        cells: int,
+        channels: int,
+        eps: float,
+        momentum: float,
+        values: Sequence[Tensor | None],
+    ) -> None:
+        super().__init__(channels, eps, momentum, affine=False, track_running_stats=False)
+        self.cells = cells
+        mean, variance, weight, bias = values
+        counter = None if mean is None else torch.zeros((), dtype=torch.int64, device=mean.device)
+        given = {"running_mean": mean, "running_var": variance, "num_batches_tracked": counter}
+        for name, value in {**given, "weight": weight, "bias": bias}.items():
+            self._parameters.pop(name, None)
+            self._buffers.pop(name, None)
+            object.__setattr__(self, name, value)
+
+
+class _OfFunction1d(_OfFunction, WideBatchNorm1d):
+    """The same for vectors, and for [B, C, L]."""

@@ -9,6 +9,7 @@ memory layout that the processor likes best (`planes/`).
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -114,9 +115,7 @@ class Widened(nn.Module):
         backbones: Sequence[nn.Module],
     ) -> tuple[fx.GraphModule, bool]:
         """The widened forward of a mode, and whether it takes images that all cells share."""
-        (images, *others) = (node for node in graph.nodes if node.op == "placeholder")
-        if any(other.users for other in others):
-            raise UnpackableError("its forward takes more than images")
+        images = next(node for node in graph.nodes if node.op == "placeholder")
         takes_shared = all(
             node.op == "call_module" and getattr(self.layers[node.target], "takes_shared", False)
             for node in images.users
@@ -148,8 +147,11 @@ def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor
     """The graph of the forward in a mode, and the constant tensors that it makes, by name."""
     traced = copy.deepcopy(backbone).train(mode)  # a forward may leave things in its module
     before = copy.deepcopy(traced)
+    _, *others = inspect.signature(traced.forward).parameters.values()
+    needed = {one.name for one in others if one.default is one.empty}
+    defaults = {one.name: one.default for one in others if one.name not in needed}
     try:
-        graph = _Tracer().trace(traced)
+        graph = _Tracer().trace(traced, concrete_args=defaults)
     except Exception as error:
         raise UnpackableError(
             "its forward cannot be read ahead of time; a branch on a tensor's value, or len() and "
@@ -162,7 +164,18 @@ def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor
     changed = changed or difference(before, traced, values=True)
     if changed is not None:
         raise UnpackableError(f"its forward changes {changed}, which a packed network could not")
+    _, *inputs = (node for node in graph.nodes if node.op == "placeholder")
+    for node in inputs:
+        if node.users and str(node.target).lstrip("*") in needed:
+            raise UnpackableError(f"its forward takes more than images, {node.target}")
+        _erase(graph, node)  # with what the tracer asserts about defaults
     return graph, constants
+
+
+def _erase(graph: fx.Graph, node: fx.Node) -> None:
+    for user in list(node.users):
+        _erase(graph, user)
+    graph.erase_node(node)
 
 
 class _Largest(fx.Interpreter):

@@ -484,3 +484,28 @@ def test_a_forward_that_changes_its_module_is_refused_and_leaves_the_module_alon
 def test_a_buffer_that_counts_in_place_counts_when_packed(images):
     stepping.assert_same_numbers(stepping.cells_of(lambda: Counting("in place")), images)
     stepping.assert_same_training(stepping.cells_of(lambda: Counting("in place")), images)
+
+
+class WithOptions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 3)
+
+    def forward(self, x, mask=None, scale=2.0, *more, flat: bool = True, name=""):
+        x = self.conv(x) * scale
+        x = x if mask is None else x * mask
+        return x.flatten(1) if flat and not name else x
+
+
+def test_what_a_forward_may_be_given_besides_images_keeps_its_default(images):
+    stepping.assert_same_numbers(stepping.cells_of(WithOptions), images)
+
+
+class WithMasks(WithOptions):
+    def forward(self, x, mask):
+        return (self.conv(x) * mask).flatten(1)
+
+
+def test_a_forward_that_needs_more_than_images_is_refused():
+    with pytest.raises(UnpackableError, match="takes more than images, mask"):
+        Widened(stepping.cells_of(WithMasks))
