@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augbench.exchange.comparing import StoreComparison, compare
-from augbench.exchange.exporting import FORMATS, cell_rows, export, to_csv, to_json
+from augbench.exchange.exporting import FORMATS, export, to_csv, to_json
 from augbench.exchange.merging import Merged, merge
 from augbench.exchange.noise import Disagreement, disagreements
 
@@ -12,7 +12,6 @@ __all__ = [
     "Disagreement",
     "Merged",
     "StoreComparison",
-    "cell_rows",
     "compare",
     "disagreements",
     "export",

@@ -7,42 +7,22 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from augbench.errors import AugbenchError, StoreError, UsageError
-from augbench.protocol.study import FLOOR
 from augbench.results import StudyResult
 
 __all__ = [
     "FORMATS",
-    "cell_rows",
-    "environments",
     "export",
-    "metric_names",
-    "role",
-    "study_summary",
     "to_csv",
     "to_json",
 ]
 
 FORMATS = ("csv", "json", "parquet")
 
-_METRICS = (
-    "accuracy",
-    "nll",
-    "ece",
-    "temperature",
-    "nll_scaled",
-    "ece_scaled",
-    "pretrain_accuracy",
-    "pretrain_nll",
-    "pretrain_seconds",
-    "extra_passes",
-)
 _TEXT = (
     "pretrain_dataset",
     "finetune_dataset",
@@ -59,70 +39,9 @@ _TEXT = (
 _WHOLE = ("samples_per_class", "seed", "environment")
 
 
-def metric_names(result: StudyResult) -> tuple[str, ...]:
-    """The metrics that any cell of the study has, the protocol's own first."""
-    found = {name for cell in result.cells if cell.result for name in cell.result.metrics}
-    return (
-        *(name for name in _METRICS if name in found),
-        *sorted(found.difference(_METRICS)),
-    )
-
-
-def role(result: StudyResult, samples_per_class: int | None) -> str:
-    """What a cell of that size is for: `sweep`, `ruler`, `floor` or `ceiling`."""
-    if samples_per_class is None:
-        return "ceiling"
-    if samples_per_class == FLOOR:
-        return "floor"
-    return "sweep" if samples_per_class in result.sizes else "ruler"
-
-
-def environments(result: StudyResult) -> list[dict[str, Any]]:
-    """The environments that the study's cells were computed in, in the order of the plan."""
-    found = {
-        json.dumps(dict(c.environment), sort_keys=True): None for c in result.cells if c.result
-    }
-    return [json.loads(text) for text in found]
-
-
-def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
-    """One row for each planned cell, in the order of the plan, with the same columns in each.
-
-    `samples_per_class` is None for the ceiling (all of D_P) and 0 for the floor. What a cell does
-    not have is None. `environment` counts the list of `environments` from 0.
-    """
-    metrics = metric_names(result)
-    number = {_canonical(e): i for i, e in enumerate(environments(result))}
-    backbone = result.stored.description["backbone"]["label"]
-    rows = []
-    for cell in result.cells:
-        done = cell.result
-        rows.append(
-            {
-                "pretrain_dataset": cell.pretrain_dataset,
-                "finetune_dataset": cell.finetune_dataset,
-                "backbone": backbone,
-                "augmentation": cell.augmentation,
-                "role": role(result, cell.samples_per_class),
-                "samples_per_class": cell.samples_per_class,
-                "seed": cell.seed,
-                "status": cell.status,
-                **{name: _finite(done.metrics.get(name)) if done else None for name in metrics},
-                "seconds": done.seconds if done else None,
-                "engine": done.engine if done else None,
-                "device": cell.device if done else None,
-                "finished_at": _time(cell.finished_at),
-                "environment": number[_canonical(cell.environment)] if done else None,
-                "error": done.error if done else None,
-                "key": cell.key,
-            }
-        )
-    return rows
-
-
 def to_csv(result: StudyResult) -> str:
-    """The rows of `cell_rows`, numbers in full precision, nothing where a value is None."""
-    rows = cell_rows(result)
+    """The rows of `StudyResult.cell_rows` in full precision; an empty field where one is None."""
+    rows = result.cell_rows()
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -136,7 +55,7 @@ def to_json(result: StudyResult) -> str:
     `correct` is base64 of the packed bits, one for each test image, the first in the highest bit.
     """
     cells = []
-    for row, cell in zip(cell_rows(result), result.cells, strict=True):
+    for row, cell in zip(result.cell_rows(), result.cells, strict=True):
         done = cell.result
         cells.append(
             {
@@ -149,22 +68,11 @@ def to_json(result: StudyResult) -> str:
             }
         )
     tree = {
-        "study": study_summary(result),
-        "environments": environments(result),
+        "study": result.plan(),
+        "environments": result.environments(),
         "cells": cells,
     }
     return json.dumps(_plain(tree), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def study_summary(result: StudyResult) -> dict[str, Any]:
-    """The study without its cells."""
-    stored = result.stored
-    return {
-        "number": stored.id,
-        "created_at": _time(stored.created_at),
-        "command": stored.command,
-        "description": dict(stored.description),
-    }
 
 
 def export(result: StudyResult, path: Path, file_format: str | None = None) -> None:
@@ -201,7 +109,7 @@ def _write_parquet(result: StudyResult, path: Path) -> None:
             "Parquet needs pyarrow, which is not installed; `pip install 'augbench[parquet]'`, "
             "or export to .csv or .json"
         ) from error
-    rows = cell_rows(result)
+    rows = result.cell_rows()
     names = list(rows[0]) if rows else []
     kinds = {
         **dict.fromkeys(_TEXT, pyarrow.string()),
@@ -216,22 +124,11 @@ def _write_parquet(result: StudyResult, path: Path) -> None:
     )
     table = pyarrow.table(columns).replace_schema_metadata(
         {
-            "study": json.dumps(study_summary(result)),
-            "environments": json.dumps(environments(result)),
+            "study": json.dumps(result.plan()),
+            "environments": json.dumps(result.environments()),
         }
     )
     parquet.write_table(table, path)
-
-
-def _canonical(environment: Mapping[str, Any]) -> str:
-    return json.dumps(dict(environment), sort_keys=True)
-
-
-def _time(seconds: float | None) -> str | None:
-    """Unix time as ISO 8601 in UTC."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _finite(value: float | None) -> float | None:

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from augbench.exchange.exporting import cell_rows
 from augbench.reports.numbers import fixed, p_text, span
 from augbench.reports.tables import Column, Entry, Table, difference, estimate
 from augbench.results import Pair, StudyResult
@@ -193,7 +192,7 @@ def blocks_table(result: StudyResult, name: str, confidence: float) -> Table | N
 def cells_table(result: StudyResult, name: str) -> Table:
     """The status of every planned cell."""
     rows = []
-    for row in cell_rows(result):
+    for row in result.cell_rows():
         size = {"floor": "floor", "ceiling": "ceiling"}.get(row["role"], row["samples_per_class"])
         order = {"floor": 0, "ceiling": math.inf}.get(row["role"], row["samples_per_class"])
         rows.append(

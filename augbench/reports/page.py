@@ -25,7 +25,6 @@ from PIL import Image
 
 from augbench import __version__
 from augbench.errors import StoreError
-from augbench.exchange.exporting import cell_rows, environments
 from augbench.gallery import Picture
 from augbench.reports.comparability import mismatches
 from augbench.reports.more_tables import (
@@ -187,8 +186,8 @@ def _png(image: NDArray[np.uint8]) -> str:
 
 def _environments(result: StudyResult) -> list[dict[str, Any]]:
     """Each environment with how many cells it computed, and what sets it apart from the first."""
-    found = environments(result)
-    counts = Counter(row["environment"] for row in cell_rows(result))
+    found = result.environments()
+    counts = Counter(row["environment"] for row in result.cell_rows())
     return [
         {
             "cells": counts[i],

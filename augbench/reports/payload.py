@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augbench.exchange.exporting import cell_rows, environments, study_summary, to_csv
+from augbench.exchange.exporting import to_csv
 from augbench.protocol.study import FLOOR
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Verdict, as_plain, mean_interval
+from augbench.statistics import Analysis, MeanInterval, Verdict, as_plain, mean_interval
 
 __all__ = ["METRICS", "page_data"]
 
@@ -42,9 +42,9 @@ def page_data(
         "curves": _curves(result, confidence),
         "csv": to_csv(result),
         "report": {
-            "study": study_summary(result),
+            "study": result.plan(),
             "confidence": confidence,
-            "environments": environments(result),
+            "environments": result.environments(),
             "pairs": [
                 {
                     "pair": list(pair),
@@ -53,7 +53,7 @@ def page_data(
                 }
                 for pair, analysis, said in zip(result.pairs, analyses, verdicts, strict=True)
             ],
-            "cells": cell_rows(result),
+            "cells": result.cell_rows(),
         },
     }
 
@@ -93,30 +93,39 @@ def _metric(
     sizes: tuple[int, ...],
     confidence: float,
 ) -> dict[str, Any]:
+    baseline = result.baseline
     values = {
         label: factor * result.values(pair, label, sizes, metric) for label in result.augmentations
     }  # [n, K] each
-    baseline = result.baseline
+
+    def arm(label: str, wanted: tuple[int | None, ...]) -> dict[str, Any]:
+        rows = result.intervals(pair, label, wanted, metric, factor=factor, confidence=confidence)
+        return _plain_curve(rows, factor * result.values(pair, label, wanted, metric))
+
     references = {}
     if baseline is not None and result.stored.description["references"]:
-        for name, size in (("floor", FLOOR), ("ceiling", None)):
-            references[name] = _arm(
-                factor * result.values(pair, baseline, (size,), metric), confidence
-            )
+        references = {
+            name: arm(baseline, (size,)) for name, size in (("floor", FLOOR), ("ceiling", None))
+        }
     return {
-        "arms": [_arm(table, confidence) for table in values.values()],
+        "arms": [arm(label, sizes) for label in result.augmentations],
         "differences": None
         if baseline is None
         else [
-            None if label == baseline else _arm(table - values[baseline], confidence)
+            None if label == baseline else _difference(table - values[baseline], confidence)
             for label, table in values.items()
         ],
         "references": references,
     }
 
 
-def _arm(values: NDArray[np.float64], confidence: float) -> dict[str, Any]:
-    rows = [mean_interval(column, confidence=confidence) for column in values.T]
+def _difference(delta: NDArray[np.float64], confidence: float) -> dict[str, Any]:
+    rows = [mean_interval(column, confidence=confidence) for column in delta.T]
+    return _plain_curve(rows, delta)
+
+
+def _plain_curve(rows: Sequence[MeanInterval], values: NDArray[np.float64]) -> dict[str, Any]:
+    """Intervals of each size and the values [n, K] behind them, without NaN, which JSON lacks."""
     return {
         "mean": [_short(row.mean) for row in rows],
         "lower": [_short(row.lower) for row in rows],

@@ -7,7 +7,6 @@ from typing import Any
 
 from augbench.reports.numbers import fixed
 from augbench.results import Pair, StudyResult
-from augbench.statistics import mean_interval
 
 __all__ = ["sketch"]
 
@@ -18,10 +17,7 @@ def sketch(result: StudyResult, pair: Pair, confidence: float) -> dict[str, Any]
     """Coordinates of means and bands, with the style classes of the page; None without results."""
     sizes = tuple(sorted({*result.sizes, *result.ruler_sizes}))
     rows = {
-        label: [
-            mean_interval(column, confidence=confidence)
-            for column in 100 * result.values(pair, label, sizes).T
-        ]
+        label: result.intervals(pair, label, sizes, factor=100, confidence=confidence)
         for label in result.augmentations
     }
     ends = [v for means in rows.values() for m in means for v in (m.mean, m.lower, m.upper)]

@@ -18,7 +18,6 @@ from augbench.statistics import (
     MeanInterval,
     Multiplier,
     SizeComparison,
-    mean_interval,
 )
 
 __all__ = ["Bar", "Column", "Entry", "Table", "accuracy_table", "effects_table", "sizes_table"]
@@ -80,8 +79,7 @@ def accuracy_table(result: StudyResult, pair: Pair, name: str, confidence: float
     titles = {FLOOR: "floor", None: "ceiling"}
     rows = []
     for label in result.augmentations:
-        values = 100 * result.values(pair, label, tuple(wanted))
-        means = [mean_interval(column, confidence=confidence) for column in values.T]
+        means = result.intervals(pair, label, tuple(wanted), factor=100, confidence=confidence)
         rows.append((Entry(label, label), *(estimate(mean) for mean in means)))
     return Table(
         name,

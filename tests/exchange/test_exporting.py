@@ -9,7 +9,7 @@ import pytest
 from synthetic import ENVIRONMENT, fill, make_study
 
 from augbench.errors import AugbenchError, StoreError, UsageError
-from augbench.exchange import cell_rows, export, to_csv, to_json
+from augbench.exchange import export, to_csv, to_json
 from augbench.results import StudyResult
 from augbench.store import Store
 
@@ -41,7 +41,7 @@ def test_csv_has_a_row_for_each_planned_cell_in_full_precision(result):
 
 
 def test_roles_tell_the_sweep_from_ruler_floor_and_ceiling(result):
-    rows = [row for row in cell_rows(result) if row["seed"] == 0 and row["augmentation"] == "none"]
+    rows = [row for row in result.cell_rows() if row["seed"] == 0 and row["augmentation"] == "none"]
     assert {(row["role"], row["samples_per_class"]) for row in rows} == {
         ("sweep", 1),
         ("sweep", 2),
@@ -70,7 +70,7 @@ def test_parquet_holds_the_same_table(result, tmp_path):
     table = parquet.read_table(tmp_path / "cells.parquet")
     rows = table.to_pylist()
     bits = [row.pop("correct") for row in rows]
-    assert rows == cell_rows(result)
+    assert rows == result.cell_rows()
     assert bits == [cell.result.correct if cell.result else None for cell in result.cells]
     assert json.loads(table.schema.metadata[b"environments"]) == [ENVIRONMENT]
 

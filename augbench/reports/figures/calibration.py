@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
@@ -18,12 +17,14 @@ _PANELS = (("ece", 100.0, "expected calibration error (%)"), ("nll", 1.0, "log l
 def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure | None:
     """A row for each measure, a column before and one after scaling; None where none is there."""
     arms = {
-        (metric, label): factor * result.values(pair, label, metric=metric)
+        (metric, label): result.intervals(
+            pair, label, metric=metric, factor=factor, confidence=confidence
+        )
         for name, factor, _ in _PANELS
         for metric in (name, f"{name}_scaled")
         for label in result.augmentations
     }
-    if all(np.isnan(values).all() for values in arms.values()):
+    if not any(mean.n for means in arms.values() for mean in means):
         return None
     figure = Figure(figsize=(6.6, 4.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey="row")
@@ -32,7 +33,7 @@ def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) ->
         for column, metric in enumerate((name, f"{name}_scaled")):
             panel = axes[row, column]
             drawn = [
-                (band(panel, result.sizes, arms[metric, label], look, confidence), label)
+                (band(panel, result.sizes, arms[metric, label], look), label)
                 for label, look in looks(result).items()
             ]
             entries = entries or drawn

@@ -22,7 +22,7 @@ from augbench.reports.figures.style import (
     one_line,
 )
 from augbench.results import Pair, StudyResult
-from augbench.statistics import mean_interval
+from augbench.statistics import MeanInterval
 
 __all__ = ["band", "learning_curves"]
 
@@ -45,10 +45,10 @@ def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95
     for label, look in looks(result).items():
         wanted = sizes if label == result.baseline else result.sizes
         wanted = tuple(sorted(wanted))
-        values = 100 * result.values(pair, label, wanted)  # [n, K]
         if thin:
-            _seeds(axes, wanted, values, look)
-        entries.append((band(axes, wanted, values, look, confidence), label))
+            _seeds(axes, wanted, 100 * result.values(pair, label, wanted), look)
+        means = result.intervals(pair, label, wanted, factor=100, confidence=confidence)
+        entries.append((band(axes, wanted, means, look), label))
     entries += _references(axes, result, pair, confidence)
     log2_axis(axes, sorted(sizes))
     axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
@@ -61,21 +61,19 @@ def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95
 def band(
     axes: Axes,
     sizes: Sequence[int],
-    values: NDArray[np.float64],
+    means: Sequence[MeanInterval],
     look: Look,
-    confidence: float,
 ) -> Artist:
-    """Draw the mean of values [n, K] with its t band; returns the line, for a legend."""
-    rows = [mean_interval(column, confidence=confidence) for column in values.T]
+    """Draw the means at each size with their t band; returns the line, for a legend."""
     axes.fill_between(
         sizes,
-        [row.lower for row in rows],
-        [row.upper for row in rows],
+        [mean.lower for mean in means],
+        [mean.upper for mean in means],
         color=look.colour,
         alpha=look.shade,
         lw=0,
     )
-    (line,) = axes.plot(sizes, [row.mean for row in rows], **look.line)
+    (line,) = axes.plot(sizes, [mean.mean for mean in means], **look.line)
     return line
 
 
@@ -99,9 +97,7 @@ def _references(
         ("ceiling", None, (0, (8, 2))),
         ("floor", FLOOR, (0, (1, 1.5))),
     ):
-        row = mean_interval(
-            100 * result.values(pair, result.baseline, (size,))[:, 0], confidence=confidence
-        )
+        (row,) = result.intervals(pair, result.baseline, (size,), factor=100, confidence=confidence)
         if not row.n:
             continue
         style: dict[str, Any] = {"color": REFERENCE, "linestyle": dashes, "linewidth": 1.1}

@@ -1,19 +1,20 @@
-"""A study's results as tables and arrays; no torch."""
+"""A stored study and everything that reports read of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError
 from augbench.protocol.study import FLOOR
-from augbench.statistics import Analysis, analyse, mean_interval, remarks
+from augbench.results._plain import cell_rows, distinct_environments, study_plan
+from augbench.statistics import Analysis, MeanInterval, analyse, mean_interval, remarks
 from augbench.store import PlannedCell, StoredStudy
 
 if TYPE_CHECKING:
@@ -21,13 +22,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Pair", "StudyResult"]
 
+_T = TypeVar("_T")
+
 Pair = tuple[str, str]
 """(D_P, D_F): the names of the data sets of pretraining and finetuning."""
 
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The results of one study, read from its store."""
+    """The results of one study, read from its store.
+
+    Tables, intervals and analyses are computed when first asked for and kept, so that a page, the
+    terminal and an export of one study share them; what is returned may be changed by the caller.
+    """
 
     stored: StoredStudy
 
@@ -76,7 +83,7 @@ class StudyResult:
 
     @property
     def seeds(self) -> int:
-        """How many seeds the study has."""
+        """The number of seeds of the study."""
         return int(self.stored.description["seeds"])
 
     @cached_property
@@ -91,6 +98,17 @@ class StudyResult:
             ): cell
             for cell in self.cells
         }
+
+    @cached_property
+    def _kept(self) -> dict[Hashable, Any]:
+        return {}
+
+    def _once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
+        """What `compute` returned when it was first called under this key."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        kept: _T = self._kept[key]
+        return kept
 
     def cell(
         self, pair: Pair, augmentation: str, samples_per_class: int | None, seed: int
@@ -107,23 +125,62 @@ class StudyResult:
     ) -> NDArray[np.float64]:
         """A metric as [seeds, sizes]; NaN where a cell is missing, failed, or lacks it."""
         wanted = self.sizes if sizes is None else sizes
-        values = np.full((self.seeds, len(wanted)), np.nan)
-        for i in range(self.seeds):
-            for k, size in enumerate(wanted):
-                cell = self.cell(pair, augmentation, size, i)
+        columns = [self._column(pair, augmentation, size, metric) for size in wanted]
+        return np.stack(columns, axis=1) if columns else np.empty((self.seeds, 0))
+
+    def _column(
+        self, pair: Pair, augmentation: str, size: int | None, metric: str
+    ) -> NDArray[np.float64]:
+        """A metric at one size as [seeds]."""
+
+        def read() -> NDArray[np.float64]:
+            column = np.full(self.seeds, np.nan)
+            for seed in range(self.seeds):
+                cell = self.cell(pair, augmentation, size, seed)
                 if cell is not None and cell.status == "ok" and cell.result is not None:
-                    values[i, k] = cell.result.metrics.get(metric, math.nan)
-        return values
+                    column[seed] = cell.result.metrics.get(metric, math.nan)
+            return column
+
+        return self._once(("column", pair, augmentation, size, metric), read)
+
+    def intervals(
+        self,
+        pair: Pair,
+        augmentation: str,
+        sizes: tuple[int | None, ...] | None = None,
+        metric: str = "accuracy",
+        *,
+        factor: float = 1,
+        confidence: float = 0.95,
+    ) -> tuple[MeanInterval, ...]:
+        """The mean of `factor` × a metric at each size, with its t interval over seeds."""
+
+        def interval(size: int | None) -> MeanInterval:
+            column = factor * self._column(pair, augmentation, size, metric)
+            return mean_interval(column, confidence=confidence)
+
+        return tuple(
+            self._once(
+                ("interval", pair, augmentation, size, metric, factor, confidence),
+                partial(interval, size),
+            )
+            for size in (self.sizes if sizes is None else sizes)
+        )
 
     def scores(self, pair: Pair, metric: str = "accuracy") -> dict[str, NDArray[np.float64]]:
         """The metric of every augmentation as [seeds, sizes]."""
         return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
 
     def analysis(self, pair: Pair, *, confidence: float = 0.95) -> Analysis | None:
-        """Everything that statistics say of a pair; None without a baseline or any result.
+        """The analysis of a pair; None without a baseline or any result.
 
         `augbench.statistics.verdict` puts it in words.
         """
+        return self._once(
+            ("analysis", pair, confidence), lambda: self._analyse(pair, confidence=confidence)
+        )
+
+    def _analyse(self, pair: Pair, *, confidence: float) -> Analysis | None:
         scores = self.scores(pair)
         if self.baseline is None or all(np.isnan(values).all() for values in scores.values()):
             return None
@@ -146,7 +203,7 @@ class StudyResult:
         )
 
     def remarks(self, analysis: Analysis) -> tuple[str, ...]:
-        """What a reader must know of the study before reading any verdict, a line each."""
+        """Lines that a reader must know before any verdict: what limits it, what it cost."""
         first, lines = self.stored.first_seeds, remarks(analysis)
         if first is not None and first < self.seeds:
             lines += (
@@ -156,7 +213,7 @@ class StudyResult:
         return lines + tuple(self._bills())
 
     def _bills(self) -> Iterator[str]:
-        """What augmentations cost beyond a plain step: they are compared at equal steps."""
+        """A line for each augmentation that takes passes beyond one a step."""
         steps = self.stored.description["settings"]["pretrain_steps"]
         for label in self.augmentations:
             passes = self.values(self.pairs[0], label, metric="extra_passes")
@@ -169,25 +226,42 @@ class StudyResult:
 
     def table(self, metric: str = "accuracy", *, confidence: float = 0.95) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""
-        rows = []
-        for pair in self.pairs:
-            for label in self.augmentations:
-                values = self.values(pair, label, metric=metric)
-                for size, column in zip(self.sizes, values.T, strict=True):
-                    interval = mean_interval(column, confidence=confidence)
-                    rows.append(
-                        {
-                            "pretrain_dataset": pair[0],
-                            "finetune_dataset": pair[1],
-                            "augmentation": label,
-                            "samples_per_class": size,
-                            "mean": interval.mean,
-                            "lower": interval.lower,
-                            "upper": interval.upper,
-                            "n": interval.n,
-                        }
-                    )
-        return rows
+        return [
+            {
+                "pretrain_dataset": pair[0],
+                "finetune_dataset": pair[1],
+                "augmentation": label,
+                "samples_per_class": size,
+                "mean": interval.mean,
+                "lower": interval.lower,
+                "upper": interval.upper,
+                "n": interval.n,
+            }
+            for pair in self.pairs
+            for label in self.augmentations
+            for size, interval in zip(
+                self.sizes,
+                self.intervals(pair, label, metric=metric, confidence=confidence),
+                strict=True,
+            )
+        ]
+
+    def plan(self) -> dict[str, Any]:
+        """The study without its cells: number, time, command and description."""
+        return study_plan(self)
+
+    def cell_rows(self) -> list[dict[str, Any]]:
+        """One row for each planned cell, in the order of the plan, with the same columns in each.
+
+        `samples_per_class` is None for the ceiling (all of D_P) and 0 for the floor. A value that
+        a cell lacks is None. `environment` is an index of `environments()`, from 0.
+        """
+        return [dict(row) for row in self._once("rows", lambda: cell_rows(self))]
+
+    def environments(self) -> list[dict[str, Any]]:
+        """The environments that the study's cells were computed in, in the order of the plan."""
+        kept = self._once("environments", lambda: distinct_environments(self))
+        return [dict(environment) for environment in kept]
 
     def to_pandas(self, metric: str = "accuracy") -> pandas.DataFrame:
         """`table` as a pandas DataFrame; raises `AugbenchError` where pandas is missing."""
