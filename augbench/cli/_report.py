@@ -61,7 +61,7 @@ def report_command(
     if html is None and no_figures:
         return
 
-    from augbench.gallery import pictures_of
+    from augbench.pictures.archive import pictures_of
 
     pictures = pictures_of(folder, result.stored.description)
     if html is not None:

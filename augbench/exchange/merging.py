@@ -11,7 +11,7 @@ from typing import Any
 
 from augbench.errors import StoreError
 from augbench.exchange.noise import Disagreement, disagreements
-from augbench.gallery import merge_pictures
+from augbench.pictures.archive import merge_pictures
 from augbench.protocol.study import PROTOCOL_VERSION, place_name
 from augbench.store import FILE_NAME, Store
 

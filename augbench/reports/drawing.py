@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from augbench.gallery import Picture
+from augbench.pictures.archive import Picture
 from augbench.results import StudyResult
 
 __all__ = ["draw_figures"]

@@ -25,7 +25,7 @@ from PIL import Image
 
 from augbench import __version__
 from augbench.errors import StoreError
-from augbench.gallery import Picture
+from augbench.pictures.archive import Picture
 from augbench.reports.comparability import mismatches
 from augbench.reports.more_tables import (
     blocks_table,

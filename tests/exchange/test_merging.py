@@ -8,7 +8,7 @@ from synthetic import ENVIRONMENT, fill, invent, make_study
 
 from augbench.errors import StoreError
 from augbench.exchange import merge
-from augbench.gallery import Picture, add_pictures, pictures_of
+from augbench.pictures.archive import Picture, add_pictures, pictures_of
 from augbench.results import StudyResult
 from augbench.store import FILE_NAME, Store
 
@@ -113,7 +113,7 @@ def test_a_store_in_a_read_only_place_can_be_merged_by_its_file(stores):
 
 def test_pictures_are_merged_too(stores):
     a, b, c = stores
-    from augbench.gallery import picture_key
+    from augbench.pictures.archive import picture_key
 
     images = np.zeros((1, 1, 4, 4), np.uint8)
     for folder, study in ((a, COLLAGE), (b, MIXUP)):

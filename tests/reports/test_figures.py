@@ -3,12 +3,12 @@ import pytest
 from synthetic import fill, make_study
 
 from augbench.errors import StoreError
-from augbench.gallery import Picture
+from augbench.pictures.archive import Picture
+from augbench.plotting import slug, style
 from augbench.reports.figures import save_figures
 from augbench.reports.figures.curves import learning_curves
 from augbench.reports.figures.differences import forest, paired_differences
 from augbench.reports.figures.multipliers import label_multiplier_figure
-from augbench.reports.figures.style import slug, style
 from augbench.results import StudyResult
 from augbench.store import Store
 

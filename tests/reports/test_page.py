@@ -13,7 +13,7 @@ from tables import Page
 
 from augbench.errors import StoreError
 from augbench.exchange import to_csv
-from augbench.gallery import Picture
+from augbench.pictures.archive import Picture
 from augbench.reports.page import embedded_json, render_page, save_page
 from augbench.results import StudyResult
 from augbench.statistics import verdict

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from augbench.gallery import Picture
-from augbench.reports.figures.augmentations import draw_augmentation, gallery
+from augbench.pictures.archive import Picture
+from augbench.pictures.drawing import draw_gallery
+from augbench.plotting import save_figure, slug, style
 from augbench.reports.figures.calibration import calibration
 from augbench.reports.figures.curves import learning_curves
 from augbench.reports.figures.differences import forest, paired_differences
 from augbench.reports.figures.multipliers import label_multiplier_figure
-from augbench.reports.figures.style import save_figure, slug, style
 from augbench.reports.figures.training import cell_slug, training_curves
 from augbench.results import StudyResult
 
-__all__ = ["draw_augmentation", "save_figure", "save_figures"]
+__all__ = ["save_figures"]
 
 
 def save_figures(
@@ -28,9 +28,9 @@ def save_figures(
 ) -> list[Path]:
     """Draw everything that the study has results for; returns the files, PNG and SVG.
 
-    The learning curves come first. `pictures` are what `augbench.gallery` keeps of the study;
-    `train_curves` adds a PNG for every computed cell. Raises `StoreError` if the folder cannot be
-    written.
+    The learning curves come first. `pictures` are those that the store's folder keeps of the study
+    (`augbench.pictures.archive`); `train_curves` adds a PNG for every computed cell. Raises
+    `StoreError` if the folder cannot be written.
     """
     with style():
         paths = _of_pairs(result, folder, confidence)
@@ -38,7 +38,9 @@ def save_figures(
         for picture in (picture for picture in pictures if not picture.problem):
             by_dataset.setdefault(picture.dataset, []).append(picture)
         for dataset, mine in by_dataset.items():
-            paths += save_figure(gallery(mine, dataset), folder / f"augmentations-{slug(dataset)}")
+            paths += save_figure(
+                draw_gallery(mine, dataset), folder / f"augmentations-{slug(dataset)}"
+            )
         if train_curves:
             for cell in result.cells:
                 if cell.result is not None and cell.result.ok:

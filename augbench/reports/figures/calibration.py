@@ -5,8 +5,9 @@ from __future__ import annotations
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from augbench.plotting import legend_above, log2_axis, one_line
 from augbench.reports.figures.curves import band
-from augbench.reports.figures.style import legend_above, log2_axis, looks, one_line
+from augbench.reports.figures.looks import looks
 from augbench.results import Pair, StudyResult
 
 __all__ = ["calibration"]

@@ -12,15 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from augbench.plotting import REFERENCE, legend_above, log2_axis, one_line
 from augbench.protocol.study import FLOOR
-from augbench.reports.figures.style import (
-    REFERENCE,
-    Look,
-    legend_above,
-    log2_axis,
-    looks,
-    one_line,
-)
+from augbench.reports.figures.looks import Look, looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import MeanInterval
 

@@ -9,14 +9,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from augbench.reports.figures.style import (
-    REFERENCE,
-    legend_above,
-    log2_axis,
-    looks,
-    one_line,
-    wrapped,
-)
+from augbench.plotting import REFERENCE, legend_above, log2_axis, one_line, wrapped
+from augbench.reports.figures.looks import looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
 

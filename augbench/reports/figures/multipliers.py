@@ -11,14 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from augbench.reports.figures.style import (
-    REFERENCE,
-    Look,
-    legend_above,
-    log2_axis,
-    looks,
-    one_line,
-)
+from augbench.plotting import REFERENCE, legend_above, log2_axis, one_line
+from augbench.reports.figures.looks import Look, looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Multiplier
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from augbench.plotting import PALETTE, legend_above, one_line, slug
 from augbench.protocol.study import size_name
-from augbench.reports.figures.style import PALETTE, legend_above, one_line, slug
 from augbench.store import PlannedCell
 
 __all__ = ["cell_slug", "training_curves"]

@@ -3,7 +3,7 @@ import pytest
 from synthetic import dataset, make_study
 
 from augbench.errors import StoreError
-from augbench.gallery import (
+from augbench.pictures.archive import (
     FILE_NAME,
     Picture,
     add_pictures,

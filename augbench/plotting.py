@@ -1,4 +1,4 @@
-"""What all figures share: palette, fonts, axes, legends and files that are the same everywhere.
+"""Matplotlib as all figures use it: palette, fonts, axes, legends, files that never differ.
 
 Drawn on the Agg and SVG canvases directly: no display, no global state of pyplot, no font but
 the ones that matplotlib ships.
@@ -10,7 +10,6 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from augbench.errors import StoreError
-from augbench.results import StudyResult
 
 __all__ = [
     "PALETTE",
     "REFERENCE",
-    "Look",
     "legend_above",
     "log2_axis",
-    "looks",
     "one_line",
     "save_figure",
     "slug",
@@ -44,9 +40,6 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 REFERENCE = "#666666"
 """The colour of zero lines, floors and ceilings."""
 
-# No triangles, which are censoring arrows; one more than colours, so that up to 56 arms differ.
-_MARKERS = "sDPXhpd*"
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 _LONGEST = 58
 _DPI = 200
 _STYLE: dict[str, Any] = {
@@ -67,45 +60,6 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "path",  # text as outlines: no machine's fonts are asked for
     "svg.hashsalt": "augbench",  # the same bytes for the same figure
 }
-
-
-@dataclass(frozen=True)
-class Look:
-    """How one augmentation is drawn in every figure."""
-
-    colour: str
-    marker: str
-    dashes: Any
-    shade: float
-    """How opaque a band is: fainter where many lie above each other."""
-
-    @property
-    def line(self) -> dict[str, Any]:
-        """The keyword arguments of `Axes.plot`."""
-        return {
-            "color": self.colour,
-            "marker": self.marker,
-            "linestyle": self.dashes,
-            "markersize": 4,
-            "linewidth": 1.5,
-        }
-
-
-def looks(result: StudyResult) -> dict[str, Look]:
-    """A look for each augmentation: black for the baseline, new dashes when colours run out."""
-    others = [label for label in result.augmentations if label != result.baseline]
-    shade = 0.15 if len(others) <= 4 else 0.06
-    assigned = {
-        label: Look(
-            PALETTE[i % len(PALETTE)],
-            _MARKERS[i % len(_MARKERS)],
-            _DASHES[i // len(PALETTE) % len(_DASHES)],
-            shade,
-        )
-        for i, label in enumerate(others)
-    }
-    plain = Look("#000000", "o", "-", shade)
-    return {label: assigned.get(label, plain) for label in result.augmentations}
 
 
 @contextmanager

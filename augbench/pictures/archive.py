@@ -1,6 +1,6 @@
-"""Pictures of what a study's augmentations do, kept beside its store for reports; no torch.
+"""Pictures of a study's augmentations, kept in one file beside its store; no torch.
 
-`augbench run` writes them once (`augbench.preview` makes them); reports read them. A picture is
+`augbench run` adds what is missing (`augbench.pictures.making`), reports read it. A picture is
 found by the content of its data set and the identity of its augmentation, as cells are.
 """
 
@@ -50,7 +50,7 @@ class Picture:
 
 
 def picture_key(content_hash: str, identity: Mapping[str, Any]) -> str:
-    """What a picture depends on, in 16 letters: the images and the augmentation."""
+    """A hash of 16 letters over the images' content and the augmentation's identity."""
     text = json.dumps([content_hash, identity], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

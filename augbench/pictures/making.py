@@ -1,9 +1,8 @@
-"""What augmentations do, drawn: the handout's augmentation figure, and a report's gallery."""
+"""Augmentations applied to training images, for the preview and for a report's gallery."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from augbench.augmentations.contract import needs_of
 from augbench.errors import AugbenchError, UsageError
-from augbench.gallery import Picture, add_pictures, known_pictures, picture_key
+from augbench.pictures.archive import Picture, add_pictures, known_pictures, picture_key
 from augbench.protocol.batches import draw_partners
 from augbench.protocol.streams import Role, stream
 
@@ -22,38 +21,13 @@ if TYPE_CHECKING:
     from augbench.plugins.registry import Registry
     from augbench.protocol.study import Study
 
-__all__ = ["keep_gallery", "picture", "preview"]
+__all__ = ["keep_pictures", "make_picture"]
 
 _GALLERY_COLUMNS = 8
 _GALLERY_PIXELS = 96
 
 
-def preview(
-    registry: Registry,
-    augmentations: Sequence[Component],
-    dataset: Dataset,
-    folder: Path,
-    *,
-    columns: int = 10,
-    seed: int = 0,
-) -> list[Path]:
-    """Draw each augmentation on `columns` training images, mixed with each other as in a batch.
-
-    Returns the paths of the figures, `augmentation-NAME.png` and `.svg` in `folder`. Raises
-    `UsageError` if there are fewer columns than an augmentation has sources.
-    """
-    from augbench.reports.figures import draw_augmentation, save_figure
-
-    paths = []
-    for component in augmentations:
-        drawn = picture(registry, component, dataset, columns=columns, seed=seed)
-        figure = draw_augmentation(component.label, drawn.originals, drawn.results, drawn.captions)
-        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", component.label)
-        paths += save_figure(figure, folder / f"augmentation-{slug}")
-    return paths
-
-
-def keep_gallery(
+def keep_pictures(
     registry: Registry, study: Study, load: Callable[[str], Dataset], folder: Path
 ) -> None:
     """Add the study's pictures to its store's folder, where they are not there yet.
@@ -70,7 +44,7 @@ def keep_gallery(
         dataset = load(info.content_hash)
         for key in sorted(wanted.keys() - known):
             try:
-                drawn = picture(registry, wanted[key], dataset, columns=_GALLERY_COLUMNS)
+                drawn = make_picture(registry, wanted[key], dataset, columns=_GALLERY_COLUMNS)
             except AugbenchError as error:
                 nothing = np.zeros((0, *info.image_shape), np.uint8)
                 label = wanted[key].label
@@ -82,7 +56,7 @@ def keep_gallery(
         add_pictures(folder, added)
 
 
-def picture(
+def make_picture(
     registry: Registry, component: Component, dataset: Dataset, *, columns: int, seed: int = 0
 ) -> Picture:
     """Apply one augmentation to `columns` training images, one of each class in turn.

@@ -1,18 +1,50 @@
-"""What augmentations do to images: one of them in detail, or all of them at a glance."""
+"""Figures of augmented images: one augmentation in detail, or all of them at a glance."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from augbench.gallery import Picture
-from augbench.reports.figures.style import one_line, style, wrapped
+from augbench.pictures.archive import Picture
+from augbench.pictures.making import make_picture
+from augbench.plotting import one_line, save_figure, style, wrapped
 
-__all__ = ["draw_augmentation", "gallery"]
+if TYPE_CHECKING:
+    from augbench.datasets.contract import Dataset
+    from augbench.plugins.components import Component
+    from augbench.plugins.registry import Registry
+
+__all__ = ["draw_augmentation", "draw_gallery", "preview"]
+
+
+def preview(
+    registry: Registry,
+    augmentations: Sequence[Component],
+    dataset: Dataset,
+    folder: Path,
+    *,
+    columns: int = 10,
+    seed: int = 0,
+) -> list[Path]:
+    """Draw each augmentation on `columns` training images, mixed with each other as in a batch.
+
+    Returns the paths of the figures, `augmentation-NAME.png` and `.svg` in `folder`. Raises
+    `UsageError` if there are fewer columns than an augmentation has sources.
+    """
+    paths = []
+    for component in augmentations:
+        drawn = make_picture(registry, component, dataset, columns=columns, seed=seed)
+        figure = draw_augmentation(component.label, drawn.originals, drawn.results, drawn.captions)
+        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", component.label)
+        paths += save_figure(figure, folder / f"augmentation-{slug}")
+    return paths
 
 
 def draw_augmentation(
@@ -38,7 +70,7 @@ def draw_augmentation(
         return figure
 
 
-def gallery(pictures: Sequence[Picture], dataset: str) -> Figure:
+def draw_gallery(pictures: Sequence[Picture], dataset: str) -> Figure:
     """The originals in the first row, then a row of results for each augmentation."""
     count = len(pictures[0].originals)
     rows = [("original", pictures[0].originals)]
