@@ -26,7 +26,6 @@ RANK = {
     "store": 5,
     "executors": 5,
     "results": 6,
-    "exchange": 7,
     "reports": 7,
     "testing": 8,
     "api": 8,
@@ -75,7 +74,7 @@ def test_imports_point_one_way(path):
     [
         p
         for p in FILES
-        if _room(p) in ("store", "results", "statistics", "plotting", "exchange", "reports")
+        if _room(p) in ("store", "results", "statistics", "plotting", "reports")
         or (_room(p) == "pictures" and p.name != "making.py")
     ],
     ids=lambda path: str(path.relative_to(PACKAGE)),

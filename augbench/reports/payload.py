@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from augbench.exchange.exporting import to_csv
 from augbench.protocol.study import FLOOR
+from augbench.reports.export import to_csv
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, MeanInterval, Verdict, as_plain, mean_interval
 

@@ -12,8 +12,8 @@ from synthetic import ENVIRONMENT, fill, make_study
 from tables import Page
 
 from augbench.errors import StoreError
-from augbench.exchange import to_csv
 from augbench.pictures.archive import Picture
+from augbench.reports.export import to_csv
 from augbench.reports.page import embedded_json, render_page, save_page
 from augbench.results import StudyResult
 from augbench.statistics import verdict

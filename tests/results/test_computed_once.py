@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from synthetic import fill, make_study
 
-from augbench.exchange import to_csv, to_json
+from augbench.reports.export import to_csv, to_json
 from augbench.reports.figures import save_figures
 from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results

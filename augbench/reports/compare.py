@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from augbench.exchange.noise import Disagreement, disagreements
 from augbench.results import Pair, StudyResult
 from augbench.statistics import MeanInterval, mean_interval, paired_difference
+from augbench.store import Disagreement, disagreements
 
 __all__ = ["SideBySide", "StoreComparison", "compare"]
 

@@ -1,4 +1,4 @@
-"""Stores of several machines become one."""
+"""Merging: the stores of several machines become one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from augbench.errors import StoreError
-from augbench.exchange.noise import Disagreement, disagreements
 from augbench.pictures.archive import merge_pictures
 from augbench.protocol.study import PROTOCOL_VERSION, place_name
-from augbench.store import FILE_NAME, Store
+from augbench.store._agreement import Disagreement, disagreements
+from augbench.store._schema import FILE_NAME
+from augbench.store._store import Store
 
 __all__ = ["Conflict", "Merged", "merge"]
 
@@ -30,7 +31,10 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Merged:
-    """What came together."""
+    """The numbers of studies and cells in a merged store, and what the sources disagree on.
+
+    `shared` counts cells that more than one source held.
+    """
 
     studies: int
     cells: int

@@ -7,10 +7,9 @@ import pytest
 from synthetic import ENVIRONMENT, fill, invent, make_study
 
 from augbench.errors import StoreError
-from augbench.exchange import merge
 from augbench.pictures.archive import Picture, add_pictures, pictures_of
 from augbench.results import StudyResult
-from augbench.store import FILE_NAME, Store
+from augbench.store import FILE_NAME, Store, merge
 
 COLLAGE = make_study(["collage"], seeds=2)
 MIXUP = make_study(["mixup"], seeds=2)

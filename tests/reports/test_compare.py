@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 from synthetic import ENVIRONMENT, fill, invent, make_study
 
-from augbench.exchange import compare, disagreements
 from augbench.protocol.study import Settings
+from augbench.reports.compare import compare
 from augbench.results import StudyResult
 from augbench.statistics import paired_difference
 from augbench.store import Store
@@ -73,19 +73,3 @@ def test_cells_of_one_key_that_disagree_are_named(read, tmp_path):
     ((place, (metric,)),) = compare(first, second).disagree
     assert place == "digits→letters none s=1 seed 0"
     assert (metric.metric, metric.second) == ("accuracy", 0.1)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "images", "names"),
-    [
-        ({"accuracy": 0.9}, {"accuracy": 0.905}, 10_000, []),
-        ({"accuracy": 0.9}, {"accuracy": 0.88}, 10_000, ["accuracy"]),
-        ({"accuracy": 0.9}, {"accuracy": 0.8}, 30, []),
-        ({"nll": 0.9, "seconds": 1}, {"nll": 1.0, "seconds": 9}, 10_000, ["nll"]),
-        ({"nll": float("nan")}, {"nll": float("nan")}, 10_000, []),
-        ({"nll": float("inf")}, {"nll": 1.0}, 10_000, ["nll"]),
-        ({"ece": 0.1}, {}, 10_000, []),
-    ],
-)
-def test_only_what_rounding_cannot_explain_is_a_disagreement(first, second, images, names):
-    assert [one.metric for one in disagreements(first, second, images=images)] == names

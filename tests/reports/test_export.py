@@ -9,7 +9,7 @@ import pytest
 from synthetic import ENVIRONMENT, fill, make_study
 
 from augbench.errors import AugbenchError, StoreError, UsageError
-from augbench.exchange import export, to_csv, to_json
+from augbench.reports.export import export, to_csv, to_json
 from augbench.results import StudyResult
 from augbench.store import Store
 

@@ -1,4 +1,4 @@
-"""A study as a table of its cells: CSV, JSON, Parquet."""
+"""Exports of a study: its cells as CSV, JSON or Parquet."""
 
 from __future__ import annotations
 
