@@ -23,7 +23,7 @@ from rich.progress import (
 from augbench.api import Observer, Plan
 from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell, place_name
-from augbench.reports.terminal import accuracy_table
+from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
 
 __all__ = ["Live", "print_plan"]
@@ -139,7 +139,7 @@ class Live(Observer):
         tables: list[RenderableType] = []
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)
-            table = accuracy_table(pair, study.samples_per_class)
+            table = new_accuracy_table(pair, study.samples_per_class)
             for augmentation in study.augmentations:
                 table.add_row(
                     escape(augmentation.label),

@@ -221,11 +221,11 @@ def run_command(
 
     from augbench.pictures.archive import pictures_of
     from augbench.pictures.making import keep_pictures
-    from augbench.reports.drawing import draw_figures
+    from augbench.reports.figures import update_figures
 
     keep_pictures(planned.registry, planned.study, planned.load, out)
     pictures = pictures_of(out, result.stored.description)
-    for line in draw_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
+    for line in update_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
         click.echo(line)
     click.echo(f"for one page to read and send: {_page_hint(out)}")
     if result.failed:

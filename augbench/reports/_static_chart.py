@@ -1,19 +1,19 @@
-"""The accuracy curves as they are drawn where a viewer runs no script (many previews of mail)."""
+"""Accuracy curves as coordinates of an SVG, for viewers without scripts (many previews of mail)."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from augbench.reports.numbers import fixed
+from augbench.reports._formatting import fixed
 from augbench.results import Pair, StudyResult
 
-__all__ = ["sketch"]
+__all__ = ["static_chart"]
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _EDGE = 720, 380, 46, 44, 16
 
 
-def sketch(result: StudyResult, pair: Pair, confidence: float) -> dict[str, Any] | None:
+def static_chart(result: StudyResult, pair: Pair, confidence: float) -> dict[str, Any] | None:
     """Coordinates of means and bands, with the style classes of the page; None without results."""
     sizes = tuple(sorted({*result.sizes, *result.ruler_sizes}))
     rows = {

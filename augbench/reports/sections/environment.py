@@ -1,4 +1,4 @@
-"""Were the cells that are compared computed under the same conditions?"""
+"""Environments: what cells were computed on, and whether compared cells ran on the same."""
 
 from __future__ import annotations
 
@@ -6,13 +6,43 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from augbench.reports.sections._section import Report, Section
 from augbench.results import StudyResult
 from augbench.store import PlannedCell
 
-__all__ = ["conditions", "mismatches"]
+__all__ = ["Environment"]
 
 
-def conditions(cell: PlannedCell) -> dict[str, str]:
+class Environment(Section):
+    """The environments of the cells, and a warning where compared cells differ in theirs."""
+
+    name = "environment"
+    chapter = "environment"
+
+    def page(self, report: Report) -> dict[str, Any]:
+        """The environments, and a line for each mismatch."""
+        return {
+            "environments": _environments(report.result),
+            "mismatches": _mismatches(report.result),
+        }
+
+
+def _environments(result: StudyResult) -> list[dict[str, Any]]:
+    """Each environment with how many cells it computed, and what sets it apart from the first."""
+    found = result.environments()
+    counts = Counter(row["environment"] for row in result.cell_rows())
+    return [
+        {
+            "cells": counts[i],
+            "entries": [
+                (name, str(value), value != found[0].get(name)) for name, value in one.items()
+            ],
+        }
+        for i, one in enumerate(found)
+    ]
+
+
+def _conditions(cell: PlannedCell) -> dict[str, str]:
     """What a cell ran on: its environment, its device and its engine."""
     named: Mapping[str, Any] = {
         **cell.environment,
@@ -22,7 +52,7 @@ def conditions(cell: PlannedCell) -> dict[str, str]:
     return {name: str(value) for name, value in named.items()}
 
 
-def mismatches(result: StudyResult) -> list[str]:
+def _mismatches(result: StudyResult) -> list[str]:
     """A line for each condition in which cells differ from the baseline cells they are paired with.
 
     Differences between conditions are not errors: numbers should agree up to rounding. A reader
@@ -41,7 +71,7 @@ def mismatches(result: StudyResult) -> list[str]:
         if cell.augmentation == result.baseline or cell.status != "ok" or where not in partners:
             continue
         compared += 1
-        mine, theirs = conditions(cell), conditions(partners[where])
+        mine, theirs = _conditions(cell), _conditions(partners[where])
         for name in mine | theirs:
             pair = (mine.get(name, "unknown"), theirs.get(name, "unknown"))
             if pair[0] != pair[1]:

@@ -1,22 +1,23 @@
-"""What the page's script draws and offers for download: curves of every metric, and all cells."""
+"""Learning curves: the figure, and the page's curves of every metric."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augbench.protocol.study import FLOOR
-from augbench.reports.export import to_csv
+from augbench.reports._static_chart import static_chart
+from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, MeanInterval, Verdict, as_plain, mean_interval
+from augbench.statistics import MeanInterval, mean_interval
 
-__all__ = ["METRICS", "page_data"]
+__all__ = ["LearningCurves"]
 
-METRICS = (
+_METRICS = (
     ("accuracy", "test accuracy", "%", 100, 2),
     ("ece", "calibration error (ECE)", "%", 100, 2),
     ("ece_scaled", "calibration error after scaling", "%", 100, 2),
@@ -27,40 +28,36 @@ METRICS = (
 """Name, title, unit, factor and decimals of the metrics that curves are drawn of."""
 
 
-def page_data(
-    result: StudyResult,
-    analyses: Sequence[Analysis | None],
-    verdicts: Sequence[Sequence[Verdict]],
-    confidence: float,
-) -> dict[str, Any]:
-    """Everything that is embedded in the page, ready for JSON.
+class LearningCurves(Section):
+    """A metric against samples per class, a mean and a band for each augmentation."""
 
-    `curves` are for drawing, rounded to seven digits; `csv` is the text of `augbench export`, and
-    `report` everything else in full precision.
-    """
-    return {
-        "curves": _curves(result, confidence),
-        "csv": to_csv(result),
-        "report": {
-            "study": result.plan(),
-            "confidence": confidence,
-            "environments": result.environments(),
-            "pairs": [
-                {
-                    "pair": list(pair),
-                    "analysis": as_plain(analysis),
-                    "verdicts": [as_plain(one) for one in said],
-                }
-                for pair, analysis, said in zip(result.pairs, analyses, verdicts, strict=True)
-            ],
-            "cells": result.cell_rows(),
-        },
-    }
+    name = "learning_curves"
+    chapter = "curves"
+
+    def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:
+        """Accuracy, with single seeds, ruler, floor and ceiling."""
+        from augbench.plotting import slug
+        from augbench.reports.figures.curves import learning_curves
+
+        figure = learning_curves(report.result, pair, confidence=report.confidence)
+        yield NamedFigure(f"learning-curves-{slug(*pair)}", figure)
+
+    def page(self, report: Report) -> dict[str, Any]:
+        """For each pair, the curves of accuracy for a viewer that runs no script."""
+        return {
+            "static_charts": [
+                static_chart(report.result, pair, report.confidence) for pair in report.result.pairs
+            ]
+        }
+
+    def data(self, report: Report) -> dict[str, Any]:
+        """The curves that the page's script draws, rounded to seven digits."""
+        return {"curves": _curves(report.result, report.confidence)}
 
 
 def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
     sizes = tuple(sorted({*result.sizes, *result.ruler_sizes}))
-    there = [metric for metric in METRICS if _present(result, metric[0])]
+    there = [metric for metric in _METRICS if _present(result, metric[0])]
     return {
         "augmentations": list(result.augmentations),
         "baseline": result.baseline,

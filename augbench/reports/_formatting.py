@@ -1,4 +1,4 @@
-"""How numbers are printed in tables: rounded for a reader, with a true minus."""
+"""Numbers as text for tables: rounded for a reader, with a true minus."""
 
 from __future__ import annotations
 

@@ -1,0 +1,93 @@
+"""Tables as plain values: what stands in each cell, and the number behind it.
+
+The page and the terminal render them; a test holds every number behind them against its own
+computation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from augbench.reports._formatting import decimals_for, fixed, signed, span
+from augbench.statistics import MeanInterval
+
+__all__ = ["ARM_AND_SIZE", "Bar", "Column", "Entry", "Table", "difference", "estimate"]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An interval as a little picture: positions in [0, 100], None where there is none."""
+
+    zero: float
+    point: float
+    low: float | None
+    high: float | None
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of a table: its text, the number that it is sorted by, and that number's interval.
+
+    `value`, `low` and `high` are in the unit of the text (points, per cent, factors).
+    """
+
+    text: str
+    value: float | str | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    bar: Bar | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key in tests, its title, and what hovering explains."""
+
+    key: str
+    title: str
+    hint: str = ""
+    words: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; the first columns, those of `words`, name the row."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    note: str = ""
+
+
+ARM_AND_SIZE = (
+    Column("augmentation", "augmentation", words=True),
+    Column("size", "s", "Pretraining samples per class"),
+)
+"""The columns of a table with a row for each augmentation and size."""
+
+
+def estimate(mean: MeanInterval, decimals: int = 1) -> Entry:
+    """A mean ± half of its interval; nothing is printed where nothing was measured."""
+    if not mean.n:
+        return Entry("·", None, n=0)
+    text = fixed(mean.mean, decimals)
+    if not math.isnan(mean.lower):
+        text += f" ± {fixed(mean.half_width, decimals)}"
+    if mean.dropped:
+        text += f" (n = {mean.n})"
+    return Entry(text, mean.mean, mean.lower, mean.upper, mean.n)
+
+
+def difference(d: MeanInterval, *, factor: float = 100, decimals: int | None = None) -> Entry:
+    """A paired difference with its interval, by default in points."""
+    if not d.n:
+        return Entry("·", None, n=0)
+    mean, low, high = factor * d.mean, factor * d.lower, factor * d.upper
+    places = decimals_for(factor * d.half_width) if decimals is None else decimals
+    text = signed(mean, places)
+    if limits := span(low, high, places, sign=True):
+        text += f" ({limits})"
+    return Entry(text, mean, low, high, d.n)
