@@ -26,6 +26,8 @@ from augbench.errors import StoreError
 __all__ = [
     "PALETTE",
     "REFERENCE",
+    "X_LABEL",
+    "Y_LABEL",
     "legend_above",
     "log2_axis",
     "one_line",
@@ -40,7 +42,9 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7
 REFERENCE = "#666666"
 """The colour of zero lines, floors and ceilings."""
 
-_LONGEST = 58
+X_LABEL, Y_LABEL = 64, 42
+"""Letters on one line of a label below and beside the axes of a figure of one column."""
+_MOST_LINES = 4
 _DPI = 200
 _STYLE: dict[str, Any] = {
     "font.family": ["DejaVu Sans"],
@@ -105,7 +109,7 @@ def slug(*names: str) -> str:
     return "-to-".join(re.sub(r"[^A-Za-z0-9.=_-]+", "_", name).strip("_") for name in names)
 
 
-def one_line(name: str, longest: int = _LONGEST) -> str:
+def one_line(name: str, longest: int) -> str:
     """A name fit for a figure: on one line, the middle of a very long one left out."""
     text = " ".join(name.split())
     if len(text) > longest:
@@ -113,14 +117,14 @@ def one_line(name: str, longest: int = _LONGEST) -> str:
     return f" {text}" if text.startswith("_") else text  # matplotlib hides leading underscores
 
 
-def wrapped(name: str, width: int) -> str:
-    """A name on as many lines as it takes, broken after a sign where one is near."""
-    rest, lines = one_line(name), []
+def wrapped(text: str, width: int) -> str:
+    """A text on up to four lines of `width` letters, broken after a sign where one is near."""
+    rest, lines = one_line(text, _MOST_LINES * width), []
     while len(rest) > width:
         signs = [i + 1 for i, letter in enumerate(rest[:width]) if letter in ":,- _=/"]
         cut = max((i for i in signs if i > width // 2), default=width)
-        lines.append(rest[:cut])
-        rest = rest[cut:]
+        lines.append(rest[:cut].rstrip())
+        rest = rest[cut:].lstrip()
     return "\n".join([*lines, rest])
 
 
@@ -134,9 +138,9 @@ def log2_axis(axes: Axes, sizes: Sequence[int]) -> None:
 
 def legend_above(figure: Figure, entries: Sequence[tuple[Artist, str]]) -> None:
     """A legend above the axes, where no data is, for which the figure grows."""
-    names = [one_line(name) for _, name in entries]
-    letters = 17 * figure.get_figwidth()  # how many fit side by side at the legend's size
-    columns = max(1, min(len(names), int(letters // (max(map(len, names)) + 7))))
+    letters = int(17 * figure.get_figwidth())  # that fit side by side at the legend's size
+    names = [one_line(name, letters - 7) for _, name in entries]  # 7 for the line beside a name
+    columns = max(1, min(len(names), letters // (max(map(len, names)) + 7)))
     rows = -(-len(names) // columns)
     figure.set_figheight(figure.get_figheight() + 0.17 * rows)
     figure.legend(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from augbench.pictures.archive import Picture
 from augbench.pictures.making import make_picture
-from augbench.plotting import one_line, save_figure, style, wrapped
+from augbench.plotting import save_figure, style, wrapped
 
 if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from augbench.plugins.registry import Registry
 
 __all__ = ["draw_augmentation", "draw_gallery", "preview"]
+
+_CAPTION = 20
+"""Letters of 7 points above an image that is 1.1 inches wide."""
 
 
 def preview(
@@ -59,14 +62,18 @@ def draw_augmentation(
     """
     with style():
         count = len(originals)
-        figure = Figure(figsize=(1.1 * count, 2.6), layout="constrained")
+        texts = [_one_source_a_line(caption) for caption in captions]
+        lines = max((text.count("\n") for text in texts), default=0)
+        # A row of captions grows with its lines, of 7 points and their leading each.
+        figure = Figure(figsize=(1.1 * count, 2.6 + 0.12 * lines), layout="constrained")
         axes = figure.subplots(2, count, squeeze=False)
         for row, images in enumerate((originals, results)):
             for panel, image in zip(axes[row], images, strict=True):
                 _show(panel, image)
-        for panel, caption in zip(axes[1], captions, strict=True):
-            panel.set_title(one_line(caption, 40), fontsize=7)
-        figure.suptitle(f"{one_line(name)}: originals above, results below", fontsize=9)
+        for panel, text in zip(axes[1], texts, strict=True):
+            panel.set_title(text, fontsize=7)
+        letters = max(20, int(14 * figure.get_figwidth()))
+        figure.suptitle(wrapped(f"{name}: originals above, results below", letters), fontsize=9)
         return figure
 
 
@@ -89,8 +96,16 @@ def draw_gallery(pictures: Sequence[Picture], dataset: str) -> Figure:
             va="center",
             fontsize=8,
         )
-    figure.suptitle(f"training images of {one_line(dataset, 40)}", fontsize=9)
+    letters = int(14 * figure.get_figwidth())
+    figure.suptitle(wrapped(f"training images of {dataset}", letters), fontsize=9)
     return figure
+
+
+def _one_source_a_line(caption: str) -> str:
+    """A caption no wider than its image: a line for each source, if one line is too long."""
+    if len(caption) <= _CAPTION:
+        return caption
+    return "\n+ ".join(wrapped(source, _CAPTION - 2) for source in caption.split(" + "))
 
 
 def _show(panel: Axes, image: NDArray[np.uint8]) -> None:

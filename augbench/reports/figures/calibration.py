@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from augbench.plotting import legend_above, log2_axis, one_line
+from augbench.plotting import legend_above, log2_axis, wrapped
 from augbench.reports.figures.curves import band
 from augbench.reports.figures.looks import looks
 from augbench.results import Pair, StudyResult
@@ -13,6 +13,8 @@ from augbench.results import Pair, StudyResult
 __all__ = ["calibration"]
 
 _PANELS = (("ece", 100.0, "expected calibration error (%)"), ("nll", 1.0, "log loss (nats)"))
+_PANEL = 46
+"""Letters on one line above or below a panel."""
 
 
 def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure | None:
@@ -39,12 +41,13 @@ def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) ->
             ]
             entries = entries or drawn
             log2_axis(panel, result.sizes)
-            panel.set_ylim(bottom=0)
+        # Both columns share this axis: a limit set before all is drawn would hold the upper one.
+        axes[row, 0].set_ylim(bottom=0)
         axes[row, 0].set_ylabel(title)
-    axes[0, 0].set_title(f"before temperature scaling, on {one_line(pair[1], 20)}")
+    axes[0, 0].set_title(wrapped(f"before temperature scaling, on {pair[1]}", _PANEL))
     n = result.seeds
     axes[0, 1].set_title(f"after; n = {n} seed{'s' if n > 1 else ''}")
     for panel in axes[1]:
-        panel.set_xlabel(f"samples per class of {one_line(pair[0], 24)}")
+        panel.set_xlabel(wrapped(f"samples per class of {pair[0]}", _PANEL))
     legend_above(figure, entries)
     return figure

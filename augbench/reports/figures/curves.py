@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from augbench.plotting import REFERENCE, legend_above, log2_axis, one_line
+from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
 from augbench.protocol.study import FLOOR
 from augbench.reports.figures.looks import Look, looks
 from augbench.results import Pair, StudyResult
@@ -45,8 +45,8 @@ def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95
         entries.append((band(axes, wanted, means, look), label))
     entries += _references(axes, result, pair, confidence)
     log2_axis(axes, sorted(sizes))
-    axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
-    axes.set_ylabel(f"test accuracy on {one_line(pair[1], 30)} (%)")
+    axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
+    axes.set_ylabel(wrapped(f"test accuracy on {pair[1]} (%)", Y_LABEL))
     axes.set_title(_title(result.seeds, confidence, thin))
     legend_above(figure, entries)
     return figure
