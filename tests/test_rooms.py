@@ -34,6 +34,9 @@ RANK = {
 }
 
 
+CLOSED = {"pictures", "reports", "results", "store"}  # rooms whose private modules stay private
+
+
 def _imports(path):
     """Every module that a file imports at run time, inside functions too."""
     tree = ast.parse(path.read_text())
@@ -67,6 +70,15 @@ def test_imports_point_one_way(path):
         if parts[0] == "augbench" and len(parts) > 1:
             assert RANK[parts[1]] <= RANK[_room(path)], f"{path.name} imports {module}"
         assert not module.startswith("augbench_"), "the core never imports a plugin"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_private_modules_are_imported_by_their_own_room_alone(path):
+    for module in _imports(path):
+        parts = module.split(".")
+        if parts[0] == "augbench" and any(part.startswith("_") for part in parts[2:]):
+            mine = parts[1] == _room(path)
+            assert mine or parts[1] not in CLOSED, f"{path.name} imports {module}"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["decimals_for", "fixed", "p_text", "signed", "span"]
+__all__ = ["decimals_for", "interval_text", "number_text", "p_text", "signed_text"]
 
 _MINUS = str.maketrans("-", "−")
 
 
-def fixed(value: float, decimals: int) -> str:
+def number_text(value: float, decimals: int) -> str:
     """A number with that many decimals; a dash where there is none, and no negative zero."""
     if math.isnan(value):
         return "–"
@@ -18,10 +18,10 @@ def fixed(value: float, decimals: int) -> str:
     return f"{round(value, decimals) + 0.0:.{decimals}f}".translate(_MINUS)
 
 
-def signed(value: float, decimals: int) -> str:
+def signed_text(value: float, decimals: int) -> str:
     """The same with a sign."""
     if not math.isfinite(value):
-        return fixed(value, decimals)
+        return number_text(value, decimals)
     return f"{round(value, decimals) + 0.0:+.{decimals}f}".translate(_MINUS)
 
 
@@ -30,11 +30,11 @@ def decimals_for(half_width: float) -> int:
     return 2 if half_width < 0.5 else 1
 
 
-def span(low: float, high: float, decimals: int, *, sign: bool = False) -> str:
+def interval_text(low: float, high: float, decimals: int, *, sign: bool = False) -> str:
     """An interval in words; nothing where there is none."""
     if math.isnan(low) or math.isnan(high):
         return ""
-    write = signed if sign else fixed
+    write = signed_text if sign else number_text
     return f"{write(low, decimals)} to {write(high, decimals)}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from augbench.reports._formatting import fixed
+from augbench.reports._formatting import number_text
 from augbench.results import Pair, StudyResult
 
 __all__ = ["static_chart"]
@@ -52,6 +52,6 @@ def static_chart(result: StudyResult, pair: Pair, confidence: float) -> dict[str
         "left": _LEFT,
         "bottom": _HEIGHT - _BOTTOM,
         "x_ticks": [(x(k), str(size)) for k, size in enumerate(sizes)],
-        "y_ticks": [(y(v), fixed(v, 0)) for v in range(low, high + 1, step)],
+        "y_ticks": [(y(v), number_text(v, 0)) for v in range(low, high + 1, step)],
         "arms": arms,
     }

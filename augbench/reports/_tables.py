@@ -1,4 +1,4 @@
-"""Tables as plain values: what stands in each cell, and the number behind it.
+"""Tables as plain values: the text of each cell, and the number behind it.
 
 The page and the terminal render them; a test holds every number behind them against its own
 computation.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from augbench.reports._formatting import decimals_for, fixed, signed, span
+from augbench.reports._formatting import decimals_for, interval_text, number_text, signed_text
 from augbench.statistics import MeanInterval
 
-__all__ = ["ARM_AND_SIZE", "Bar", "Column", "Entry", "Table", "difference", "estimate"]
+__all__ = ["ARM_AND_SIZE", "Bar", "Column", "Entry", "Table", "difference_entry", "mean_entry"]
 
 
 @dataclass(frozen=True)
 class Bar:
-    """An interval as a little picture: positions in [0, 100], None where there is none."""
+    """A small drawing of an interval: positions in [0, 100], None where there is none."""
 
     zero: float
     point: float
@@ -43,7 +43,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in tests, its title, and what hovering explains."""
+    """A column: its key, its title, and a hint that hovering shows.
+
+    A column of `words` holds text, and is aligned as such.
+    """
 
     key: str
     title: str
@@ -53,7 +56,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; the first columns, those of `words`, name the row."""
+    """A table with a caption; the first column names the row."""
 
     name: str
     caption: str
@@ -69,25 +72,25 @@ ARM_AND_SIZE = (
 """The columns of a table with a row for each augmentation and size."""
 
 
-def estimate(mean: MeanInterval, decimals: int = 1) -> Entry:
+def mean_entry(mean: MeanInterval, decimals: int = 1) -> Entry:
     """A mean ± half of its interval; nothing is printed where nothing was measured."""
     if not mean.n:
         return Entry("·", None, n=0)
-    text = fixed(mean.mean, decimals)
+    text = number_text(mean.mean, decimals)
     if not math.isnan(mean.lower):
-        text += f" ± {fixed(mean.half_width, decimals)}"
+        text += f" ± {number_text(mean.half_width, decimals)}"
     if mean.dropped:
         text += f" (n = {mean.n})"
     return Entry(text, mean.mean, mean.lower, mean.upper, mean.n)
 
 
-def difference(d: MeanInterval, *, factor: float = 100, decimals: int | None = None) -> Entry:
+def difference_entry(d: MeanInterval, *, factor: float = 100, decimals: int | None = None) -> Entry:
     """A paired difference with its interval, by default in points."""
     if not d.n:
         return Entry("·", None, n=0)
     mean, low, high = factor * d.mean, factor * d.lower, factor * d.upper
     places = decimals_for(factor * d.half_width) if decimals is None else decimals
-    text = signed(mean, places)
-    if limits := span(low, high, places, sign=True):
+    text = signed_text(mean, places)
+    if limits := interval_text(low, high, places, sign=True):
         text += f" ({limits})"
     return Entry(text, mean, low, high, d.n)

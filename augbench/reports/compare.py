@@ -96,7 +96,7 @@ def _rows(first: StudyResult, second: StudyResult, confidence: float) -> list[Si
 
 
 def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], dict[str, str]]:
-    """What both studies were asked for; an augmentation that only one has is one entry."""
+    """The settings of both studies, flat; an augmentation that only one has is one entry."""
     flat = []
     for one, other in ((first, second), (second, first)):
         description = dict(one.stored.description)

@@ -76,7 +76,7 @@ def to_json(result: StudyResult) -> str:
 
 
 def export(result: StudyResult, path: Path, file_format: str | None = None) -> None:
-    """Write a study to `path` as `csv`, `json` or `parquet`; by default what its suffix says.
+    """Write a study to `path` as `csv`, `json` or `parquet`, by default as its suffix says.
 
     Raises `UsageError` for another format, `AugbenchError` where Parquet needs pyarrow and there
     is none, and `StoreError` if the file cannot be written.

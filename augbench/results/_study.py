@@ -104,7 +104,7 @@ class StudyResult:
         return {}
 
     def _once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
-        """What `compute` returned when it was first called under this key."""
+        """The value of `compute`, which is called once for each key."""
         if key not in self._kept:
             self._kept[key] = compute()
         kept: _T = self._kept[key]

@@ -1,4 +1,4 @@
-"""Whether two computations of one cell agree up to rounding.
+"""Agreement of two computations of one cell, up to rounding.
 
 The same key promises the same numbers up to the order of floating-point sums, which thousands of
 steps of training amplify: a handful of test images may change sides.

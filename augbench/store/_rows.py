@@ -1,4 +1,4 @@
-"""What a store holds, as plain values."""
+"""Studies and cells of a store, as plain values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PlannedCell:
 
     @property
     def place(self) -> str:
-        """Where it stands in its study, in one line."""
+        """The cell's place in its study, in one line."""
         return place_name(
             self.pretrain_dataset,
             self.finetune_dataset,

@@ -159,7 +159,7 @@ class Store:
         return int(number)
 
     def finished(self, keys: Iterable[str], *, test_every: int = 0) -> dict[str, float]:
-        """Which of the keys are computed, with their accuracy.
+        """The accuracy of each of the keys that is computed already.
 
         With `test_every`, only those whose curves were measured on the test set that often.
         """

@@ -6,8 +6,8 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from augbench.plotting import legend_above, log2_axis, wrapped
+from augbench.reports.figures._looks import looks
 from augbench.reports.figures.curves import band
-from augbench.reports.figures.looks import looks
 from augbench.results import Pair, StudyResult
 
 __all__ = ["calibration"]

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
 from augbench.protocol.study import FLOOR
-from augbench.reports.figures.looks import Look, looks
+from augbench.reports.figures._looks import Look, looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import MeanInterval
 
 __all__ = ["band", "learning_curves"]
 
 _MOST_THIN_LINES = 48
-"""Above so many, single seeds would be a fog around the means."""
+"""Above this number, single seeds would be a fog around the means."""
 _MOST_EMPTY = 0.6
-"""How far, in heights of the curves, the axis reaches for a floor or ceiling."""
+"""Empty space, in heights of the curves, that the axis may gain for a floor or ceiling."""
 
 
 def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure:

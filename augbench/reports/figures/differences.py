@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
-from augbench.reports.figures.looks import looks
+from augbench.reports.figures._looks import looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
-from augbench.reports.figures.looks import Look, looks
+from augbench.reports.figures._looks import Look, looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Multiplier
 

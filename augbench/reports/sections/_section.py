@@ -1,4 +1,4 @@
-"""What a section of a report is, and what it reads."""
+"""The parts that a report is made of, and the values that they read."""
 
 from __future__ import annotations
 

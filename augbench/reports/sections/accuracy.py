@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from augbench.protocol.study import FLOOR
-from augbench.reports._tables import Column, Entry, Table, estimate
+from augbench.reports._tables import Column, Entry, Table, mean_entry
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
 from augbench.statistics import MeanInterval
@@ -30,7 +30,7 @@ class Accuracy(Section):
         rows = []
         for label in result.augmentations:
             means = result.intervals(pair, label, tuple(wanted), factor=100, confidence=confidence)
-            rows.append((Entry(label, label), *(estimate(mean) for mean in means)))
+            rows.append((Entry(label, label), *(mean_entry(mean) for mean in means)))
         return Table(
             self.name,
             f"Test accuracy on {pair[1]} in %, by pretraining samples per class of {pair[0]}",
@@ -54,7 +54,7 @@ class Accuracy(Section):
         return Table(self.name, terminal_caption(pair), terminal_columns(result.sizes), tuple(rows))
 
     def closing_lines(self, report: Report) -> Sequence[str]:
-        """What the numbers of the terminal's table are."""
+        """The number of seeds and the kind of interval."""
         seeds = report.result.seeds
         if seeds == 1:
             return ("n = 1 seed: no interval",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augbench.reports._formatting import p_text
-from augbench.reports._tables import Column, Entry, Table, difference
+from augbench.reports._tables import Column, Entry, Table, difference_entry
 from augbench.reports.sections._section import Report, Section
 from augbench.statistics import across_blocks, aulc
 
@@ -37,8 +37,8 @@ class AcrossPairs(Section):
         rows = tuple(
             (
                 Entry(row.augmentation, row.augmentation),
-                *(difference(one.effect) for one in row.forest),
-                difference(row.overall),
+                *(difference_entry(one.effect) for one in row.forest),
+                difference_entry(row.overall),
                 Entry(p_text(row.p_holm), row.p_holm),
             )
             for row in found

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from augbench.reports._tables import ARM_AND_SIZE, Column, Entry, Table, difference, estimate
+from augbench.reports._tables import (
+    ARM_AND_SIZE,
+    Column,
+    Entry,
+    Table,
+    difference_entry,
+    mean_entry,
+)
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair
 from augbench.statistics import calibration_summary
@@ -33,12 +40,12 @@ class Calibration(Section):
                     (
                         Entry(label, label),
                         Entry(str(size), size),
-                        estimate(ece.before, 2),
-                        estimate(ece.after, 2),
-                        difference(ece.change, factor=1, decimals=2),
-                        estimate(nll.before, 3),
-                        estimate(nll.after, 3),
-                        difference(nll.change, factor=1, decimals=3),
+                        mean_entry(ece.before, 2),
+                        mean_entry(ece.after, 2),
+                        difference_entry(ece.change, factor=1, decimals=2),
+                        mean_entry(nll.before, 3),
+                        mean_entry(nll.after, 3),
+                        difference_entry(nll.change, factor=1, decimals=3),
                     )
                 )
         if not any(entry.n for row in rows for entry in row):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from augbench.reports._formatting import fixed
+from augbench.reports._formatting import number_text
 from augbench.reports._tables import Column, Entry, Table
 from augbench.reports.sections._section import Report, Section
 
@@ -80,7 +80,7 @@ class Cells(Section):
 def _number(value: float | None, factor: float, decimals: int) -> Entry:
     if value is None:
         return Entry("–")
-    return Entry(fixed(factor * value, decimals), factor * value)
+    return Entry(number_text(factor * value, decimals), factor * value)
 
 
 def _count(number: int) -> Entry:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
-from augbench.reports._formatting import fixed, p_text, span
-from augbench.reports._tables import Bar, Column, Entry, Table, difference, estimate
+from augbench.reports._formatting import interval_text, number_text, p_text
+from augbench.reports._tables import Bar, Column, Entry, Table, difference_entry, mean_entry
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair
 from augbench.statistics import Analysis, Comparison, MeanInterval
@@ -28,18 +28,18 @@ class Effects(Section):
         rows = [
             (
                 Entry(c.augmentation, c.augmentation),
-                estimate(_percent(c.baseline_aulc)),
-                estimate(_percent(c.aulc)),
-                difference(c.difference),
+                mean_entry(_percent(c.baseline_aulc)),
+                mean_entry(_percent(c.aulc)),
+                difference_entry(c.difference),
                 Entry("", None, bar=bar),
                 Entry(p_text(c.p_adjusted) if c.reachable else _out_of_reach(c), c.p_adjusted),
                 Entry(p_text(c.test.p), c.test.p),
                 Entry(p_text(c.least_p), c.least_p),
                 _improvement(c),
                 _average(c),
-                Entry(fixed(c.pairing.correlation, 2), c.pairing.correlation),
-                Entry(fixed(c.pairing.variance_ratio, 2), c.pairing.variance_ratio),
-                Entry(fixed(100 * c.detectable, 2), 100 * c.detectable),
+                Entry(number_text(c.pairing.correlation, 2), c.pairing.correlation),
+                Entry(number_text(c.pairing.variance_ratio, 2), c.pairing.variance_ratio),
+                Entry(number_text(100 * c.detectable, 2), 100 * c.detectable),
                 Entry(str(c.n), c.n),
             )
             for c, bar in zip(analysis.comparisons, _bars(analysis), strict=True)
@@ -94,7 +94,10 @@ def _improvement(c: Comparison) -> Entry:
         return Entry("·")
     ties = f", {i.ties} equal" if i.ties else ""
     return Entry(
-        f"{i.wins} of {i.n}{ties} ({span(i.lower, i.upper, 2)})", i.probability, i.lower, i.upper
+        f"{i.wins} of {i.n}{ties} ({interval_text(i.lower, i.upper, 2)})",
+        i.probability,
+        i.lower,
+        i.upper,
     )
 
 

@@ -1,4 +1,4 @@
-"""Environments: what cells were computed on, and whether compared cells ran on the same."""
+"""Environments of the cells, and a warning where compared cells ran in different ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Environment(Section):
 
 
 def _environments(result: StudyResult) -> list[dict[str, Any]]:
-    """Each environment with how many cells it computed, and what sets it apart from the first."""
+    """Each environment: its number of cells, and its entries, marked where the first differs."""
     found = result.environments()
     counts = Counter(row["environment"] for row in result.cell_rows())
     return [
@@ -43,7 +43,7 @@ def _environments(result: StudyResult) -> list[dict[str, Any]]:
 
 
 def _conditions(cell: PlannedCell) -> dict[str, str]:
-    """What a cell ran on: its environment, its device and its engine."""
+    """The environment, device and engine of a cell."""
     named: Mapping[str, Any] = {
         **cell.environment,
         "device": cell.device,

@@ -1,4 +1,4 @@
-"""The gallery: what each augmentation does to training images."""
+"""Gallery: training images before and after each augmentation."""
 
 from __future__ import annotations
 

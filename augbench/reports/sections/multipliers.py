@@ -11,7 +11,7 @@ __all__ = ["Multipliers"]
 
 
 class Multipliers(Section):
-    """What each augmentation is worth in labels, at each size."""
+    """The worth of each augmentation in labels, at each size."""
 
     name = "multipliers"
 

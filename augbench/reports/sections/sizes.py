@@ -1,4 +1,4 @@
-"""Where an augmentation helps: differences, multipliers and shares of the gap at each size."""
+"""Sizes: differences, label multipliers and shares of the gap at each of them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from augbench.reports._formatting import fixed, p_text, span
-from augbench.reports._tables import Column, Entry, Table, difference
+from augbench.reports._formatting import interval_text, number_text, p_text
+from augbench.reports._tables import Column, Entry, Table, difference_entry
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Multiplier, SizeComparison, two_way_interval, unpack
@@ -23,7 +23,7 @@ class Sizes(Section):
     name = "sizes"
 
     def table(self, report: Report, pair: Pair) -> Table | None:
-        """Where it helps: one row for each augmentation and size."""
+        """One row for each augmentation and size."""
         analysis = report.comparisons(pair)
         if analysis is None:
             return None
@@ -33,14 +33,14 @@ class Sizes(Section):
             (
                 Entry(c.augmentation, c.augmentation),
                 Entry(str(row.size), row.size),
-                difference(row.difference),
+                difference_entry(row.difference),
                 replace(new, text=new.text or "–"),
                 Entry(p_text(row.p_within), row.p_within),
                 Entry(p_text(row.p_adjusted), row.p_adjusted),
                 _multiplier(row.multiplier),
                 *([_gap(row)] if with_gap else []),
-                Entry(fixed(row.pairing.correlation, 2), row.pairing.correlation),
-                Entry(fixed(row.pairing.variance_ratio, 2), row.pairing.variance_ratio),
+                Entry(number_text(row.pairing.correlation, 2), row.pairing.correlation),
+                Entry(number_text(row.pairing.variance_ratio, 2), row.pairing.variance_ratio),
                 Entry(str(row.difference.n), row.difference.n),
             )
             for c, intervals in zip(analysis.comparisons, beyond, strict=True)
@@ -113,7 +113,7 @@ def _two_way(
     treated, plain = (np.stack([unpack(one, images) for one in arm]) for arm in bits)  # [n, N]
     both = two_way_interval(treated, plain, confidence=analysis.confidence)
     low, high = 100 * both.lower, 100 * both.upper
-    text = span(low, high, 2 if high - low < 1 else 1, sign=True)
+    text = interval_text(low, high, 2 if high - low < 1 else 1, sign=True)
     return Entry(text, 100 * both.difference, low, high, both.seeds)
 
 
@@ -132,9 +132,9 @@ def _gap(row: SizeComparison) -> Entry:
     gap = row.gap_closed
     if gap is None or math.isnan(gap.share):
         return Entry("–")
-    text = f"{fixed(100 * gap.share, 0)} %"
+    text = f"{number_text(100 * gap.share, 0)} %"
     if math.isfinite(gap.lower):
-        text += f" ({span(100 * gap.lower, 100 * gap.upper, 0)})"
+        text += f" ({interval_text(100 * gap.lower, 100 * gap.upper, 0)})"
     elif gap.n > 1:
         text += " (no bounds)"
     return Entry(text, 100 * gap.share, 100 * gap.lower, 100 * gap.upper, gap.n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from augbench.reports._tables import ARM_AND_SIZE, Column, Entry, Table, difference
+from augbench.reports._tables import ARM_AND_SIZE, Column, Entry, Table, difference_entry
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
 from augbench.statistics import transfer
@@ -39,8 +39,8 @@ class Transfer(Section):
                     (
                         Entry(label, label),
                         Entry(str(size), size),
-                        difference(both.pretrained),
-                        difference(both.finetuned),
+                        difference_entry(both.pretrained),
+                        difference_entry(both.finetuned),
                         Entry(both.agreement, both.agreement),
                     )
                 )

@@ -17,13 +17,13 @@ _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.
 
 @dataclass(frozen=True)
 class Look:
-    """How one augmentation is drawn in every figure."""
+    """The look of one augmentation in every figure."""
 
     colour: str
     marker: str
     dashes: Any
     shade: float
-    """How opaque a band is: fainter where many lie above each other."""
+    """Opacity of a band: fainter where many lie above each other."""
 
     @property
     def line(self) -> dict[str, Any]:
