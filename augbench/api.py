@@ -23,8 +23,8 @@ from augbench.executors.contract import Event, Finished, Job, Packed, Started, S
 from augbench.executors.processes import run_in_processes
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.checks import check_study
-from augbench.protocol.results import CellResult
 from augbench.protocol.study import SAMPLES_PER_CLASS, Cell, Settings, Study
 from augbench.results import StudyResult
 from augbench.store import Store

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 from augbench.api import Observer, Plan
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell, place_name
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair

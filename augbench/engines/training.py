@@ -28,8 +28,8 @@ from augbench.engines.recording import Recorder, check_finite, hits
 from augbench.engines.reference import check_metrics, measure, pretrain
 from augbench.engines.replaying import Replayed
 from augbench.engines.workshop import Workshop, once_a_seed, seeded
+from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate
-from augbench.protocol.results import CellResult, Curve
 from augbench.protocol.streams import Role
 from augbench.protocol.study import Cell
 
@@ -48,7 +48,7 @@ class _Pretrained:
 
     backbones: Extractor
     like: nn.Module
-    curves: list[Curve]
+    curves: list[TrainingCurve]
     metrics: list[dict[str, float]]
     heads: Heads | None
 

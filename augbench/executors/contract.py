@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augbench.plugins.components import Component
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
 
 __all__ = ["Event", "Finished", "Job", "Pack", "Packed", "Started", "StepsDone"]

@@ -21,7 +21,7 @@ import augbench
 from augbench.engines.threads import worker_environment
 from augbench.errors import AugbenchError
 from augbench.executors.contract import Event, Finished, Job, Pack
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 
 __all__ = ["run_in_processes"]
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from augbench.errors import StoreError
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
 from augbench.store._rows import StoredStudy, planned_cell
 from augbench.store._schema import (

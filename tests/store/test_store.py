@@ -7,7 +7,7 @@ import pytest
 from augbench.datasets.contract import DatasetInfo
 from augbench.errors import StoreError
 from augbench.plugins.components import Component
-from augbench.protocol.results import CellResult, Curve
+from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.study import Cell, Settings, Study
 from augbench.store import FILE_NAME, Store
 
@@ -21,7 +21,10 @@ STUDY = Study(((DIGITS, LETTERS),), (NONE, MIXUP), CONVNET, (1, 4), seeds=2, bas
 RESULT = CellResult(
     CELL.key,
     {"accuracy": 0.75, "nll": 0.5},
-    {"pretrain": Curve((50,), (1.0,), (0.5,)), "finetune": Curve((50,), (0.9,), (0.6,))},
+    {
+        "pretrain": TrainingCurve((50,), (1.0,), (0.5,)),
+        "finetune": TrainingCurve((50,), (0.9,), (0.6,)),
+    },
     b"\xf0\x01\x80",
     1.5,
     "reference",
@@ -102,7 +105,7 @@ def test_test_curves_are_computed_where_they_were_not_asked_for_before(tmp_path)
     with Store.open(tmp_path) as store:
         store.record(CELL, RESULT, {}, "cpu")
         assert store.finished([CELL.key], test_every=500) == {}
-        curve = Curve((50,), (1.0,), (0.5,), (500, 1000), (1.0, 0.9), (0.5, 0.6))
+        curve = TrainingCurve((50,), (1.0,), (0.5,), (500, 1000), (1.0, 0.9), (0.5, 0.6))
         store.record(CELL, replace(RESULT, curves={"finetune": curve}), {}, "cpu")
         assert store.finished([CELL.key], test_every=500) == {CELL.key: 0.75}
         assert store.finished([CELL.key]) == {CELL.key: 0.75}

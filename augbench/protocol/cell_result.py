@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["CellResult", "Curve"]
+__all__ = ["CellResult", "TrainingCurve"]
 
 
 @dataclass(frozen=True)
-class Curve:
+class TrainingCurve:
     """One training: means over windows of steps, and test measurements where they were asked for.
 
     `loss` and `accuracy` are means over the steps up to and including `step`, since the entry
@@ -40,7 +40,7 @@ class CellResult:
 
     key: str
     metrics: dict[str, float] = field(default_factory=dict)
-    curves: Mapping[str, Curve] = field(default_factory=dict)
+    curves: Mapping[str, TrainingCurve] = field(default_factory=dict)
     correct: bytes = b""
     seconds: float = 0.0
     engine: str = ""
