@@ -209,14 +209,14 @@ def _blocks(check, raw, arms):
     if len(pairs) < 2:
         return
     for label in arms:
-        i = check.row("blocks", label)
+        i = check.row("across-pairs", label)
         means = []
         for k, pair in enumerate(pairs):
             both = (area(raw.y(pair, one, raw.sizes), raw.sizes) for one in (label, "none"))
             delta = 100 * np.subtract(*both)
-            check("blocks", i, f"pair-{k}", *t_interval(delta))
+            check("across-pairs", i, f"pair-{k}", *t_interval(delta))
             means.append(np.nanmean(delta))
-        check("blocks", i, "overall", *t_interval(np.array(means)))
+        check("across-pairs", i, "overall", *t_interval(np.array(means)))
 
 
 def _cells(check, raw):
