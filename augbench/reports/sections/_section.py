@@ -70,7 +70,11 @@ class Section:
     name: ClassVar[str]
     """Of its tables, and of its values in templates."""
     chapter: ClassVar[str] = "numbers"
-    """The chapter of the page in which its tables and values stand."""
+    """The chapter of the page that its values are for.
+
+    A study-wide table stands in it as well; the chapters that show tables are `verdict`,
+    `numbers` and `status`.
+    """
 
     def words(self, report: Report, pair: Pair) -> Sequence[Paragraph]:
         """Paragraphs about one pair."""
