@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from augbench.engines.rules import UnpackableError
-from augbench.engines.values import PerCell, each_cell
+from augbench.engines.values import DRAWS, PerCell, each_cell
 from augbench.protocol.dropout import StreamDropout
 
 __all__ = ["each_layer"]
@@ -54,6 +54,8 @@ def each_layer(layers: Sequence[nn.Module]) -> nn.Module:
     Raises `UnpackableError` for one that is not torch's, or that keeps more than parameters.
     """
     one = layers[0]
+    if isinstance(one, nn.RReLU):
+        raise UnpackableError(DRAWS.format(what="RReLU"))
     for module in one.modules():
         kind = type(module)
         if isinstance(module, StreamDropout) or not kind.__module__.startswith("torch.nn."):

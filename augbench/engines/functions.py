@@ -1,4 +1,4 @@
-"""Functions of torch's in a `forward`: what takes the place of each; see `rules.py`.
+"""Functions in a `forward`: what takes the place of each; see `rules.py`.
 
 Those with a rule of their own are in `glue.py`. The others are `UNCHANGED`, where they do to many
 cells' values what they do to one's, or done to each cell's value, see `values.py`.
@@ -67,7 +67,7 @@ _OF_THE_GRAPH = {"backward", "register_hook", "retain_grad", "requires_grad_"}
 def rule_of(target: Any) -> Callable[..., Any]:
     """What takes the place of a function, or of a tensor's method of that name: takes K first.
 
-    Raises `UnpackableError` where nothing can.
+    Raises `UnpackableError` where nothing can: what changes a value in place, or asks for memory.
     """
     if target in FUNCTION_RULES:
         return FUNCTION_RULES[target]
@@ -76,17 +76,9 @@ def rule_of(target: Any) -> Callable[..., Any]:
         return _alike(target)
     if isinstance(target, str):
         return _method(target)
-    if not _known(target):
-        raise UnpackableError(f"no packing rule for the function {name}, which is not torch's own")
     if name in _OF_THE_MEMORY or (name.endswith("_") and not name.endswith("__")):
         raise UnpackableError(_in_place_or_memory(name))
     return _each(target)
-
-
-def _known(target: Any) -> bool:
-    """Whether a function is torch's own, or Python's."""
-    module = getattr(target, "__module__", None) or "torch"  # torch's built-in ones have none
-    return module in _OF_NUMBERS or module == "torch" or module.startswith("torch.")
 
 
 @lru_cache(maxsize=256)
@@ -113,7 +105,7 @@ def _alike(target: Any) -> Callable[..., Any]:
 
 @lru_cache(maxsize=256)
 def _each(function: Any) -> Callable[..., Any]:
-    """Any other function of torch's."""
+    """Any other function."""
 
     def each(cells: int, *args: Any, **kwargs: Any) -> Any:
         values = chain(args, kwargs.values())
@@ -122,6 +114,9 @@ def _each(function: Any) -> Callable[..., Any]:
             return function(*args, **kwargs)
         return each_cell(cells, function, *args, **kwargs)
 
+    module = getattr(function, "__module__", None) or "torch"  # torch's built-in ones have none
+    if module not in _OF_NUMBERS and not f"{module}.".startswith("torch."):
+        each.__module__ = module  # so that it is seen to be somebody else's: see `replayable`
     return each
 
 

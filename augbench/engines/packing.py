@@ -8,6 +8,7 @@ memory layout that the processor likes best (`planes/`).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from augbench.engines import glue, planes  # noqa: F401 (glue registers its rule
 from augbench.engines.eachlayer import each_layer
 from augbench.engines.functions import rule_of
 from augbench.engines.fusing import PARTS, fuse
+from augbench.engines.likeness import check_alike, difference
 from augbench.engines.ownership import Own, primary_names, tie
 from augbench.engines.rules import LAYER_RULES, UnpackableError
 from augbench.engines.values import PerCell
@@ -44,6 +46,7 @@ class Widened(nn.Module):
 
     def __init__(self, backbones: Sequence[nn.Module]) -> None:
         super().__init__()
+        check_alike(backbones)
         _refuse_hooks(backbones[0])
         self.cells = len(backbones)
         self.layers = nn.ModuleDict()
@@ -143,19 +146,23 @@ class Widened(nn.Module):
 
 def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor]]:
     """The graph of the forward in a mode, and the constant tensors that it makes, by name."""
-    before, attributes = backbone.training, set(vars(backbone))
+    traced = copy.deepcopy(backbone).train(mode)  # a forward may leave things in its module
+    before = copy.deepcopy(traced)
     try:
-        graph = _Tracer().trace(backbone.train(mode))
+        graph = _Tracer().trace(traced)
     except Exception as error:
         raise UnpackableError(
             "its forward cannot be read ahead of time; a branch on a tensor's value, or len() and "
             f"loops over a tensor or its sizes, cannot be (torch.fx: {error})"
         ) from error
-    finally:
-        backbone.train(before)
-        # The tracer leaves constants in the module that it traces.
-        made = {name: vars(backbone).pop(name) for name in set(vars(backbone)) - attributes}
-    return graph, {name: value for name, value in made.items() if isinstance(value, Tensor)}
+    # The tracer itself leaves constants in the module that it traces.
+    made = {name: vars(traced).pop(name) for name in set(vars(traced)) - set(vars(before))}
+    constants = {name: value for name, value in made.items() if isinstance(value, Tensor)}
+    changed = next((name for name in made if name not in constants), None)
+    changed = changed or difference(before, traced, values=True)
+    if changed is not None:
+        raise UnpackableError(f"its forward changes {changed}, which a packed network could not")
+    return graph, constants
 
 
 class _Largest(fx.Interpreter):

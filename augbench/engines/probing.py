@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from augbench.engines import planes
+from augbench.engines.likeness import check_alike, moving_state
 from augbench.engines.packing import Widened
 from augbench.engines.replaying import LONGEST, Tape
-from augbench.engines.state import check_alike, moving_state
 from augbench.engines.verifying import difference, features_need_company
 from augbench.engines.vmapping import Vmapped
 

@@ -29,7 +29,6 @@ from augbench.engines.recording import Recorder, check_finite, hits
 from augbench.engines.reference import check_metrics, measure, pretrain
 from augbench.engines.replaying import Replayed
 from augbench.engines.rules import UnpackableError
-from augbench.engines.state import check_alike
 from augbench.engines.verifying import same_features
 from augbench.engines.workshop import Labelled, Workshop, once_a_seed, seeded
 from augbench.protocol.cell_result import CellResult, TrainingCurve
@@ -127,7 +126,6 @@ def _pretrain(
     cells, test_set = [unit[0] for unit in units], workshop.test_set(units[0][0].pretrain)
     # Cells of one seed start from the same weights and dropout streams.
     modules = once_a_seed(cells, workshop.backbone)
-    check_alike(list({id(module): module for module in modules}.values()))
     heads = Heads(once_a_seed(cells, lambda cell: workshop.head(cell, modules[0], finetune=False)))
     backbones = packer(modules)
     backbones.train()

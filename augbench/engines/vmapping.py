@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from augbench.engines.likeness import check_alike
 from augbench.engines.masks import Masks
 from augbench.engines.rules import UnpackableError
-from augbench.protocol.dropout import StreamDropout
+from augbench.engines.values import DRAWS
+from augbench.protocol.dropout import StreamDropout, StreamDropPath
 
 __all__ = ["Vmapped"]
 
@@ -22,9 +24,13 @@ class _GivenMask(nn.Module):
     mask: Tensor
     shape: tuple[int, ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, layer: StreamDropout) -> None:
         super().__init__()
         self.register_buffer("mask", torch.ones(()))
+        # What a dropout may be asked for.
+        self.p, self.inplace, self.by_channel = layer.p, layer.inplace, layer.by_channel
+        if isinstance(layer, StreamDropPath):
+            self.drop_prob, self.scale_by_keep, self.mode = layer.p, layer.scale, layer.mode
 
     def forward(self, x: Tensor) -> Tensor:
         self.shape = tuple(x.shape)
@@ -40,6 +46,7 @@ class Vmapped:
     replayable = False  # its author's own code runs at each step
 
     def __init__(self, backbones: Sequence[nn.Module]) -> None:
+        check_alike(backbones)
         self.cells = len(backbones)
         self._one, *_ = plain = [copy.deepcopy(backbone) for backbone in backbones]
         self._dropouts: dict[str, tuple[_GivenMask, Masks]] = {}
@@ -51,7 +58,7 @@ class Vmapped:
             streams = [module.get_submodule(name) for module in plain]
             masks = Masks([stream for stream in streams if isinstance(stream, StreamDropout)])
             for module in plain:
-                module.set_submodule(name, _GivenMask().train(module.training))
+                module.set_submodule(name, _GivenMask(layer).train(module.training))
             given = self._one.get_submodule(name)
             assert isinstance(given, _GivenMask)
             self._dropouts[name] = (given, masks)
@@ -74,9 +81,13 @@ class Vmapped:
             images = images.unflatten(1, (self.cells, -1))  # [B, K, C, H, W]
         if self._one.training and self._dropouts:
             self._take_masks(images if shared else images[:, 0])
-        features: Tensor = vmap(
-            self._call_one, in_dims=(0, 0, None if shared else 1), randomness="error"
-        )(self._parameters, self._buffers, images)
+        called = vmap(self._call_one, in_dims=(0, 0, None if shared else 1), randomness="error")
+        try:
+            features: Tensor = called(self._parameters, self._buffers, images)
+        except RuntimeError as error:
+            if "randomness" in str(error):
+                raise UnpackableError(DRAWS.format(what="its forward")) from None
+            raise
         return features
 
     def _call_one(

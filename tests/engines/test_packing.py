@@ -343,3 +343,144 @@ def test_the_reason_tells_that_the_kernels_are_missing(images, monkeypatch):
     choice = choose(nets(nn.Conv2d(2, 3, 3), nn.Flatten()), images)
     assert choice.packer is Widened
     assert choice.reason == "packed by rules (not with compiled kernels: llvmlite cannot be used)"
+
+
+class OwnNumber(nn.Module):
+    """Draws what its seed decides, and keeps it where no state_dict sees it."""
+
+    def __init__(self, seed, kind):
+        super().__init__()
+        self.conv, self.shift = nn.Conv2d(2, 3, 3), float
+        number = float(np.random.default_rng(seed).random())
+        self.number = {
+            "number": number,
+            "list": [1, (number,)],
+            "tensor": torch.full((1,), number),
+            "array": np.full(1, number),
+            "function": lambda: number,
+        }.get(kind)
+        if kind == "frozen":
+            self.conv.weight.requires_grad_(number > 0.5)
+        if kind == "layer" and number > 0.5:
+            self.conv = nn.Sequential(self.conv)
+
+    def forward(self, x):
+        number = self.number
+        while isinstance(number, list | tuple):
+            number = number[-1]
+        number = number() if callable(number) else number
+        number = float(number.sum()) if isinstance(number, torch.Tensor | np.ndarray) else number
+        return self.conv(x).flatten(1) * (1 if number is None else number)
+
+
+@pytest.mark.parametrize("packer", [Widened, Vmapped])
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        *((kind, "number is not the same") for kind in ("number", "list", "tensor", "array")),
+        ("function", "number is not the same"),
+        ("frozen", r"conv\.weight is not the same"),
+        ("layer", "the layer conv is not the same"),
+    ],
+)
+def test_what_a_seed_decides_and_no_parameter_holds_is_never_everybodys(kind, told, packer):
+    same = [OwnNumber(0, kind)] * 2
+    packer([*same, OwnNumber(0, kind)])
+    with pytest.raises(UnpackableError, match=told):
+        packer([*same, OwnNumber(2, kind)])
+
+
+class Asking(nn.Module):
+    """Draws with torch's generator, or asks its dropout for what timm's networks ask."""
+
+    def __init__(self, p, branch=False):
+        super().__init__()
+        self.conv, self.dropout, self.p, self.branch = nn.Conv2d(2, 3, 3), nn.Dropout(p), p, branch
+
+    def forward(self, x):
+        x = self.conv(x)
+        if self.branch and float(x.detach().sum()) < -1e9:  # not to be read ahead of time
+            return x
+        p = self.dropout.p if self.training and not self.dropout.inplace else 0.0
+        return F.dropout(x, p, self.training).flatten(1)
+
+
+@pytest.mark.parametrize("packer", [Widened, Vmapped])
+def test_dropout_by_function_is_refused_in_words_that_say_what_to_write(packer, images):
+    plain = stepping.cells_of(lambda: Asking(0.3))
+    packed = packer(plain)
+    own = torch.cat([images.double()] * 3, dim=1)
+    packed.train()
+    with pytest.raises(UnpackableError, match=r"draws from torch's global generator: write nn\.D"):
+        packed(own)
+    packed.train(False)
+    assert packed(own).shape == (3, 4, 108)
+    assert packer(stepping.cells_of(lambda: Asking(0.0)))(own).shape == (3, 4, 108)
+
+
+def test_a_function_that_a_forward_wraps_is_packed_but_not_replayed(images):
+    nets_ = stepping.cells_of(lambda: nn.Sequential(nn.Conv2d(2, 3, 3), Wrapping(), nn.Flatten()))
+    assert not Widened(nets_).replayable
+    stepping.assert_same_numbers(nets_, images)
+
+
+def scaled_by_its_mean(x):
+    return x * x.mean((1, 2, 3), keepdim=True)
+
+
+torch.fx.wrap("scaled_by_its_mean")
+
+
+class Wrapping(nn.Module):
+    def forward(self, x):
+        return scaled_by_its_mean(x)
+
+
+class Counting(nn.Module):
+    """Changes with the number of steps, however it counts them."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.conv, self.kind, self.steps = nn.Conv2d(2, 3, 3), kind, 0
+        self.register_buffer("counter", torch.zeros(()))
+        self.seen = []
+
+    def forward(self, x):
+        x = self.conv(x).flatten(1)
+        if self.kind == "attribute":
+            self.steps += 1
+            return x * (2 if self.steps > 4 else 1)
+        if self.kind == "list":
+            self.seen.append(0)
+        if self.kind == "new attribute":
+            self.last = x
+        if self.kind == "buffer":
+            self.counter = self.counter + 1
+        if self.kind == "in place":
+            self.counter.add_(1.0)
+        return x * (1 + self.counter)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        ("attribute", r"changes Counting\.steps"),
+        ("list", r"changes Counting\.seen"),
+        ("new attribute", "changes last"),
+        ("buffer", r"changes (Counting\.)?counter|cannot be read ahead of time"),
+    ],
+)
+def test_a_forward_that_changes_its_module_is_refused_and_leaves_the_module_alone(kind, told):
+    made = stepping.cells_of(lambda: Counting(kind))
+    with pytest.raises(UnpackableError, match=told):
+        Widened(made)
+    assert made[0].steps == 0
+    assert made[0].seen == []
+    assert not hasattr(made[0], "last")
+    assert isinstance(made[0].counter, torch.Tensor)
+    assert float(made[0].counter) == 0
+
+
+def test_a_buffer_that_counts_in_place_counts_when_packed(images):
+    stepping.assert_same_numbers(stepping.cells_of(lambda: Counting("in place")), images)
+    stepping.assert_same_training(stepping.cells_of(lambda: Counting("in place")), images)

@@ -33,7 +33,7 @@ _TIMM: dict[str, dict[str, int]] = {
     "repvgg_a0": {},
     "convnext_atto": {},
     "vit_tiny_patch16_224": {"img_size": 32, "patch_size": 8},
-    "mixer_s32_224": {"img_size": 32, "patch_size": 8},
+    "mixer_s16_224": {"img_size": 32},
 }
 MODELS = (*(f"torchvision/{name}" for name in _TORCHVISION), *(f"timm/{name}" for name in _TIMM))
 
