@@ -12,7 +12,7 @@ from augbench.reports.tables import Column, Entry, Table, difference, estimate
 from augbench.results import Pair, StudyResult
 from augbench.statistics import (
     Analysis,
-    across_blocks,
+    across_datasets,
     aulc,
     calibration_summary,
     transfer,
@@ -165,11 +165,11 @@ def blocks_table(result: StudyResult, name: str, confidence: float) -> Table | N
     }
     if not effects:
         return None
-    found = across_blocks(effects, confidence=confidence)
+    found = across_datasets(effects, confidence=confidence)
     rows = tuple(
         (
             Entry(row.augmentation, row.augmentation),
-            *(difference(one.effect) for one in row.forest),
+            *(difference(one.effect) for one in row.effects),
             difference(row.overall),
             Entry(p_text(row.p_holm), row.p_holm),
         )

@@ -16,7 +16,6 @@ from augbench.statistics import (
     Analysis,
     Comparison,
     MeanInterval,
-    Multiplier,
     SizeComparison,
     mean_interval,
 )
@@ -150,18 +149,18 @@ def effects_table(analysis: Analysis, name: str) -> Table:
             Column("aulc", "with it", "AULC with the augmentation"),
             Column("difference", "difference", "Paired by seed, with its t interval"),
             Column("bar", "", "The interval; the line is 0; filled: established"),
-            Column("p_adjusted", "p (Holm)", "Sign-flip test, corrected for all augmentations"),
+            Column("p_adjusted", "p", "Sign-flip test, corrected for all augmentations and sizes"),
             Column("p", "p alone", "The same test, uncorrected"),
-            Column("least_p", "least p", "The least that p (Holm) could be with these seeds"),
+            Column("least_p", "least p", "The least that p could be with these seeds"),
             Column("improvement", "better in", "Share of seeds that it improves, ties half"),
-            Column("multiplier", "labels", "Geometric average of the label multipliers"),
+            Column("multiplier", "labels", "Geometric average; censored sizes at their limits"),
             Column("correlation", "r", "Correlation of the two arms over seeds"),
             Column(
                 "variance_ratio",
                 "Var δ ratio",
                 "Var(difference)/(sum of both variances): below 1, pairing by seed helped",
             ),
-            Column("detectable", "detectable", "True difference that is found 4 times in 5"),
+            Column("detectable", "detectable", "True difference that this test finds 4 times in 5"),
             Column("n", "n", "Seeds with both whole curves"),
         ),
         tuple(rows),
@@ -182,7 +181,7 @@ def sizes_table(analysis: Analysis, name: str, beyond: Sequence[Sequence[Entry]]
             replace(new, text=new.text or "–"),
             Entry(p_text(row.p_within), row.p_within),
             Entry(p_text(row.p_adjusted), row.p_adjusted),
-            _multiplier(row.multiplier),
+            _multiplier(row),
             *([_gap(row)] if with_gap else []),
             Entry(fixed(row.pairing.correlation, 2), row.pairing.correlation),
             Entry(fixed(row.pairing.variance_ratio, 2), row.pairing.variance_ratio),
@@ -200,8 +199,8 @@ def sizes_table(analysis: Analysis, name: str, beyond: Sequence[Sequence[Entry]]
             Column("size", "s", "Pretraining samples per class"),
             Column("difference", "difference", "Paired by seed, with its t interval"),
             Column("beyond", "new images too", "Interval for new seeds and new test images"),
-            Column("p_within", "p (sizes)", "Step-down maxT over the sizes"),
-            Column("p_adjusted", "p (Holm)", "The same, corrected for all augmentations"),
+            Column("p_within", "p (sizes)", "Corrected for the sizes of one augmentation"),
+            Column("p_adjusted", "p", "Corrected for all augmentations, sizes and areas"),
             Column("multiplier", "labels", "Times as many labels that buy the same without it"),
             *([gap] if with_gap else []),
             Column("correlation", "r", "Correlation of the two arms over seeds"),
@@ -234,21 +233,25 @@ def _improvement(c: Comparison) -> Entry:
 
 def _average(c: Comparison) -> Entry:
     mean = c.average_multiplier
-    left_out = mean.above + mean.below
-    text = f"{mean.value:.3g}×" if mean.uncensored else "–"
-    if left_out:
-        text += f" ({left_out} censored left out)"
-    return Entry(text, mean.value)
+    if math.isnan(mean.value):
+        return Entry("–")
+    sign = {"": "", "at least": "≥ ", "at most": "≤ "}[mean.bound]
+    return Entry(f"{sign}{mean.value:.3g}×", mean.value)
 
 
-def _multiplier(m: Multiplier) -> Entry:
+def _multiplier(row: SizeComparison) -> Entry:
+    m = row.multiplier
     if not m.n:
         return Entry("·")
+    if m.withheld:
+        return Entry(f"– ({m.withheld})", n=m.n)
     text = f"{m.text}×"
     if not math.isnan(m.lower):
         low = f"< {m.least:.3g}" if m.lower == 0 else f"{m.lower:.3g}"
         high = f"> {m.most:.3g}" if math.isinf(m.upper) else f"{m.upper:.3g}"
         text += f" ({low} to {high})"
+    if m.n != row.difference.n:
+        text += f" (n = {m.n})"
     return Entry(text, m.value, m.lower, m.upper, m.n)
 
 
@@ -261,6 +264,8 @@ def _gap(row: SizeComparison) -> Entry:
         text += f" ({span(100 * gap.lower, 100 * gap.upper, 0)})"
     elif gap.n > 1:
         text += " (no bounds)"
+    if gap.n != row.difference.n:
+        text += f" (n = {gap.n})"
     return Entry(text, 100 * gap.share, 100 * gap.lower, 100 * gap.upper, gap.n)
 
 

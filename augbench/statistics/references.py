@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from augbench.errors import UsageError
 from augbench.statistics._arrays import TIE, Floats, as_array, as_confidence, split_missing
-from augbench.statistics._special import t_quantile
+from augbench.statistics.intervals import t_quantile
 
 __all__ = ["GapClosed", "gap_closed"]
 

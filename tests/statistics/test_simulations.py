@@ -21,6 +21,7 @@ PATH = Path(__file__).parents[2] / "benchmarks" / "statistics_coverage.py"
 
 def load() -> ModuleType:
     spec = importlib.util.spec_from_file_location("statistics_coverage", PATH)
+    sys.path.insert(0, str(PATH.parent))  # as when it runs as a script
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -95,10 +96,10 @@ def test_the_family_wise_error_is_held(partial: bool, repetitions: int) -> None:
 
 
 @repetitions
-def test_without_holm_across_augmentations_it_would_not_be(repetitions: int) -> None:
-    holds(sim.family_error(10, repetitions, partial=True, across=False), at_least=0.1)
+def test_without_correction_across_augmentations_it_would_not_be(repetitions: int) -> None:
+    holds(sim.family_error(10, repetitions, partial=True, across=False), at_least=0.09)
 
 
 @repetitions
 def test_the_error_over_pairs_is_held(repetitions: int) -> None:
-    holds(sim.block_error(7, repetitions // 2), at_most=0.05)
+    holds(sim.pairs_error(7, repetitions // 2), at_most=0.05)
