@@ -1,4 +1,4 @@
-"""Do the intervals cover and do the tests err as often as they claim? Simulated studies say.
+"""Coverage of the intervals and error rates of the tests, from simulated studies.
 
     python benchmarks/statistics_coverage.py --repetitions 20000 --studies 2000
 
@@ -98,7 +98,7 @@ def mean_coverage(n: int, noise: Noise, repetitions: int, seed: int = 1) -> Rate
 
 
 def bootstrap_coverage(n: int, repetitions: int, seed: int = 2) -> Rate:
-    """What is not used: the percentile bootstrap of a mean."""
+    """The percentile bootstrap of a mean, which is not used."""
 
     def trial(rng: Rng) -> bool:
         x = rng.standard_normal(n)

@@ -263,7 +263,7 @@ def _gap(row: SizeComparison) -> Entry:
     if math.isfinite(gap.lower):
         text += f" ({span(100 * gap.lower, 100 * gap.upper, 0)})"
     elif gap.n > 1:
-        text += " (no bounds)"
+        text = "no bounds"
     if gap.n != row.difference.n:
         text += f" (n = {gap.n})"
     return Entry(text, 100 * gap.share, 100 * gap.lower, 100 * gap.upper, gap.n)

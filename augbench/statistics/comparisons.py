@@ -40,7 +40,7 @@ __all__ = ["Options", "compare_arms", "family_of_arms"]
 
 @dataclass(frozen=True)
 class Options:
-    """What all comparisons of one analysis share."""
+    """Settings that all comparisons of one analysis share."""
 
     sizes: tuple[int, ...]
     baseline: str

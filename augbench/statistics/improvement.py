@@ -1,4 +1,4 @@
-"""How often is a seed better with the augmentation than without?"""
+"""The probability that a seed is better with an augmentation than without it."""
 
 from __future__ import annotations
 

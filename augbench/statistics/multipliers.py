@@ -64,7 +64,7 @@ class Multiplier:
         if math.isnan(self.value):
             return "–"
         sign = {"": "", "above": "> ", "below": "< "}[self.censored]
-        return f"{sign}{self.value:.3g}"
+        return f"{sign}{self.value:,.0f}" if self.value >= 1000 else f"{sign}{self.value:.3g}"
 
     def without_number(self, reason: str) -> Multiplier:
         """The same multiplier with its number withheld for `reason`."""

@@ -1,4 +1,4 @@
-"""How much of the way from the baseline to the ceiling does an augmentation go?"""
+"""The share of the gap from the baseline to the ceiling that an augmentation closes."""
 
 from __future__ import annotations
 

@@ -110,7 +110,9 @@ def _effects(check, raw, pair, arms, number):
             for s in raw.sizes
         ]
         average = math.exp(np.mean(np.log([m[0] for m in found])))
-        sides = {m[0] * s > 0.999 * knots[-1] for m, s in zip(found, raw.sizes, strict=True) if m[1]}
+        sides = {
+            m[0] * s > 0.999 * knots[-1] for m, s in zip(found, raw.sizes, strict=True) if m[1]
+        }
         check(table, i, "multiplier", np.nan if len(sides) > 1 else average)
         correlation, ratio = pairing(areas[label], areas["none"])
         check(table, i, "correlation", correlation)
