@@ -124,7 +124,7 @@ def area_coverage(n: int, repetitions: int, seed: int = 3) -> Rate:
 def multiplier_coverage(
     n: int, size: int, repetitions: int, *, ruler: bool = True, seed: int = 4
 ) -> Rate:
-    """The augmentation is worth 1.6 times the labels at every size."""
+    """The augmentation is worth 1.6 times the labels at every size; among the numbers given."""
     knots = np.arange(9.0)
     gained = np.interp(knots[:7] + math.log2(1.6), knots, CURVE)
     k = SIZES.index(size)
@@ -134,6 +134,8 @@ def multiplier_coverage(
         base, treated = arm(rng, n, luck, CURVE), arm(rng, n, luck, gained)
         extra = {"ruler": base[:, 7:], "ruler_sizes": RULER} if ruler else {}
         m = label_multipliers(treated[:, [k]], base[:, [k]], (size,), **others(base, k, extra))[0]
+        if m.withheld:  # the baseline's means fall there: another study
+            return trial(rng)
         return m.lower <= 1.6 * (1 + 1e-9) and m.upper >= 1.6 * (1 - 1e-9)
 
     def others(base: np.ndarray, k: int, extra: dict) -> dict:

@@ -153,8 +153,14 @@ def _cautioned(
     analysis = analyse(arms, SIZES, failed=failed, chance=CHANCE, draws=draws)
     wrong = [c for c, one in zip(analysis.comparisons, bad, strict=True) if one]
     return any(
-        bool(claims_of(c, 0.05).uneven or c.lost or c.collapses.treated or c.collapses.baseline)
-        for c in wrong
+        bool(
+            claims.uneven
+            or claims.in_doubt
+            or c.lost
+            or c.collapses.treated
+            or c.collapses.baseline
+        )
+        for c, claims in ((c, claims_of(c, 0.05)) for c in wrong)
     )
 
 

@@ -31,7 +31,7 @@ def sentences(c: Comparison, claims: Claims, analysis: Analysis) -> tuple[str, .
     """Test, cautions, sizes, labels, seeds, gap, plan, and what was left out; those that apply."""
     parts = (
         _test(c, claims, analysis),
-        _caution(c, claims, analysis),
+        _caution(c, claims),
         _collapses(c),
         _sizes(c, claims),
         _labels(claims, analysis),
@@ -79,19 +79,23 @@ def _test(c: Comparison, claims: Claims, analysis: Analysis) -> str:
     return text
 
 
-def _caution(c: Comparison, claims: Claims, analysis: Analysis) -> str:
+def _caution(c: Comparison, claims: Claims) -> str:
     if not claims.any:
         return ""
     reasons = []
     if "interval" in claims.uneven:
         reasons.append("the interval of the mean holds 0, since a few seeds differ far more")
-    wide = [row.size for row in claims.sizes if holds_zero(row.difference)]
-    if wide and len(c.by_size) > 1:
-        reasons.append(f"the interval of the mean holds 0 at {samples(wide)}")
     if "spread" in claims.uneven:
         ratio = c.spread.ratio
         how = f"{factor(ratio)} times as widely" if ratio > 1 else f"{factor(1 / ratio)} times less"
         reasons.append(f"its seeds scatter {how} ({p_value(c.spread.p)})")
+    for why, found in (
+        ("the interval of the mean holds 0", [holds_zero(r.difference) for r in claims.in_doubt]),
+        ("the arms scatter unalike", [not holds_zero(r.difference) for r in claims.in_doubt]),
+    ):
+        sizes = [row.size for row, there in zip(claims.in_doubt, found, strict=True) if there]
+        if sizes and len(c.by_size) > 1:
+            reasons.append(f"{why} at {samples(sizes)}")
     if "collapses" in claims.uneven:
         reasons.append("one arm collapses more often than the other")
     if not reasons:
@@ -138,7 +142,7 @@ def _sizes(c: Comparison, claims: Claims) -> str:
 def _labels(claims: Claims, analysis: Analysis) -> str:
     """Multipliers of the established sizes only: others would be picked for their value."""
     rows = [row for row in claims.sizes if row.multiplier.n]
-    given = [_multiplier(row, analysis) for row in rows if not row.multiplier.withheld]
+    given = [_multiplier(row) for row in rows if not row.multiplier.withheld]
     reasons: dict[str, list[int]] = {}
     for row in rows:
         if row.multiplier.withheld:
@@ -146,10 +150,11 @@ def _labels(claims: Claims, analysis: Analysis) -> str:
     given += [f"no number at {number_list(sizes)}, since {why}" for why, sizes in reasons.items()]
     if not given:
         return ""
-    return f"Worth in labels, without it for the same accuracy: {'; '.join(given)}."
+    level = f" ({confidence_text(analysis)} intervals)" if any("(" in one for one in given) else ""
+    return f"Worth in labels, without it for the same accuracy{level}: {'; '.join(given)}."
 
 
-def _multiplier(row: SizeComparison, analysis: Analysis) -> str:
+def _multiplier(row: SizeComparison) -> str:
     m = row.multiplier
     at = f"at {row.size}"
     if m.censored == "above" and m.value <= 1:
@@ -158,11 +163,11 @@ def _multiplier(row: SizeComparison, analysis: Analysis) -> str:
         return f"{at} fewer than were measured"
     many = {"": "", "above": "more than ", "below": "less than "}[m.censored]
     seeds = "" if m.n == row.difference.n else f", {count(m.n, 'seed')}"
-    inside = f"{_bounds(m, analysis)}{seeds}".removeprefix(", ")
+    inside = f"{_bounds(m)}{seeds}".removeprefix(", ")
     return f"{many}{factor(m.value)} times as many {at}" + (f" ({inside})" if inside else "")
 
 
-def _bounds(m: Multiplier, analysis: Analysis) -> str:
+def _bounds(m: Multiplier) -> str:
     """The interval of a multiplier; open ends are said in words."""
     if math.isnan(m.lower):
         return ""
@@ -174,7 +179,7 @@ def _bounds(m: Multiplier, analysis: Analysis) -> str:
         return ""
     if m.lower == 0 and high == factor(m.least):
         return ""
-    return f"{confidence_text(analysis)} interval {low} to {high}"
+    return f"{low} to {high}"
 
 
 def _seeds(c: Comparison, analysis: Analysis) -> str:

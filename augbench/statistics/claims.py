@@ -17,8 +17,10 @@ class Claims:
     """Established differences: `area` is −1, 0 or 1, `up` and `down` are rows of sizes.
 
     `reachable` is false where no endpoint could have been significant with its seeds. `uneven`
-    names why a claim is about most seeds rather than the mean: "interval" (that of the mean holds
-    0), "spread" (the arms' variances differ plainly), "collapses" (one arm collapses more often).
+    names why a claim is about most seeds rather than the mean: "interval" (that of the mean area
+    holds 0), "spread" (the areas of the arms vary plainly unalike, and a test that allows for it
+    does not confirm), "collapses" (one arm collapses more often). `in_doubt` are established sizes
+    with one of the first two.
     """
 
     area: int
@@ -26,6 +28,7 @@ class Claims:
     down: tuple[SizeComparison, ...]
     reachable: bool
     uneven: tuple[str, ...]
+    in_doubt: tuple[SizeComparison, ...]
 
     @property
     def sizes(self) -> tuple[SizeComparison, ...]:
@@ -47,7 +50,7 @@ def claims_of(c: Comparison, alpha: float) -> Claims:
     uneven = []
     if area and holds_zero(c.difference):
         uneven.append("interval")
-    if c.spread.plain:
+    if area and c.spread.leaves_in_doubt(alpha):
         uneven.append("spread")
     if c.collapses.treated != c.collapses.baseline:
         uneven.append("collapses")
@@ -57,6 +60,11 @@ def claims_of(c: Comparison, alpha: float) -> Claims:
         down=down,
         reachable=c.reachable or any(row.reachable for row in c.by_size),
         uneven=tuple(uneven) if area or up or down else (),
+        in_doubt=tuple(
+            row
+            for row in established
+            if holds_zero(row.difference) or row.spread.leaves_in_doubt(alpha)
+        ),
     )
 
 

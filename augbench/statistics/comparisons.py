@@ -197,6 +197,7 @@ def _by_size(
                 p_adjusted=float(p[k]),
                 reachable=_reachable(int(paired.sum()), options.alpha),
                 pairing=pairing(y, y0),
+                spread=spread(y, y0),
                 multiplier=_without_contradiction(multipliers[k], established),
                 gap_closed=None
                 if ceiling is None

@@ -84,6 +84,7 @@ class SizeComparison:
     p_adjusted: float
     reachable: bool
     pairing: Pairing
+    spread: Spread
     multiplier: Multiplier
     gap_closed: GapClosed | None
 

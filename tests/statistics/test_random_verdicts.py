@@ -90,7 +90,7 @@ def contradictions(v: Verdict, c: Comparison, analysis: Analysis) -> list[str]:
     wrong("an absurd share", [x for x in re.findall(r"(\d+)%", text) if int(x) > 200])
     wrong("a level that is not one", "100%" in re.sub(r"\(?−?\d+% \(.*?\)", "", text))
     wrong("more than one times", re.search(r"(more|less) than 1 times", text))
-    wrong("an interval of nothing", re.search(r"interval (\S+) to more than \1\b", text))
+    wrong("an interval of nothing", re.search(r"\((\S+) to more than \1\b", text))
     for times, size in re.findall(rf"(?<![\d.,])({NUMBER}) times as many at (\d+)", text):
         factor, at = float(times.replace(",", "")), int(size)
         wrong("labels against a gain", at in up and factor < 1)
