@@ -91,7 +91,7 @@ def step_down_max_t(differences: ArrayLike, *, seed: int = 0, draws: int = DRAWS
     Ge, Dudoit & Speed 2003, Test 12, box 2), with a seed's whole vector flipped at once, which
     keeps the dependence between sizes. See `family_test` for the statistic and missing cells.
     """
-    return family_test(differences, seed=seed, draws=draws).p
+    return _tested(differences, None, None, seed, draws).p
 
 
 def family_test(
@@ -116,6 +116,17 @@ def family_test(
 
     A missing cell (NaN) adds nothing to its column; a column without any pair has p = NaN.
     """
+    return _tested(differences, groups, alpha, seed, draws)
+
+
+def _tested(
+    differences: ArrayLike,
+    groups: Sequence[int] | None,
+    alpha: float | None,
+    seed: int,
+    draws: int,
+) -> FamilyTest:
+    """`family_test`, without levels where `alpha` is None."""
     array = as_array(differences, "differences", ndim=2)
     count = array.shape[1]
     if groups is not None and len(groups) != count:
@@ -125,8 +136,14 @@ def family_test(
     tested = np.flatnonzero(~np.isnan(array).all(axis=0)) if len(array) else np.empty(0, np.intp)
     if len(tested):
         group = np.zeros(count, np.int64) if groups is None else np.asarray(groups, np.int64)
+        group = group[tested]
+        members = [np.flatnonzero(group == g) for g in np.unique(group)]
         flips = _flipped(array[:, tested], seed, draws)  # [flips, C]
-        p[tested], levels[tested] = _step_down(flips, group[tested], alpha)
+        maxima = [flips[:, columns].max(axis=1) for columns in members]  # [flips] each
+        highest = [np.sort(one) for one in maxima]
+        p[tested] = _step_down(flips, members, highest)
+        if alpha is not None:
+            levels[tested] = _levels(flips, members, maxima, highest, alpha)
     return FamilyTest(p, levels)
 
 
@@ -141,36 +158,34 @@ def _flipped(array: Floats, seed: int, draws: int) -> Floats:
     return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
 
 
-def _step_down(flips: Floats, group: NDArray[np.int64], alpha: float) -> tuple[Floats, Floats]:
-    """Adjusted p-values [C] and levels [C] from the statistics [flips, C]."""
+def _step_down(
+    flips: Floats, members: Sequence[NDArray[np.intp]], highest: Sequence[Floats]
+) -> Floats:
+    """Adjusted p-values [C] from the statistics [flips, C] and each group's sorted maxima."""
     total, count = flips.shape
     observed = flips[0]
-    members = [np.flatnonzero(group == g) for g in np.unique(group)]
-    highest = [np.sort(flips[:, columns].max(axis=1)) for columns in members]  # ascending
     tail = np.empty(count)  # how many sign vectors reach the column's statistic in its group
-    for columns, top in zip(members, highest, strict=True):
-        tail[columns] = total - np.searchsorted(top, observed[columns] - _SLACK)
     # Within a group the columns stand in ascending order, so that the maximum over those that are
     # still to be tested is a running maximum; the least tail of all is rejected first.
-    running, places = [], np.empty(count, dtype=np.intp)
-    for columns in members:
-        columns = columns[np.argsort(observed[columns], kind="stable")]
-        running.append(np.maximum.accumulate(flips[:, columns], axis=1))
-        places[columns] = np.arange(1, len(columns) + 1)
+    running, places, owner = [], np.empty(count, np.intp), np.empty(count, np.intp)
+    for g, (columns, top) in enumerate(zip(members, highest, strict=True)):
+        tail[columns] = total - np.searchsorted(top, observed[columns] - _SLACK)
+        ascending = columns[np.argsort(observed[columns], kind="stable")]
+        running.append(np.maximum.accumulate(flips[:, ascending], axis=1))
+        places[ascending], owner[columns] = np.arange(1, len(columns) + 1), g
     left = [len(columns) for columns in members]
-    index = np.searchsorted(np.unique(group), group)
     p, worst = np.empty(count), 0.0
     for j in sorted(range(count), key=lambda j: (tail[j], -places[j])):
         reached = np.zeros(total, dtype=np.bool_)
         for g, top in enumerate(highest):
             if left[g]:
-                own = len(members) == 1
-                bar = observed[j] - _SLACK if own else _threshold(top, int(tail[j]))
+                alone = len(members) == 1
+                bar = observed[j] - _SLACK if alone else _threshold(top, int(tail[j]))
                 reached |= running[g][:, left[g] - 1] >= bar
         worst = max(worst, float(reached.mean()))
         p[j] = worst
-        left[index[j]] -= 1
-    return p, _levels(flips, members, highest, alpha)
+        left[owner[j]] -= 1
+    return p
 
 
 def _threshold(top: Floats, tail: int) -> float:
@@ -181,17 +196,20 @@ def _threshold(top: Floats, tail: int) -> float:
 
 
 def _levels(
-    flips: Floats, members: Sequence[NDArray[np.intp]], highest: Sequence[Floats], alpha: float
+    flips: Floats,
+    members: Sequence[NDArray[np.intp]],
+    maxima: Sequence[Floats],
+    highest: Sequence[Floats],
+    alpha: float,
 ) -> Floats:
+    """The share of sign vectors in which each column reaches the family's critical value [C]."""
     total = len(flips)
     least = np.full(total, total)  # of each sign vector, the least tail over the groups
-    for columns, top in zip(members, highest, strict=True):
-        maxima = flips[:, columns].max(axis=1)
-        least = np.minimum(least, total - np.searchsorted(top, maxima - _SLACK))
+    for one, top in zip(maxima, highest, strict=True):
+        least = np.minimum(least, total - np.searchsorted(top, one - _SLACK))
     allowed = math.floor(alpha * total * (1 + 1e-12))
-    ordered = np.sort(least)
     # The greatest tail that at most `allowed` sign vectors reach.
-    tail = int(ordered[allowed]) - 1 if allowed < total else total
+    tail = int(np.sort(least)[allowed]) - 1 if allowed < total else total
     levels = np.empty(flips.shape[1])
     for columns, top in zip(members, highest, strict=True):
         levels[columns] = (flips[:, columns] >= _threshold(top, tail)).mean(axis=0)
