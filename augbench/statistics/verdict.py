@@ -127,6 +127,9 @@ def _headline(c: Comparison, claims: Claims, analysis: Analysis) -> str:
         if claims.area:
             overall = f"overall it {'helps' if claims.area > 0 else 'hurts'}"
         return f"{name} {local}; {overall}: {effect}."
+    if kind == "unclear" and not c.reachable:
+        first = f"{name} {local}" if local else f"{name}: no clear effect at any size"
+        return f"{first}; the whole curve has too few seeds for a test: {effect}."
     if kind == "unclear":
         whole = " over the whole curve" if len(analysis.sizes) > 1 else ""
         though = f", though it {local}" if local else ""
