@@ -15,7 +15,14 @@ from augbench.errors import AugbenchError
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.results._plain import cell_rows, distinct_environments, study_plan
-from augbench.statistics import Analysis, MeanInterval, analyse, mean_interval, remarks
+from augbench.statistics import (
+    Analysis,
+    Condition,
+    MeanInterval,
+    analyse,
+    mean_interval,
+    remarks,
+)
 from augbench.store import PlannedCell, StoredStudy
 
 if TYPE_CHECKING:
@@ -168,6 +175,28 @@ class StudyResult:
             for size in (self.sizes if sizes is None else sizes)
         )
 
+    def failures(self, pair: Pair) -> dict[str, NDArray[np.bool_]]:
+        """The failed cells of every augmentation as [seeds, sizes]."""
+        return {
+            label: np.array(
+                [
+                    [
+                        (cell := self.cell(pair, label, size, i)) is not None
+                        and cell.status == "failed"
+                        for size in self.sizes
+                    ]
+                    for i in range(self.seeds)
+                ]
+            )
+            for label in self.augmentations
+        }
+
+    def condition(self, pair: Pair) -> Condition:
+        """The condition that a pair is; the first of the study is the primary one."""
+        labels = [f"{pretrain} → {finetune}" for pretrain, finetune in (pair, self.pairs[0])]
+        primary = pair == self.pairs[0]
+        return Condition(labels[0], primary, "" if primary else labels[1])
+
     def scores(self, pair: Pair, metric: str = PRIMARY.name) -> dict[str, NDArray[np.float64]]:
         """The metric of every augmentation as [seeds, sizes]."""
         return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
@@ -196,6 +225,9 @@ class StudyResult:
             scores,
             self.sizes,
             baseline=self.baseline,
+            failed=self.failures(pair),
+            chance=1 / len(self.stored.description["datasets"][pair[1]]["classes"]),
+            condition=self.condition(pair),
             ruler=self.values(pair, self.baseline, self.ruler_sizes) if self.ruler_sizes else None,
             ruler_sizes=self.ruler_sizes,
             floor=values_of(FLOOR),

@@ -1,9 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from synthetic import invent, make_study
+from synthetic import fill, invent, make_study
 
 from augbench.results import StudyResult
+from augbench.statistics import aulc, paired_difference, remarks, verdict
 from augbench.store import Store
 
 
@@ -33,3 +34,32 @@ def test_seeds_added_after_a_run_are_told(tmp_path):
     result = _result(tmp_path, make_study(seeds=5))
     remarks = result.remarks(result.analysis(result.pairs[0]))
     assert any("Seeds 2 to 4 were added" in line for line in remarks)
+
+
+def test_failed_cells_and_chance_reach_the_analysis(tmp_path):
+    study = make_study(seeds=9, sizes=(1, 2))
+    fill(tmp_path, study, fail=[("mixup", 2, 3)], skip=[("mixup", 1, 5)])
+    with Store.read(tmp_path) as store:
+        result = StudyResult(store.study())
+        failed = result.failures(result.pairs[0])
+        (c,) = result.analysis(result.pairs[0]).comparisons
+    assert failed["mixup"].tolist() == [[False, i == 3] for i in range(9)]
+    assert not failed["none"].any()
+    assert (c.lost.treated, c.lost.baseline, c.n) == (1, 0, 7)
+    assert c.difference.dropped == (3, 5)
+    # three classes: the failed cell counts as 1/3
+    plain, mixup = (result.values(result.pairs[0], label) for label in ("none", "mixup"))
+    mixup[3, 1] = 1 / 3
+    assert c.lost.at_chance == paired_difference(aulc(mixup, (1, 2)), aulc(plain, (1, 2)))
+
+
+def test_the_first_pair_of_a_study_is_its_primary_condition(tmp_path):
+    pairs = (("digits", "letters"), ("digits", "digits"))
+    fill(tmp_path, make_study(pairs=pairs))
+    with Store.read(tmp_path) as store:
+        result = StudyResult(store.study())
+        first, second = (result.analysis(pair) for pair in result.pairs)
+    assert (first.condition.label, first.condition.primary) == ("digits → letters", True)
+    assert (second.condition.label, second.condition.primary) == ("digits → digits", False)
+    assert [verdict(one)[0].exploratory for one in (first, second)] == [False, True]
+    assert "digits → letters" in remarks(second)[0]

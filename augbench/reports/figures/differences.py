@@ -23,7 +23,7 @@ _NAME = 34
 def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> Figure:
     """The mean paired difference from the baseline at each size, with its t interval.
 
-    Filled markers are differences that are established (step-down over sizes, Holm across
+    Filled markers are differences that are established (corrected for all sizes and
     augmentations); arms stand beside each other so that no interval hides another.
     """
     figure = Figure(figsize=(5.2, 3.3), layout="constrained")
@@ -126,7 +126,7 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
             tick.set_fontweight("bold")
     axes.set_xlabel(wrapped(f"ΔAULC: mean accuracy points above {first.baseline}", X_LABEL))
     if first.n > 1:
-        axes.set_title(f"{_bars(first)}; filled: p ≤ {first.alpha:g} (Holm)")
+        axes.set_title(f"{_bars(first)}; filled: p ≤ {first.alpha:g}")
     else:
         axes.set_title("n = 1 seed, no interval")
     return figure

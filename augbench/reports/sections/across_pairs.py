@@ -5,7 +5,7 @@ from __future__ import annotations
 from augbench.reports._formatting import p_text
 from augbench.reports._tables import Column, Entry, Table, difference_entry
 from augbench.reports.sections._section import Report, Section
-from augbench.statistics import across_blocks, aulc
+from augbench.statistics import across_datasets, aulc
 
 __all__ = ["AcrossPairs"]
 
@@ -33,11 +33,11 @@ class AcrossPairs(Section):
         }
         if not effects:
             return None
-        found = across_blocks(effects, confidence=confidence)
+        found = across_datasets(effects, confidence=confidence)
         rows = tuple(
             (
                 Entry(row.augmentation, row.augmentation),
-                *(difference_entry(one.effect) for one in row.forest),
+                *(difference_entry(one.effect) for one in row.effects),
                 difference_entry(row.overall),
                 Entry(p_text(row.p_holm), row.p_holm),
             )

@@ -53,18 +53,22 @@ class Effects(Section):
                 Column("aulc", "with it", "AULC with the augmentation"),
                 Column("difference", "difference", "Paired by seed, with its t interval"),
                 Column("bar", "", "The interval; the line is 0; filled: established"),
-                Column("p_adjusted", "p (Holm)", "Sign-flip test, corrected for all augmentations"),
+                Column(
+                    "p_adjusted", "p", "Sign-flip test, corrected for all augmentations and sizes"
+                ),
                 Column("p", "p alone", "The same test, uncorrected"),
-                Column("least_p", "least p", "The least that p (Holm) could be with these seeds"),
+                Column("least_p", "least p", "The least that p could be with these seeds"),
                 Column("improvement", "better in", "Share of seeds that it improves, ties half"),
-                Column("multiplier", "labels", "Geometric average of the label multipliers"),
+                Column("multiplier", "labels", "Geometric average; censored sizes at their limits"),
                 Column("correlation", "r", "Correlation of the two arms over seeds"),
                 Column(
                     "variance_ratio",
                     "Var δ ratio",
                     "Var(difference)/(sum of both variances): below 1, pairing by seed helped",
                 ),
-                Column("detectable", "detectable", "True difference that is found 4 times in 5"),
+                Column(
+                    "detectable", "detectable", "True difference that this test finds 4 times in 5"
+                ),
                 Column("n", "n", "Seeds with both whole curves"),
             ),
             tuple(rows),
@@ -103,11 +107,10 @@ def _improvement(c: Comparison) -> Entry:
 
 def _average(c: Comparison) -> Entry:
     mean = c.average_multiplier
-    left_out = mean.above + mean.below
-    text = f"{mean.value:.3g}×" if mean.uncensored else "–"
-    if left_out:
-        text += f" ({left_out} censored left out)"
-    return Entry(text, mean.value)
+    if math.isnan(mean.value):
+        return Entry("–")
+    sign = {"": "", "at least": "≥ ", "at most": "≤ "}[mean.bound]
+    return Entry(f"{sign}{mean.value:.3g}×", mean.value)
 
 
 def _bars(analysis: Analysis) -> list[Bar | None]:

@@ -12,7 +12,7 @@ from augbench.reports._formatting import interval_text, number_text, p_text
 from augbench.reports._tables import Column, Entry, Table, difference_entry
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Multiplier, SizeComparison, two_way_interval, unpack
+from augbench.statistics import Analysis, SizeComparison, two_way_interval, unpack
 
 __all__ = ["Sizes"]
 
@@ -37,7 +37,7 @@ class Sizes(Section):
                 replace(new, text=new.text or "–"),
                 Entry(p_text(row.p_within), row.p_within),
                 Entry(p_text(row.p_adjusted), row.p_adjusted),
-                _multiplier(row.multiplier),
+                _multiplier(row),
                 *([_gap(row)] if with_gap else []),
                 Entry(number_text(row.pairing.correlation, 2), row.pairing.correlation),
                 Entry(number_text(row.pairing.variance_ratio, 2), row.pairing.variance_ratio),
@@ -55,8 +55,8 @@ class Sizes(Section):
                 Column("size", "s", "Pretraining samples per class"),
                 Column("difference", "difference", "Paired by seed, with its t interval"),
                 Column("beyond", "new images too", "Interval for new seeds and new test images"),
-                Column("p_within", "p (sizes)", "Step-down maxT over the sizes"),
-                Column("p_adjusted", "p (Holm)", "The same, corrected for all augmentations"),
+                Column("p_within", "p (sizes)", "Corrected for the sizes of one augmentation"),
+                Column("p_adjusted", "p", "Corrected for all augmentations, sizes and areas"),
                 Column("multiplier", "labels", "Times as many labels that buy the same without it"),
                 *([gap] if with_gap else []),
                 Column("correlation", "r", "Correlation of the two arms over seeds"),
@@ -117,14 +117,19 @@ def _two_way(
     return Entry(text, 100 * both.difference, low, high, both.seeds)
 
 
-def _multiplier(m: Multiplier) -> Entry:
+def _multiplier(row: SizeComparison) -> Entry:
+    m = row.multiplier
     if not m.n:
         return Entry("·")
+    if m.withheld:
+        return Entry(f"– ({m.withheld})", n=m.n)
     text = f"{m.text}×"
     if not math.isnan(m.lower):
         low = f"< {m.least:.3g}" if m.lower == 0 else f"{m.lower:.3g}"
         high = f"> {m.most:.3g}" if math.isinf(m.upper) else f"{m.upper:.3g}"
         text += f" ({low} to {high})"
+    if m.n != row.difference.n:
+        text += f" (n = {m.n})"
     return Entry(text, m.value, m.lower, m.upper, m.n)
 
 
@@ -136,5 +141,7 @@ def _gap(row: SizeComparison) -> Entry:
     if math.isfinite(gap.lower):
         text += f" ({interval_text(100 * gap.lower, 100 * gap.upper, 0)})"
     elif gap.n > 1:
-        text += " (no bounds)"
+        text = "no bounds"
+    if gap.n != row.difference.n:
+        text += f" (n = {gap.n})"
     return Entry(text, 100 * gap.share, 100 * gap.lower, 100 * gap.upper, gap.n)

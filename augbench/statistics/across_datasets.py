@@ -1,4 +1,4 @@
-"""Several pairs of data sets: the pair is the block, and seeds are averaged first.
+"""Tests across pairs of data sets: each pair counts once, whatever its number of seeds.
 
 Ten seeds on two pairs are two observations of "another pair", never twenty. Demšar 2006, JMLR 7
 (Wilcoxon over data sets); Benavoli, Corani & Mangili 2016, JMLR 17(5) (why not mean ranks:
@@ -19,30 +19,30 @@ from augbench.statistics._arrays import TIE, as_array, split_missing
 from augbench.statistics.intervals import MeanInterval, mean_interval
 from augbench.statistics.multiple import holm
 
-__all__ = ["LEAST_BLOCKS", "BlockComparison", "Forest", "across_blocks", "wilcoxon_exact"]
+__all__ = ["LEAST_PAIRS", "AcrossDatasets", "PairEffect", "across_datasets", "wilcoxon_exact"]
 
-LEAST_BLOCKS = 6
-"""Below six blocks even unanimous ones give p > .05."""
+LEAST_PAIRS = 6
+"""Below six pairs even unanimous ones give p > .05."""
 
 
 @dataclass(frozen=True)
-class Forest:
-    """One row of a forest plot: one pair's effect over its seeds."""
+class PairEffect:
+    """The effect on one pair of data sets, over its seeds."""
 
-    block: str
+    pair: str
     effect: MeanInterval
 
 
 @dataclass(frozen=True)
-class BlockComparison:
-    """One augmentation over all blocks.
+class AcrossDatasets:
+    """One augmentation over all pairs.
 
-    `overall` is the mean of the blocks' means with a t interval over blocks (unit: the block).
+    `overall` is the mean of the pairs' means, with a t interval over pairs.
     `p` and `p_holm` are NaN where the test is refused, and `refusal` says why; else it is "".
     """
 
     augmentation: str
-    forest: tuple[Forest, ...]
+    effects: tuple[PairEffect, ...]
     overall: MeanInterval
     p: float
     p_holm: float
@@ -50,11 +50,11 @@ class BlockComparison:
 
 
 def wilcoxon_exact(differences: ArrayLike) -> float:
-    """The exact two-sided signed-rank p of block means [B], with ties; zeros are left out.
+    """The exact two-sided signed-rank p of the pairs' means [B], with ties; zeros are left out.
 
     Wilcoxon 1945, Biometrics Bulletin 1. The null distribution of the rank sum is counted over all
     2^B sign vectors by dynamic programming on doubled mid-ranks, which are whole numbers, so tied
-    ranks stay exact. NaN is a missing block; the p is 1 where nothing is left.
+    ranks stay exact. NaN is a missing pair; the p is 1 where nothing is left.
     """
     kept, _ = split_missing(as_array(differences, "differences", ndim=1))
     kept = kept[np.abs(kept) > TIE]
@@ -76,38 +76,40 @@ def wilcoxon_exact(differences: ArrayLike) -> float:
     return float(min(1.0, chance[distance >= abs(2 * observed - total)].sum()))
 
 
-def across_blocks(
+def across_datasets(
     effects: Mapping[str, Mapping[str, ArrayLike]], *, confidence: float = 0.95
-) -> tuple[BlockComparison, ...]:
+) -> tuple[AcrossDatasets, ...]:
     """Compare augmentations over pairs: `effects[augmentation][pair]` is δ [n], one for each seed.
 
     Each pair's seeds are averaged, and from six pairs on the averages are tested (Wilcoxon, exact,
-    Holm across augmentations). With fewer the test is refused and the forest remains. The pairs
-    need not have equally many seeds. Raises `UsageError` for an augmentation without any pair.
+    Holm across augmentations). With fewer the test is refused, and each pair's own effect remains.
+    The pairs need not have equally many seeds. Raises `UsageError` for an augmentation without any
+    pair.
     """
     rows = [_row(name, pairs, confidence) for name, pairs in effects.items()]
     adjusted = holm([row.p for row in rows])
     return tuple(replace(row, p_holm=float(p)) for row, p in zip(rows, adjusted, strict=True))
 
 
-def _row(name: str, pairs: Mapping[str, ArrayLike], confidence: float) -> BlockComparison:
+def _row(name: str, pairs: Mapping[str, ArrayLike], confidence: float) -> AcrossDatasets:
     if not pairs:
         raise UsageError(f"augmentation {name!r}: expected at least one pair of data sets")
-    forest = tuple(
-        Forest(pair, mean_interval(delta, confidence=confidence)) for pair, delta in pairs.items()
+    effects = tuple(
+        PairEffect(pair, mean_interval(delta, confidence=confidence))
+        for pair, delta in pairs.items()
     )
-    means = np.array([row.effect.mean for row in forest])  # [B]
+    means = np.array([row.effect.mean for row in effects])  # [B]
     overall = mean_interval(means, confidence=confidence)
     refusal = _refusal(overall.n, int((np.abs(means) > TIE).sum()))  # NaN > TIE is False
     p = math.nan if refusal else wilcoxon_exact(means)
-    return BlockComparison(name, forest, overall, p, math.nan, refusal)
+    return AcrossDatasets(name, effects, overall, p, math.nan, refusal)
 
 
-def _refusal(blocks: int, used: int) -> str:
-    if used >= LEAST_BLOCKS:
+def _refusal(pairs: int, used: int) -> str:
+    if used >= LEAST_PAIRS:
         return ""
-    without = f", {blocks - used} without any difference" if used < blocks else ""
+    without = f", {pairs - used} without any difference" if used < pairs else ""
     return (
-        f"{blocks} pair{'s' if blocks != 1 else ''} of data sets{without}: a test across pairs "
-        f"needs at least {LEAST_BLOCKS}; read each pair's own interval"
+        f"{pairs} pair{'s' if pairs != 1 else ''} of data sets{without}: a test across pairs "
+        f"needs at least {LEAST_PAIRS}; read each pair's own interval"
     )

@@ -1,4 +1,4 @@
-"""The tree that `analyse` returns: frozen, complete, and plain enough for JSON.
+"""Dataclasses that `analyse` returns: frozen, complete, and plain enough for JSON.
 
 A number that does not exist (one seed has no interval) is NaN, never a guess.
 """
@@ -9,14 +9,39 @@ import math
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from augbench.statistics.failures import Collapses, LostSeeds
 from augbench.statistics.improvement import Improvement
 from augbench.statistics.intervals import MeanInterval
 from augbench.statistics.multipliers import GeometricMean, Multiplier
 from augbench.statistics.pairing import Pairing
 from augbench.statistics.references import GapClosed
 from augbench.statistics.signflip import SignFlip
+from augbench.statistics.spread import Spread
 
-__all__ = ["Analysis", "Comparison", "Curve", "References", "SizeComparison", "as_plain"]
+__all__ = [
+    "Analysis",
+    "Comparison",
+    "Condition",
+    "Curve",
+    "References",
+    "SizeComparison",
+    "as_plain",
+]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The condition that arms are compared under: data sets, and later budget and readout.
+
+    A study names its primary conditions. Each is one family of tests, whose chance of any false
+    claim is alpha; all other conditions are exploratory: corrected within themselves alone, and
+    marked so. `label` is the condition's name for a reader, `primary_label` that of the primary
+    one where this is not it.
+    """
+
+    label: str = ""
+    primary: bool = True
+    primary_label: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,8 +71,9 @@ class References:
 class SizeComparison:
     """An augmentation against the baseline at one size.
 
-    `p_within` is adjusted over sizes (step-down maxT), `p_adjusted` over augmentations as well.
-    `gap_closed` is None without a ceiling.
+    `p_adjusted` is the family's: over all areas and sizes of all augmentations. `p_within` is
+    adjusted over the sizes of this augmentation alone. `reachable` is true where these seeds could
+    have given a significant p at all. `gap_closed` is None without a ceiling.
     """
 
     size: int
@@ -56,7 +82,9 @@ class SizeComparison:
     difference: MeanInterval
     p_within: float
     p_adjusted: float
+    reachable: bool
     pairing: Pairing
+    spread: Spread
     multiplier: Multiplier
     gap_closed: GapClosed | None
 
@@ -65,16 +93,18 @@ class SizeComparison:
 class Comparison:
     """An augmentation against the baseline, over the seeds with both whole curves.
 
-    `aulc`, `baseline_aulc`, `difference`, `test`, `improvement` and `pairing` are of the areas.
-    `p_adjusted` is Holm's across augmentations; `least_p` is the least that it could have been
-    with these seeds, so `reachable` is whether any outcome could have been significant, and
-    `seeds_needed` how many seeds make it so.
+    `aulc`, `baseline_aulc`, `difference`, `test`, `improvement`, `pairing` and `spread` are of the
+    areas. `p_adjusted` is the family's (see `SizeComparison`); `least_p` is the least that it could
+    have been with these seeds, `reachable` is true where that is at most alpha, and `seeds_needed`
+    is how many seeds make it so.
 
-    For planning, both by a paired t test at alpha/comparisons with power .8 and the spread of
-    these seeds: `detectable` is the least true ΔAULC that n seeds find (NaN below two), and
-    `seeds_for_observed` the seeds that find one as large as the observed, never fewer than
-    `seeds_needed`; None where it cannot be said. An observed effect exaggerates more often than
-    not, so the second is a lower guide.
+    For planning, with power .8 by the sign-flip test itself, normal differences as noisy as these,
+    and the level that the family leaves to this area: `detectable` is the least true ΔAULC that
+    n seeds find (NaN where they can find none), and `seeds_for_observed` the seeds that find one as
+    large as the observed; None where it cannot be said or no thousand seeds would do. An observed
+    effect exaggerates more often than not, so the second is a lower guide.
+
+    `lost` is None unless a cell of one of the two arms failed. `collapses` counts cells at chance.
     """
 
     augmentation: str
@@ -90,6 +120,9 @@ class Comparison:
     seeds_for_observed: int | None
     improvement: Improvement
     pairing: Pairing
+    spread: Spread
+    lost: LostSeeds | None
+    collapses: Collapses
     by_size: tuple[SizeComparison, ...]
     average_multiplier: GeometricMean
 
@@ -101,8 +134,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One pair of data sets: accuracies are shares in [0, 1], multipliers are factors."""
+    """One condition: accuracies are shares in [0, 1], multipliers are factors."""
 
+    condition: Condition
     n: int
     sizes: tuple[int, ...]
     baseline: str
@@ -116,7 +150,7 @@ class Analysis:
 
 
 def as_plain(node: Any) -> Any:
-    """Any tree of this package as dicts, lists and numbers for JSON; NaN and infinity are None."""
+    """Dataclasses of this package as dicts, lists and numbers for JSON; NaN, infinity: None."""
     if is_dataclass(node) and not isinstance(node, type):
         return {field.name: as_plain(getattr(node, field.name)) for field in fields(node)}
     if isinstance(node, (tuple, list)):
