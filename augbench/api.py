@@ -30,8 +30,8 @@ from augbench.executors.processes import WorkerProcesses
 from augbench.options import Options, spelling, takes_options
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.checks import check_study
-from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell, Study
 from augbench.results import StudyResult
 from augbench.store import Store

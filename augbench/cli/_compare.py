@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from augbench.exchange.comparing import StoreComparison, compare
 from augbench.protocol.metrics import PRIMARY
+from augbench.reports.compare import StoreComparison, compare
 from augbench.results import StudyResult
 from augbench.statistics import MeanInterval
 from augbench.store import Store

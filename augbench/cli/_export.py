@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from augbench.cli._shared import out_option
-from augbench.exchange.exporting import FORMATS, export
+from augbench.reports.export import FORMATS, export
 from augbench.results import StudyResult
 from augbench.store import Store
 

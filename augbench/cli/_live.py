@@ -22,10 +22,10 @@ from rich.progress import (
 
 from augbench.api import Observer, Plan
 from augbench.options import reported
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.results import CellResult
 from augbench.protocol.study import Cell, place_name
-from augbench.reports.terminal import accuracy_table
+from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
 
 __all__ = ["Live", "print_plan"]
@@ -141,7 +141,7 @@ class Live(Observer):
         tables: list[RenderableType] = []
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)
-            table = accuracy_table(pair, study.samples_per_class)
+            table = new_accuracy_table(pair, study.samples_per_class)
             for augmentation in study.augmentations:
                 table.add_row(
                     escape(augmentation.label),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from augbench.errors import AugbenchError
-from augbench.exchange.merging import merge
+from augbench.store import merge
 
 __all__ = ["merge_command"]
 

@@ -35,8 +35,8 @@ def preview_command(
 ) -> None:
     """Draw what augmentations do: originals above, results below, the weights as captions."""
     from augbench.datasets.named import load_dataset
+    from augbench.pictures.drawing import preview
     from augbench.plugins.registry import Registry
-    from augbench.preview import preview
 
     registry = Registry.load(plugins, strict=strict_plugins)
     components = [registry.resolve("augmentation", spec) for spec in augmentations]

@@ -61,7 +61,7 @@ def report_command(
     if html is None and no_figures:
         return
 
-    from augbench.gallery import pictures_of
+    from augbench.pictures.archive import pictures_of
 
     pictures = pictures_of(folder, result.stored.description)
     if html is not None:
@@ -72,9 +72,9 @@ def report_command(
     if no_figures:
         return
 
-    from augbench.reports.drawing import draw_figures
+    from augbench.reports.figures import update_figures
 
-    for line in draw_figures(
+    for line in update_figures(
         result, folder, train_curves=plot_train_curves, pictures=pictures, confidence=confidence
     ):
         click.echo(line)

@@ -50,7 +50,7 @@ def run_command(
         print_plan(planned)
         return
     if plot_augmentations:
-        from augbench.preview import preview
+        from augbench.pictures.drawing import preview
 
         for dataset in {info.content_hash: info for info, _ in planned.study.pairs}:
             images = planned.load(dataset)
@@ -60,13 +60,13 @@ def run_command(
         result = execute(planned, live, command=shlex.join(["augbench", *sys.argv[1:]]))
     print_results(result)
 
-    from augbench.gallery import pictures_of
-    from augbench.preview import keep_gallery
-    from augbench.reports.drawing import draw_figures
+    from augbench.pictures.archive import pictures_of
+    from augbench.pictures.making import keep_pictures
+    from augbench.reports.figures import update_figures
 
-    keep_gallery(planned.registry, planned.study, planned.load, out)
+    keep_pictures(planned.registry, planned.study, planned.load, out)
     pictures = pictures_of(out, result.stored.description)
-    for line in draw_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
+    for line in update_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
         click.echo(line)
     click.echo(f"for one page to read and send: {_page_hint(out)}")
     if result.failed:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from augbench.engines.workshop import Workshop
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
 
 __all__ = ["Engine", "Progress", "failed"]

@@ -26,7 +26,7 @@ from augbench.engines.rules import UnpackableError
 from augbench.engines.training import Unit, train_together
 from augbench.engines.workshop import Workshop, seeded
 from augbench.protocol.batches import effective_batch_size
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 

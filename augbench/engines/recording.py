@@ -8,7 +8,7 @@ from torch import Tensor
 
 from augbench.errors import DivergedError
 from augbench.options import named
-from augbench.protocol.results import Curve
+from augbench.protocol.cell_result import TrainingCurve
 
 __all__ = ["CURVE_STEPS", "DivergedError", "Recorder", "check_finite", "hits"]
 
@@ -49,11 +49,11 @@ class Recorder:
         """Record (loss, accuracy) of each cell on the test set, after so many or all steps."""
         self._tests.append((self.steps if step is None else step, measured))
 
-    def curves(self, cells: int = 1) -> list[Curve]:
+    def curves(self, cells: int = 1) -> list[TrainingCurve]:
         """The curve of each cell."""
         steps = self.steps
         if not steps:
-            return [Curve()] * cells
+            return [TrainingCurve()] * cells
         losses = torch.stack(self._losses).reshape(steps, cells).double().cpu().numpy()
         accuracies = torch.stack(self._accuracies).reshape(steps, cells).double().cpu().numpy()
         ends = [*range(CURVE_STEPS, steps, CURVE_STEPS), steps]
@@ -64,7 +64,7 @@ class Recorder:
             for values in (losses, accuracies)
         )
         return [
-            Curve(
+            TrainingCurve(
                 step=tuple(ends),
                 loss=tuple(loss[:, k].tolist()),
                 accuracy=tuple(accuracy[:, k].tolist()),
@@ -76,7 +76,7 @@ class Recorder:
         ]
 
 
-def check_finite(curve: Curve, what: str, learning_rate: float) -> None:
+def check_finite(curve: TrainingCurve, what: str, learning_rate: float) -> None:
     """Raise `DivergedError` if the loss of a training is not finite."""
     for step, loss in zip(curve.step, curve.loss, strict=True):
         if not np.isfinite(loss):

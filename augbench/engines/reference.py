@@ -20,11 +20,11 @@ from augbench.engines.recording import DivergedError, Recorder, check_finite, hi
 from augbench.engines.workshop import Labelled, Workshop, seeded
 from augbench.options import named
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
+from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, fit_temperature
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import soft_label_cross_entropy
 from augbench.protocol.mixing import augment, soft_labels
-from augbench.protocol.results import CellResult, Curve
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
@@ -83,7 +83,7 @@ def _pretraining(cell: Cell) -> str:
 
 def pretrain(
     cell: Cell, workshop: Workshop, test_every: int, progress: Progress
-) -> tuple[nn.Module, dict[str, float], Curve]:
+) -> tuple[nn.Module, dict[str, float], TrainingCurve]:
     """Train backbone and head on s samples per class of D_P, with the augmentation."""
     settings, classes = cell.settings, len(cell.pretrain.classes)
     augmentation = workshop.augmentation(cell)

@@ -31,10 +31,10 @@ from augbench.engines.replaying import Replayed
 from augbench.engines.rules import UnpackableError
 from augbench.engines.verifying import same_features
 from augbench.engines.workshop import Labelled, Workshop, once_a_seed, seeded
+from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import loss_weights, summed_losses
-from augbench.protocol.results import CellResult, Curve
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
@@ -57,7 +57,7 @@ class _Pretrained:
 
     backbones: Extractor
     like: nn.Module
-    curves: list[Curve]
+    curves: list[TrainingCurve]
     metrics: list[dict[str, float]]
     heads: Heads | None
     doubtful: Sequence[int] = ()
@@ -170,7 +170,7 @@ def _check_company(backbones: Extractor, images: Labelled) -> None:
         )
 
 
-def _doubtful(backbones: Together, curves: Sequence[Curve]) -> list[int]:
+def _doubtful(backbones: Together, curves: Sequence[TrainingCurve]) -> list[int]:
     """The cells that hold numbers which are not finite, though their losses are.
 
     Running statistics of values beyond 1e19 overflow float32, and networks that square them on

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from augbench.engines.notes import Note
 from augbench.plugins.components import Component
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
 
 __all__ = [

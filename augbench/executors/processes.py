@@ -23,7 +23,7 @@ from augbench.engines.threads import worker_environment
 from augbench.errors import AugbenchError
 from augbench.executors.contract import Emit, Finished, Job, Pack
 from augbench.options import named
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 
 __all__ = ["WorkerProcesses"]
 

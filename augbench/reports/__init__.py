@@ -1,1 +1,4 @@
-"""What a person reads: terminal tables and figures. No torch."""
+"""Reports of a study: the terminal, figures, one page, comparisons and exports; no torch.
+
+They are made of the sections in `sections/`, one file each.
+"""

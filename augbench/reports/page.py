@@ -1,5 +1,8 @@
 """The HTML report: one page that needs nothing but itself.
 
+The page is made of chapters, and these of sections: each chapter is a template that shows the
+words, tables and values of the sections that name it as theirs.
+
 Everything that comes from outside (names, errors, commands) is escaped by the template engine, and
 by `embedded_json` inside the data block. The page's policy lets it run one script and one style
 sheet, named by their hashes, and load nothing.
@@ -9,43 +12,39 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import json
 import math
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
-from PIL import Image
 
 from augbench import __version__
 from augbench.errors import StoreError
-from augbench.exchange.exporting import cell_rows, environments
-from augbench.gallery import Picture
-from augbench.options import reported
-from augbench.reports.comparability import mismatches
-from augbench.reports.more_tables import (
-    blocks_table,
-    calibration_table,
-    cells_table,
-    for_new_images,
-    transfer_table,
-)
-from augbench.reports.payload import page_data
-from augbench.reports.sketch import sketch
-from augbench.reports.tables import Table, accuracy_table, effects_table, sizes_table
+from augbench.pictures.archive import Picture
+from augbench.reports import sections
+from augbench.reports._tables import Table
+from augbench.reports.sections import Report
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Verdict, verdict
 
 __all__ = ["embedded_json", "render_page", "save_page"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SCRIPTS = ("base.js", "choices.js", "chart.js", "tables.js")  # one script element, in this order
+_CHAPTERS = {
+    "verdict": "Verdict",
+    "curves": "Curves",
+    "numbers": "Numbers",
+    "gallery": "Gallery",
+    "status": "Cells",
+    "settings": "Settings",
+    "environment": "Environment",
+    "data-download": "Data",
+}
+"""Names of anchors and templates, and titles, in the order of the page."""
 
 
 def save_page(
@@ -66,8 +65,7 @@ def render_page(
     result: StudyResult, *, pictures: Sequence[Picture] = (), confidence: float = 0.95
 ) -> str:
     """The whole page: the same text for the same store."""
-    analyses = [result.analysis(pair, confidence=confidence) for pair in result.pairs]
-    verdicts = [verdict(one) if one else [] for one in analyses]
+    report = Report(result, confidence, tuple(pictures))
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     engine = jinja2.Environment(
@@ -78,28 +76,23 @@ def render_page(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    values = {section.name: section.page(report) for section in sections.SECTIONS}
+    shown = {one.chapter for one in sections.SECTIONS if values[one.name] is not None}
+    data: dict[str, Any] = {}
+    for section in sections.SECTIONS:
+        data.update(section.data(report))
+    analyses = [report.analysis(pair) for pair in result.pairs]
     return engine.get_template("report.html").render(
         policy=_policy(style, script),
         style=Markup(style),
         script=Markup(script),
-        data=embedded_json(page_data(result, analyses, verdicts, confidence)),
+        data=embedded_json(data),
         version=__version__,
-        stored=result.stored,
-        study=result.stored.description,
         result=result,
-        settings=reported(result.stored.description),
-        counts=Counter(cell.status for cell in result.cells),
-        pairs=[
-            _pair(result, i, pair, analysis, said, confidence)
-            for i, (pair, analysis, said) in enumerate(
-                zip(result.pairs, analyses, verdicts, strict=True)
-            )
-        ],
-        blocks=blocks_table(result, "blocks", confidence),
-        cells=cells_table(result, "cells"),
-        galleries=_galleries(pictures),
-        environments=_environments(result),
-        mismatches=mismatches(result),
+        chapters={name: title for name, title in _CHAPTERS.items() if name in shown},
+        values=values,
+        pairs=[_pair(report, number, pair) for number, pair in enumerate(result.pairs)],
+        study_tables=_study_tables(report),
         confidence=f"{100 * confidence:g} %",
         alpha=", ".join({f"{100 * one.alpha:g} %": None for one in analyses if one}) or "5 %",
         one_seed=result.seeds == 1,
@@ -126,80 +119,27 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _pair(
-    result: StudyResult,
-    number: int,
-    pair: Pair,
-    analysis: Analysis | None,
-    verdicts: Sequence[Verdict],
-    confidence: float,
-) -> dict[str, Any]:
-    compared = analysis is not None and analysis.comparisons
-    tables: list[Table | None] = []
-    if analysis is not None and compared:
-        beyond = for_new_images(result, pair, analysis)
-        tables += [
-            effects_table(analysis, f"effects-{number}"),
-            sizes_table(analysis, f"sizes-{number}", beyond),
-        ]
-    tables += [
-        accuracy_table(result, pair, f"accuracy-{number}", confidence),
-        calibration_table(result, pair, f"calibration-{number}", confidence),
-        transfer_table(result, pair, f"transfer-{number}", confidence),
-    ]
+def _pair(report: Report, number: int, pair: Pair) -> dict[str, Any]:
+    """The words and tables of all sections on one pair; tables are numbered by pair."""
+    words = [one for section in sections.SECTIONS for one in section.words(report, pair)]
+    tables = [section.table(report, pair) for section in sections.SECTIONS]
     return {
         "pretrain": pair[0],
         "finetune": pair[1],
-        "verdicts": verdicts,
-        "sketch": sketch(result, pair, confidence),
-        "remarks": result.remarks(analysis) if analysis is not None else (),
-        "tables": [table for table in tables if table is not None],
+        "verdicts": [one for one in words if one.kind],
+        "remarks": [one for one in words if not one.kind],
+        "tables": [replace(one, name=f"{one.name}-{number}") for one in tables if one is not None],
     }
 
 
-def _galleries(pictures: Sequence[Picture]) -> list[dict[str, Any]]:
-    """For each data set the originals, and each augmentation's results, as (image, caption)."""
-    galleries: dict[str, dict[str, Any]] = {}
-    for picture in pictures:
-        gallery = galleries.setdefault(
-            picture.dataset, {"dataset": picture.dataset, "originals": [], "rows": []}
-        )
-        if not picture.problem and not gallery["originals"]:
-            gallery["originals"] = [_png(image) for image in picture.originals]
-        shown = zip(picture.results, picture.captions, strict=True)
-        gallery["rows"].append(
-            {
-                "augmentation": picture.augmentation,
-                "problem": picture.problem,
-                "images": [(_png(image), caption) for image, caption in shown],
-            }
-        )
-    return list(galleries.values())
-
-
-def _png(image: NDArray[np.uint8]) -> str:
-    """A data URI of an image [C, H, W]."""
-    grey = len(image) != 3
-    file = io.BytesIO()
-    Image.fromarray(image[0] if grey else np.ascontiguousarray(image.transpose(1, 2, 0))).save(
-        file, format="PNG", optimize=False
-    )
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _environments(result: StudyResult) -> list[dict[str, Any]]:
-    """Each environment with how many cells it computed, and what sets it apart from the first."""
-    found = environments(result)
-    counts = Counter(row["environment"] for row in cell_rows(result))
-    return [
-        {
-            "cells": counts[i],
-            "entries": [
-                (name, str(value), value != found[0].get(name)) for name, value in one.items()
-            ],
-        }
-        for i, one in enumerate(found)
-    ]
+def _study_tables(report: Report) -> dict[str, list[Table]]:
+    """The tables over the whole study, by the chapter in which they stand."""
+    tables: dict[str, list[Table]] = {name: [] for name in _CHAPTERS}
+    for section in sections.SECTIONS:
+        table = section.study_table(report)
+        if table is not None:
+            tables[section.chapter].append(table)
+    return tables
 
 
 def _exact(value: Any) -> str:

@@ -1,51 +1,24 @@
-"""Tables and verdicts in the terminal."""
+"""A report in the terminal: the words of all sections, then their narrow tables."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
+import rich.table
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from augbench.protocol.metrics import PRIMARY
+from augbench.reports import sections
+from augbench.reports._tables import Column, Table
+from augbench.reports.sections import Paragraph, Report
+from augbench.reports.sections.accuracy import terminal_caption, terminal_columns
 from augbench.results import Pair, StudyResult
-from augbench.statistics import verdict
 
-__all__ = ["accuracy_table", "print_results"]
+__all__ = ["new_accuracy_table", "print_results"]
 
-
-def accuracy_table(pair: Pair, sizes: tuple[int, ...]) -> Table:
-    """An empty table with a column for each size."""
-    table = Table(
-        title=f"{PRIMARY.caption}: pretrained on {escape(pair[0])}, finetuned on {escape(pair[1])}",
-        title_justify="left",
-        title_style="bold",
-    )
-    table.add_column("samples per class", overflow="fold")
-    for size in sizes:
-        table.add_column(str(size), justify="right", no_wrap=True)
-    return table
-
-
-def _print_verdict(result: StudyResult, pair: Pair, console: Console, confidence: float) -> None:
-    """Say in words what each augmentation does, above the numbers."""
-    analysis = result.analysis(pair, confidence=confidence)
-    if analysis is None:
-        return
-    verdicts = verdict(analysis)
-    if verdicts:
-        console.print(f"[bold]{escape(pair[0])} → {escape(pair[1])}[/bold]")
-    for one in verdicts:
-        lines = Text("\n".join((one.headline, *one.sentences)))
-        lines.stylize("bold", 0, len(one.headline))
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row("•", lines)  # a grid wraps long lines under their beginning
-        console.print(grid)
-    for remark in result.remarks(analysis):
-        console.print(remark, style="dim", markup=False, highlight=False)
+_WIDTH_OF_NUMBERS = 15
+"""Columns of the terminal that a mean with its interval takes."""
 
 
 def print_results(
@@ -53,50 +26,54 @@ def print_results(
 ) -> None:
     """Print the verdict in words, then the table of mean ± interval, per pair."""
     console = console or Console()
+    report = Report(result, confidence)
     for pair in result.pairs:
-        _print_verdict(result, pair, console, confidence)
-    rows = {
-        (
-            (row["pretrain_dataset"], row["finetune_dataset"]),
-            row["augmentation"],
-            row["samples_per_class"],
-        ): row
-        for row in result.table(confidence=confidence)
-    }
-    # Side by side where that fits, else the interval under its mean.
-    widest = max(map(len, ("samples per class", *result.augmentations)))
-    fits = console.width >= widest + 4 + 15 * len(result.sizes)
-    between = " " if fits else "\n"
+        words = [one for section in sections.SECTIONS for one in section.words(report, pair)]
+        _print_words(words, pair, console)
     for pair in result.pairs:
-        table = accuracy_table(pair, result.sizes)
-        for label in result.augmentations:
-            shown = [rows[pair, label, size] for size in result.sizes]
-            table.add_row(
-                escape(label), *(_mean_and_interval(row, result.seeds, between) for row in shown)
-            )
-        console.print(table)
-    console.print(
-        f"n = {result.seeds} seeds; mean ± {100 * confidence:g} % t interval"
-        if result.seeds > 1
-        else "n = 1 seed: no interval",
-        highlight=False,
-    )
-    for cell in result.failed:
-        console.print(
-            f"failed: {cell.place}: {cell.result.error if cell.result else ''}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
-    if result.missing:
-        console.print(f"{len(result.missing)} cells are not computed yet", highlight=False)
+        for section in sections.SECTIONS:
+            table = section.terminal_table(report, pair)
+            if table is not None:
+                console.print(_rendered(table, console.width))
+    for section in sections.SECTIONS:
+        for line in section.closing_lines(report):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _mean_and_interval(row: Mapping[str, float], seeds: int, between: str) -> str:
-    if not row["n"]:
-        return "·"
-    factor, decimals = PRIMARY.factor, PRIMARY.decimals_of_mean
-    text = f"{factor * row['mean']:.{decimals}f}"
-    if not math.isnan(row["upper"]):
-        text += f"{between}± {factor * (row['upper'] - row['mean']):.{decimals}f}"
-    return text + (f"{between}(n={row['n']})" if row["n"] != seeds else "")
+def new_accuracy_table(pair: Pair, sizes: Sequence[int]) -> rich.table.Table:
+    """A table of accuracies without rows yet: the augmentation, then a column for each size."""
+    return _empty_table(terminal_caption(pair), terminal_columns(sizes))
+
+
+def _print_words(words: Sequence[Paragraph], pair: Pair, console: Console) -> None:
+    """Verdicts as a list under the name of the pair, remarks fainter."""
+    if any(one.kind for one in words):
+        console.print(f"[bold]{escape(pair[0])} → {escape(pair[1])}[/bold]")
+    for one in words:
+        if not one.kind:
+            console.print(one.text, style="dim", markup=False, highlight=False)
+            continue
+        lines = Text("\n".join((one.text, *one.sentences)))
+        lines.stylize("bold", 0, len(one.text))
+        grid = rich.table.Table.grid(padding=(0, 1))
+        grid.add_row("•", lines)  # a grid wraps long lines under their beginning
+        console.print(grid)
+
+
+def _rendered(table: Table, width: int) -> rich.table.Table:
+    """A table for a console of that width: the parts of an entry side by side where that fits."""
+    names = [table.columns[0].title, *(row[0].text for row in table.rows)]
+    fits = width >= max(map(len, names)) + 4 + _WIDTH_OF_NUMBERS * (len(table.columns) - 1)
+    rendered = _empty_table(table.caption, table.columns)
+    for name, *numbers in table.rows:
+        texts = (entry.text.replace("\n", " ") if fits else entry.text for entry in numbers)
+        rendered.add_row(escape(name.text), *map(escape, texts))
+    return rendered
+
+
+def _empty_table(caption: str, columns: Sequence[Column]) -> rich.table.Table:
+    table = rich.table.Table(title=escape(caption), title_justify="left", title_style="bold")
+    table.add_column(escape(columns[0].title), overflow="fold")
+    for column in columns[1:]:
+        table.add_column(escape(column.title), justify="right", no_wrap=True)
+    return table

@@ -1,42 +1,28 @@
-"""Curves, paired tests and label multipliers: pure functions on arrays, NumPy only.
+"""Curves, paired tests, label multipliers and the verdict: functions on arrays, NumPy and SciPy.
 
-`analyse` computes everything that a report prints about one pair of data sets, and `verdict` says
-it in words. The other functions are its parts, each with its formula and reference, and analyses
-that need more than accuracies. `docs/statistics.md` explains the choices.
+`analyse` computes everything that a report prints about one condition, and `verdict` says it in
+words. The other functions are its parts, each with its formula and reference, and analyses that
+need more than accuracies. `docs/statistics.md` explains the choices. SciPy is imported where it is
+first needed, so that importing this package stays quick.
 """
 
 from __future__ import annotations
 
+from augbench.statistics.across_datasets import (
+    AcrossDatasets,
+    PairEffect,
+    across_datasets,
+    wilcoxon_exact,
+)
 from augbench.statistics.analysis import analyse
-from augbench.statistics.blocks import BlockComparison, Forest, across_blocks, wilcoxon_exact
-from augbench.statistics.calibration import (
-    CalibrationSummary,
-    Reliability,
-    ScalingEffect,
-    calibration_summary,
-    expected_calibration_error,
-    reliability,
-)
-from augbench.statistics.correctness import (
-    Bootstrap,
-    McNemar,
-    TwoWayInterval,
-    mcnemar,
-    noise_of_test_set,
-    pack,
-    seed_image_bootstrap,
-    two_way_interval,
-    unpack,
-)
+from augbench.statistics.calibration import CalibrationSummary, ScalingEffect, calibration_summary
+from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
-from augbench.statistics.improvement import (
-    Improvement,
-    clopper_pearson,
-    probability_of_improvement,
-)
+from augbench.statistics.failures import Collapses, LostSeeds
+from augbench.statistics.improvement import Improvement, clopper_pearson, probability_of_improvement
 from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
 from augbench.statistics.isotonic import first_reach, isotonic
-from augbench.statistics.multiple import holm, holm_families
+from augbench.statistics.multiple import holm
 from augbench.statistics.multipliers import (
     GeometricMean,
     Multiplier,
@@ -44,50 +30,56 @@ from augbench.statistics.multipliers import (
     label_multipliers,
 )
 from augbench.statistics.pairing import Pairing, pairing
-from augbench.statistics.power import detectable_effect, paired_t_power, seeds_for_power
-from augbench.statistics.references import GapClosed, gap_closed
-from augbench.statistics.signflip import (
-    SignFlip,
-    attainable_p,
-    seeds_to_reach,
-    sign_flip,
-    step_down_max_t,
-)
-from augbench.statistics.transfer import Transfer, transfer
-from augbench.statistics.tree import (
+from augbench.statistics.power import detectable_effect, seeds_for_power, sign_flip_power
+from augbench.statistics.records import (
     Analysis,
     Comparison,
+    Condition,
     Curve,
     References,
     SizeComparison,
     as_plain,
 )
+from augbench.statistics.references import GapClosed, gap_closed
+from augbench.statistics.signflip import (
+    FamilyTest,
+    SignFlip,
+    attainable_p,
+    family_test,
+    seeds_to_reach,
+    sign_flip,
+    step_down_max_t,
+)
+from augbench.statistics.spread import Spread, spread
+from augbench.statistics.transfer import Transfer, transfer
 from augbench.statistics.verdict import Verdict, remarks, verdict
 
 __all__ = [
+    "AcrossDatasets",
     "Analysis",
-    "BlockComparison",
-    "Bootstrap",
     "CalibrationSummary",
+    "Collapses",
     "Comparison",
+    "Condition",
     "Curve",
-    "Forest",
+    "FamilyTest",
     "GapClosed",
     "GeometricMean",
     "Improvement",
-    "McNemar",
+    "LostSeeds",
     "MeanInterval",
     "Multiplier",
+    "PairEffect",
     "Pairing",
     "References",
-    "Reliability",
     "ScalingEffect",
     "SignFlip",
     "SizeComparison",
+    "Spread",
     "Transfer",
     "TwoWayInterval",
     "Verdict",
-    "across_blocks",
+    "across_datasets",
     "analyse",
     "as_plain",
     "attainable_p",
@@ -95,28 +87,23 @@ __all__ = [
     "calibration_summary",
     "clopper_pearson",
     "detectable_effect",
-    "expected_calibration_error",
+    "family_test",
     "first_reach",
     "gap_closed",
     "geometric_mean",
     "holm",
-    "holm_families",
     "isotonic",
     "label_multipliers",
-    "mcnemar",
     "mean_interval",
-    "noise_of_test_set",
-    "pack",
     "paired_difference",
-    "paired_t_power",
     "pairing",
     "probability_of_improvement",
-    "reliability",
     "remarks",
-    "seed_image_bootstrap",
     "seeds_for_power",
     "seeds_to_reach",
     "sign_flip",
+    "sign_flip_power",
+    "spread",
     "step_down_max_t",
     "transfer",
     "two_way_interval",

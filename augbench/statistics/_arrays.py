@@ -1,4 +1,4 @@
-"""Reading what a caller gave: one place for shapes, missing cells and the meaning of a tie."""
+"""Checks of arguments: shapes, sizes, missing cells, and the tolerance of a tie."""
 
 from __future__ import annotations
 
@@ -44,11 +44,13 @@ def as_pair(treated: ArrayLike, baseline: ArrayLike, *, ndim: int) -> tuple[Floa
 
 
 def as_sizes(sizes: Sequence[int], count: int | None = None) -> Floats:
-    """Samples per class as float64: positive and strictly increasing, `count` of them."""
+    """Samples per class as float64: whole, at least 1, strictly increasing, `count` of them."""
     array = as_array(sizes, "sizes", ndim=1)
-    if not len(array) or not (array > 0).all() or not (np.diff(array) > 0).all():
+    whole = (array >= 1).all() and (array == np.floor(array)).all()
+    if not len(array) or not whole or not (np.diff(array) > 0).all():
         raise UsageError(
-            f"sizes: expected positive, strictly increasing samples per class, got {list(sizes)}"
+            "sizes: expected whole, strictly increasing samples per class from 1, got "
+            f"{list(sizes)}"
         )
     if count is not None and len(array) != count:
         raise UsageError(f"sizes: expected one for each of {count} columns, got {len(array)}")

@@ -1,82 +1,99 @@
-"""How numbers are said: accuracy points, intervals, p-values and lists, rounded for a reader."""
+"""Numbers in words: accuracy points, intervals, p-values and lists, rounded for a reader."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
+from augbench.statistics._arrays import TIE
 from augbench.statistics.intervals import MeanInterval
-from augbench.statistics.multipliers import Multiplier
-from augbench.statistics.tree import Analysis, SizeComparison
+from augbench.statistics.records import Analysis
 
 __all__ = [
-    "bounds",
+    "about",
+    "confidence_text",
     "count",
+    "decimals",
+    "factor",
     "interval",
     "join",
     "number_list",
-    "over_sizes",
     "p_value",
     "percent",
     "points",
     "samples",
     "signed",
-    "size_list",
 ]
 
 
-def over_sizes(analysis: Analysis) -> str:
-    """What the primary endpoint averages over."""
-    first, last = analysis.sizes[0], analysis.sizes[-1]
-    if first == last:
-        return f"at {samples([first])}"
-    return f"on average over {first} to {last} samples per class"
-
-
 def points(d: MeanInterval, analysis: Analysis) -> str:
-    """A difference with what it averages over, its interval and its seeds."""
-    text = f"{signed(d.mean, d)} accuracy points {over_sizes(analysis)}"
+    """A difference of areas, with its sizes, its interval and its seeds."""
+    first, last = analysis.sizes[0], analysis.sizes[-1]
+    sizes = f"on average over {first} to {last} samples per class"
+    if first == last:
+        sizes = f"at {samples([first])}"
+    text = f"{signed(d.mean, d)} accuracy points {sizes}"
     if math.isnan(d.lower):
         return f"{text} ({count(d.n, 'seed')}, so no interval)"
     low, high = signed(d.lower, d), signed(d.upper, d)
-    return f"{text} ({analysis.confidence:.0%} interval {low} to {high}, {count(d.n, 'seed')})"
+    return f"{text} ({confidence_text(analysis)} interval {low} to {high}, {count(d.n, 'seed')})"
 
 
-def interval(d: MeanInterval) -> str:
-    """A difference with its interval, for a parenthesis."""
-    if math.isnan(d.lower):
-        return f"{signed(d.mean, d)} points, no interval"
-    return f"{signed(d.mean, d)} points, {signed(d.lower, d)} to {signed(d.upper, d)}"
+def interval(d: MeanInterval, *, usual_n: int) -> str:
+    """A difference with its interval, for a parenthesis; its seeds where they are not the usual."""
+    text = f"{signed(d.mean, d)} points"
+    text += ", no interval" if math.isnan(d.lower) else f", {_span(d)}"
+    return text if d.n == usual_n else f"{text}, {count(d.n, 'seed')}"
 
 
-def bounds(m: Multiplier, analysis: Analysis) -> str:
-    """A multiplier's interval in parentheses; its open ends are said in words."""
-    if math.isnan(m.lower):
-        return ""
-    low = f"less than {m.least:.3g}" if m.lower == 0 else f"{m.lower:.3g}"
-    high = f"more than {m.most:.3g}" if math.isinf(m.upper) else f"{m.upper:.3g}"
-    return f" ({analysis.confidence:.0%} interval {low} to {high})"
+def _span(d: MeanInterval) -> str:
+    return f"{signed(d.lower, d)} to {signed(d.upper, d)}"
+
+
+def confidence_text(analysis: Analysis) -> str:
+    """The level of intervals: "95%", "99.9%"."""
+    return f"{100 * analysis.confidence:.6g}%"
+
+
+def decimals(d: MeanInterval) -> int:
+    """One decimal of a point, more where the interval is finer than half a point or the mean small.
+
+    A mean that is not 0 is never printed as 0, down to a ten-thousandth of a point.
+    """
+    places = 2 if 100 * d.half_width < 0.5 else 1
+    while places < 4 and abs(d.mean) > TIE and round(100 * abs(d.mean), places) == 0:
+        places += 1
+    return places
 
 
 def signed(share: float, d: MeanInterval) -> str:
-    """Accuracy points with a sign, to a tenth, or a hundredth where the interval is that fine."""
-    decimals = 2 if d.half_width < 0.005 else 1
-    return f"{100 * share:+.{decimals}f}".replace("-", "−")
+    """Accuracy points with a sign, in the decimals of `d`; zero has none."""
+    rounded = round(100 * share, decimals(d))
+    return f"{rounded:+.{decimals(d)}f}".replace("-", "−") if rounded else "0"
 
 
 def percent(share: float) -> str:
-    """A share as whole per cent, with a true minus and no −0."""
+    """A share as whole per cent, with a true minus and no −0; beyond ±200% only that it is."""
+    if abs(share) > 2:
+        return "over 200%" if share > 0 else "under −200%"
     return f"{round(100 * share)}%".replace("-", "−")
 
 
+def factor(value: float) -> str:
+    """A factor to three digits, without an exponent: "0.36", "14.8", "1,230"."""
+    if value >= 1000:
+        return f"{float(f'{value:.3g}'):,.0f}"
+    return f"{value:.3g}" if value >= 1e-4 else f"{value:.6f}"
+
+
+def about(number: float) -> str:
+    """A whole number to two digits: "24", "240"."""
+    return f"{number if number < 100 else float(f'{number:.2g}'):,.0f}"
+
+
 def p_value(p: float) -> str:
-    """To two digits: "p = 0.031"."""
+    """A p-value to two digits: "p = 0.031"."""
     return f"p = {p:.2g}" if p >= 1e-4 else "p < 0.0001"
-
-
-def size_list(rows: Sequence[SizeComparison]) -> str:
-    """The sizes of some rows: "1, 2 and 4"."""
-    return number_list([row.size for row in rows])
 
 
 def samples(sizes: Sequence[int]) -> str:

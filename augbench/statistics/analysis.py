@@ -1,34 +1,22 @@
-"""Everything that a report prints about one pair of data sets, computed once.
+"""Everything that a report prints about one condition, computed once.
 
-`analyse` turns accuracies into a tree of frozen dataclasses; tables, figures and the verdict only
-read it.
+`analyse` turns accuracies into frozen dataclasses; tables, figures and the verdict only read them.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from augbench.errors import UsageError
-from augbench.statistics._arrays import TIE, Floats, as_array, as_confidence, as_sizes
+from augbench.statistics._arrays import Floats, as_array, as_confidence, as_sizes
+from augbench.statistics.comparisons import Options, compare_arms
 from augbench.statistics.curves import aulc
-from augbench.statistics.improvement import probability_of_improvement
-from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
-from augbench.statistics.multiple import holm, holm_families
-from augbench.statistics.multipliers import Multiplier, geometric_mean, label_multipliers
-from augbench.statistics.pairing import pairing
-from augbench.statistics.power import detectable_effect, seeds_for_power
-from augbench.statistics.references import gap_closed
-from augbench.statistics.signflip import (
-    attainable_p,
-    seeds_to_reach,
-    sign_flip,
-    step_down_max_t,
-)
-from augbench.statistics.tree import Analysis, Comparison, Curve, References, SizeComparison
+from augbench.statistics.intervals import MeanInterval, mean_interval
+from augbench.statistics.records import Analysis, Condition, Curve, References
+from augbench.statistics.signflip import DRAWS
 
 __all__ = ["analyse"]
 
@@ -38,6 +26,9 @@ def analyse(
     sizes: Sequence[int],
     *,
     baseline: str = "none",
+    failed: Mapping[str, ArrayLike] | None = None,
+    chance: float = 0.0,
+    condition: Condition | None = None,
     ruler: ArrayLike | None = None,
     ruler_sizes: Sequence[int] = (),
     floor: ArrayLike | None = None,
@@ -45,21 +36,27 @@ def analyse(
     confidence: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
+    draws: int = DRAWS,
 ) -> Analysis:
     """Compare every augmentation in `scores` with `baseline`.
 
     `scores[a]` is [n, K], the accuracy in [0, 1] of n seeds (the same seeds, in the same order, for
-    every augmentation) at K `sizes`; NaN is a missing cell. `ruler` [n, R] is the baseline at
-    further `ruler_sizes`; `floor` and `ceiling` are [n]. `alpha` is the family-wise error over all
-    augmentations; `seed` starts the sampling of sign vectors above 16 seeds.
+    every augmentation) at K `sizes`; NaN is a missing cell. `failed[a]` [n, K] is true where a cell
+    is missing because it failed; `chance` is the accuracy of guessing, at which failures are
+    counted to bound what dropping them hides. `ruler` [n, R] is the baseline at further
+    `ruler_sizes`; `floor` and `ceiling` are [n]. `alpha` is the chance of any false claim within
+    this `condition`; `seed` and `draws` are of the sampled sign vectors above 16 seeds.
 
     Without the baseline among `scores` only the curves are there. Raises `UsageError` for shapes
     that do not fit and accuracies outside [0, 1].
     """
     confidence = as_confidence(confidence)
-    if not 0 < alpha < 1:
-        raise UsageError(f"alpha: expected a share between 0 and 1, got {alpha}")
-    arms = _checked(scores, len(as_sizes(sizes)))
+    for name, share in (("alpha", alpha), ("chance", chance)):
+        if not 0 <= share < 1 or (name == "alpha" and not share):
+            raise UsageError(f"{name}: expected a share between 0 and 1, got {share}")
+    whole = tuple(int(s) for s in as_sizes(sizes))
+    options = Options(whole, baseline, chance, confidence, alpha, seed, draws)
+    arms = _checked(scores, len(whole))
     n = len(next(iter(arms.values())))
     references = {
         name: _accuracies(values, name, (n,))
@@ -69,122 +66,27 @@ def analyse(
     lengthened = None if ruler is None else _accuracies(ruler, "ruler", (n, len(ruler_sizes)))
     order = np.argsort(ruler_sizes)
     return Analysis(
+        condition=condition or Condition(),
         n=n,
-        sizes=tuple(int(s) for s in sizes),
+        sizes=whole,
         baseline=baseline,
         ruler_sizes=tuple(int(ruler_sizes[i]) for i in order),
         confidence=confidence,
         alpha=alpha,
         curves=tuple(
-            Curve(name, _columns(arm, confidence), _mean(aulc(arm, sizes), confidence))
+            Curve(name, _columns(arm, confidence), _mean(aulc(arm, whole), confidence))
             for name, arm in arms.items()
         ),
         ruler=() if lengthened is None else _columns(lengthened[:, order], confidence),
         references=_references(arms.get(baseline), references, confidence),
-        comparisons=_comparisons(
-            arms, baseline, sizes, lengthened, ruler_sizes, references, confidence, alpha, seed
+        comparisons=compare_arms(
+            arms,
+            _failures(failed or {}, arms),
+            options,
+            ruler=lengthened,
+            ruler_sizes=ruler_sizes,
+            ceiling=references.get("ceiling"),
         ),
-    )
-
-
-def _comparisons(
-    arms: dict[str, Floats],
-    baseline: str,
-    sizes: Sequence[int],
-    ruler: Floats | None,
-    ruler_sizes: Sequence[int],
-    references: dict[str, Floats],
-    confidence: float,
-    alpha: float,
-    seed: int,
-) -> tuple[Comparison, ...]:
-    names = [name for name in arms if name != baseline]
-    if baseline not in arms or not names:
-        return ()
-    plain = arms[baseline]  # [n, K]
-    areas = {name: aulc(arm, sizes) for name, arm in arms.items()}  # [n]
-    tests = {name: sign_flip(areas[name] - areas[baseline], seed=seed) for name in names}
-    adjusted = holm([tests[name].p for name in names])  # [m]
-    least = holm([attainable_p(tests[name].n) for name in names])  # [m]
-    within = np.stack([step_down_max_t(arms[name] - plain, seed=seed) for name in names])  # [m, K]
-    across = holm_families(within)  # [m, K]
-    needed = seeds_to_reach(len(names), alpha=alpha)
-    results = []
-    for i, name in enumerate(names):
-        paired = ~np.isnan(areas[name] - areas[baseline])  # [n]
-        difference = paired_difference(areas[name], areas[baseline], confidence=confidence)
-        multipliers = label_multipliers(
-            arms[name], plain, sizes, ruler=ruler, ruler_sizes=ruler_sizes, confidence=confidence
-        )
-        results.append(
-            Comparison(
-                augmentation=name,
-                aulc=_mean(np.where(paired, areas[name], math.nan), confidence),
-                baseline_aulc=_mean(np.where(paired, areas[baseline], math.nan), confidence),
-                difference=difference,
-                test=tests[name],
-                p_adjusted=float(adjusted[i]),
-                least_p=float(least[i]),
-                reachable=bool(least[i] <= alpha * (1 + 1e-12)),  # NaN is not reachable
-                seeds_needed=needed,
-                detectable=difference.sd
-                * detectable_effect(difference.n, alpha=alpha / len(names)),
-                seeds_for_observed=_seeds_for(difference, alpha / len(names), needed),
-                improvement=probability_of_improvement(
-                    areas[name] - areas[baseline], confidence=confidence
-                ),
-                pairing=pairing(areas[name], areas[baseline]),
-                by_size=tuple(
-                    _at_size(
-                        int(size),
-                        arms[name][:, k],
-                        plain[:, k],
-                        (float(within[i, k]), float(across[i, k])),
-                        multipliers[k],
-                        references.get("ceiling"),
-                        confidence,
-                    )
-                    for k, size in enumerate(sizes)
-                ),
-                average_multiplier=geometric_mean(multipliers),
-            )
-        )
-    return tuple(results)
-
-
-def _seeds_for(difference: MeanInterval, alpha: float, least: int) -> int | None:
-    if difference.n < 2 or abs(difference.mean) <= TIE:
-        return None
-    if difference.sd <= TIE:
-        return least
-    effect = abs(difference.mean) / difference.sd
-    if effect < 0.01:  # some 80,000 seeds: no plan
-        return None
-    return max(least, seeds_for_power(effect, alpha=alpha))
-
-
-def _at_size(
-    size: int,
-    treated: Floats,
-    plain: Floats,
-    pvalues: tuple[float, float],
-    multiplier: Multiplier,
-    ceiling: Floats | None,
-    confidence: float,
-) -> SizeComparison:
-    paired = ~np.isnan(treated - plain)
-    return SizeComparison(
-        size=size,
-        treated=_mean(np.where(paired, treated, math.nan), confidence),
-        baseline=_mean(np.where(paired, plain, math.nan), confidence),
-        difference=paired_difference(treated, plain, confidence=confidence),
-        p_within=pvalues[0],
-        p_adjusted=pvalues[1],
-        pairing=pairing(treated, plain),
-        multiplier=multiplier,
-        gap_closed=None
-        if ceiling is None
-        else gap_closed(treated, plain, ceiling, confidence=confidence),
     )
 
 
@@ -209,6 +111,24 @@ def _columns(table: Floats, confidence: float) -> tuple[MeanInterval, ...]:
 
 def _mean(values: Floats, confidence: float) -> MeanInterval:
     return mean_interval(values, confidence=confidence)
+
+
+def _failures(
+    failed: Mapping[str, ArrayLike], arms: dict[str, Floats]
+) -> dict[str, NDArray[np.bool_]]:
+    """Failed cells [n, K] of the arms that have any, none of them with an accuracy."""
+    found = {}
+    for name, given in failed.items():
+        mask = np.asarray(given, dtype=np.bool_)
+        if name not in arms or mask.shape != arms[name].shape:
+            raise UsageError(
+                f"failed[{name!r}]: expected one of scores and its shape, got shape {mask.shape}"
+            )
+        if (mask & ~np.isnan(arms[name])).any():
+            raise UsageError(f"failed[{name!r}]: a failed cell has an accuracy; expected NaN there")
+        if mask.any():
+            found[name] = mask
+    return found
 
 
 def _checked(scores: Mapping[str, ArrayLike], count: int) -> dict[str, Floats]:

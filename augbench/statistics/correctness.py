@@ -1,7 +1,7 @@
-"""Which images were right? Analyses of per-image correctness, kept as packed bits.
+"""Intervals for new test images, from the correctness of each image (packed bits).
 
-Both arms answer the same test images, so a test set's luck is shared: it cancels in a difference
-between arms far more than √(p(1−p)/N) suggests, and cancels nothing in the accuracy itself.
+Both arms answer the same test images, so the noise of the test set is shared: most of it cancels in
+a difference between arms, and none of it in an accuracy.
 """
 
 from __future__ import annotations
@@ -14,30 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from augbench.errors import UsageError
 from augbench.statistics._arrays import Floats, as_array, as_confidence
-from augbench.statistics._special import binomial_cdf, t_quantile
+from augbench.statistics.intervals import t_quantile
 
-__all__ = [
-    "Bootstrap",
-    "McNemar",
-    "TwoWayInterval",
-    "mcnemar",
-    "noise_of_test_set",
-    "pack",
-    "seed_image_bootstrap",
-    "two_way_interval",
-    "unpack",
-]
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """Discordant images of two models: `gained` right only when treated, `lost` only before."""
-
-    gained: int
-    lost: int
-    images: int
-    difference: float
-    p: float
+__all__ = ["TwoWayInterval", "two_way_interval", "unpack"]
 
 
 @dataclass(frozen=True)
@@ -52,56 +31,17 @@ class TwoWayInterval:
     images: int
 
 
-@dataclass(frozen=True)
-class Bootstrap:
-    """A bootstrap over seeds and images at once: its standard error and percentile interval."""
-
-    difference: float
-    se: float
-    lower: float
-    upper: float
-    draws: int
-
-
-def pack(correct: ArrayLike) -> bytes:
-    """N booleans as ⌈N/8⌉ bytes, the first image in the highest bit."""
-    return np.packbits(_booleans(correct, ndim=1)).tobytes()
-
-
 def unpack(packed: bytes | NDArray[np.uint8], images: int) -> NDArray[np.bool_]:
-    """The correctness [images] of `pack`. Raises `UsageError` where the length does not fit."""
+    """The booleans [images] in packed bits, the first image in the highest bit.
+
+    Raises `UsageError` where the length does not fit.
+    """
     data = np.frombuffer(packed, np.uint8) if isinstance(packed, bytes) else packed
     if images < 1 or data.ndim != 1 or len(data) != -(-images // 8):
         raise UsageError(
             f"packed: expected {-(-images // 8)} bytes for {images} images, got {data.size}"
         )
     return np.unpackbits(data, count=images).astype(np.bool_)
-
-
-def noise_of_test_set(accuracy: float, images: int) -> float:
-    """√(p(1−p)/N): how far a test set of `images` throws an accuracy `p`, one standard error.
-
-    It does not shrink with more seeds, and the arms share it: an interval over seeds holds for
-    these test images only.
-    """
-    if not 0 <= accuracy <= 1 or images < 1:
-        raise UsageError(
-            f"expected an accuracy in [0, 1] and at least 1 image, got {accuracy}, {images}"
-        )
-    return math.sqrt(accuracy * (1 - accuracy) / images)
-
-
-def mcnemar(treated: ArrayLike, baseline: ArrayLike) -> McNemar:
-    """The exact test of two models on the same N images; both arguments are booleans [N].
-
-    Two-sided binomial p of min(gained, lost) among gained + lost at ½: McNemar 1947,
-    Psychometrika 12; Dietterich 1998, Neural Computation 10. It speaks of two trained
-    models, not of a method: seeds must not be pooled into it.
-    """
-    a, b = _two(treated, baseline, ndim=1)
-    gained, lost = int((a & ~b).sum()), int((b & ~a).sum())
-    p = min(1.0, 2 * binomial_cdf(min(gained, lost), gained + lost)) if gained != lost else 1.0
-    return McNemar(gained, lost, len(a), (gained - lost) / len(a), p)
 
 
 def two_way_interval(
@@ -117,7 +57,7 @@ def two_way_interval(
     holds for these images only. NaN below two seeds or images.
     """
     confidence = as_confidence(confidence)
-    d = np.subtract(*_two(treated, baseline, ndim=2), dtype=np.float64)  # [n, N]
+    d = np.subtract(*_same_images(treated, baseline, ndim=2), dtype=np.float64)  # [n, N]
     n, images = d.shape
     mean = float(d.mean())
     if n < 2 or images < 2:
@@ -137,38 +77,7 @@ def two_way_interval(
     return TwoWayInterval(mean, mean - half, mean + half, df, n, images)
 
 
-def seed_image_bootstrap(
-    treated: ArrayLike,
-    baseline: ArrayLike,
-    *,
-    draws: int = 2000,
-    seed: int = 0,
-    confidence: float = 0.95,
-) -> Bootstrap:
-    """Resample seeds and images independently, both arms together; arguments are [n, N].
-
-    The pigeonhole bootstrap: Owen 2007, Annals of Applied Statistics 1(2). Its standard error is
-    slightly too large; its percentile interval is too narrow for few seeds, like every percentile
-    bootstrap: below about 20 seeds prefer `two_way_interval`. NaN interval below two seeds.
-    """
-    tail = (1 - as_confidence(confidence)) / 2
-    d = np.subtract(*_two(treated, baseline, ndim=2), dtype=np.float64)  # [n, N]
-    n, images = d.shape
-    if draws < 2:
-        raise UsageError(f"draws: expected at least 2, got {draws}")
-    mean = float(d.mean())
-    if n < 2:
-        return Bootstrap(mean, math.nan, math.nan, math.nan, draws)
-    rng = np.random.default_rng(np.random.SeedSequence([seed, n, images]))
-    means = np.empty(draws)
-    for i in range(draws):
-        by_image = d[rng.integers(n, size=n)].sum(axis=0)  # [N]
-        means[i] = by_image[rng.integers(images, size=images)].sum() / (n * images)
-    lower, upper = np.quantile(means, [tail, 1 - tail])
-    return Bootstrap(mean, float(means.std(ddof=1)), float(lower), float(upper), draws)
-
-
-def _two(
+def _same_images(
     treated: ArrayLike, baseline: ArrayLike, *, ndim: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     arms = _booleans(treated, ndim=ndim), _booleans(baseline, ndim=ndim)

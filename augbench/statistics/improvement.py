@@ -1,16 +1,14 @@
-"""How often is a seed better with the augmentation than without?"""
+"""The probability that a seed is better with an augmentation than without it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from augbench.errors import UsageError
 from augbench.statistics._arrays import TIE, as_array, as_confidence, split_missing
-from augbench.statistics._special import beta_quantile
 
 __all__ = ["Improvement", "clopper_pearson", "probability_of_improvement"]
 
@@ -61,10 +59,12 @@ def clopper_pearson(
     Beta quantiles at (1 ∓ confidence)/2: Clopper & Pearson 1934, Biometrika 26. Never covers less
     than it claims. Raises `UsageError` unless 0 ≤ successes ≤ trials.
     """
+    from scipy.special import betaincinv  # late, as in `t_quantile`
+
     tail = (1 - as_confidence(confidence)) / 2
     if not 0 <= successes <= trials:
         raise UsageError(f"expected 0 ≤ successes ≤ trials, got {successes} of {trials}")
     failures = trials - successes
-    lower = beta_quantile(successes, failures + 1, tail) if successes else 0.0
-    upper = beta_quantile(successes + 1, failures, 1 - tail) if failures else 1.0
-    return (float(np.clip(lower, 0, 1)), float(np.clip(upper, 0, 1)))
+    lower = betaincinv(successes, failures + 1, tail) if successes else 0.0
+    upper = betaincinv(successes + 1, failures, 1 - tail) if failures else 1.0
+    return float(lower), float(upper)

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from augbench.statistics._arrays import as_array, as_confidence, as_pair, split_missing
-from augbench.statistics._special import t_quantile
 
-__all__ = ["MeanInterval", "mean_interval", "paired_difference"]
+__all__ = ["MeanInterval", "mean_interval", "paired_difference", "t_quantile"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class MeanInterval:
 
     @property
     def half_width(self) -> float:
-        """What stands after the ±."""
+        """Half of the interval's width: the number after the ±."""
         return self.upper - self.mean
 
 
@@ -53,6 +52,13 @@ def mean_interval(values: ArrayLike, *, confidence: float = 0.95) -> MeanInterva
     mean, sd = float(kept.mean()), float(np.std(kept, ddof=1))
     half = t_quantile(n - 1, confidence) * sd / math.sqrt(n)
     return MeanInterval(mean, mean - half, mean + half, sd, n, dropped)
+
+
+def t_quantile(df: float, confidence: float) -> float:
+    """Student's t with `df` degrees of freedom: the t that |T| stays below with `confidence`."""
+    from scipy.special import stdtrit  # late: SciPy takes longer to import than all else here
+
+    return float(stdtrit(df, (1 + confidence) / 2))
 
 
 def paired_difference(

@@ -1,4 +1,4 @@
-"""What is an augmentation worth in labels?
+"""Label multipliers: the worth of an augmentation in un-augmented labels.
 
 The multiplier at s is how many times more un-augmented labels buy the same accuracy. Prior art:
 exchange rates (Geiping et al. 2022, arXiv 2210.06441) and the average data advantage
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -25,12 +25,13 @@ from augbench.statistics._arrays import (
     as_sizes,
     split_missing,
 )
-from augbench.statistics._special import t_quantile
+from augbench.statistics.intervals import t_quantile
 from augbench.statistics.isotonic import first_reach, isotonic
 
 __all__ = ["GeometricMean", "Multiplier", "geometric_mean", "label_multipliers"]
 
 Censored = Literal["", "above", "below"]
+Bound = Literal["", "at least", "at most"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Multiplier:
     "below" it is less than the baseline at its smallest. [`lower`, `upper`] is the interval, 0 or
     infinity where it runs off the measured sizes, NaN below two seeds. `least` and `most` are the
     smallest and the largest multiplier that the measured sizes can show.
+
+    `withheld` says why no number is given, and `value`, `lower` and `upper` are NaN then.
     """
 
     size: int
@@ -53,6 +56,7 @@ class Multiplier:
     most: float
     n: int
     dropped: tuple[int, ...] = ()
+    withheld: str = ""
 
     @property
     def text(self) -> str:
@@ -60,20 +64,26 @@ class Multiplier:
         if math.isnan(self.value):
             return "–"
         sign = {"": "", "above": "> ", "below": "< "}[self.censored]
-        return f"{sign}{self.value:.3g}"
+        return f"{sign}{self.value:,.0f}" if self.value >= 1000 else f"{sign}{self.value:.3g}"
+
+    def without_number(self, reason: str) -> Multiplier:
+        """The same multiplier with its number withheld for `reason`."""
+        nan = math.nan
+        return replace(self, value=nan, lower=nan, upper=nan, censored="", withheld=reason)
 
 
 @dataclass(frozen=True)
 class GeometricMean:
-    """Multipliers averaged on the log axis, never without the censored ones being counted.
+    """Multipliers averaged on the log axis: an estimate, a bound, or nothing.
 
-    `value` is over the uncensored alone (NaN without any), which leaves out the largest gains.
-    `at_limits` counts the censored at their limits: at least that much where only "above" are
-    censored, at most that much where only "below" are.
+    `value` is NaN where any size is withheld or some are censored above and others below. With
+    sizes censored on one side only they count at their limits, and `bound` says that the average
+    is "at least" or "at most" `value`. Leaving them out instead would favour no effect: identical
+    arms on a flat end of the curve came to 0.55.
     """
 
     value: float
-    at_limits: float
+    bound: Bound
     uncensored: int
     above: int
     below: int
@@ -98,8 +108,13 @@ def label_multipliers(
     The interval inverts the paired t test (as Fieller's does): with gᵢ(x) the baseline of seed i,
     linear between its sizes, it is the hull of every x where
     |mean(yᵢ − gᵢ(x))| ≤ t(n−1) · sd/√n. On a segment that is a quadratic inequality in x, solved
-    exactly. The hull is widened to hold the estimate. Raises `UsageError` for shapes that do not
-    fit, or a ruler size that is a size too.
+    exactly. The hull is widened to hold the estimate. An end is finite only where the far end of
+    the range is rejected on the right side: the arm is established below the largest baseline
+    size, or above the smallest.
+
+    No number is given (`withheld`) where the baseline's means fall between the size and the place
+    that the multiplier is read at: there the isotonic fit pools, and one height has several sizes.
+    Raises `UsageError` for shapes that do not fit, or a ruler size that is a size too.
     """
     confidence = as_confidence(confidence)
     arms = as_pair(treated, baseline, ndim=2)
@@ -114,17 +129,16 @@ def label_multipliers(
 
 
 def geometric_mean(multipliers: Iterable[Multiplier]) -> GeometricMean:
-    """Average multipliers over sizes, exp(mean(log M)), beside the number of censored ones."""
-    known = [m for m in multipliers if not math.isnan(m.value)]
-    exact = [math.log(m.value) for m in known if not m.censored]
-    limits = [math.log(m.value) for m in known]
-    return GeometricMean(
-        value=math.exp(sum(exact) / len(exact)) if exact else math.nan,
-        at_limits=math.exp(sum(limits) / len(limits)) if limits else math.nan,
-        uncensored=len(exact),
-        above=sum(m.censored == "above" for m in known),
-        below=sum(m.censored == "below" for m in known),
-    )
+    """Average multipliers over sizes, exp(mean(log M)), with the censored ones at their limits."""
+    known = [m for m in multipliers if m.n]
+    above = sum(m.censored == "above" for m in known)
+    below = sum(m.censored == "below" for m in known)
+    bound: Bound = "at least" if above else "at most" if below else ""
+    value = math.nan
+    if known and not (above and below) and not any(math.isnan(m.value) for m in known):
+        value = math.exp(sum(math.log(m.value) for m in known) / len(known))
+    uncensored = sum(not m.censored and not math.isnan(m.value) for m in known)
+    return GeometricMean(value, bound if not math.isnan(value) else "", uncensored, above, below)
 
 
 def _with_ruler(
@@ -164,7 +178,8 @@ def _one(
     if not n or not len(knots):
         return Multiplier(size, *(math.nan,), "", *(math.nan,) * 4, n, dropped)
     least, most = 2.0 ** knots[0] / size, 2.0 ** knots[-1] / size
-    reached = first_reach(float(y.mean()), knots, isotonic(curves.mean(axis=0)))
+    means = curves.mean(axis=0)
+    reached = first_reach(float(y.mean()), knots, isotonic(means))
     censored: Censored = ""
     if math.isinf(reached):
         censored = "above" if reached > 0 else "below"
@@ -173,7 +188,7 @@ def _one(
         lower, upper = _hull(y, curves, knots, confidence)
         # Where the baseline's means fall, the isotonic estimate may lie off the seeds' own curves.
         lower, upper = min(lower, reached), max(upper, reached)
-    return Multiplier(
+    result = Multiplier(
         size=size,
         value=float(np.clip(2.0**reached / size, least, most)),
         censored=censored,
@@ -184,10 +199,30 @@ def _one(
         n=n,
         dropped=dropped,
     )
+    fall = _fall(means, knots, math.log2(size), float(np.clip(reached, knots[0], knots[-1])))
+    return result.without_number(fall) if fall else result
+
+
+def _fall(means: Floats, knots: Floats, size: float, reached: float) -> str:
+    """The first pooled stretch of the baseline that lies on the way from `size` to `reached`."""
+    fit = isotonic(means)
+    # Widened to whole segments, since a reading between two knots uses the height of both.
+    start = knots[knots <= min(size, reached) + TIE].max(initial=knots[0])
+    end = knots[knots >= max(size, reached) - TIE].min(initial=knots[-1])
+    for height in np.unique(fit[np.abs(fit - means) > TIE]):
+        pooled = knots[fit == height]
+        if pooled[0] <= end + TIE and pooled[-1] >= start - TIE:
+            first, last = (round(2.0**x) for x in (pooled[0], pooled[-1]))
+            return f"the baseline's mean accuracy falls between {first} and {last}"
+    return ""
 
 
 def _hull(y: Floats, curves: Floats, knots: Floats, confidence: float) -> tuple[float, float]:
-    """The ends, in log2 s, of every x that the paired t test keeps; infinite off the knots."""
+    """The ends, in log2 s, of every x that the paired t test keeps; infinite off the knots.
+
+    Where the far knot is not rejected on its own side (a baseline that falls again), sizes beyond
+    it cannot be excluded, and that end is infinite.
+    """
     n = len(y)
     factor = t_quantile(n - 1, confidence) ** 2 / n
     gap = y[:, None] - curves  # [n, J]
@@ -205,10 +240,9 @@ def _hull(y: Floats, curves: Floats, knots: Floats, confidence: float) -> tuple[
             if 0 < u < 1:
                 ends.append(float(knots[j] + u * (knots[j + 1] - knots[j])))
     if not ends:  # everywhere apart: wholly above the baseline, or wholly below it
-        above = bool(mean[-1] > 0)
-        return (float(knots[-1]), math.inf) if above else (-math.inf, float(knots[0]))
-    lower = -math.inf if kept[0] else min(ends)
-    upper = math.inf if kept[-1] else max(ends)
+        return (float(knots[-1]), math.inf) if mean[-1] > 0 else (-math.inf, float(knots[0]))
+    lower = min(ends) if not kept[0] and mean[0] > 0 else -math.inf
+    upper = max(ends) if not kept[-1] and mean[-1] < 0 else math.inf
     return lower, upper
 
 

@@ -1,4 +1,4 @@
-"""Did pairing by seed help?"""
+"""The gain from pairing the arms by seed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Pairing", "pairing"]
 
 @dataclass(frozen=True)
 class Pairing:
-    """How alike the two arms of a seed are.
+    """The likeness of the two arms of a seed.
 
     `correlation` is Pearson's, in [−1, 1]. `variance_ratio` is Var(δ)/(Var y_a + Var y_0): 1 for
     independent arms, below 1 where pairing helped; 1/variance_ratio is how many times more seeds

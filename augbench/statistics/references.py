@@ -1,4 +1,4 @@
-"""How much of the way from the baseline to the ceiling does an augmentation go?"""
+"""The share of the gap from the baseline to the ceiling that an augmentation closes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from augbench.errors import UsageError
 from augbench.statistics._arrays import TIE, Floats, as_array, as_confidence, split_missing
-from augbench.statistics._special import t_quantile
+from augbench.statistics.intervals import t_quantile
 
 __all__ = ["GapClosed", "gap_closed"]
 

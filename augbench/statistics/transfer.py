@@ -1,4 +1,4 @@
-"""Does what helps the pretraining task help the task that follows?"""
+"""The effect on the pretraining task beside that on the task that follows."""
 
 from __future__ import annotations
 

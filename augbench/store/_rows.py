@@ -1,4 +1,4 @@
-"""What a store holds, as plain values."""
+"""Studies and cells of a store, as plain values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from augbench.protocol.results import CellResult, Curve
+from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.study import place_name
 
 __all__ = ["PlannedCell", "StoredStudy", "planned_cell"]
@@ -36,7 +36,7 @@ class PlannedCell:
 
     @property
     def place(self) -> str:
-        """Where it stands in its study, in one line."""
+        """The cell's place in its study, in one line."""
         return place_name(
             self.pretrain_dataset,
             self.finetune_dataset,
@@ -62,20 +62,20 @@ class StoredStudy:
     first_seeds: int | None = None
 
 
-class _StoredCurves(Mapping[str, Curve]):
+class _StoredCurves(Mapping[str, TrainingCurve]):
     """The curves of a cell, read from their text when first used: most reports use none."""
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     @cached_property
-    def _curves(self) -> dict[str, Curve]:
+    def _curves(self) -> dict[str, TrainingCurve]:
         return {
-            name: Curve(**{field: tuple(values) for field, values in curve.items()})
+            name: TrainingCurve(**{field: tuple(values) for field, values in curve.items()})
             for name, curve in json.loads(self._text).items()
         }
 
-    def __getitem__(self, name: str) -> Curve:
+    def __getitem__(self, name: str) -> TrainingCurve:
         return self._curves[name]
 
     def __iter__(self) -> Iterator[str]:

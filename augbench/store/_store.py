@@ -15,8 +15,8 @@ from typing import Any, Self
 
 from augbench.errors import StoreError
 from augbench.options import named
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.results import CellResult
 from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
 from augbench.store._rows import StoredStudy, planned_cell
 from augbench.store._schema import (
@@ -164,7 +164,7 @@ class Store:
         return int(number)
 
     def finished(self, keys: Iterable[str], *, test_every: int = 0) -> dict[str, float]:
-        """Which of the keys are computed, with their accuracy.
+        """The accuracy of each of the keys that is computed already.
 
         With `test_every`, only those whose curves were measured on the test set that often.
         """

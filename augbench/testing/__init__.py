@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         dataset_conformance,
     )
     from augbench.testing.datasets import check_dataset
-    from augbench.testing.results import CheckResult, ConformanceReport, Status
+    from augbench.testing.outcomes import CheckResult, ConformanceReport, Status
     from augbench.testing.strategies import Case
 
 __all__ = [
@@ -46,9 +46,9 @@ __all__ = [
 
 _HOMES = {
     "Case": "strategies",
-    "CheckResult": "results",
-    "ConformanceReport": "results",
-    "Status": "results",
+    "CheckResult": "outcomes",
+    "ConformanceReport": "outcomes",
+    "Status": "outcomes",
     "augmentation_conformance": "conformance",
     "backbone_conformance": "conformance",
     "check_augmentation": "augmentations",

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from augbench.errors import UsageError
 from augbench.plugins._suggestion import suggestion
 from augbench.testing._search import NothingUsableError
-from augbench.testing.results import CheckResult, ConformanceReport, Status
+from augbench.testing.outcomes import CheckResult, ConformanceReport, Status
 
 __all__ = ["Check", "SkippedError", "ViolationError", "report", "run_check", "selected"]
 

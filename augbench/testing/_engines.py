@@ -19,7 +19,7 @@ from augbench.engines.packed import PackedEngine
 from augbench.engines.reference import ReferenceEngine
 from augbench.engines.workshop import Workshop
 from augbench.plugins.components import Component
-from augbench.protocol.results import CellResult
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell, Settings
 
 __all__ = ["disagreement"]

@@ -10,7 +10,7 @@ from augbench.testing._augmentation_outputs import OUTPUT_CHECKS
 from augbench.testing._calls import Subject
 from augbench.testing._checks import Check, report
 from augbench.testing._targets import target_of
-from augbench.testing.results import ConformanceReport
+from augbench.testing.outcomes import ConformanceReport
 
 if TYPE_CHECKING:
     from augbench.plugins.registry import Registry

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from augbench.testing._backbone_checks import BACKBONE_CHECKS, Subject
 from augbench.testing._checks import report
 from augbench.testing._targets import target_of
-from augbench.testing.results import ConformanceReport
+from augbench.testing.outcomes import ConformanceReport
 
 if TYPE_CHECKING:
     from augbench.plugins.registry import Registry

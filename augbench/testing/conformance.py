@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any
 
 from augbench.testing._checks import Check, selected
-from augbench.testing.results import ConformanceReport
+from augbench.testing.outcomes import ConformanceReport
 
 __all__ = ["augmentation_conformance", "backbone_conformance", "dataset_conformance"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from augbench.testing._checks import report
 from augbench.testing._dataset_checks import DATASET_CHECKS, Subject
 from augbench.testing._targets import target_of
-from augbench.testing.results import ConformanceReport
+from augbench.testing.outcomes import ConformanceReport
 
 if TYPE_CHECKING:
     from augbench.plugins.registry import Registry

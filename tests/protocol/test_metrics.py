@@ -1,11 +1,10 @@
 import pytest
 from synthetic import fill, invent, make_study
 
-from augbench.exchange import cell_rows, disagreements
 from augbench.protocol.metrics import METRICS, PRIMARY, metric
 from augbench.protocol.references import REFERENCES, reference, size_name, with_references
 from augbench.results import StudyResult
-from augbench.store import Store
+from augbench.store import Store, disagreements
 
 
 def test_a_trained_cell_has_exactly_the_metrics_of_the_table(tiny_options):
@@ -31,7 +30,7 @@ def test_each_is_named_once_and_the_first_is_what_verdicts_are_about():
 def test_an_export_has_them_in_their_order(tmp_path):
     fill(tmp_path, make_study(["mixup"], seeds=1))
     with Store.read(tmp_path) as store:
-        columns = list(cell_rows(StudyResult(store.study()))[0])
+        columns = list(StudyResult(store.study()).cell_rows()[0])
     assert [name for name in columns if name in {one.name for one in METRICS}] == [
         one.name for one in METRICS
     ]

@@ -3,12 +3,13 @@ import pytest
 from synthetic import fill, make_study
 
 from augbench.errors import StoreError
-from augbench.gallery import Picture
+from augbench.pictures.archive import Picture
+from augbench.plotting import slug, style
 from augbench.reports.figures import save_figures
+from augbench.reports.figures.calibration import calibration
 from augbench.reports.figures.curves import learning_curves
 from augbench.reports.figures.differences import forest, paired_differences
 from augbench.reports.figures.multipliers import label_multiplier_figure
-from augbench.reports.figures.style import slug, style
 from augbench.results import StudyResult
 from augbench.store import Store
 
@@ -147,6 +148,54 @@ def test_legends_lie_outside_of_the_axes(result, count):
             box = legend.get_window_extent()
             assert all(not box.overlaps(axes.get_window_extent()) for axes in figure.axes)
             assert figure.bbox.contains(box.x1 - 1, box.y1 - 1)
+
+
+def test_the_calibration_figure_holds_every_band_of_both_columns(result):
+    study = result("mixup", seeds=2)
+    for cell in study.cells:  # scaling makes these far worse, and their seeds differ
+        cell.result.metrics.update(ece_scaled=0.5 + 0.4 * cell.seed, nll_scaled=9.0 + cell.seed)
+    with style():
+        axes = calibration(study, PAIR, confidence=0.5).axes
+    for panel in axes:
+        bottom, top = panel.get_ylim()
+        assert bottom == 0
+        for band in panel.collections:
+            assert band.get_paths()[0].vertices[:, 1].max() <= top
+
+
+FOLDER = "folder:/home/someone/pictures/garden-birds-2024:size=32,test_fraction=0.2"
+
+
+def _labels(axes):
+    return axes.xaxis.label, axes.yaxis.label, axes._left_title
+
+
+def test_the_names_of_folders_are_whole_in_labels_and_lie_inside_of_the_figure(result):
+    pair = (FOLDER, FOLDER.replace("birds", "trees"))
+    study = result("mixup", seeds=3, pairs=[pair, pair[::-1]])
+    analyses = {one: study.analysis(one) for one in study.pairs}
+    with style():
+        figures = [
+            learning_curves(study, pair),
+            paired_differences(study, pair, analyses[pair]),
+            label_multiplier_figure(study, pair, analyses[pair]),
+            calibration(study, pair),
+            forest(study, analyses),
+        ]
+        for figure in figures:
+            figure.draw_without_rendering()
+            texts = [
+                text
+                for axes in figure.axes
+                for text in (*_labels(axes), *axes.get_yticklabels())
+                if text.get_text()
+            ]
+            for text in texts:
+                box = text.get_window_extent()
+                assert figure.bbox.contains(box.x0, box.y0), text
+                assert figure.bbox.contains(box.x1, box.y1), text
+            words = "".join(text.get_text().replace("\n", "") for text in texts)
+            assert all(name in words for name in pair)
 
 
 def test_censored_multipliers_are_arrows_at_the_edge_of_what_was_measured(result):

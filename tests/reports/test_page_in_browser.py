@@ -7,7 +7,7 @@ import pytest
 from browser import Browser, find_browser
 from synthetic import fill, make_study
 
-from augbench.exchange import to_csv
+from augbench.reports.export import to_csv
 from augbench.reports.page import save_page
 from augbench.results import StudyResult
 from augbench.store import Store

@@ -3,7 +3,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,9 +11,11 @@ from scipy import stats
 
 from augbench.errors import UsageError
 from augbench.statistics import (
-    Analysis,
+    Condition,
     analyse,
     as_plain,
+    aulc,
+    family_test,
     gap_closed,
     label_multipliers,
     sign_flip,
@@ -47,7 +48,7 @@ def leaves(node: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, node
 
 
-def assert_same(one: Analysis, other: Analysis) -> None:
+def assert_same(one: object, other: object) -> None:
     for (path, a), (_, b) in zip(leaves(one), leaves(other), strict=True):
         if isinstance(a, float):
             assert a == pytest.approx(b, abs=1e-9, nan_ok=True), path
@@ -67,28 +68,44 @@ def test_every_number_of_a_comparison_by_an_independent_computation() -> None:
         assert c.aulc.mean == pytest.approx(areas[c.augmentation].mean())
         assert c.baseline_aulc.mean == pytest.approx(areas["none"].mean())
         assert c.test.p == plain[c.augmentation]
-        worse = sorted(plain.values()).index(c.test.p)
-        assert c.p_adjusted == min(
-            1, max((3 - i) * p for i, p in enumerate(sorted(plain.values())[: worse + 1]))
-        )
-        assert (c.n, c.least_p, c.reachable) == (9, 3 * 2**-8, True)
+        assert (c.n, c.least_p, c.reachable) == (9, 2**-8, True)
         assert c.improvement.wins == (areas[c.augmentation] > areas["none"]).sum()
         delta = arms[c.augmentation] - arms["none"]
         assert [row.p_within for row in c.by_size] == step_down_max_t(delta).tolist()
         multipliers = label_multipliers(arms[c.augmentation], arms["none"], SIZES)
-        assert tuple(row.multiplier for row in c.by_size) == multipliers
+        for row, multiplier in zip(c.by_size, multipliers, strict=True):
+            assert row.multiplier in (
+                multiplier,
+                multiplier.without_number(row.multiplier.withheld),
+            )
         for k, row in enumerate(c.by_size):
             assert row.size == SIZES[k]
             assert row.difference.mean == pytest.approx(delta[:, k].mean())
             assert row.treated.mean - row.baseline.mean == pytest.approx(row.difference.mean)
             correlation = stats.pearsonr(arms[c.augmentation][:, k], arms["none"][:, k])
             assert row.pairing.correlation == pytest.approx(correlation.statistic)
-            assert row.p_adjusted >= row.p_within
             assert row.gap_closed is None
     for curve in result.curves:
         assert [point.mean for point in curve.points] == pytest.approx(
             arms[curve.augmentation].mean(axis=0)
         )
+
+
+def test_areas_and_sizes_of_all_arms_are_one_family() -> None:
+    arms = study(9, 3)
+    columns = []
+    for name in ("a0", "a1", "a2"):
+        delta = arms[name] - arms["none"]
+        columns += [aulc(delta, SIZES), *delta.T]
+    expected = family_test(np.column_stack(columns), ([0] + [1] * 7) * 3).p.reshape(3, 8)
+    for c, p in zip(analyse(arms, SIZES).comparisons, expected, strict=True):
+        assert [c.p_adjusted, *(row.p_adjusted for row in c.by_size)] == p.tolist()
+
+
+def test_the_condition_is_carried_and_primary_unless_it_is_said() -> None:
+    assert analyse(study(3), SIZES).condition == Condition()
+    other = Condition("a → b", primary=False, primary_label="a → a")
+    assert analyse(study(3), SIZES, condition=other).condition is other
 
 
 def test_references_are_reported_with_the_share_of_the_gap() -> None:
@@ -122,7 +139,7 @@ def test_one_seed_claims_nothing() -> None:
     for c in result.comparisons:
         assert math.isnan(c.difference.lower)
         assert math.isnan(c.detectable)
-        assert (c.test.p, c.reachable, c.seeds_needed) == (1.0, False, 7)
+        assert (c.test.p, c.reachable, c.seeds_needed) == (1.0, False, 6)
         assert c.seeds_for_observed is None
         assert all(math.isnan(row.multiplier.lower) for row in c.by_size)
 
@@ -149,15 +166,16 @@ def test_a_failed_arm_lowers_only_its_own_reach() -> None:
     arms = study(7)
     arms["a1"][:3, 0] = math.nan
     first, second = analyse(arms, SIZES).comparisons
-    assert (first.least_p, first.reachable) == (2 * 2**-6, True)
+    assert (first.least_p, first.reachable) == (2**-6, True)
     assert (second.least_p, second.reachable) == (2**-3, False)
 
 
-def test_an_augmentation_without_any_cell_is_not_counted_as_a_comparison() -> None:
+def test_an_augmentation_without_any_cell_changes_nothing_for_the_others() -> None:
     arms = study(6)
+    (alone,) = analyse({name: arms[name] for name in ("none", "a0")}, SIZES).comparisons
     arms["a1"][:] = math.nan
     first, second = analyse(arms, SIZES).comparisons
-    assert first.least_p == 2**-5
+    assert first == alone
     assert math.isnan(second.p_adjusted)
     assert not second.reachable
 
@@ -173,7 +191,7 @@ def test_the_order_of_augmentations_changes_no_number() -> None:
     arms = study(8, 3)
     one = analyse(arms, SIZES)
     other = analyse(dict(reversed(arms.items())), SIZES)
-    assert one.comparisons == tuple(reversed(other.comparisons))
+    assert_same(one.comparisons, tuple(reversed(other.comparisons)))
 
 
 def test_a_shift_of_all_arms_changes_no_difference() -> None:
@@ -214,17 +232,6 @@ def test_the_tree_holds_plain_python_values_only() -> None:
     assert {type(leaf) for _, leaf in leaves(result)} <= {bool, float, int, str, type(None)}
 
 
-def test_eight_seeds_and_ten_augmentations_take_a_fraction_of_a_second() -> None:
-    arms = study(8, 10)
-    analyse(arms, SIZES)
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        analyse(arms, SIZES)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.2
-
-
 @pytest.mark.parametrize(
     ("scores", "arguments", "message"),
     [
@@ -235,9 +242,20 @@ def test_eight_seeds_and_ten_augmentations_take_a_fraction_of_a_second() -> None
         ({"none": [[0.5]]}, {"floor": [0.1, 0.2]}, "floor: expected shape"),
         ({"none": [[0.5]]}, {"ruler": [[0.5]]}, "ruler: expected shape"),
         ({"none": [[0.5]]}, {"alpha": 5}, "alpha: expected"),
+        ({"none": [[0.5]]}, {"alpha": 0}, "alpha: expected"),
+        ({"none": [[0.5]]}, {"chance": 1}, "chance: expected"),
+        ({"none": [[0.5]]}, {"failed": {"none": [[True]]}}, "a failed cell has an accuracy"),
+        ({"none": [[0.5]]}, {"failed": {"a": [[True]]}}, "expected one of scores"),
+        ({"none": [[0.5]]}, {"failed": {"none": [True]}}, "and its shape"),
         ({"none": [[0.5]]}, {"confidence": 1}, "confidence: expected"),
     ],
 )
 def test_what_does_not_fit_is_refused(scores: dict, arguments: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         analyse(scores, (4,), **arguments)
+
+
+@pytest.mark.parametrize("sizes", [(0.5,), (0,), (1.5,), (-1,)])
+def test_sizes_are_whole_and_start_at_one(sizes: tuple) -> None:
+    with pytest.raises(UsageError, match="expected whole, strictly increasing samples per class"):
+        analyse({"none": [[0.5]], "a": [[0.6]]}, sizes)

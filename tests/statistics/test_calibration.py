@@ -1,64 +1,9 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from augbench.errors import UsageError
-from augbench.statistics import (
-    calibration_summary,
-    expected_calibration_error,
-    reliability,
-    transfer,
-)
-
-
-def test_four_images_in_two_bins_by_hand() -> None:
-    result = reliability([0.2, 0.4, 0.9, 0.7], [1, 0, 1, 1], bins=2)
-    assert result.counts == (2, 2)
-    assert result.confidence == pytest.approx((0.3, 0.8))
-    assert result.accuracy == (0.5, 1.0)
-    assert result.ece == pytest.approx(0.5 * 0.2 + 0.5 * 0.2)
-
-
-def test_bins_are_closed_on_the_right_and_the_first_takes_zero() -> None:
-    result = reliability([0.0, 0.5, 0.5 + 1e-9, 1.0], [0, 0, 0, 0], bins=2)
-    assert result.counts == (2, 2)
-
-
-def test_ece_by_a_loop() -> None:
-    rng = np.random.default_rng(0)
-    p = rng.random(500)
-    hits = rng.random(500) < p**2
-    total = 0.0
-    for b in range(15):
-        inside = (p > b / 15) & (p <= (b + 1) / 15)
-        if inside.any():
-            total += inside.mean() * abs(hits[inside].mean() - p[inside].mean())
-    assert expected_calibration_error(p, hits) == pytest.approx(total)
-
-
-def test_empty_bins_are_nan_and_weigh_nothing() -> None:
-    result = reliability([0.95], [1], bins=10)
-    assert math.isnan(result.accuracy[0])
-    assert result.ece == pytest.approx(0.05)
-
-
-@pytest.mark.parametrize(
-    ("confidences", "correct", "bins", "message"),
-    [
-        ([1.2], [1], 15, "probabilities"),
-        ([0.5], [0.5], 15, "0 or 1"),
-        ([0.5, 0.5], [1], 15, "for each image"),
-        ([], [], 15, "for each image"),
-        ([0.5], [1], 0, "bins"),
-        ([math.nan], [1], 15, "probabilities"),
-    ],
-)
-def test_what_is_no_confidence_is_refused(confidences, correct, bins, message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        reliability(confidences, correct, bins=bins)
+from augbench.statistics import calibration_summary, transfer
 
 
 def test_the_summary_pairs_before_and_after() -> None:

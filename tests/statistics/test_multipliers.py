@@ -66,9 +66,9 @@ def test_a_ruler_lifts_the_censoring() -> None:
 
 
 def test_ruler_sizes_may_come_in_any_order() -> None:
-    ruler = np.column_stack([straight(1.0), straight(0.1)])
-    one = label_multipliers(BASE, BASE, SIZES, ruler=ruler, ruler_sizes=(16, 0.5))
-    other = label_multipliers(BASE, BASE, SIZES, ruler=ruler[:, ::-1], ruler_sizes=(0.5, 16))
+    ruler = np.column_stack([straight(1.0), straight(0.9)])
+    one = label_multipliers(BASE, BASE, SIZES, ruler=ruler, ruler_sizes=(32, 16))
+    other = label_multipliers(BASE, BASE, SIZES, ruler=ruler[:, ::-1], ruler_sizes=(16, 32))
     assert one == other
 
 
@@ -148,15 +148,53 @@ def test_a_single_size_can_only_be_censored() -> None:
     assert (m.lower, m.upper) == (0, math.inf)
 
 
-def test_the_estimate_lies_in_its_interval_even_where_the_means_fall() -> None:
+def test_every_number_that_is_given_lies_in_its_interval_on_the_measured_side() -> None:
     rng = np.random.default_rng(0)
+    given = 0
     for _ in range(100):
         base = rng.random(4) + rng.normal(0, 0.005, (5, 4))
         treated = rng.random(4) + rng.normal(0, 0.005, (5, 4))
-        for m in label_multipliers(treated, base, SIZES):
+        for k, m in enumerate(label_multipliers(treated, base, SIZES)):
+            if m.withheld:
+                assert math.isnan(m.value)
+                assert math.isnan(m.lower)
+                assert m.text == "–"
+                continue
+            given += 1
             assert m.lower <= m.value <= m.upper
             assert m.upper == math.inf or m.censored != "above"
             assert m.lower == 0 or m.censored != "below"
+            mean = (treated - base)[:, k].mean()
+            assert (m.value - 1) * mean >= -1e-9  # on the side of the difference
+    assert given > 30
+
+
+def test_where_the_baseline_falls_on_the_way_no_number_is_given() -> None:
+    falling = straight(0.2, 0.6, 0.5, 0.8)
+    inside = label_multipliers(straight(0.3, 0.55, 0.55, 0.75), falling, SIZES)
+    reason = "the baseline's mean accuracy falls between 2 and 4"
+    # From 1 the segment to 2 is read, whose height is pooled; from 8 the one that starts at 4.
+    assert [m.withheld for m in inside] == [reason] * 4
+    beyond = label_multipliers(straight(0.1, 0.1, 0.9, 0.85), falling, SIZES)
+    assert [m.withheld for m in beyond] == ["", reason, reason, ""]
+
+
+def test_an_arm_that_hurts_is_not_worth_labels_on_a_falling_baseline() -> None:
+    falling = straight(0.5, 0.8, 0.7, 0.6)
+    harmful = straight(0.4, 0.75, 0.65, 0.55)
+    result = label_multipliers(harmful, falling, SIZES)
+    assert not any(m.censored == "above" or m.value > 1 for m in result)
+
+
+def test_an_end_is_open_where_the_far_size_is_rejected_on_the_other_side_only() -> None:
+    """At 16 the arm is above a baseline that fell, which excludes no larger size."""
+    falling = straight(0.2, 0.4, 0.55, 0.9, 0.3)
+    arm = np.full((3, 5), 0.5)
+    m = label_multipliers(arm, falling, (1, 2, 4, 8, 16))[0]
+    assert m.value == pytest.approx(2 ** (1 + 0.1 / 0.15))
+    assert (m.lower > 1, m.upper) == (True, math.inf)
+    rising = straight(0.2, 0.4, 0.55, 0.9, 0.95)
+    assert label_multipliers(arm, rising, (1, 2, 4, 8, 16))[0].upper < 16
 
 
 def test_the_order_of_seeds_does_not_matter() -> None:
@@ -170,20 +208,48 @@ def test_the_order_of_seeds_does_not_matter() -> None:
         assert (a.value, a.lower, a.upper) == pytest.approx((b.value, b.lower, b.upper))
 
 
-def test_the_curve_is_fitted_isotonically() -> None:
-    base = np.array([[0.2, 0.5, 0.4, 0.8]])
-    fit = optimize.isotonic_regression(base[0]).x  # 0.2, 0.45, 0.45, 0.8
-    m = label_multipliers(np.full((1, 4), 0.45), base, SIZES)[0]
-    assert fit[1] == pytest.approx(0.45)
-    assert m.value == pytest.approx(2)
+def test_a_reading_beside_a_fall_uses_the_isotonic_fit() -> None:
+    base = np.array([[0.2, 0.1, 0.5, 0.7]])
+    fit = optimize.isotonic_regression(base[0]).x  # 0.15, 0.15, 0.5, 0.7
+    assert fit.tolist() == pytest.approx([0.15, 0.15, 0.5, 0.7])
+    m = label_multipliers(np.full((1, 4), 0.6), base, SIZES)[2]
+    assert m.value == pytest.approx(2**0.5)
 
 
-def test_the_geometric_mean_counts_the_censored() -> None:
-    result = geometric_mean(label_multipliers(straight(0.3, 0.3, 0.9, 0.1), BASE, SIZES))
-    # uncensored 2^.5 at 1, 2^-.5 at 2; above: > 2 at 4; below: < 1/8 at 8
-    assert (result.uncensored, result.above, result.below) == (2, 1, 1)
-    assert result.value == pytest.approx(1)
-    assert result.at_limits == pytest.approx((1 * 2 / 8) ** 0.25)
+def test_one_censored_side_makes_the_average_a_bound_at_the_limits() -> None:
+    result = geometric_mean(label_multipliers(straight(0.3, 0.3, 0.9, 0.9), BASE, SIZES))
+    # uncensored 2^.5 at 1, 2^-.5 at 2; more than 2 at 4, more than 1 at 8
+    assert (result.uncensored, result.above, result.below) == (2, 2, 0)
+    assert (result.bound, result.value) == ("at least", pytest.approx(2**0.25))
+    result = geometric_mean(label_multipliers(straight(0.1, 0.3, 0.7, 0.7), BASE, SIZES))
+    assert (result.bound, result.below) == ("at most", 1)
+
+
+def test_both_censored_sides_or_a_withheld_size_leave_no_average() -> None:
+    both = geometric_mean(label_multipliers(straight(0.3, 0.3, 0.9, 0.1), BASE, SIZES))
+    assert (both.above, both.below) == (1, 1)
+    assert math.isnan(both.value)
+    multipliers = label_multipliers(BASE, BASE, SIZES)
+    assert geometric_mean(multipliers).value == pytest.approx(1)
+    withheld = (multipliers[0].without_number("so"), *multipliers[1:])
+    assert math.isnan(geometric_mean(withheld).value)
+
+
+def test_the_average_of_identical_arms_is_not_below_one() -> None:
+    """On a saturating curve half of the sizes are censored above; left out, it came to 0.55."""
+    rng = np.random.default_rng(5)
+    curve = np.array([0.5, 0.7, 0.8, 0.82, 0.821, 0.822])
+    sizes, left_out, values = (1, 2, 4, 8, 16, 32), [], []
+    for _ in range(600):
+        arms = [curve + rng.normal(0, 0.02, (8, 6)) for _ in range(2)]
+        multipliers = label_multipliers(*arms, sizes)
+        average = geometric_mean(multipliers)
+        if average.bound == "at least":
+            values.append(math.log(average.value))
+            known = [math.log(m.value) for m in multipliers if not m.censored]
+            left_out.append(np.mean(known) if known else 0.0)
+    assert len(values) > 15
+    assert np.mean(left_out) < np.mean(values)
 
 
 def test_the_mean_of_nothing_is_nan() -> None:

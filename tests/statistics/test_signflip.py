@@ -172,12 +172,11 @@ def test_sampled_step_down_agrees_with_enumeration(monkeypatch: pytest.MonkeyPat
     assert sampled == pytest.approx(exact, abs=0.01)
 
 
-def test_seeds_to_reach_significance_with_holm() -> None:
-    assert [seeds_to_reach(m) for m in (1, 2, 7, 14)] == [6, 7, 9, 10]
-    assert seeds_to_reach(1, alpha=0.5) == 2
+def test_seeds_to_reach_significance() -> None:
+    assert [seeds_to_reach(alpha) for alpha in (0.5, 0.05, 0.01, 0.001)] == [2, 6, 8, 11]
     with pytest.raises(UsageError, match="below 1e-5"):
-        seeds_to_reach(100_000)
-    with pytest.raises(UsageError, match="comparisons ≥ 1"):
+        seeds_to_reach(1e-7)
+    with pytest.raises(UsageError, match="alpha: expected"):
         seeds_to_reach(0)
 
 

@@ -6,7 +6,7 @@ import math
 import sqlite3
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import stats
 
 LEVEL, ALPHA = 0.95, 0.05
 
@@ -63,12 +63,6 @@ def flip_p(delta):
     return np.mean(abs(signs(len(delta)) @ delta) >= abs(delta.sum()) - 1e-9)
 
 
-def holm(p):
-    order = np.argsort(p)
-    steps = [min(1, (len(p) - rank) * p[i]) for rank, i in enumerate(order)]
-    return dict(zip(order, np.maximum.accumulate(steps), strict=True))
-
-
 def step_down(delta):
     delta = np.nan_to_num(delta)
     scale = np.sqrt((delta**2).sum(axis=0))
@@ -79,15 +73,25 @@ def step_down(delta):
     return np.maximum.accumulate(raw)[np.argsort(order)]
 
 
-def across(families):
-    """Reject with (m − c) p ≤ alpha while whole families fall: the least alpha that rejects."""
-    families = np.array(families)
-    m, greatest = len(families), np.sort(families.max(axis=1))
-    adjusted = np.full(families.shape, np.inf)
-    for c in range(m):
-        gate = max([(m - j) * greatest[j] for j in range(c)], default=0)
-        adjusted = np.minimum(adjusted, np.maximum(gate, (m - c) * families))
-    return np.minimum(adjusted, 1)
+def family(deltas, sizes):
+    """Adjusted p-values and levels [m, 1 + K] of the areas and sizes of m arms' δ [n, K]."""
+    columns = np.column_stack([np.column_stack([area(d, sizes), d]) for d in deltas])
+    columns = columns[~np.isnan(columns).all(axis=1)]
+    columns = np.nan_to_num(columns)
+    t = abs(signs(len(columns)) @ columns) / np.sqrt((columns**2).sum(axis=0))  # [2^n, C]
+    kinds = ([0] + [1] * len(sizes)) * len(deltas)
+    tails = np.empty_like(t)  # of each flip and column, the share of flips whose group reaches it
+    for j, kind in enumerate(kinds):
+        top = np.sort(t[:, [i for i, other in enumerate(kinds) if other == kind]].max(axis=1))
+        tails[:, j] = 1 - np.searchsorted(top, t[:, j] - 1e-9) / len(top)
+    order = np.argsort(tails[0], kind="stable")
+    raw = [(tails[:, order[j:]].min(axis=1) <= tails[0, k] + 1e-12).mean()
+           for j, k in enumerate(order)]  # fmt: skip
+    p = np.maximum.accumulate(raw)[np.argsort(order)]
+    least = tails.min(axis=1)
+    fits = [tail for tail in np.unique(tails) if (least <= tail + 1e-12).mean() <= ALPHA]
+    level = (tails <= max(fits, default=0) + 1e-12).mean(axis=0)
+    return p.reshape(len(deltas), -1), level.reshape(len(deltas), -1)
 
 
 def isotonic(y):
@@ -97,7 +101,10 @@ def isotonic(y):
 
 
 def multiplier(y, curves, knots, size):
-    """(estimate, censored, low, high): the estimate by definition, the interval on a fine grid."""
+    """(estimate, censored, low, high): the estimate by definition, the interval on a fine grid.
+
+    All NaN where the baseline's means fall on the segments from the size to the estimate.
+    """
     kept = ~np.isnan(y) & ~np.isnan(curves).any(axis=1)
     y, curves, x = y[kept], curves[kept], np.log2(knots)
     fit = np.array(isotonic(curves.mean(axis=0)))
@@ -113,10 +120,16 @@ def multiplier(y, curves, knots, size):
     gap = y[:, None] - np.array([np.interp(grid, x, curve) for curve in curves])
     half = stats.t.ppf((1 + LEVEL) / 2, len(y) - 1) * gap.std(axis=0, ddof=1) / math.sqrt(len(y))
     inside = abs(gap.mean(axis=0)) <= half
-    low = -np.inf if inside[0] else grid[inside].min() if inside.any() else np.nan
-    high = np.inf if inside[-1] else grid[inside].max() if inside.any() else np.nan
+    first, last = gap[:, 0].mean(), gap[:, -1].mean()
+    low = -np.inf if inside[0] or first < 0 else grid[inside].min() if inside.any() else np.nan
+    high = np.inf if inside[-1] or last > 0 else grid[inside].max() if inside.any() else np.nan
     if not inside.any():
         low, high = (x[-1], np.inf) if gap.mean() > 0 else (-np.inf, x[0])
+    ends = sorted((np.log2(size), np.clip(reached, x[0], x[-1])))
+    way = (x >= x[x <= ends[0] + 1e-9].max()) & (x <= x[x >= ends[1] - 1e-9].min())
+    pooled = abs(fit - curves.mean(axis=0)) > 1e-12
+    if any(pooled[np.isclose(fit, height)].any() for height in fit[way]):
+        return np.nan, False, np.nan, np.nan
     value = 2 ** np.clip(reached, x[0], x[-1]) / size
     return (value, np.isinf(reached), 2 ** min(low, reached) / size, 2 ** max(high, reached) / size)
 
@@ -147,15 +160,22 @@ def two_way(a, b):
     return 100 * d.mean(), 100 * (d.mean() - half), 100 * (d.mean() + half)
 
 
-def detectable(n, alpha):
-    critical = stats.t.ppf(1 - alpha / 2, n - 1)
+def detectable(n, level):
+    """The effect/sd that sign flips of n normal seeds find four times in five, by simulation."""
+    level = max(level, 2.0 ** (1 - n))
+    noise = np.random.default_rng(123).standard_normal((n, 4000))
+    s = signs(n)
+    flipped, total = s @ noise, s.sum(axis=1, keepdims=True)
 
-    def missing_power(effect):
-        shift = effect * math.sqrt(n)
-        tails = stats.nct.sf(critical, n - 1, shift), stats.nct.cdf(-critical, n - 1, shift)
-        return np.nansum(tails) - 0.8  # SciPy gives NaN for a tail of nothing
+    def power(effect):
+        reached = abs(flipped + effect * total) >= abs(noise.sum(axis=0) + n * effect) - 1e-9
+        return (reached.mean(axis=0) <= level + 1e-12).mean()
 
-    return optimize.brentq(missing_power, 0.01, 4)
+    low, high = 0, 8
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if power(middle) < 0.8 else (low, middle)
+    return high
 
 
 def pairing(a, b):

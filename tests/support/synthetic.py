@@ -6,7 +6,7 @@ import numpy as np
 
 from augbench.datasets.contract import DatasetInfo
 from augbench.plugins.components import Component
-from augbench.protocol.results import CellResult, Curve
+from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.study import Cell, Settings, Study
 from augbench.store import Store
 
@@ -75,7 +75,7 @@ def invent(cell, study):
     nll = -float(np.log(accuracy)) * 1.3 + 0.05 * rng.random()
     steps = (500, 1000, 1500, 2000)
     fall = [float(2.0 * 0.6**k + 0.1 * rng.random()) for k in range(4)]
-    curve = Curve(steps, tuple(fall), tuple(1 - value / 3 for value in fall))
+    curve = TrainingCurve(steps, tuple(fall), tuple(1 - value / 3 for value in fall))
     return CellResult(
         cell.key,
         {

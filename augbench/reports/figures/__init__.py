@@ -1,21 +1,24 @@
-"""Figures: PNG and SVG, in a colour-blind safe palette, the same on every machine."""
+"""The figures of all sections as files: PNG and SVG, the same bytes on every machine.
+
+The other modules of this folder draw, with matplotlib; nothing here imports it before it is needed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from augbench.gallery import Picture
-from augbench.reports.figures.augmentations import draw_augmentation, gallery
-from augbench.reports.figures.calibration import calibration
-from augbench.reports.figures.curves import learning_curves
-from augbench.reports.figures.differences import forest, paired_differences
-from augbench.reports.figures.multipliers import label_multiplier_figure
-from augbench.reports.figures.style import save_figure, slug, style
-from augbench.reports.figures.training import cell_slug, training_curves
+from augbench.environment import version_of
+from augbench.pictures.archive import Picture
+from augbench.reports import sections
+from augbench.reports.sections import NamedFigure, Report
 from augbench.results import StudyResult
 
-__all__ = ["draw_augmentation", "save_figure", "save_figures"]
+__all__ = ["save_figures", "update_figures"]
+
+_STAMP = ".figures.json"
 
 
 def save_figures(
@@ -28,41 +31,69 @@ def save_figures(
 ) -> list[Path]:
     """Draw everything that the study has results for; returns the files, PNG and SVG.
 
-    The learning curves come first. `pictures` are what `augbench.gallery` keeps of the study;
-    `train_curves` adds a PNG for every computed cell. Raises `StoreError` if the folder cannot be
-    written.
+    The learning curves come first. `pictures` are those that the store's folder keeps of the study
+    (`augbench.pictures.archive`); `train_curves` adds a PNG for every computed cell. Raises
+    `StoreError` if the folder cannot be written.
     """
+    from augbench.plotting import save_figure, style
+
+    report = Report(result, confidence, tuple(pictures), train_curves)
+    paths = []
     with style():
-        paths = _of_pairs(result, folder, confidence)
-        by_dataset: dict[str, list[Picture]] = {}
-        for picture in (picture for picture in pictures if not picture.problem):
-            by_dataset.setdefault(picture.dataset, []).append(picture)
-        for dataset, mine in by_dataset.items():
-            paths += save_figure(gallery(mine, dataset), folder / f"augmentations-{slug(dataset)}")
-        if train_curves:
-            for cell in result.cells:
-                if cell.result is not None and cell.result.ok:
-                    target = folder / "train-curves" / cell_slug(cell)
-                    paths += save_figure(training_curves(cell), target, ["png"])
+        for one in _figures(report):
+            paths += save_figure(one.figure, folder / one.name, one.formats)
     return paths
 
 
-def _of_pairs(result: StudyResult, folder: Path, confidence: float) -> list[Path]:
-    paths, analyses = [], {}
-    for pair in result.pairs:
-        name = slug(*pair)
-        curves = learning_curves(result, pair, confidence=confidence)
-        paths += save_figure(curves, folder / f"learning-curves-{name}")
-        analysis = result.analysis(pair, confidence=confidence)
-        if analysis is not None and analysis.comparisons:
-            analyses[pair] = analysis
-            figure = paired_differences(result, pair, analysis)
-            paths += save_figure(figure, folder / f"differences-{name}")
-            figure = label_multiplier_figure(result, pair, analysis)
-            paths += save_figure(figure, folder / f"label-multipliers-{name}")
-        scores = calibration(result, pair, confidence=confidence)
-        if scores is not None:
-            paths += save_figure(scores, folder / f"calibration-{name}")
-    if analyses:
-        paths += save_figure(forest(result, analyses), folder / "effects")
-    return paths
+def update_figures(
+    result: StudyResult,
+    folder: Path,
+    *,
+    train_curves: bool = False,
+    pictures: Iterable[Picture] = (),
+    confidence: float = 0.95,
+) -> list[str]:
+    """Draw what `save_figures` draws unless it is there already; returns a line for each file.
+
+    Where nothing has changed since the figures were drawn there is one line, which says so:
+    matplotlib alone takes longer than everything else that a finished study needs.
+    """
+    pictures = list(pictures)
+    shown = {
+        "versions": [version_of(name) for name in ("augbench", "matplotlib")],
+        "study": dict(result.stored.description),
+        "cells": [[cell.key, cell.status, cell.finished_at] for cell in result.cells],
+        "pictures": [_digest(picture) for picture in pictures],
+        "options": [train_curves, confidence],
+    }
+    digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+    stamp = folder / _STAMP
+    try:
+        earlier = json.loads(stamp.read_text())
+        if earlier["shows"] == digest and all(
+            (folder / name).exists() for name in earlier["files"]
+        ):
+            return [f"the {len(earlier['files'])} figures in {folder} are up to date"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # no stamp, or a damaged one: draw
+    paths = save_figures(
+        result, folder, train_curves=train_curves, pictures=pictures, confidence=confidence
+    )
+    files = [str(path.relative_to(folder)) for path in paths]
+    stamp.write_text(json.dumps({"shows": digest, "files": files}))
+    return [f"drew {path}" for path in paths]
+
+
+def _figures(report: Report) -> Iterator[NamedFigure]:
+    """The figures of every section, pair by pair, then those over the whole study."""
+    for pair in report.result.pairs:
+        for section in sections.SECTIONS:
+            yield from section.figures(report, pair)
+    for section in sections.SECTIONS:
+        yield from section.study_figures(report)
+
+
+def _digest(picture: Picture) -> str:
+    digest = hashlib.sha256(repr((picture.augmentation, picture.captions)).encode())
+    digest.update(picture.originals.tobytes() + picture.results.tobytes())
+    return digest.hexdigest()

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
+from augbench.plotting import legend_above, log2_axis, wrapped
 from augbench.protocol.metrics import metric
+from augbench.reports.figures._looks import looks
 from augbench.reports.figures.curves import band
-from augbench.reports.figures.style import legend_above, log2_axis, looks, one_line
 from augbench.results import Pair, StudyResult
 
 __all__ = ["calibration"]
 
 _PANELS = (metric("ece"), metric("nll"))
+_PANEL = 46
+"""Letters on one line above or below a panel."""
 
 
 def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure | None:
     """A row for each measure, a column before and one after scaling; None where none is there."""
     arms = {
-        (name, label): one.factor * result.values(pair, label, metric=name)
+        (name, label): result.intervals(
+            pair, label, metric=name, factor=one.factor, confidence=confidence
+        )
         for one in _PANELS
         for name in (one.name, f"{one.name}_scaled")
         for label in result.augmentations
     }
-    if all(np.isnan(values).all() for values in arms.values()):
+    if not any(mean.n for means in arms.values() for mean in means):
         return None
     figure = Figure(figsize=(6.6, 4.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey="row")
@@ -33,17 +37,18 @@ def calibration(result: StudyResult, pair: Pair, *, confidence: float = 0.95) ->
         for column, name in enumerate((one.name, f"{one.name}_scaled")):
             panel = axes[row, column]
             drawn = [
-                (band(panel, result.sizes, arms[name, label], look, confidence), label)
+                (band(panel, result.sizes, arms[name, label], look), label)
                 for label, look in looks(result).items()
             ]
             entries = entries or drawn
             log2_axis(panel, result.sizes)
-            panel.set_ylim(bottom=0)
+        # Both columns share this axis: a limit set before all is drawn would hold the upper one.
+        axes[row, 0].set_ylim(bottom=0)
         axes[row, 0].set_ylabel(one.axis)
-    axes[0, 0].set_title(f"before temperature scaling, on {one_line(pair[1], 20)}")
+    axes[0, 0].set_title(wrapped(f"before temperature scaling, on {pair[1]}", _PANEL))
     n = result.seeds
     axes[0, 1].set_title(f"after; n = {n} seed{'s' if n > 1 else ''}")
     for panel in axes[1]:
-        panel.set_xlabel(f"samples per class of {one_line(pair[0], 24)}")
+        panel.set_xlabel(wrapped(f"samples per class of {pair[0]}", _PANEL))
     legend_above(figure, entries)
     return figure

@@ -12,25 +12,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
+from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR
-from augbench.reports.figures.style import (
-    REFERENCE,
-    Look,
-    legend_above,
-    log2_axis,
-    looks,
-    one_line,
-)
+from augbench.reports.figures._looks import Look, looks
 from augbench.results import Pair, StudyResult
-from augbench.statistics import mean_interval
+from augbench.statistics import MeanInterval
 
 __all__ = ["band", "learning_curves"]
 
 _MOST_THIN_LINES = 48
-"""Above so many, single seeds would be a fog around the means."""
+"""Above this number, single seeds would be a fog around the means."""
 _MOST_EMPTY = 0.6
-"""How far, in heights of the curves, the axis reaches for a floor or ceiling."""
+"""Empty space, in heights of the curves, that the axis may gain for a floor or ceiling."""
 
 
 def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure:
@@ -46,14 +40,14 @@ def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95
     for label, look in looks(result).items():
         wanted = sizes if label == result.baseline else result.sizes
         wanted = tuple(sorted(wanted))
-        values = PRIMARY.factor * result.values(pair, label, wanted)  # [n, K]
         if thin:
-            _seeds(axes, wanted, values, look)
-        entries.append((band(axes, wanted, values, look, confidence), label))
+            _seeds(axes, wanted, PRIMARY.factor * result.values(pair, label, wanted), look)
+        means = result.intervals(pair, label, wanted, factor=PRIMARY.factor, confidence=confidence)
+        entries.append((band(axes, wanted, means, look), label))
     entries += _references(axes, result, pair, confidence)
     log2_axis(axes, sorted(sizes))
-    axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
-    axes.set_ylabel(f"{PRIMARY.title} on {one_line(pair[1], 30)} ({PRIMARY.unit})")
+    axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
+    axes.set_ylabel(wrapped(f"{PRIMARY.title} on {pair[1]} ({PRIMARY.unit})", Y_LABEL))
     axes.set_title(_title(result.seeds, confidence, thin))
     legend_above(figure, entries)
     return figure
@@ -62,21 +56,19 @@ def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95
 def band(
     axes: Axes,
     sizes: Sequence[int],
-    values: NDArray[np.float64],
+    means: Sequence[MeanInterval],
     look: Look,
-    confidence: float,
 ) -> Artist:
-    """Draw the mean of values [n, K] with its t band; returns the line, for a legend."""
-    rows = [mean_interval(column, confidence=confidence) for column in values.T]
+    """Draw the means at each size with their t band; returns the line, for a legend."""
     axes.fill_between(
         sizes,
-        [row.lower for row in rows],
-        [row.upper for row in rows],
+        [mean.lower for mean in means],
+        [mean.upper for mean in means],
         color=look.colour,
         alpha=look.shade,
         lw=0,
     )
-    (line,) = axes.plot(sizes, [row.mean for row in rows], **look.line)
+    (line,) = axes.plot(sizes, [mean.mean for mean in means], **look.line)
     return line
 
 
@@ -98,9 +90,8 @@ def _references(
     entries: list[tuple[Artist, str]] = []
     for one, dashes in ((CEILING, (0, (8, 2))), (FLOOR, (0, (1, 1.5)))):
         name, size = one.name, one.samples_per_class
-        row = mean_interval(
-            PRIMARY.factor * result.values(pair, result.baseline, (size,))[:, 0],
-            confidence=confidence,
+        (row,) = result.intervals(
+            pair, result.baseline, (size,), factor=PRIMARY.factor, confidence=confidence
         )
         if not row.n:
             continue

@@ -9,27 +9,21 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from augbench.reports.figures.style import (
-    REFERENCE,
-    legend_above,
-    log2_axis,
-    looks,
-    one_line,
-    wrapped,
-)
+from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
+from augbench.reports.figures._looks import looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
 
 __all__ = ["forest", "paired_differences"]
 
 _NAME = 34
-"""Letters of a name on one line of the forest."""
+"""Letters of an augmentation's or a pair's name on one line of the forest."""
 
 
 def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> Figure:
     """The mean paired difference from the baseline at each size, with its t interval.
 
-    Filled markers are differences that are established (step-down over sizes, Holm across
+    Filled markers are differences that are established (corrected for all sizes and
     augmentations); arms stand beside each other so that no interval hides another.
     """
     figure = Figure(figsize=(5.2, 3.3), layout="constrained")
@@ -60,10 +54,8 @@ def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> F
         handle = Line2D([], [], **look.line)
         entries.append((handle, comparison.augmentation))
     log2_axis(axes, analysis.sizes)
-    axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
-    axes.set_ylabel(
-        f"points above {one_line(analysis.baseline, 16)}, test on {one_line(pair[1], 24)}"
-    )
+    axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
+    axes.set_ylabel(wrapped(f"points above {analysis.baseline}, test on {pair[1]}", Y_LABEL))
     axes.set_title(
         f"{_bars(analysis)}; filled: established" if analysis.n > 1 else "n = 1 seed, no interval"
     )
@@ -84,10 +76,11 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         for comparison in analysis.comparisons
     ]
     first = next(iter(analyses.values()))
-    headings = len(analyses) if len(analyses) > 1 else 0
+    headings = {pair: _heading(pair) for pair in analyses if len(analyses) > 1}
     lines = sum(1 + wrapped(c.augmentation, _NAME).count("\n") for _, c in rows)
+    lines_of_headings = sum(1 + heading.count("\n") for heading in headings.values())
     figure = Figure(
-        figsize=(6.6, 0.9 + 0.17 * lines + 0.08 * len(rows) + 0.25 * headings),
+        figsize=(6.6, 0.9 + 0.17 * lines + 0.08 * len(rows) + 0.25 * lines_of_headings),
         layout="constrained",
     )
     axes = figure.add_subplot()
@@ -97,7 +90,7 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
     previous: Pair | None = None
     for pair, comparison in rows:
         if headings and pair != previous:
-            names.append(f"{one_line(pair[0], 24)} → {one_line(pair[1], 24)}")
+            names.append(headings[pair])
             places.append(y)
             y += 1
             previous = pair
@@ -128,16 +121,22 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
     axes.set_ylim(y - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    bold = {f"{one_line(a, 24)} → {one_line(b, 24)}" for a, b in analyses} if headings else set()
     for tick in axes.get_yticklabels():
-        if tick.get_text() in bold:
+        if tick.get_text() in headings.values():
             tick.set_fontweight("bold")
-    axes.set_xlabel(f"ΔAULC: mean accuracy points above {one_line(first.baseline, 20)}")
+    axes.set_xlabel(wrapped(f"ΔAULC: mean accuracy points above {first.baseline}", X_LABEL))
     if first.n > 1:
-        axes.set_title(f"{_bars(first)}; filled: p ≤ {first.alpha:g} (Holm)")
+        axes.set_title(f"{_bars(first)}; filled: p ≤ {first.alpha:g}")
     else:
         axes.set_title("n = 1 seed, no interval")
     return figure
+
+
+def _heading(pair: Pair) -> str:
+    name = f"{pair[0]} → {pair[1]}"
+    if len(name) <= _NAME:
+        return name
+    return f"{wrapped(f'{pair[0]} →', _NAME)}\n{wrapped(pair[1], _NAME)}"
 
 
 def _numbers(comparison: Comparison) -> str:

@@ -11,14 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from augbench.reports.figures.style import (
-    REFERENCE,
-    Look,
-    legend_above,
-    log2_axis,
-    looks,
-    one_line,
-)
+from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
+from augbench.reports.figures._looks import Look, looks
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Multiplier
 
@@ -66,8 +60,8 @@ def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_yticklabels([f"{t:g}×" if t >= 1 else f"1/{1 / t:g}×" for t in ticks])
     axes.set_ylim(least / 1.5, most * 1.5)
-    axes.set_xlabel(f"pretraining samples per class of {one_line(pair[0], 30)} (log₂ scale)")
-    axes.set_ylabel(f"worth in labels, test on {one_line(pair[1], 24)}")
+    axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
+    axes.set_ylabel(wrapped(f"worth in labels, test on {pair[1]}", Y_LABEL))
     bars = f"{100 * analysis.confidence:g} % intervals, n = {analysis.n}"
     axes.set_title(f"{bars if analysis.n > 1 else 'n = 1 seed'}; arrows: off the measured sizes")
     if entries:

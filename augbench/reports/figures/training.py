@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from augbench.plotting import PALETTE, legend_above, slug, wrapped
 from augbench.protocol.references import reference, size_name
-from augbench.reports.figures.style import PALETTE, legend_above, one_line, slug
 from augbench.store import PlannedCell
 
 __all__ = ["cell_slug", "training_curves"]
@@ -41,10 +41,10 @@ def training_curves(cell: PlannedCell) -> Figure:
                     curve.test_step, test, "s--", color=PALETTE[1], markersize=3
                 )
             panel.set_ylabel(name)
-        axes[0, column].set_title(f"{phase} on {one_line(dataset, 30)}")
+        axes[0, column].set_title(wrapped(f"{phase} on {dataset}", 46))
         axes[1, column].set_xlabel("batches")
     found = reference(cell.samples_per_class)
     size = found.name if found else f"{cell.samples_per_class} per class"
-    figure.suptitle(f"{one_line(cell.augmentation)}, {size}, seed {cell.seed}", fontsize=10)
+    figure.suptitle(wrapped(f"{cell.augmentation}, {size}, seed {cell.seed}", 80), fontsize=10)
     legend_above(figure, [(handle, name) for name, handle in handles.items()])
     return figure

@@ -1,0 +1,125 @@
+"""Pictures of a study's augmentations, kept in one file beside its store; no torch.
+
+`augbench run` adds what is missing (`augbench.pictures.making`), reports read it. A picture is
+found by the content of its data set and the identity of its augmentation, as cells are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augbench.errors import StoreError
+from augbench.options import named
+
+__all__ = [
+    "FILE_NAME",
+    "Picture",
+    "add_pictures",
+    "known_pictures",
+    "merge_pictures",
+    "picture_key",
+    "pictures_of",
+]
+
+FILE_NAME = "gallery.npz"
+_PARTS = ("originals", "results", "captions", "problem")
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One augmentation on N images: uint8 [N, C, H, W] before and after, and a caption for each.
+
+    Where it could not be drawn there are no images, and `problem` says why.
+    """
+
+    dataset: str
+    augmentation: str
+    originals: NDArray[np.uint8]
+    results: NDArray[np.uint8]
+    captions: tuple[str, ...]
+    problem: str = ""
+
+
+def picture_key(content_hash: str, identity: Mapping[str, Any]) -> str:
+    """A hash of 16 letters over the images' content and the augmentation's identity."""
+    text = json.dumps([content_hash, identity], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def known_pictures(folder: Path) -> set[str]:
+    """The keys of the pictures that are kept in a store's folder."""
+    return {name.partition(".")[0] for name in _read(folder)}
+
+
+def add_pictures(folder: Path, pictures: Mapping[str, Picture]) -> None:
+    """Keep further pictures, under their keys; raises `StoreError` if that is impossible."""
+    arrays = _read(folder)
+    for key, picture in pictures.items():
+        for part in _PARTS:
+            arrays[f"{key}.{part}"] = np.asarray(getattr(picture, part))
+    _write(folder, arrays)
+
+
+def merge_pictures(folders: Iterable[Path], out: Path) -> None:
+    """Bring the pictures of several stores' folders into `out`."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for folder in folders:
+        arrays = {**_read(folder), **arrays}
+    if arrays:
+        _write(out, arrays)
+
+
+def pictures_of(folder: Path, description: Mapping[str, Any]) -> list[Picture]:
+    """The pictures of a stored study that are there, in the order of its plan."""
+    arrays = _read(folder)
+    found = []
+    for dataset in dict.fromkeys(pretrain for pretrain, _ in description["pairs"]):
+        content_hash = description["datasets"][dataset]["content_hash"]
+        for augmentation in description["augmentations"]:
+            identity = {name: value for name, value in augmentation.items() if name != "label"}
+            key = picture_key(content_hash, identity)
+            if f"{key}.originals" in arrays:
+                originals, results, captions, problem = (arrays[f"{key}.{p}"] for p in _PARTS)
+                texts = tuple(map(str, captions))
+                label = augmentation["label"]
+                found.append(Picture(dataset, label, originals, results, texts, str(problem)))
+    return found
+
+
+def _read(folder: Path) -> dict[str, NDArray[Any]]:
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return {}
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
+        raise StoreError(
+            f"{str(path)!r} is damaged ({error}); delete it: reports do without it, and the next "
+            "`augbench run` makes it again"
+        ) from error
+
+
+def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
+    path = folder / FILE_NAME
+    partial = path.with_name(f"{FILE_NAME}.{os.getpid()}.tmp")
+    try:
+        with partial.open("wb") as file:
+            # Its names come from hashes; none is the one positional argument, "file".
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        partial.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {str(path)!r} ({error.strerror}); name a writable folder with "
+            f"{named('out')}"
+        ) from error

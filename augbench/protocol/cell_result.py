@@ -1,0 +1,50 @@
+"""What a finished cell leaves behind: plain values, no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["CellResult", "TrainingCurve"]
+
+
+@dataclass(frozen=True)
+class TrainingCurve:
+    """One training: means over windows of steps, and test measurements where they were asked for.
+
+    `loss` and `accuracy` are means over the steps up to and including `step`, since the entry
+    before. Under soft labels, an image counts as right if the prediction is the class of the
+    largest weight.
+    """
+
+    step: tuple[int, ...] = ()
+    loss: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+    test_step: tuple[int, ...] = ()
+    test_loss: tuple[float, ...] = ()
+    test_accuracy: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The outcome of one cell.
+
+    `metrics` maps the names of `augbench.protocol.metrics` to numbers; those after temperature
+    scaling are absent where no image was left to fit it on. `correct` packs one bit per test
+    image. `seconds` is the cell's share of the time. A failed cell has an `error`, one line, and a
+    `traceback`.
+    """
+
+    key: str
+    metrics: dict[str, float] = field(default_factory=dict)
+    curves: Mapping[str, TrainingCurve] = field(default_factory=dict)
+    correct: bytes = b""
+    seconds: float = 0.0
+    engine: str = ""
+    error: str | None = None
+    traceback: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the cell was computed."""
+        return self.error is None

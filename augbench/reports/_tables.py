@@ -1,0 +1,111 @@
+"""Tables as plain values: the text of each cell, and the number behind it.
+
+The page and the terminal render them; a test holds every number behind them against its own
+computation.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from augbench.protocol.metrics import Metric
+from augbench.reports._formatting import decimals_for, interval_text, number_text, signed_text
+from augbench.statistics import MeanInterval
+
+__all__ = [
+    "ARM_AND_SIZE",
+    "Bar",
+    "Column",
+    "Entry",
+    "Table",
+    "difference_entry",
+    "mean_entry",
+    "metric_column",
+]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A small drawing of an interval: positions in [0, 100], None where there is none."""
+
+    zero: float
+    point: float
+    low: float | None
+    high: float | None
+    sure: bool
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cell of a table: its text, the number that it is sorted by, and that number's interval.
+
+    `value`, `low` and `high` are in the unit of the text (points, per cent, factors).
+    """
+
+    text: str
+    value: float | str | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    bar: Bar | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key, its title, and a hint that hovering shows.
+
+    A column of `words` holds text, and is aligned as such.
+    """
+
+    key: str
+    title: str
+    hint: str = ""
+    words: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; the first column names the row."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Entry, ...], ...]
+    note: str = ""
+
+
+ARM_AND_SIZE = (
+    Column("augmentation", "augmentation", words=True),
+    Column("size", "s", "Pretraining samples per class"),
+)
+"""The columns of a table with a row for each augmentation and size."""
+
+
+def metric_column(one: Metric) -> Column:
+    """The column of a metric: its short name in its unit."""
+    return Column(one.name, one.head, one.hint)
+
+
+def mean_entry(mean: MeanInterval, decimals: int = 1) -> Entry:
+    """A mean ± half of its interval; nothing is printed where nothing was measured."""
+    if not mean.n:
+        return Entry("·", None, n=0)
+    text = number_text(mean.mean, decimals)
+    if not math.isnan(mean.lower):
+        text += f" ± {number_text(mean.half_width, decimals)}"
+    if mean.dropped:
+        text += f" (n = {mean.n})"
+    return Entry(text, mean.mean, mean.lower, mean.upper, mean.n)
+
+
+def difference_entry(d: MeanInterval, *, factor: float = 100, decimals: int | None = None) -> Entry:
+    """A paired difference with its interval, by default in points."""
+    if not d.n:
+        return Entry("·", None, n=0)
+    mean, low, high = factor * d.mean, factor * d.lower, factor * d.upper
+    places = decimals_for(factor * d.half_width) if decimals is None else decimals
+    text = signed_text(mean, places)
+    if limits := interval_text(low, high, places, sign=True):
+        text += f" ({limits})"
+    return Entry(text, mean, low, high, d.n)

@@ -1,0 +1,146 @@
+"""Exports of a study: its cells as CSV, JSON or Parquet."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from augbench.errors import AugbenchError, StoreError, UsageError
+from augbench.results import StudyResult
+
+__all__ = [
+    "FORMATS",
+    "export",
+    "to_csv",
+    "to_json",
+]
+
+FORMATS = ("csv", "json", "parquet")
+
+_TEXT = (
+    "pretrain_dataset",
+    "finetune_dataset",
+    "backbone",
+    "augmentation",
+    "role",
+    "status",
+    "engine",
+    "device",
+    "finished_at",
+    "error",
+    "key",
+)
+_WHOLE = ("samples_per_class", "seed", "environment")
+
+
+def to_csv(result: StudyResult) -> str:
+    """The rows of `StudyResult.cell_rows` in full precision; an empty field where one is None."""
+    rows = result.cell_rows()
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def to_json(result: StudyResult) -> str:
+    """Everything the store holds of the study, training curves and correctness bits included.
+
+    `correct` is base64 of the packed bits, one for each test image, the first in the highest bit.
+    """
+    cells = []
+    for row, cell in zip(result.cell_rows(), result.cells, strict=True):
+        done = cell.result
+        cells.append(
+            {
+                **row,
+                "traceback": done.traceback if done else None,
+                "curves": {name: asdict(curve) for name, curve in done.curves.items()}
+                if done
+                else {},
+                "correct": base64.b64encode(done.correct).decode() if done else "",
+            }
+        )
+    tree = {
+        "study": result.plan(),
+        "environments": result.environments(),
+        "cells": cells,
+    }
+    return json.dumps(_plain(tree), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def export(result: StudyResult, path: Path, file_format: str | None = None) -> None:
+    """Write a study to `path` as `csv`, `json` or `parquet`, by default as its suffix says.
+
+    Raises `UsageError` for another format, `AugbenchError` where Parquet needs pyarrow and there
+    is none, and `StoreError` if the file cannot be written.
+    """
+    chosen = file_format or path.suffix.lstrip(".").lower()
+    if chosen not in FORMATS:
+        raise UsageError(
+            f"expected a file that ends in .csv, .json or .parquet, got {path.name!r}; "
+            "or name the format with --format"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if chosen == "parquet":
+            _write_parquet(result, path)
+        else:
+            text = to_csv(result) if chosen == "csv" else to_json(result)
+            path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {str(path)!r} ({error.strerror or error}); name a writable file"
+        ) from error
+
+
+def _write_parquet(result: StudyResult, path: Path) -> None:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise AugbenchError(
+            "Parquet needs pyarrow, which is not installed; `pip install 'augbench[parquet]'`, "
+            "or export to .csv or .json"
+        ) from error
+    rows = result.cell_rows()
+    names = list(rows[0]) if rows else []
+    kinds = {
+        **dict.fromkeys(_TEXT, pyarrow.string()),
+        **dict.fromkeys(_WHOLE, pyarrow.int64()),
+    }
+    columns = {
+        name: pyarrow.array([row[name] for row in rows], kinds.get(name, pyarrow.float64()))
+        for name in names
+    }
+    columns["correct"] = pyarrow.array(
+        [cell.result.correct if cell.result else None for cell in result.cells], pyarrow.binary()
+    )
+    table = pyarrow.table(columns).replace_schema_metadata(
+        {
+            "study": json.dumps(result.plan()),
+            "environments": json.dumps(result.environments()),
+        }
+    )
+    parquet.write_table(table, path)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _plain(node: Any) -> Any:
+    """JSON has no NaN: what is not finite is null."""
+    if isinstance(node, dict):
+        return {name: _plain(value) for name, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_plain(value) for value in node]
+    if isinstance(node, float):
+        return _finite(node)
+    return node

@@ -1,0 +1,44 @@
+"""The sections of a report, one file each: page, terminal and figures are made of them.
+
+A new section is a file with a subclass of `Section`, and its line in `SECTIONS`.
+"""
+
+from __future__ import annotations
+
+from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
+from augbench.reports.sections.accuracy import Accuracy
+from augbench.reports.sections.across_pairs import AcrossPairs
+from augbench.reports.sections.calibration import Calibration
+from augbench.reports.sections.cells import Cells
+from augbench.reports.sections.data import Data
+from augbench.reports.sections.effects import Effects
+from augbench.reports.sections.environment import Environment
+from augbench.reports.sections.gallery import Gallery
+from augbench.reports.sections.learning_curves import LearningCurves
+from augbench.reports.sections.multipliers import Multipliers
+from augbench.reports.sections.settings import Settings
+from augbench.reports.sections.sizes import Sizes
+from augbench.reports.sections.training_curves import TrainingCurves
+from augbench.reports.sections.transfer import Transfer
+from augbench.reports.sections.verdicts import Verdicts
+
+__all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section"]
+
+SECTIONS: tuple[Section, ...] = (
+    Verdicts(),
+    LearningCurves(),
+    Effects(),
+    Sizes(),
+    Multipliers(),
+    Accuracy(),
+    Calibration(),
+    Transfer(),
+    AcrossPairs(),
+    Gallery(),
+    Cells(),
+    TrainingCurves(),
+    Settings(),
+    Environment(),
+    Data(),
+)
+"""In the order in which they stand in a report."""

@@ -1,0 +1,113 @@
+"""The parts that a report is made of, and the values that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from augbench.pictures.archive import Picture
+from augbench.reports._tables import Table
+from augbench.results import Pair, StudyResult
+from augbench.statistics import Analysis, Verdict, verdict
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["NamedFigure", "Paragraph", "Report", "Section"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A study's results, and what the reader wants to see of them."""
+
+    result: StudyResult
+    confidence: float = 0.95
+    pictures: tuple[Picture, ...] = ()
+    train_curves: bool = False
+
+    def analysis(self, pair: Pair) -> Analysis | None:
+        """The analysis of a pair; None where nothing can be analysed."""
+        return self.result.analysis(pair, confidence=self.confidence)
+
+    def comparisons(self, pair: Pair) -> Analysis | None:
+        """The analysis of a pair in which some augmentation is compared; None where none is."""
+        analysis = self.analysis(pair)
+        return analysis if analysis is not None and analysis.comparisons else None
+
+    def verdicts(self, pair: Pair) -> list[Verdict]:
+        """The analysis in words, one verdict for each augmentation."""
+        analysis = self.analysis(pair)
+        return verdict(analysis) if analysis is not None else []
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A headline with the sentences that support it, or a remark, which has no `kind`."""
+
+    text: str
+    sentences: tuple[str, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class NamedFigure:
+    """A figure, its path below the folder of figures (without a suffix), and its file formats."""
+
+    name: str
+    figure: Figure
+    formats: tuple[str, ...] = ("png", "svg")
+
+
+class Section:
+    """One part of a report: its words, its table, its figures.
+
+    A subclass overrides what it has; the rest is empty. Words and tables come pair by pair, or
+    once for the whole study. The terminal prints all words, and `terminal_table`; the page shows
+    words, tables and `page`; figures become files. Only methods that draw import matplotlib.
+    """
+
+    name: ClassVar[str]
+    """Of its tables, and of its values in templates."""
+    chapter: ClassVar[str] = "numbers"
+    """The chapter of the page that its values are for.
+
+    A study-wide table stands in it as well; the chapters that show tables are `verdict`,
+    `numbers` and `status`.
+    """
+
+    def words(self, report: Report, pair: Pair) -> Sequence[Paragraph]:
+        """Paragraphs about one pair."""
+        return ()
+
+    def table(self, report: Report, pair: Pair) -> Table | None:
+        """A table of one pair, for the page."""
+        return None
+
+    def terminal_table(self, report: Report, pair: Pair) -> Table | None:
+        """A narrow table of one pair; line breaks in a text stand where spaces may as well."""
+        return None
+
+    def figures(self, report: Report, pair: Pair) -> Iterable[NamedFigure]:
+        """Figures of one pair."""
+        return ()
+
+    def study_table(self, report: Report) -> Table | None:
+        """A table over the whole study, for the page."""
+        return None
+
+    def study_figures(self, report: Report) -> Iterable[NamedFigure]:
+        """Figures over the whole study."""
+        return ()
+
+    def closing_lines(self, report: Report) -> Sequence[str]:
+        """Lines that end the report in the terminal."""
+        return ()
+
+    def page(self, report: Report) -> Mapping[str, Any] | None:
+        """Values for the template of its chapter; None if there is nothing to show."""
+        return {}
+
+    def data(self, report: Report) -> Mapping[str, Any]:
+        """Entries of the page's embedded JSON."""
+        return {}

@@ -1,0 +1,88 @@
+"""Every planned cell: computed, failed with its error, or not computed yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.references import size_title
+from augbench.reports._formatting import number_text
+from augbench.reports._tables import Column, Entry, Table, metric_column
+from augbench.reports.sections._section import Report, Section
+
+__all__ = ["Cells"]
+
+
+class Cells(Section):
+    """The status of every planned cell."""
+
+    name = "cells"
+    chapter = "status"
+
+    def study_table(self, report: Report) -> Table:
+        """The status of every planned cell."""
+        rows = []
+        for row in report.result.cell_rows():
+            size, finished = row["samples_per_class"], row["finished_at"] or ""
+            rows.append(
+                (
+                    Entry(f"{row['pretrain_dataset']} → {row['finetune_dataset']}", ""),
+                    Entry(row["augmentation"], row["augmentation"]),
+                    Entry(size_title(size), size),
+                    Entry(str(row["seed"]), row["seed"]),
+                    Entry(row["status"], row["status"]),
+                    _number(row.get(PRIMARY.name), PRIMARY.factor, PRIMARY.decimals),
+                    _number(row["seconds"], 1, 2),
+                    Entry(row["engine"] or "–", row["engine"] or ""),
+                    Entry(row["device"] or "–", row["device"] or ""),
+                    Entry("–") if row["environment"] is None else _count(row["environment"] + 1),
+                    Entry(finished[:19].replace("T", " ") or "–", finished),
+                    Entry(row["error"] or "", row["error"] or ""),
+                )
+            )
+        return Table(
+            self.name,
+            "Every planned cell",
+            (
+                Column("pair", "pair", words=True),
+                Column("augmentation", "augmentation", words=True),
+                Column("size", "s", "Pretraining samples per class"),
+                Column("seed", "seed"),
+                Column("status", "status", words=True),
+                metric_column(PRIMARY),
+                Column("seconds", "seconds", "The cell's share of the time"),
+                Column("engine", "engine", words=True),
+                Column("device", "device", words=True),
+                Column("environment", "env", "Number of the environment, below"),
+                Column("finished", "finished (UTC)", words=True),
+                Column("error", "error", words=True),
+            ),
+            tuple(rows),
+        )
+
+    def closing_lines(self, report: Report) -> Sequence[str]:
+        """The failed cells with their errors, and the number of those that are missing."""
+        result = report.result
+        lines = [
+            f"failed: {cell.place}: {cell.result.error if cell.result else ''}"
+            for cell in result.failed
+        ]
+        if result.missing:
+            lines.append(f"{len(result.missing)} cells are not computed yet")
+        return lines
+
+    def page(self, report: Report) -> dict[str, Any]:
+        """The number of cells of each status."""
+        return {"counts": Counter(cell.status for cell in report.result.cells)}
+
+
+def _number(value: float | None, factor: float, decimals: int) -> Entry:
+    if value is None:
+        return Entry("–")
+    return Entry(number_text(factor * value, decimals), factor * value)
+
+
+def _count(number: int) -> Entry:
+    return Entry(str(number), number)

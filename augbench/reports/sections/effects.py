@@ -1,0 +1,138 @@
+"""Effects over the whole curve, with p-values: a row for each augmentation, and the forest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from augbench.reports._formatting import interval_text, number_text, p_text
+from augbench.reports._tables import Bar, Column, Entry, Table, difference_entry, mean_entry
+from augbench.reports.sections._section import NamedFigure, Report, Section
+from augbench.results import Pair
+from augbench.statistics import Analysis, Comparison, MeanInterval
+
+__all__ = ["Effects"]
+
+
+class Effects(Section):
+    """The primary endpoint: differences of the area under the learning curve."""
+
+    name = "effects"
+
+    def table(self, report: Report, pair: Pair) -> Table | None:
+        """The primary endpoint: one row for each augmentation."""
+        analysis = report.comparisons(pair)
+        if analysis is None:
+            return None
+        rows = [
+            (
+                Entry(c.augmentation, c.augmentation),
+                mean_entry(_percent(c.baseline_aulc)),
+                mean_entry(_percent(c.aulc)),
+                difference_entry(c.difference),
+                Entry("", None, bar=bar),
+                Entry(p_text(c.p_adjusted) if c.reachable else _out_of_reach(c), c.p_adjusted),
+                Entry(p_text(c.test.p), c.test.p),
+                Entry(p_text(c.least_p), c.least_p),
+                _improvement(c),
+                _average(c),
+                Entry(number_text(c.pairing.correlation, 2), c.pairing.correlation),
+                Entry(number_text(c.pairing.variance_ratio, 2), c.pairing.variance_ratio),
+                Entry(number_text(100 * c.detectable, 2), 100 * c.detectable),
+                Entry(str(c.n), c.n),
+            )
+            for c, bar in zip(analysis.comparisons, _bars(analysis), strict=True)
+        ]
+        return Table(
+            self.name,
+            "Over the whole curve: the area under the learning curve (AULC), in accuracy points",
+            (
+                Column("augmentation", "augmentation", words=True),
+                Column("baseline_aulc", analysis.baseline, "AULC without augmentation, same seeds"),
+                Column("aulc", "with it", "AULC with the augmentation"),
+                Column("difference", "difference", "Paired by seed, with its t interval"),
+                Column("bar", "", "The interval; the line is 0; filled: established"),
+                Column(
+                    "p_adjusted", "p", "Sign-flip test, corrected for all augmentations and sizes"
+                ),
+                Column("p", "p alone", "The same test, uncorrected"),
+                Column("least_p", "least p", "The least that p could be with these seeds"),
+                Column("improvement", "better in", "Share of seeds that it improves, ties half"),
+                Column("multiplier", "labels", "Geometric average; censored sizes at their limits"),
+                Column("correlation", "r", "Correlation of the two arms over seeds"),
+                Column(
+                    "variance_ratio",
+                    "Var δ ratio",
+                    "Var(difference)/(sum of both variances): below 1, pairing by seed helped",
+                ),
+                Column(
+                    "detectable", "detectable", "True difference that this test finds 4 times in 5"
+                ),
+                Column("n", "n", "Seeds with both whole curves"),
+            ),
+            tuple(rows),
+        )
+
+    def study_figures(self, report: Report) -> Iterator[NamedFigure]:
+        """One row for each augmentation and pair."""
+        analyses = {pair: report.comparisons(pair) for pair in report.result.pairs}
+        compared = {pair: found for pair, found in analyses.items() if found is not None}
+        if compared:
+            from augbench.reports.figures.differences import forest
+
+            yield NamedFigure("effects", forest(report.result, compared))
+
+
+def _percent(mean: MeanInterval) -> MeanInterval:
+    return replace(mean, mean=100 * mean.mean, lower=100 * mean.lower, upper=100 * mean.upper)
+
+
+def _out_of_reach(c: Comparison) -> str:
+    return f"out of reach (n ≥ {c.seeds_needed})"
+
+
+def _improvement(c: Comparison) -> Entry:
+    i = c.improvement
+    if not c.n:
+        return Entry("·")
+    ties = f", {i.ties} equal" if i.ties else ""
+    return Entry(
+        f"{i.wins} of {i.n}{ties} ({interval_text(i.lower, i.upper, 2)})",
+        i.probability,
+        i.lower,
+        i.upper,
+    )
+
+
+def _average(c: Comparison) -> Entry:
+    mean = c.average_multiplier
+    if math.isnan(mean.value):
+        return Entry("–")
+    sign = {"": "", "at least": "≥ ", "at most": "≤ "}[mean.bound]
+    return Entry(f"{sign}{mean.value:.3g}×", mean.value)
+
+
+def _bars(analysis: Analysis) -> list[Bar | None]:
+    """All intervals of one table on one scale."""
+    ends = [0.0]
+    for c in analysis.comparisons:
+        d = c.difference
+        ends += [end for end in (d.mean, d.lower, d.upper) if math.isfinite(end)]
+    low, high = min(ends), max(ends)
+    room = 0.06 * (high - low) or 1.0
+    low, high = low - room, high + room
+
+    def place(value: float) -> float | None:
+        return round(100 * (value - low) / (high - low), 2) if math.isfinite(value) else None
+
+    bars: list[Bar | None] = []
+    for c in analysis.comparisons:
+        zero, point = place(0.0), place(c.difference.mean)
+        assert zero is not None
+        if point is None:
+            bars.append(None)
+            continue
+        sure = c.reachable and c.p_adjusted <= analysis.alpha
+        bars.append(Bar(zero, point, place(c.difference.lower), place(c.difference.upper), sure))
+    return bars

@@ -1,0 +1,139 @@
+"""Learning curves: the figure, and the page's curves of every metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augbench.protocol.metrics import METRICS, Metric
+from augbench.protocol.references import REFERENCES
+from augbench.reports._static_chart import static_chart
+from augbench.reports.sections._section import NamedFigure, Report, Section
+from augbench.results import Pair, StudyResult
+from augbench.statistics import MeanInterval, mean_interval
+
+__all__ = ["LearningCurves"]
+
+
+class LearningCurves(Section):
+    """A metric against samples per class, a mean and a band for each augmentation."""
+
+    name = "learning_curves"
+    chapter = "curves"
+
+    def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:
+        """Accuracy, with single seeds, ruler, floor and ceiling."""
+        from augbench.plotting import slug
+        from augbench.reports.figures.curves import learning_curves
+
+        figure = learning_curves(report.result, pair, confidence=report.confidence)
+        yield NamedFigure(f"learning-curves-{slug(*pair)}", figure)
+
+    def page(self, report: Report) -> dict[str, Any]:
+        """For each pair, the curves of accuracy for a viewer that runs no script."""
+        return {
+            "static_charts": [
+                static_chart(report.result, pair, report.confidence) for pair in report.result.pairs
+            ]
+        }
+
+    def data(self, report: Report) -> dict[str, Any]:
+        """The curves that the page's script draws, rounded to seven digits."""
+        return {"curves": _curves(report.result, report.confidence)}
+
+
+def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
+    sizes = tuple(sorted({*result.sizes, *result.ruler_sizes}))
+    there = [one for one in METRICS if one.drawn and _present(result, one.name)]
+    return {
+        "augmentations": list(result.augmentations),
+        "baseline": result.baseline,
+        "sizes": list(sizes),
+        "seeds": result.seeds,
+        "confidence": confidence,
+        "metrics": [
+            {
+                "name": one.name,
+                "title": one.title,
+                "of": one.of,
+                "unit": one.unit,
+                "unit_of_difference": one.unit_of_difference,
+                "better": one.better,
+                "decimals": one.decimals,
+            }
+            for one in there
+        ],
+        "pairs": [
+            {
+                "pretrain": pair[0],
+                "finetune": pair[1],
+                "metrics": [_metric(result, pair, one, sizes, confidence) for one in there],
+            }
+            for pair in result.pairs
+        ],
+    }
+
+
+def _metric(
+    result: StudyResult,
+    pair: Pair,
+    metric: Metric,
+    sizes: tuple[int, ...],
+    confidence: float,
+) -> dict[str, Any]:
+    baseline = result.baseline
+    values = {
+        label: metric.factor * result.values(pair, label, sizes, metric.name)
+        for label in result.augmentations
+    }  # [n, K] each
+
+    def arm(label: str, wanted: tuple[int | None, ...]) -> dict[str, Any]:
+        rows = result.intervals(
+            pair, label, wanted, metric.name, factor=metric.factor, confidence=confidence
+        )
+        return _plain_curve(rows, metric.factor * result.values(pair, label, wanted, metric.name))
+
+    references = {}
+    if baseline is not None and result.stored.description["references"]:
+        references = {
+            one.name: {**arm(baseline, (one.samples_per_class,)), "words": one.words}
+            for one in REFERENCES
+        }
+    return {
+        "arms": [arm(label, sizes) for label in result.augmentations],
+        "differences": None
+        if baseline is None
+        else [
+            None if label == baseline else _difference(table - values[baseline], confidence)
+            for label, table in values.items()
+        ],
+        "references": references,
+    }
+
+
+def _difference(delta: NDArray[np.float64], confidence: float) -> dict[str, Any]:
+    rows = [mean_interval(column, confidence=confidence) for column in delta.T]
+    return _plain_curve(rows, delta)
+
+
+def _plain_curve(rows: Sequence[MeanInterval], values: NDArray[np.float64]) -> dict[str, Any]:
+    """Intervals of each size and the values [n, K] behind them, without NaN, which JSON lacks."""
+    return {
+        "mean": [_short(row.mean) for row in rows],
+        "lower": [_short(row.lower) for row in rows],
+        "upper": [_short(row.upper) for row in rows],
+        "n": [row.n for row in rows],
+        "seeds": [[_short(float(value)) for value in seed] for seed in values],
+    }
+
+
+def _short(value: float) -> float | None:
+    return float(f"{value:.7g}") if math.isfinite(value) else None
+
+
+def _present(result: StudyResult, metric: str) -> bool:
+    return any(cell.result and metric in cell.result.metrics for cell in result.cells)

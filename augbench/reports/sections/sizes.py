@@ -1,0 +1,147 @@
+"""Sizes: differences, label multipliers and shares of the gap at each of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from augbench.reports._formatting import interval_text, number_text, p_text
+from augbench.reports._tables import Column, Entry, Table, difference_entry
+from augbench.reports.sections._section import NamedFigure, Report, Section
+from augbench.results import Pair, StudyResult
+from augbench.statistics import Analysis, SizeComparison, two_way_interval, unpack
+
+__all__ = ["Sizes"]
+
+
+class Sizes(Section):
+    """Paired differences from the baseline at each size."""
+
+    name = "sizes"
+
+    def table(self, report: Report, pair: Pair) -> Table | None:
+        """One row for each augmentation and size."""
+        analysis = report.comparisons(pair)
+        if analysis is None:
+            return None
+        beyond = _for_new_images(report.result, pair, analysis)
+        with_gap = analysis.references.ceiling is not None
+        rows = [
+            (
+                Entry(c.augmentation, c.augmentation),
+                Entry(str(row.size), row.size),
+                difference_entry(row.difference),
+                replace(new, text=new.text or "–"),
+                Entry(p_text(row.p_within), row.p_within),
+                Entry(p_text(row.p_adjusted), row.p_adjusted),
+                _multiplier(row),
+                *([_gap(row)] if with_gap else []),
+                Entry(number_text(row.pairing.correlation, 2), row.pairing.correlation),
+                Entry(number_text(row.pairing.variance_ratio, 2), row.pairing.variance_ratio),
+                Entry(str(row.difference.n), row.difference.n),
+            )
+            for c, intervals in zip(analysis.comparisons, beyond, strict=True)
+            for row, new in zip(c.by_size, intervals, strict=True)
+        ]
+        gap = Column("gap", "of the gap", "Share of the gap to all labels that it closes, Fieller")
+        return Table(
+            self.name,
+            "Where it helps: paired differences at each size, in accuracy points",
+            (
+                Column("augmentation", "augmentation", words=True),
+                Column("size", "s", "Pretraining samples per class"),
+                Column("difference", "difference", "Paired by seed, with its t interval"),
+                Column("beyond", "new images too", "Interval for new seeds and new test images"),
+                Column("p_within", "p (sizes)", "Corrected for the sizes of one augmentation"),
+                Column("p_adjusted", "p", "Corrected for all augmentations, sizes and areas"),
+                Column("multiplier", "labels", "Times as many labels that buy the same without it"),
+                *([gap] if with_gap else []),
+                Column("correlation", "r", "Correlation of the two arms over seeds"),
+                Column("variance_ratio", "Var δ ratio", "Below 1, pairing by seed helped"),
+                Column("n", "n", "Seeds with both cells"),
+            ),
+            tuple(rows),
+            "Intervals are pointwise and uncorrected; the p-values decide. A multiplier with > or "
+            "< lies off the measured sizes: it is censored, never extrapolated.",
+        )
+
+    def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:
+        """The differences over the sizes."""
+        analysis = report.comparisons(pair)
+        if analysis is not None:
+            from augbench.plotting import slug
+            from augbench.reports.figures.differences import paired_differences
+
+            figure = paired_differences(report.result, pair, analysis)
+            yield NamedFigure(f"differences-{slug(*pair)}", figure)
+
+
+def _for_new_images(result: StudyResult, pair: Pair, analysis: Analysis) -> list[list[Entry]]:
+    """For each comparison and size, the interval that holds for new test images as well."""
+    images = int(result.stored.description["datasets"][pair[1]]["test_size"])
+    return [
+        [
+            _two_way(
+                result, pair, (comparison.augmentation, analysis.baseline), size, images, analysis
+            )
+            for size in analysis.sizes
+        ]
+        for comparison in analysis.comparisons
+    ]
+
+
+def _two_way(
+    result: StudyResult,
+    pair: Pair,
+    arms: tuple[str, str],
+    size: int,
+    images: int,
+    analysis: Analysis,
+) -> Entry:
+    bits: tuple[list[bytes], list[bytes]] = ([], [])
+    for seed in range(result.seeds):
+        cells = [result.cell(pair, label, size, seed) for label in arms]
+        packed = [cell.result.correct for cell in cells if cell and cell.result]
+        if len(packed) == 2 and all(len(one) == -(-images // 8) for one in packed):
+            for kept, one in zip(bits, packed, strict=True):
+                kept.append(one)
+    if len(bits[0]) < 2:
+        return Entry("–")
+    treated, plain = (np.stack([unpack(one, images) for one in arm]) for arm in bits)  # [n, N]
+    both = two_way_interval(treated, plain, confidence=analysis.confidence)
+    low, high = 100 * both.lower, 100 * both.upper
+    text = interval_text(low, high, 2 if high - low < 1 else 1, sign=True)
+    return Entry(text, 100 * both.difference, low, high, both.seeds)
+
+
+def _multiplier(row: SizeComparison) -> Entry:
+    m = row.multiplier
+    if not m.n:
+        return Entry("·")
+    if m.withheld:
+        return Entry(f"– ({m.withheld})", n=m.n)
+    text = f"{m.text}×"
+    if not math.isnan(m.lower):
+        low = f"< {m.least:.3g}" if m.lower == 0 else f"{m.lower:.3g}"
+        high = f"> {m.most:.3g}" if math.isinf(m.upper) else f"{m.upper:.3g}"
+        text += f" ({low} to {high})"
+    if m.n != row.difference.n:
+        text += f" (n = {m.n})"
+    return Entry(text, m.value, m.lower, m.upper, m.n)
+
+
+def _gap(row: SizeComparison) -> Entry:
+    gap = row.gap_closed
+    if gap is None or math.isnan(gap.share):
+        return Entry("–")
+    text = f"{number_text(100 * gap.share, 0)} %"
+    if math.isfinite(gap.lower):
+        text += f" ({interval_text(100 * gap.lower, 100 * gap.upper, 0)})"
+    elif gap.n > 1:
+        text = "no bounds"
+    if gap.n != row.difference.n:
+        text += f" (n = {gap.n})"
+    return Entry(text, 100 * gap.share, 100 * gap.lower, 100 * gap.upper, gap.n)

@@ -1,0 +1,7 @@
+"""The cells of a study as tables and arrays, each computed once and kept; no torch."""
+
+from __future__ import annotations
+
+from augbench.results._study import Pair, StudyResult
+
+__all__ = ["Pair", "StudyResult"]

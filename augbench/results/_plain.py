@@ -1,0 +1,97 @@
+"""A study and its cells as plain values, ready for CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from augbench.protocol.metrics import METRICS
+from augbench.protocol.references import reference
+
+if TYPE_CHECKING:
+    from augbench.results._study import StudyResult
+
+__all__ = ["cell_rows", "distinct_environments", "study_plan"]
+
+
+def study_plan(result: StudyResult) -> dict[str, Any]:
+    """The study without its cells: number, time, command and description."""
+    stored = result.stored
+    return {
+        "number": stored.id,
+        "created_at": _iso_time(stored.created_at),
+        "command": stored.command,
+        "description": dict(stored.description),
+    }
+
+
+def distinct_environments(result: StudyResult) -> list[dict[str, Any]]:
+    """The environments that the study's cells were computed in, in the order of the plan."""
+    found = {_canonical(cell.environment): None for cell in result.cells if cell.result}
+    return [json.loads(text) for text in found]
+
+
+def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
+    """One row for each planned cell, in the order of the plan, with the same columns in each."""
+    metrics = _metric_names(result)
+    number = {_canonical(e): i for i, e in enumerate(distinct_environments(result))}
+    backbone = result.stored.description["backbone"]["label"]
+    rows = []
+    for cell in result.cells:
+        done = cell.result
+        rows.append(
+            {
+                "pretrain_dataset": cell.pretrain_dataset,
+                "finetune_dataset": cell.finetune_dataset,
+                "backbone": backbone,
+                "augmentation": cell.augmentation,
+                "role": _role(result, cell.samples_per_class),
+                "samples_per_class": cell.samples_per_class,
+                "seed": cell.seed,
+                "status": cell.status,
+                **{name: _finite(done.metrics.get(name)) if done else None for name in metrics},
+                "seconds": done.seconds if done else None,
+                "engine": done.engine if done else None,
+                "device": cell.device if done else None,
+                "finished_at": _iso_time(cell.finished_at),
+                "environment": number[_canonical(cell.environment)] if done else None,
+                "error": done.error if done else None,
+                "key": cell.key,
+            }
+        )
+    return rows
+
+
+def _iso_time(seconds: float | None) -> str | None:
+    """Unix time as ISO 8601 in UTC."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _metric_names(result: StudyResult) -> tuple[str, ...]:
+    """The metrics that any cell of the study has, the protocol's own first."""
+    found = {name for cell in result.cells if cell.result for name in cell.result.metrics}
+    known = [one.name for one in METRICS]
+    return (
+        *(name for name in known if name in found),
+        *sorted(found.difference(known)),
+    )
+
+
+def _role(result: StudyResult, samples_per_class: int | None) -> str:
+    """The purpose of a cell of that size: `sweep`, `ruler`, `floor` or `ceiling`."""
+    if found := reference(samples_per_class):
+        return found.name
+    return "sweep" if samples_per_class in result.sizes else "ruler"
+
+
+def _canonical(environment: Mapping[str, Any]) -> str:
+    return json.dumps(dict(environment), sort_keys=True)
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

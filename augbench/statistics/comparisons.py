@@ -1,0 +1,253 @@
+"""The comparison of every arm with the baseline, and the family of tests that they form."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augbench.statistics._arrays import TIE, Floats
+from augbench.statistics.curves import aulc
+from augbench.statistics.failures import (
+    Collapses,
+    LostSeeds,
+    collapsed,
+    count_lost,
+    failures_at_chance,
+)
+from augbench.statistics.improvement import probability_of_improvement
+from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
+from augbench.statistics.multipliers import Multiplier, geometric_mean, label_multipliers
+from augbench.statistics.pairing import pairing
+from augbench.statistics.power import detectable_effect, seeds_for_power
+from augbench.statistics.records import Comparison, SizeComparison
+from augbench.statistics.references import gap_closed
+from augbench.statistics.signflip import (
+    FamilyTest,
+    attainable_p,
+    family_test,
+    seeds_to_reach,
+    sign_flip,
+    step_down_max_t,
+)
+from augbench.statistics.spread import spread
+
+__all__ = ["Options", "compare_arms", "family_of_arms"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings that all comparisons of one analysis share."""
+
+    sizes: tuple[int, ...]
+    baseline: str
+    chance: float
+    confidence: float
+    alpha: float
+    seed: int
+    draws: int
+
+
+def compare_arms(
+    arms: dict[str, Floats],
+    failed: dict[str, NDArray[np.bool_]],
+    options: Options,
+    *,
+    ruler: Floats | None,
+    ruler_sizes: Sequence[int],
+    ceiling: Floats | None,
+) -> tuple[Comparison, ...]:
+    """Compare every arm [n, K] with the baseline; empty without one.
+
+    `failed` [n, K] marks the failed cells of the arms that have any.
+    """
+    names = [name for name in arms if name != options.baseline]
+    if options.baseline not in arms or not names:
+        return ()
+    at_chance = failures_at_chance(arms, failed, options.chance)
+    family = family_of_arms(arms, at_chance, names, options)
+    low = collapsed(arms, options.chance)
+    results = []
+    for i, name in enumerate(names):
+        columns = slice(i * (1 + len(options.sizes)), (i + 1) * (1 + len(options.sizes)))
+        multipliers = label_multipliers(
+            arms[name],
+            arms[options.baseline],
+            options.sizes,
+            ruler=ruler,
+            ruler_sizes=ruler_sizes,
+            confidence=options.confidence,
+        )
+        rows = _by_size(arms, name, family.p[columns][1:], multipliers, ceiling, options)
+        results.append(
+            _comparison(
+                arms,
+                name,
+                rows,
+                (float(family.p[columns][0]), float(family.levels[columns][0])),
+                _lost(arms, at_chance, failed, name, options),
+                _collapses(arms, low, name, options.baseline),
+                options,
+            )
+        )
+    return tuple(results)
+
+
+def family_of_arms(
+    arms: dict[str, Floats], at_chance: dict[str, Floats], names: list[str], options: Options
+) -> FamilyTest:
+    """Test the family of one condition: each arm's area, then its sizes, arm by arm.
+
+    Areas weigh as much as all sizes together. Where cells failed, a claim must hold with the
+    failed cells dropped and with them at chance, in the same direction: the greater p counts.
+    """
+
+    def columns(table: dict[str, Floats]) -> Floats:
+        delta = [table[name] - table[options.baseline] for name in names]
+        return np.column_stack([np.column_stack([aulc(d, options.sizes), d]) for d in delta])
+
+    def tested(differences: Floats) -> FamilyTest:
+        return family_test(
+            differences,
+            ([0] + [1] * len(options.sizes)) * len(names) if len(options.sizes) > 1 else None,
+            alpha=options.alpha,
+            seed=options.seed,
+            draws=options.draws,
+        )
+
+    plain = columns(arms)
+    result = tested(plain)
+    if all(at_chance[name] is arms[name] for name in arms):
+        return result
+    bound = columns(at_chance)
+    harsh = tested(bound)
+    agree = np.sign(np.nansum(plain, axis=0)) == np.sign(np.nansum(bound, axis=0))
+    p = np.where(agree, np.maximum(result.p, harsh.p), np.where(np.isnan(result.p), math.nan, 1.0))
+    return FamilyTest(p, np.minimum(result.levels, harsh.levels))
+
+
+def _comparison(
+    arms: dict[str, Floats],
+    name: str,
+    rows: tuple[SizeComparison, ...],
+    tested: tuple[float, float],
+    lost: LostSeeds | None,
+    collapses: Collapses,
+    options: Options,
+) -> Comparison:
+    areas = aulc(arms[name], options.sizes), aulc(arms[options.baseline], options.sizes)  # [n]
+    delta = areas[0] - areas[1]
+    whole = [np.where(np.isnan(delta), math.nan, area) for area in areas]
+    difference = paired_difference(*areas, confidence=options.confidence)
+    least = attainable_p(difference.n)
+    # With few seeds the family may leave no level; one sign vector is the least that exists.
+    level = max(tested[1], least) if difference.n else math.nan
+    reachable = _reachable(difference.n, options.alpha)
+    return Comparison(
+        augmentation=name,
+        aulc=mean_interval(whole[0], confidence=options.confidence),
+        baseline_aulc=mean_interval(whole[1], confidence=options.confidence),
+        difference=difference,
+        test=sign_flip(delta, seed=options.seed, draws=options.draws),
+        p_adjusted=tested[0],
+        least_p=least,
+        reachable=reachable,
+        seeds_needed=seeds_to_reach(options.alpha),
+        detectable=difference.sd * detectable_effect(difference.n, alpha=level)
+        if reachable
+        else math.nan,
+        seeds_for_observed=_seeds_for(difference, level, options.alpha),
+        improvement=probability_of_improvement(delta, confidence=options.confidence),
+        pairing=pairing(*areas),
+        spread=spread(*areas),
+        lost=lost,
+        collapses=collapses,
+        by_size=rows,
+        average_multiplier=geometric_mean(row.multiplier for row in rows),
+    )
+
+
+def _by_size(
+    arms: dict[str, Floats],
+    name: str,
+    p: Floats,
+    multipliers: Sequence[Multiplier],
+    ceiling: Floats | None,
+    options: Options,
+) -> tuple[SizeComparison, ...]:
+    treated, plain = arms[name], arms[options.baseline]  # [n, K]
+    within = step_down_max_t(treated - plain, seed=options.seed, draws=options.draws)  # [K]
+    confidence = options.confidence
+    rows = []
+    for k, size in enumerate(options.sizes):
+        y, y0 = treated[:, k], plain[:, k]
+        paired = ~np.isnan(y - y0)
+        difference = paired_difference(y, y0, confidence=confidence)
+        established = float(np.sign(difference.mean)) if p[k] <= options.alpha else 0.0
+        rows.append(
+            SizeComparison(
+                size=size,
+                treated=mean_interval(np.where(paired, y, math.nan), confidence=confidence),
+                baseline=mean_interval(np.where(paired, y0, math.nan), confidence=confidence),
+                difference=difference,
+                p_within=float(within[k]),
+                p_adjusted=float(p[k]),
+                reachable=_reachable(int(paired.sum()), options.alpha),
+                pairing=pairing(y, y0),
+                spread=spread(y, y0),
+                multiplier=_without_contradiction(multipliers[k], established),
+                gap_closed=None
+                if ceiling is None
+                else gap_closed(y, y0, ceiling, confidence=confidence),
+            )
+        )
+    return tuple(rows)
+
+
+def _without_contradiction(m: Multiplier, established: float) -> Multiplier:
+    """The multiplier, withheld where it lies on the other side than `established` (−1, 0, 1)."""
+    above = m.value > 1 or (m.censored == "above" and m.value >= 1)
+    below = m.value < 1 or (m.censored == "below" and m.value <= 1)
+    if (established > 0 and below) or (established < 0 and above):
+        return m.without_number("its seeds point the other way than the established difference")
+    return m
+
+
+def _lost(
+    arms: dict[str, Floats],
+    at_chance: dict[str, Floats],
+    failed: dict[str, NDArray[np.bool_]],
+    name: str,
+    options: Options,
+) -> LostSeeds | None:
+    none = np.zeros(arms[name].shape, dtype=np.bool_)
+    treated, baseline = count_lost(failed.get(name, none), failed.get(options.baseline, none))
+    if not treated and not baseline:
+        return None
+    areas = (aulc(at_chance[arm], options.sizes) for arm in (name, options.baseline))
+    bound = paired_difference(*areas, confidence=options.confidence)
+    return LostSeeds(treated, baseline, len(arms[name]), bound)
+
+
+def _collapses(
+    arms: dict[str, Floats], low: dict[str, NDArray[np.bool_]], name: str, baseline: str
+) -> Collapses:
+    both = ~np.isnan(arms[name]) & ~np.isnan(arms[baseline])
+    treated, plain = (int((low[arm] & both).sum()) for arm in (name, baseline))
+    return Collapses(treated, plain, int(both.sum()))
+
+
+def _reachable(n: int, alpha: float) -> bool:
+    return bool(attainable_p(n) <= alpha * (1 + 1e-12))  # NaN is not reachable
+
+
+def _seeds_for(difference: MeanInterval, level: float, alpha: float) -> int | None:
+    if difference.n < 2 or abs(difference.mean) <= TIE:
+        return None
+    # Too few seeds for any level: plan with half of alpha, the weight of the areas.
+    level = level if level <= alpha else alpha / 2
+    effect = min(1e3, abs(difference.mean) / max(difference.sd, TIE))
+    return seeds_for_power(effect, alpha=level)

@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+import pytest
+from synthetic import ENVIRONMENT, fill, invent, make_study
+
+from augbench.protocol.study import Settings
+from augbench.reports.compare import compare
+from augbench.results import StudyResult
+from augbench.statistics import paired_difference
+from augbench.store import Store
+
+PAIR = ("digits", "letters")
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Fill a store and read its study."""
+
+    def make(name, study, **options):
+        fill(tmp_path / name, study, **options)
+        with Store.read(tmp_path / name) as store:
+            return StudyResult(store.study())
+
+    return make
+
+
+def test_a_study_is_the_same_as_itself(read):
+    study = read("a", make_study(seeds=3))
+    found = compare(study, study)
+    assert found.settings == found.environments == found.disagree == ()
+    assert (found.same_keys, found.only_first, found.only_second) == (24, 0, 0)
+    assert all(row.difference.mean == 0 for row in found.rows)
+
+
+def test_what_differs_is_listed_and_the_rest_is_not(read):
+    first = read("a", make_study(["mixup"], seeds=3))
+    second = read(
+        "b",
+        make_study(["mixup", "collage"], seeds=2, settings=Settings(pretrain_steps=7)),
+        environment={**ENVIRONMENT, "torch": "9"},
+    )
+    found = compare(first, second)
+    assert set(found.settings) == {
+        ("augmentations.collage", "–", "yes"),
+        ("seeds", "3", "2"),
+        ("pretraining steps", "2000", "7"),
+    }
+    assert found.environments == (("torch", ENVIRONMENT["torch"], "9"),)
+    assert (found.same_keys, found.only_first, found.only_second) == (0, 24, 24)
+
+
+def test_accuracies_are_paired_by_seed_where_both_have_the_place(read):
+    first = read("a", make_study(["mixup"], seeds=4), skip=[("mixup", 2, 1)])
+    second = read("b", make_study(["mixup"], seeds=3, settings=Settings(batch_size=4)))
+    found = compare(first, second)
+    assert len(found.rows) == 2 * 4
+    (row,) = [r for r in found.rows if (r.augmentation, r.samples_per_class) == ("mixup", 2)]
+    one, other = (s.values(PAIR, "mixup", (2,))[:3, 0] for s in (first, second))
+    assert row.difference == paired_difference(other, one)
+    assert row.first.n == row.second.n == row.difference.n == 2
+
+
+def test_cells_of_one_key_that_disagree_are_named(read, tmp_path):
+    study = make_study(["mixup"], seeds=2)
+    first = read("a", study)
+    cell = study.cells()[0]
+    odd = invent(cell, study)
+    fill(tmp_path / "b", study)
+    with Store.open(tmp_path / "b") as store:
+        odd = replace(odd, metrics={**odd.metrics, "accuracy": 0.1})
+        store.record(cell, odd, ENVIRONMENT, "cpu")
+        second = StudyResult(store.study())
+    ((place, (metric,)),) = compare(first, second).disagree
+    assert place == "digits→letters none s=1 seed 0"
+    assert (metric.metric, metric.second) == ("accuracy", 0.1)
