@@ -23,7 +23,8 @@ RANK = {
     "protocol": 3,
     "environment": 3,
     "pictures": 4,
-    "engines": 4,
+    "packed": 0,
+    "training": 4,
     "store": 5,
     "executors": 5,
     "results": 6,
@@ -111,3 +112,30 @@ def test_importing_augbench_or_asking_for_help_imports_nothing_slow(statement):
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if _room(p) == "packed"],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_the_packed_package_could_be_published_by_itself(path):
+    inside = [module for module in _imports(path) if module.split(".")[0] == "augbench"]
+    assert all(module.startswith("augbench.packed") for module in inside), inside
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if _room(p) != "packed"],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_nothing_reaches_behind_the_packed_packages_public_names(path):
+    inside = [module for module in _imports(path) if module.startswith("augbench.packed")]
+    assert set(inside) <= {"augbench.packed"}, inside
+
+
+def test_the_packed_package_offers_a_dozen_names():
+    import augbench.packed
+
+    assert len(augbench.packed.__all__) <= 12
+    assert all(hasattr(augbench.packed, name) for name in augbench.packed.__all__)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from augbench.errors import AugbenchError, StudyError
-from augbench.protocol.dropout import own_dropout
+from augbench.packed import own_dropout
 from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._globals import changed_by, other_state
 from augbench.testing._targets import Target, check_parameters, check_source

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from augbench.engines.heads import Heads
-from augbench.engines.packing import Widened
-from augbench.engines.training import descent
-from augbench.protocol.dropout import own_dropout
+from augbench.packed.dropout import own_dropout
+from augbench.packed.heads import Heads
+from augbench.packed.trace import Widened
+from augbench.training.together import descent
 
 _TOLERANCE = 1e-10
 
