@@ -299,5 +299,5 @@ def tables(studies: int) -> Iterator[str]:
     yield from selection(studies)
     yield "\n| n | true difference called detectable: found |"
     yield "| --- | --- |"
-    for n in (6, 7, 8, 10, 14, 20):
+    for n in (7, 8, 10, 14, 20):
         yield f"| {n} | {planned_power(studies, n):.2f} |"

@@ -100,9 +100,10 @@ class Comparison:
 
     For planning, with power .8 by the sign-flip test itself, normal differences as noisy as these,
     and the level that the family leaves to this area: `detectable` is the least true ΔAULC that
-    n seeds find (NaN where they can find none), and `seeds_for_observed` the seeds that find one as
-    large as the observed; None where it cannot be said or no thousand seeds would do. An observed
-    effect exaggerates more often than not, so the second is a lower guide.
+    n seeds find (NaN where alpha leaves them fewer than two sign vectors, as with 6), and
+    `seeds_for_observed` the seeds that find one as large as the observed; None where it cannot be
+    said or no thousand seeds would do. An observed effect exaggerates more often than not, so the
+    second is a lower guide.
 
     `lost` is None unless a cell of one of the two arms failed. `collapses` counts cells at chance.
     """

@@ -162,6 +162,8 @@ def two_way(a, b):
 
 def detectable(n, level):
     """The effect/sd that sign flips of n normal seeds find four times in five, by simulation."""
+    if ALPHA * 2.0 ** (n - 1) < 2:
+        return np.nan
     level = max(level, 2.0 ** (1 - n))
     noise = np.random.default_rng(123).standard_normal((n, 4000))
     s = signs(n)
