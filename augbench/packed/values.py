@@ -91,17 +91,18 @@ def each_cell(cells: int, function: Callable[..., Any], *args: Any, **kwargs: An
     places = [n for n, leaf in enumerate(leaves) if isinstance(leaf, Tensor | PerCell)]
     given = [cell_first(cells, leaves[n]) for n in places]
     # Without a value of a cell, something has to tell vmap how many there are.
-    given.append(torch.arange(cells, device=given[0].device if given else None))
+    given = given or [torch.arange(cells)]
     found: list[Any] = []
 
     def alone(*values: Tensor) -> tuple[Tensor, ...]:
         own = list(leaves)
-        for n, value in zip(places, values[:-1], strict=True):
+        for n, value in zip(places, values, strict=False):
             own[n] = value
         own_args, own_kwargs = tree_unflatten(own, spec)
         made, made_spec = tree_flatten(function(*own_args, **own_kwargs))
         found[:] = made, made_spec
-        return (*(one for one in made if isinstance(one, Tensor)), values[-1])
+        # With one of its own, since vmap expects a tensor.
+        return (*(one for one in made if isinstance(one, Tensor)), values[0])
 
     try:
         *tensors, _ = vmap(alone, randomness="error")(*given)

@@ -511,3 +511,28 @@ class WithMasks(WithOptions):
 def test_a_forward_that_needs_more_than_images_is_refused():
     with pytest.raises(UnpackableError, match="takes more than images, mask"):
         Widened(stepping.cells_of(WithMasks))
+
+
+class PartlyTrained(nn.Module):
+    """Some parameters are frozen, some no forward ever uses."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.unused = nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Linear(2, 2)
+        self.scale = nn.Parameter(torch.ones(4), requires_grad=False)
+        self.later = nn.Conv2d(4, 3, 3)
+        for frozen in (self.conv.bias, self.norm.weight, self.later):
+            frozen.requires_grad_(False)
+
+    def forward(self, x):
+        x = self.norm(self.conv(x)) * self.scale.view(-1, 1, 1)
+        return self.later(x).flatten(1)
+
+
+@pytest.mark.parametrize("packer", [Widened, Vmapped])
+def test_frozen_parameters_stay_and_unused_ones_do_not_matter(packer, images):
+    for own in (images, images[:1]):
+        stepping.assert_same_training(stepping.cells_of(PartlyTrained), own, packer=packer)
+    stacked = packer(stepping.cells_of(PartlyTrained)).stacked()
+    trained = {name for name, value in stacked.items() if value.requires_grad}
+    assert trained - {"unused.weight", "unused.bias"} == {"conv.weight", "norm.bias"}
