@@ -1,6 +1,7 @@
 """Imports point one way, and what must stay light never imports torch."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,8 @@ def _imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            private = (a.name for a in node.names if re.match(r"_[a-z]", a.name))
+            yield from (f"{node.module}.{name}" for name in private)
 
 
 def _room(path):
@@ -68,6 +71,14 @@ def test_imports_point_one_way(path):
         if parts[0] == "augbench" and len(parts) > 1:
             assert RANK[parts[1]] <= RANK[_room(path)], f"{path.name} imports {module}"
         assert not module.startswith("augbench_"), "the core never imports a plugin"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_that_begins_with_an_underscore_is_its_own_room_s(path):
+    for module in _imports(path):
+        parts = module.split(".")
+        if parts[0] == "augbench" and any(part.startswith("_") for part in parts[1:]):
+            assert parts[1] == _room(path), f"{path.name} imports {module}"
 
 
 @pytest.mark.parametrize(

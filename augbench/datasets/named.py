@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augbench.datasets import info
+from augbench.datasets import _info
 
 if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset, DatasetInfo
@@ -27,7 +27,7 @@ def load_dataset(
 ) -> Dataset:
     """Load the images; raises `DatasetError`."""
     bound = registry.create(component)
-    return info.load(bound.func, component.label, root, download, bound.keywords)
+    return _info.load(bound.func, component.label, root, download, bound.keywords)
 
 
 def inspect_dataset(
@@ -35,4 +35,4 @@ def inspect_dataset(
 ) -> DatasetInfo:
     """What a plan needs to know, without loading the images where that is known already."""
     bound = registry.create(component)
-    return info.inspect(bound.func, component.label, root, download, bound.keywords)
+    return _info.inspect(bound.func, component.label, root, download, bound.keywords)

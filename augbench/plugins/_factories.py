@@ -9,10 +9,10 @@ from typing import Any
 
 from augbench.errors import ContractError, ParameterError, PluginError
 from augbench.plugins import _sources
-from augbench.plugins._isolation import PLUGIN_FAILURES, describe, watched
-from augbench.plugins._loading import Entry
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, ParameterValue
+from augbench.plugins.isolation import PLUGIN_FAILURES, describe, watched
+from augbench.plugins.loading import Entry
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["Factories"]
 

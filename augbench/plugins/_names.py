@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from augbench.errors import UnknownNameError, UsageError
-from augbench.plugins._discovery import Plugin, normalized
-from augbench.plugins._loading import Entry
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, Kind
+from augbench.plugins.discovery import Plugin, normalized
+from augbench.plugins.loading import Entry
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["Names"]
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from augbench.errors import ParameterError, PluginError, UsageError
-from augbench.plugins import _parameters
-from augbench.plugins._discovery import Plugin, Status, installed, named, normalized
+from augbench.plugins import parameters
 from augbench.plugins._factories import Factories
-from augbench.plugins._loading import Entry, Loader
 from augbench.plugins._names import Names
-from augbench.plugins._parameters import Parameter
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, Component, Kind
+from augbench.plugins.discovery import Plugin, Status, installed, named, normalized
+from augbench.plugins.loading import Entry, Loader
+from augbench.plugins.parameters import Parameter
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["ComponentInfo", "Parameter", "PluginInfo", "Registry"]
 
@@ -151,9 +151,9 @@ class Registry:
         """
         entry, text = self._names.find(kind, spec)
         factory, name = self._factories.get(entry), self._names.shown(entry)
-        declared = _parameters.declared(kind, factory)
+        declared = parameters.declared(kind, factory)
         try:
-            values = _parameters.values(declared, text)
+            values = parameters.values(declared, text)
         except ParameterError as error:
             raise ParameterError(f"{WORDS[kind]} {name!r}: {error}") from None
         if kind == "augmentation":
@@ -165,7 +165,7 @@ class Registry:
             distribution=entry.plugin.distribution,
             version=entry.plugin.version,
             source_hash=self._factories.source_hash(entry),
-            label=_parameters.label(name, declared, values),
+            label=parameters.label(name, declared, values),
         )
 
     def create(self, component: Component) -> Any:
@@ -195,11 +195,11 @@ class Registry:
         return functools.partial(self._factories.get(entry), **values)
 
     def _info(self, entry: Entry) -> ComponentInfo:
-        parameters: tuple[Parameter, ...] = ()
+        listed: tuple[Parameter, ...] = ()
         summary = reason = ""
         try:
             factory = self._factories.get(entry)
-            parameters = _parameters.declared(entry.kind, factory)
+            listed = parameters.declared(entry.kind, factory)
             summary = _summary(factory)
         except PluginError as error:
             reason = str(error)
@@ -207,7 +207,7 @@ class Registry:
             kind=entry.kind,
             name=self._names.shown(entry),
             qualified_name=entry.qualified,
-            parameters=parameters,
+            parameters=listed,
             summary=summary,
             distribution=entry.plugin.distribution,
             version=entry.plugin.version,

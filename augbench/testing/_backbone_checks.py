@@ -15,7 +15,7 @@ from augbench.errors import AugbenchError, StudyError
 from augbench.protocol.dropout import own_dropout
 from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._globals import changed_by, other_state
-from augbench.testing._targets import Target, check_parameters, check_source
+from augbench.testing._targets import Target, component_checks
 from augbench.testing.strategies import image_batch
 
 __all__ = ["BACKBONE_CHECKS", "Subject", "shown"]
@@ -269,21 +269,6 @@ _PACKED_AFTER = {
 """Whatever breaks one of these would differ between two runs of one engine."""
 
 
-def _made(subject: Subject) -> None:
-    if subject.target.component is None:
-        raise SkippedError("it could not be resolved: see 'builds'")
-
-
-def _parameters(subject: Subject) -> None:
-    _made(subject)
-    check_parameters(subject.target)
-
-
-def _source(subject: Subject) -> None:
-    _made(subject)
-    check_source(subject.target)
-
-
 BACKBONE_CHECKS: tuple[Check[Subject], ...] = (
     Check("builds", "the factory makes a module for images of several shapes", _builds),
     Check("features", "images become float32 features [N, feature_dim]", _features),
@@ -294,6 +279,5 @@ BACKBONE_CHECKS: tuple[Check[Subject], ...] = (
     Check("gradients", "gradients reach all its parameters", _gradients),
     Check("state", "its state_dict holds all its state", _state),
     Check("packed", "trained in packs, it gives the numbers of training one by one", _packed),
-    Check("parameters", "its parameters round-trip through a study", _parameters),
-    Check("source", "its source code is found for the cell's key", _source),
+    *component_checks(after="builds"),
 )

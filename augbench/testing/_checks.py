@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from augbench.errors import UsageError
-from augbench.plugins._suggestion import suggestion
+from augbench.plugins.suggestion import suggestion
 from augbench.testing._search import NothingUsableError
 from augbench.testing.results import CheckResult, ConformanceReport, Status
 

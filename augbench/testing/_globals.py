@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from augbench.plugins._isolation import watched
+from augbench.plugins.isolation import watched
 
 __all__ = ["changed_by", "other_state"]
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from augbench.errors import AugbenchError, ParameterError, UnknownNameError
-from augbench.plugins._discovery import Plugin
-from augbench.plugins._loading import Entry
-from augbench.plugins._parameters import Parameter, format_value
 from augbench.plugins.components import Component, Kind, ParameterValue
+from augbench.plugins.discovery import Plugin
+from augbench.plugins.loading import Entry
+from augbench.plugins.parameters import Parameter, format_value
 from augbench.plugins.registry import Registry
-from augbench.testing._checks import SkippedError, ViolationError
+from augbench.testing._checks import Check, SkippedError, ViolationError
 
-__all__ = ["Target", "check_parameters", "check_source", "target_of"]
+__all__ = ["Target", "check_parameters", "check_source", "component_checks", "target_of"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,28 @@ def check_parameters(target: Target) -> None:
             _round_trip(target, {**values, parameter.name: other})
         except ParameterError:
             continue  # it is free to refuse a value
+
+
+def component_checks(after: str) -> tuple[Check[Any], ...]:
+    """Return the checks of a factory's parameters and source; they skip where `after` failed.
+
+    A subject of these checks has its component as `target`.
+    """
+
+    def of_resolved(check: Callable[[Target], None]) -> Callable[[Any], None]:
+        def run(subject: Any) -> None:
+            if subject.target.component is None:
+                raise SkippedError(f"it could not be resolved: see {after!r}")
+            check(subject.target)
+
+        return run
+
+    return (
+        Check(
+            "parameters", "its parameters round-trip through a study", of_resolved(check_parameters)
+        ),
+        Check("source", "its source code is found for the cell's key", of_resolved(check_source)),
+    )
 
 
 def _values(target: Target, made: Any) -> dict[str, ParameterValue]:

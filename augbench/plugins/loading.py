@@ -12,10 +12,10 @@ import pluggy
 
 from augbench.errors import PluginError
 from augbench.plugins import hookspecs
-from augbench.plugins._discovery import Plugin, normalized
-from augbench.plugins._isolation import PLUGIN_FAILURES, describe, watched
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, Kind
+from augbench.plugins.discovery import Plugin, normalized
+from augbench.plugins.isolation import PLUGIN_FAILURES, describe, watched
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["HOOKS", "Entry", "Loader"]
 

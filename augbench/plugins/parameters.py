@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from augbench.errors import ParameterError
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import Kind, ParameterValue
+from augbench.plugins.suggestion import suggestion
 
-__all__ = ["Parameter", "declared", "label", "values"]
+__all__ = ["Parameter", "declared", "format_value", "label", "parse", "split", "values"]
 
 _ANY = "bool | int | float | str"
 _BASES = {bool: "bool", int: "int", float: "float", str: "str", types.NoneType: "none"}
