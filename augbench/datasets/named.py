@@ -17,7 +17,7 @@ __all__ = ["data_root", "inspect_dataset", "load_dataset"]
 
 
 def data_root(given: Path | None) -> Path | None:
-    """The folder of the data sets: the one given, else what AUGBENCH_DATA names."""
+    """Return the folder of the data sets: the one given, else the one in AUGBENCH_DATA."""
     named = os.environ.get("AUGBENCH_DATA")
     return given or (Path(named) if named else None)
 
@@ -33,6 +33,6 @@ def load_dataset(
 def inspect_dataset(
     registry: Registry, component: Component, root: Path | None, *, download: bool = False
 ) -> DatasetInfo:
-    """What a plan needs to know, without loading the images where that is known already."""
+    """Return the `DatasetInfo` for a plan; images are loaded only if it is not remembered."""
     bound = registry.create(component)
     return _info.inspect(bound.func, component.label, root, download, bound.keywords)

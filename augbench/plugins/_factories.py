@@ -92,7 +92,7 @@ def _imported(target: str) -> Any:
 
 
 def _defining_modules(entry: Entry, factory: Any) -> set[str]:
-    """Where the code is: the factory's own module, and for a bound one where it was bound."""
+    """Return the modules with the code: the factory's own, and the one that bound it, if any."""
     modules = set()
     while isinstance(factory, functools.partial):
         modules.add(_registering_module(entry))

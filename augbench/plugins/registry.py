@@ -1,4 +1,4 @@
-"""The registry: which augmentations, backbones and data sets there are, and what a name means."""
+"""The registry: all augmentations, backbones and data sets, and the resolution of their names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["ComponentInfo", "Parameter", "PluginInfo", "Registry"]
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """One plugin and what became of it.
+    """One plugin and the outcome of loading it.
 
     `status` is `loaded`, `warning` (loaded, but see `reason`), `failed` or `blocked`. `origin` is
     an entry point's value, a module or a file.
@@ -42,7 +42,7 @@ class PluginInfo:
 class ComponentInfo:
     """One component as a list shows it.
 
-    `name` is what a study writes: the bare name where that is enough, else the qualified one.
+    `name` is for studies: the bare name where that is enough, else the qualified one.
     `status` is `ok`, or `failed` if the component cannot be imported, with the `reason`.
     """
 
@@ -61,7 +61,7 @@ class Registry:
     """All components of the plugins that could be loaded; made by `Registry.load`."""
 
     arguments: tuple[str, ...] = ()
-    """What to hand to `load` in another process, so that it finds the same: files are absolute."""
+    """Arguments for `load` in another process, to find the same plugins: files are absolute."""
 
     def __init__(self, plugins: Iterable[Plugin], entries: Iterable[Entry]) -> None:
         self._plugins = tuple(plugins)
@@ -169,7 +169,7 @@ class Registry:
         )
 
     def create(self, component: Component) -> Any:
-        """The augmentation itself; a backbone's or data set's factory with its parameters bound.
+        """Make the augmentation, or bind the parameters of a backbone's or data set's factory.
 
         Raises `UsageError` if the component is not installed any more, or if its source is not
         the one that it was resolved with (a component without a source hash is not compared).

@@ -1,8 +1,8 @@
 """The store: finished cells in one SQLite file, each written as it ends.
 
 A cell's row is found by its key alone, so a later study computes only what is missing. Studies
-are kept beside the cells, with the order of their plan, so that a report knows what was asked for
-and what of it is there.
+are kept beside the cells, with the order of their plan, so that a report can tell which
+planned cells are missing.
 """
 
 from __future__ import annotations

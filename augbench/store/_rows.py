@@ -1,4 +1,4 @@
-"""What a store holds, as plain values."""
+"""The contents of a store as plain values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class PlannedCell:
     """One planned cell of a stored study, with its result once there is one.
 
     `status` is `ok`, `failed` or `missing`. `samples_per_class` is s, 0 for the floor and None
-    for the ceiling. `environment` describes where it was computed.
+    for the ceiling. `environment` describes the machine and the versions that computed it.
     """
 
     key: str
@@ -36,7 +36,7 @@ class PlannedCell:
 
     @property
     def place(self) -> str:
-        """Where it stands in its study, in one line."""
+        """The cell's place in its study, in one line."""
         return place_name(
             self.pretrain_dataset,
             self.finetune_dataset,

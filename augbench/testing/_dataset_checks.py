@@ -1,4 +1,4 @@
-"""Checks of a data set: its labels, its order, its hash, and what its two parts share."""
+"""Checks of a data set: labels, order, hash, and leakage between its two parts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DATASET_CHECKS", "Subject"]
 
 @dataclass
 class Subject:
-    """A data set's factory, and where its files are."""
+    """A data set's factory, and the folder of its files."""
 
     target: Target
     root: Path | None
@@ -28,7 +28,7 @@ class Subject:
     _first: Dataset | None = field(default=None, init=False)
 
     def load(self) -> Any:
-        """What the factory returns."""
+        """Call the factory."""
         return self.target.create()(self.root, download=self.download)
 
     @property

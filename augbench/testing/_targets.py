@@ -1,4 +1,4 @@
-"""What is to be checked: a spec that the registry resolves, or a class, function or object."""
+"""The component to check: a spec that the registry resolves, or a class, function or object."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
 
 
 def _alone(kind: Kind, name: str, factory: Any) -> Registry:
-    """A registry that holds nothing else."""
+    """Return a registry that holds this factory and nothing else."""
     module = getattr(factory, "__module__", None) or type(factory).__module__
     plugin = Plugin("checked", "checked", "", module, lambda: None, module=module)
     written = re.sub(r"[^A-Za-z0-9_-]", "", name) or "it"
@@ -89,7 +89,7 @@ def _resolved(registry: Registry, kind: Kind, spec: str) -> Component:
 
 
 def check_parameters(target: Target) -> None:
-    """The parameters come back from a study's spec as they went in."""
+    """Check that parameters come back from a study's spec as they went in."""
     made = target.create()
     if target.kind == "augmentation":
         _kept_as_attributes(made, target)
@@ -151,7 +151,7 @@ def _kept_as_attributes(made: Any, target: Target) -> None:
 
 
 def _another(parameter: Parameter, value: ParameterValue) -> ParameterValue:
-    """A value that differs from the present one, but not by much; None where there is none."""
+    """Return a value close to the present one, or another choice; None where there is none."""
     if parameter.choices:
         return next((choice for choice in parameter.choices if choice != value), None)
     if isinstance(value, bool):
@@ -182,7 +182,7 @@ def _round_trip(target: Target, values: dict[str, ParameterValue]) -> None:
 
 
 def check_source(target: Target) -> None:
-    """The source code is found, so that an edit computes results anew."""
+    """Check that the source code is found, so that an edit computes results anew."""
     if target.component is None and target.given is None:
         raise SkippedError("it could not be made: see 'declarations'")
     component = target.component
