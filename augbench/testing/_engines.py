@@ -29,7 +29,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class _Precision:
-    """How close numbers are expected, and the relative size of a nudge: some roundings."""
+    """Tolerances of curves and metrics, and the relative size of a nudge: some roundings."""
 
     curves: float
     metrics: float

@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 import torch
-from augbench.engines.rules import rule
+from augbench.packed.rules.registry import rule
 from torch import nn
 
 from augbench import Dataset, hookimpl

@@ -262,22 +262,14 @@ def test_a_diverged_cell_fails_alone_and_disturbs_no_number_of_the_others(lab, a
 
 
 class Odd(nn.Module):
-<<<<<<< HEAD:tests/training/test_packed_protocol.py
-    """A layer that goes through the images of its batch: no trace follows it."""
-=======
     """A layer of a plugin's own that cannot be read ahead of time: no rule packs it."""
->>>>>>> refs/wt/rules:tests/engines/test_packed_protocol.py
 
     def __init__(self, channels):
         super().__init__()
         self.scale = nn.Parameter(torch.ones(channels, 1, 1))
 
     def forward(self, x):
-<<<<<<< HEAD:tests/training/test_packed_protocol.py
-        return torch.stack([image * self.scale for image in x])
-=======
         return x[: len(x)] * self.scale
->>>>>>> refs/wt/rules:tests/engines/test_packed_protocol.py
 
 
 def odd_net(in_channels, image_size):
@@ -305,11 +297,7 @@ def test_layers_without_a_rule_are_trained_under_vmap_with_the_same_numbers(
     engine = PackedEngine()
     packed, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
     assert "by vmap" in engine.choice
-<<<<<<< HEAD:tests/training/test_packed_protocol.py
-    assert "not by rules" in engine.choice
-=======
     assert "cannot be read ahead of time" in engine.choice
->>>>>>> refs/wt/rules:tests/engines/test_packed_protocol.py
     for cell in cells:
         agree(packed[cell.key], reference[cell.key])
 

@@ -1,4 +1,4 @@
-"""Where plugins come from: entry points of installed distributions, and what `--plugin` names."""
+"""Find plugins: entry points of installed distributions, and those that `--plugin` names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Status = Literal["loaded", "warning", "failed", "blocked"]
 
 @dataclass(eq=False)
 class Plugin:
-    """One plugin: where it comes from, and what became of it.
+    """One plugin: its origin, and the outcome of loading it.
 
     `origin` is an entry point's value, a module's name, or a file's path; `module` the module that
     was loaded from there. `explicit` tells that `--plugin` named it.
@@ -49,7 +49,7 @@ class Plugin:
 
     @property
     def builtin(self) -> bool:
-        """Whether these are AugBench's own components, whose bare names nobody can take."""
+        """True for AugBench's own plugin, whose bare names nobody else can take."""
         return self.origin == BUILTIN
 
     @property
@@ -58,7 +58,7 @@ class Plugin:
         return f"{self.distribution}:{self.name}:{self.origin}"
 
     def block(self, reason: str) -> None:
-        """Leave it out, as the user asked."""
+        """Mark the plugin as left out at the user's request."""
         self.status = "blocked"
         self.reasons.append(reason)
 
@@ -70,7 +70,7 @@ class Plugin:
             self.reasons.append(reason)
 
     def fail(self, reason: str, error: BaseException | None = None) -> None:
-        """Note why none of the plugin's components are there."""
+        """Note why none of the plugin's components is available."""
         self.status, self.error = "failed", error
         self.reasons.insert(0, reason)
 
@@ -180,7 +180,7 @@ class _FileLoader(importlib.machinery.SourceFileLoader):
     """Compiles each time: bytecode caches tell two edits within a second apart by size only."""
 
     def get_code(self, fullname: str) -> CodeType:
-        """Compile the file as it is now."""
+        """Compile the file as it stands now, past any bytecode cache."""
         return self.source_to_code(self.get_data(self.path), self.path)
 
 

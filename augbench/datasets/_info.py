@@ -1,8 +1,8 @@
-"""Load a data set, or learn all that a plan needs of it without loading any image.
+"""Load a data set, or recall its `DatasetInfo` without loading any image.
 
-What a data set is like is remembered in the cache folder for as long as the files that its
-factory reads keep their path, size and time of change. It is a hint: whoever trains loads the
-images, and compares their content hash with the plan's.
+The info is remembered in the cache folder for as long as the files that the factory reads keep
+their path, size and time of change. It is a hint: before training, the images are loaded, and
+their content hash is compared with the plan's.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def load(
     download: bool,
     parameters: Mapping[str, Any],
 ) -> Dataset:
-    """Load the data set, under this name, and remember what it is like.
+    """Load the data set, under this name, and remember its `DatasetInfo`.
 
-    Raises `DatasetError` with one line for whatever goes wrong inside the factory, and
+    Raises `DatasetError` with one line for any error inside the factory, and
     `ContractError` if it returns anything but a `Dataset`.
     """
     before = _fingerprint(factory, root, parameters)
@@ -65,7 +65,7 @@ def inspect(
     download: bool,
     parameters: Mapping[str, Any],
 ) -> DatasetInfo:
-    """What a plan needs to know: remembered if no file has changed, else found by loading."""
+    """Return the `DatasetInfo`: remembered if no file has changed, else found by loading."""
     fingerprint = _fingerprint(factory, root, parameters)
     if fingerprint is not None:
         remembered = _recall(_entry(factory, name, root, parameters), fingerprint)
@@ -75,7 +75,7 @@ def inspect(
 
 
 def _recall(path: Path, fingerprint: str) -> DatasetInfo | None:
-    """The remembered info, or None if there is none, or another's, or a damaged one."""
+    """Return the remembered info; None if there is none, or a damaged or foreign one."""
     try:
         entry = json.loads(path.read_bytes())
         if entry["fingerprint"] != fingerprint:
@@ -111,9 +111,9 @@ def _entry(
 def _fingerprint(
     factory: Callable[..., Any], root: Path | None, parameters: Mapping[str, Any]
 ) -> str | None:
-    """A hash over path, size and time of change of all files that decide what the data set is.
+    """Hash path, size and time of change of all files that the data set depends on.
 
-    The factory's own source is one of them. None where that cannot be told, or a file is missing.
+    The factory's own source is one of them. None if they are not declared, or one is missing.
     """
     files = getattr(factory, "files", None)
     source = getattr(sys.modules.get(factory.__module__), "__file__", None)

@@ -1,4 +1,4 @@
-"""Run a plugin's own code so that what it does to the process stays its own affair."""
+"""Run a plugin's own code without effects on the process: prints, global random state."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from augbench.errors import AugbenchError
 __all__ = ["PLUGIN_FAILURES", "describe", "watched"]
 
 PLUGIN_FAILURES = (Exception, SystemExit)
-"""What a plugin may raise without taking the tool down: `sys.exit()` at import is one of them."""
+"""Errors of a plugin that do not take the tool down: `sys.exit()` at import is one of them."""
 
 
 @contextlib.contextmanager
@@ -71,7 +71,7 @@ def _same(left: Any, right: Any) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """One line: the type, the message, and the author's own line where there is one."""
+    """Describe an error in one line: its type, its message, and the author's own line if any."""
     text = " ".join(str(error).split())
     kind = type(error).__name__
     if isinstance(error, AugbenchError):

@@ -1,4 +1,4 @@
-"""Did you mean …?"""
+"""Suggestions for misspelt names: did you mean …?"""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ __all__ = ["suggestion"]
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?`, or nothing where no known name comes close."""
+    """Return `; did you mean 'x'?`, or "" where no known name comes close."""
     close = difflib.get_close_matches(name, list(known), 1)
     return f"; did you mean {close[0]!r}?" if close else ""

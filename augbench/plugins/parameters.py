@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from augbench.errors import ParameterError
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import Kind, ParameterValue
+from augbench.plugins.suggestion import suggestion
 
-__all__ = ["Parameter", "declared", "label", "values"]
+__all__ = ["Parameter", "declared", "format_value", "label", "parse", "split", "values"]
 
 _ANY = "bool | int | float | str"
 _BASES = {bool: "bool", int: "int", float: "float", str: "str", types.NoneType: "none"}
@@ -26,7 +26,7 @@ _HARNESS: dict[Kind, tuple[str, ...]] = {
     "backbone": ("in_channels", "image_size"),
     "dataset": ("root", "download"),
 }
-"""What the harness passes: these are not the user's to set."""
+"""Arguments that the harness passes, which no study sets."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def declared(kind: Kind, factory: Any) -> tuple[Parameter, ...]:
 
 
 def _evaluated(annotation: Any, factory: Any) -> Any:
-    """An annotation as an object; None where it names what exists for type checkers only."""
+    """Evaluate an annotation; None where it names something that only type checkers see."""
     if not isinstance(annotation, str):
         return annotation
     while isinstance(factory, functools.partial):
@@ -119,7 +119,7 @@ def _base(value: Any) -> type:
 
 
 def _canonical(value: ParameterValue, names: str) -> ParameterValue:
-    """One form a value: the base types themselves, and floats as floats where one is declared."""
+    """Convert a value to its base type, and an int to a float where one is declared."""
     if value is None:
         return None
     base = _base(value)
@@ -191,7 +191,7 @@ def format_value(value: ParameterValue) -> str:
 
 
 def values(declared: tuple[Parameter, ...], text: str | None) -> dict[str, ParameterValue]:
-    """Every parameter's value, as a spec's text (None: no text) gives it or as it defaults."""
+    """Read every parameter's value from a spec's text (None: no text), or take its default."""
     by_name = {parameter.name: parameter for parameter in declared}
     listed = ", ".join(by_name) or "it has none"
     found: dict[str, ParameterValue] = {}

@@ -12,10 +12,10 @@ import pluggy
 
 from augbench.errors import PluginError
 from augbench.plugins import hookspecs
-from augbench.plugins._discovery import Plugin, normalized
-from augbench.plugins._isolation import PLUGIN_FAILURES, describe, watched
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, Kind
+from augbench.plugins.discovery import Plugin, normalized
+from augbench.plugins.isolation import PLUGIN_FAILURES, describe, watched
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["HOOKS", "Entry", "Loader"]
 
@@ -40,7 +40,7 @@ class Entry:
 
     @property
     def qualified(self) -> str:
-        """The name under which it can always be reached."""
+        """`distribution:name`, which always reaches this component."""
         return f"{self.plugin.distribution}:{self.name}"
 
 
@@ -124,7 +124,7 @@ class Loader:
     def _register_for(
         self, kind: Kind, plugin: Plugin, entries: list[Entry]
     ) -> tuple[Callable[[str, Any], None], Callable[[], None]]:
-        """The `register` that one plugin's hook is given, and what ends its validity."""
+        """Return the `register` for one plugin's hook, and a function that ends its validity."""
         open_ = True
 
         def register(name: str, factory: Any) -> None:
