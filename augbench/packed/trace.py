@@ -1,9 +1,9 @@
 """Any backbone, K times over, as one network: traced once, then widened layer by layer.
 
 `torch.fx` reads what the backbone's `forward` does. Each of its layers is replaced by what its rule
-says (`convolutions.py`, `normalizations.py`, `layers.py`, or else `eachlayer.py`), each of its
-functions likewise (`glue.py`, `functions.py`). The cells lie side by side as channel groups, in the
-memory layout that the processor likes best (`planes/`).
+in `rules/` says (`convolutions.py`, `normalizations.py`, `layers.py`, or else `other_layers.py`),
+each of its functions likewise (`functions.py`, `other_functions.py`). The cells lie side by side as
+channel groups, in the memory layout that the processor likes best (`ops/`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from augbench.packed import ops
 from augbench.packed.fuse import PARTS, fuse
 from augbench.packed.likeness import check_alike, difference
 from augbench.packed.ownership import Own, primary_names, tie
+from augbench.packed.rules import convolutions, functions, layers, normalizations
 from augbench.packed.rules.other_functions import rule_of
 from augbench.packed.rules.other_layers import each_layer
 from augbench.packed.rules.registry import LAYER_RULES, UnpackableError
@@ -29,6 +30,8 @@ __all__ = ["PackedByRules"]
 
 
 _OURS = f"{__package__}."
+_REGISTERED = convolutions, functions, layers, normalizations
+"""Modules that register rules when they are imported; nobody asks them for anything else."""
 
 
 class _Tracer(fx.Tracer):
@@ -80,7 +83,7 @@ class PackedByRules(nn.Module):
 
     @property
     def replayable(self) -> bool:
-        """Whether a training step does the same operations each time, on this device.
+        """True if a training step does the same operations each time, on this device.
 
         Of layers and functions with rules of others, that is not known.
         """
@@ -92,7 +95,7 @@ class PackedByRules(nn.Module):
 
     @torch.no_grad()
     def largest_value(self, images: Tensor) -> int:
-        """How many numbers a cell's largest value is on the way of its images [B, K·C, H, W]."""
+        """The count of numbers in a cell's largest value, for images [B, K·C, H, W]."""
         largest = _Largest(self._traces[self.training][0])
         largest.run(ops.in_preferred_layout(images))
         return largest.numbers // self.cells

@@ -1,6 +1,10 @@
 """Layers and functions of users' networks, packed by rules, against the plain modules."""
 
 import copy
+import operator
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +12,9 @@ from stepping import assert_same_numbers, assert_same_training, cells_of
 from torch import nn
 from torch.nn import functional as F
 from torchvision.ops import StochasticDepth
+
+from augbench.packed.rules import layers
+from augbench.packed.rules.other_functions import rule_of
 
 BATCHES = {
     "one odd image": (1, 2, 9, 7),
@@ -319,3 +326,20 @@ def test_weights_by_parametrization(images):
 
     assert_same_numbers(cells_of(network), images)
     assert assert_same_training(cells_of(network), images)
+
+
+def test_importing_the_package_registers_every_rule():
+    code = "import sys, augbench.packed; print(*(m for m in sys.modules if 'packed.rules.' in m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.rpartition(".")[2] for name in done.stdout.split()}
+    assert loaded == {path.stem for path in Path(layers.__file__).parent.glob("*.py")} - {
+        "__init__"
+    }
+
+
+@pytest.mark.parametrize(
+    "function", [operator.getitem, torch.cat, torch.flatten, F.scaled_dot_product_attention]
+)
+def test_functions_with_a_rule_of_their_own_are_served_by_it(function):
+    served = rule_of(function)
+    assert served.__module__ == "augbench.packed.rules.functions"
