@@ -31,7 +31,7 @@ class Packed(Protocol):
 
     @property
     def replayable(self) -> bool:
-        """Whether a step of training does the same operations each time; see `replaying.py`."""
+        """True if a step of training does the same operations each time; see `replay.py`."""
         ...
 
     def __call__(self, images: Tensor, *, shared: bool = False) -> Tensor:
@@ -55,7 +55,7 @@ Packer = Callable[[Sequence[nn.Module]], Packed]
 
 @dataclass(frozen=True)
 class Choice:
-    """How a backbone is packed, and why; without a `packer`, cells are trained one by one.
+    """The packing of a backbone, and the reason; without a `packer`, cells are trained one by one.
 
     `keeps` tells whether the frozen features of an image may be kept; `gain` how many times as
     fast as one by one a step of training was seen to be; `most` how many cells' values stay in the
@@ -74,7 +74,9 @@ MOST_TIMED = 64
 """With so many cells packing is timed, where there are more: they gain no less."""
 
 _PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", PackedByRules), ("by vmap", PackedByVmap))
-_CACHE = 2**20  # bytes, which a core may have to itself
+# Bytes of the second-level cache that a core has to itself on today's servers (1 to 2 MiB). A
+# layer's output that fits is read by the next layer without a trip to memory.
+_CACHE = 2**20
 _FEWEST = 2  # cells: fewer gain less than the cache does
 _REPEATS = 5
 _TRIALS = 3
@@ -88,7 +90,7 @@ def choose(backbones: Sequence[nn.Module], images: Tensor, *, pack: bool = True)
 
     Without `pack`, only whether the features of a frozen one may be kept is found out.
 
-    A packing is taken if it computes what the plain modules compute (`verifying.py`) and is faster
+    A packing is taken if it computes what the plain modules compute (`verify.py`) and is faster
     than they are. The backbones are left as they are. Raises `UnpackableError` where they differ
     by more than their numbers.
     """
@@ -140,7 +142,7 @@ def _why_not_kept(backbone: nn.Module, images: Tensor) -> str | None:
 
 
 def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
-    """How many cells there may be, so that the largest of their values stays in the cache."""
+    """The most cells whose largest value still stays in the cache; None if any number does."""
     packed = packer([copy.deepcopy(backbone)])
     if images.device.type != "cpu" or not isinstance(packed, PackedByRules):
         return None
@@ -150,7 +152,7 @@ def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
 
 
 def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> float:
-    """How many times as fast a step of all cells is packed as one by one.
+    """The time of a step of all cells one by one, divided by its time packed.
 
     Both take turns, and it is the time of this process that counts, so that a busy machine slows
     both alike. A gain that seems too small is measured again, since a mistake here would cost a

@@ -28,7 +28,7 @@ def example_images(like: Tensor, count: int, generator: torch.Generator) -> Tens
 
 
 def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
-    """Whether a frozen backbone's features of an image depend on more than the image.
+    """True if a frozen backbone's features of an image depend on more than the image.
 
     They are compared whole, halved and one by one, on images of its own, eight at least, and
     with gradients switched on, as they are for a head that is finetuned on them. Its weights are
@@ -47,7 +47,7 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
 
 
 def same_features(one: Tensor, other: Tensor) -> bool:
-    """Whether features [..., N, D] of N images are the same but for float order.
+    """True if features [..., N, D] of N images are the same but for float order.
 
     A dark image's may be small beside a bright one's: each is measured by its own largest. Those
     that are not finite in both are passed over.

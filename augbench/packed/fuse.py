@@ -138,7 +138,7 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
         return layers.get(str(node.target)) if node.op == "call_module" else None
 
     def following(node: fx.Node) -> fx.Node | None:
-        """What alone uses a node's value, dropouts of channels apart."""
+        """The one user of a node's value, if there is one alone, dropouts of channels apart."""
         while len(node.users) == 1:
             (node,) = node.users
             if not (isinstance(own := layer(node), WideDropout) and own.masks.by_channel):
@@ -216,7 +216,7 @@ def fuse(graph: fx.Graph, layers: Mapping[str, nn.Module], training: bool) -> di
         return both if fits and not (in_place and both.args[0] is not node) else None
 
     def later_look(node: fx.Node) -> fx.Node | None:
-        """What else looks at a layer's input, if it is one thing, and later."""
+        """The other user of a layer's input, if there is one alone, and it comes later."""
         inputs = node.all_input_nodes
         if len(inputs) != 1 or inputs[0].op == "placeholder" or len(inputs[0].users) != 2:
             return None

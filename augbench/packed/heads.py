@@ -25,7 +25,7 @@ class Heads:
         if features.is_contiguous():
             logits = torch.baddbmm(self.bias, features, self.weight.transpose(1, 2))
             return logits.log_softmax(dim=2)
-        # The images come last, as in planes, and stay there: up to three times as fast.
+        # The images come last, as in batch-last maps, and stay there: up to three times as fast.
         turned = self.bias.transpose(1, 2), self.weight, features.transpose(1, 2)
         return torch.baddbmm(*turned).log_softmax(dim=1).transpose(1, 2)
 

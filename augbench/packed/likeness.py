@@ -122,7 +122,7 @@ def _attributes(module: Any, values: bool) -> dict[str, Any]:
 
 
 def _only_parameters(value: object, module: nn.Module) -> bool:
-    """Whether an attribute is a list of the module's own parameters, as LSTMs keep one."""
+    """True if an attribute is a list of the module's own parameters, as LSTMs keep one."""
     known = {id(one) for one in module._parameters.values()}
     return isinstance(value, list | tuple) and {id(one) for one in value} <= known and bool(value)
 
@@ -140,7 +140,7 @@ def _form(value: Tensor | None) -> object:
 
 
 def _equal(one: Any, other: Any, depth: int = 0) -> bool:
-    """Whether two values are alike; what cannot be told counts as alike."""
+    """True if two values are alike; what cannot be told counts as alike."""
     if one is other or depth > _DEEPEST:
         return True
     if type(one) is not type(other):

@@ -57,7 +57,7 @@ class Replayed:
 
     @property
     def in_use(self) -> bool:
-        """Whether the next step may be a replay."""
+        """True if the next step may be a replay."""
         return self._tape is not None
 
     def __call__(self, *inputs: Tensor) -> Tensor:
@@ -83,6 +83,7 @@ class Replayed:
 
     def _replay(self, inputs: Sequence[Tensor]) -> Tensor:
         assert self._tape is not None
+        # The tape reads from the addresses of the third step's inputs.
         for own, one in zip(self._inputs, inputs, strict=True):
             own.copy_(one)
         self._replays += 1
@@ -122,7 +123,9 @@ class Replayed:
         return output
 
     def _holds(self, tape: Tape) -> bool:
-        """Whether a replay, of other inputs, does what the step does, and writes all it reads."""
+        """True if a replay, of other inputs, gives what the step gives, and writes all it reads."""
+        # Other inputs show a number that was frozen into the tape, such as a mask or a branch;
+        # memory full of NaN shows a result that is read and never written again.
         given = [*self._inputs, *tape.arrivals]
         own, before = _copies(given), _copies(self._state)
         _restore(given, [_other(one) for one in given])
@@ -135,7 +138,7 @@ class Replayed:
         return holds
 
     def _agrees(self, tape: Tape, before: Sequence[Tensor], replayed: Sequence[Tensor]) -> bool:
-        """Whether the step itself, done now, ends as a replay did: its output, then its state."""
+        """True if the step itself, done now, ends as a replay did: its output, then its state."""
         with tape.supplying():
             output = self._step(*self._inputs)
         moved = zip(
@@ -166,7 +169,7 @@ def _other(value: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _same_move(start: Tensor, one: Tensor, other: Tensor) -> bool:
-    """Whether a value went from `start` to the same place twice: NaN to NaN, and on a CPU, in bits.
+    """True if a value went from `start` to the same place twice: NaN to NaN, and on a CPU, in bits.
 
     On a GPU sums may come in another order: the way it went decides, not where it stood before,
     since a step changes weights by little.

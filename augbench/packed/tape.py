@@ -53,6 +53,8 @@ class Tape(TorchDispatchMode):
         self._producers: list[Callable[[], Tensor]] = []
         self._arrived: Iterator[Tensor] | None = None
         self._actions: list[Callable[[], object]] = []
+        # Whatever the step allocated has to stay alive: the allocator would hand its addresses,
+        # which the actions write to, to somebody else.
         self._kept: list[object] = []
         self._made: dict[int, Tensor] = {}  # by the address of its memory
         self._paused = False
@@ -75,7 +77,7 @@ class Tape(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        made = func(*args, **kwargs)
+        made = func(*args, **kwargs)  # first as it is: its results' memory is what replays fill
         if not self._paused:
             self._kept.append((args, kwargs, made))
             self._note(func, args, kwargs, made)
@@ -95,12 +97,14 @@ class Tape(TorchDispatchMode):
             ]
             self._actions.append(partial(func, *args, **kwargs))
         elif _is_view(func) or func in _EMPTY:
-            pass
+            pass  # the same addresses at each replay: there is nothing to do again
         elif func in _ZEROS:
             self._actions.append(made.zero_)
         elif not only_tensors:
             self.complete = False  # it looks at a value
         else:
+            # Writing into given memory, `mm.out(a, b, out=y)`, spares the replay an allocation and
+            # a copy; an operator without such a form is produced anew and copied.
             form, names = _into(func)
             if form is None or func in _NOT_INTO or any(result is None for result in results):
                 self._actions.append(partial(_copy, partial(func, *args, **kwargs), results))
@@ -215,7 +219,7 @@ class _CudaArray:
 
 
 def refresh_each_replay(produce: Callable[[], Tensor]) -> Tensor:
-    """What `produce` returns, also at each replay of a step that is being recorded.
+    """Call `produce` now, and again before each replay of a step that is being recorded.
 
     For what no operator makes from a step's inputs, such as draws.
     """

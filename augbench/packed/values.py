@@ -52,7 +52,7 @@ class PerCell:
 
 
 def is_map(x: object) -> TypeGuard[Tensor]:
-    """Whether a value is a map [B, K·C, H, W]."""
+    """True if a value is a map [B, K·C, H, W]."""
     return isinstance(x, Tensor) and x.ndim == 4
 
 
@@ -69,7 +69,7 @@ def packed(values: Tensor) -> Tensor | PerCell:
         return values.transpose(0, 1)
     if values.ndim != 5:
         return PerCell(values)
-    if ops.prefers_batch_last(values):  # if there has to be a copy, it shall be in planes
+    if ops.prefers_batch_last(values):  # if there has to be a copy, it shall be batch-last
         return ops.map_of(values.permute(0, 2, 3, 4, 1).flatten(0, 1))
     return values.movedim(0, 1).flatten(1, 2)
 
@@ -83,7 +83,7 @@ def shape_of(cells: int, x: Tensor | PerCell) -> torch.Size:
 
 
 def each_cell(cells: int, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What a function of torch makes of each cell's values among its arguments.
+    """Call a function of torch on each cell's values among its arguments.
 
     Raises `UnpackableError` for a function that draws random numbers.
     """

@@ -1,4 +1,4 @@
-"""Does a packing compute what the plain modules compute?
+"""The proof that a packing computes what the plain modules compute.
 
 Three parties take the same steps of training from the same state: the plain modules in float64,
 which are the truth; the plain modules as they are; and the packing. Rounding takes the last two
@@ -31,17 +31,17 @@ _TINY = 1e-30
 _STEPS = 6  # replays begin with the fourth
 _FEWEST_STEPS = 2  # of a network whose steps are too long to be replayed, or to wait for
 _AS_FAR = 32
-"""How many times as far from the truth as the plain modules a packing may be."""
+"""The most times as far from the truth as the plain modules that a packing may be."""
 
 _ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-9}
-"""What rounding may come to, of the largest value, where the plain modules happen to have none."""
+"""Rounding that is allowed, of the largest value, where the plain modules happen to have none."""
 
 _CANCELLING = {torch.float32: 1e-3, torch.float64: 1e-10}
-"""What rounding may leave, of the largest gradient, of one that is zero: of a bias before a
+"""Rounding that may be left, of the largest gradient, in one that is zero: of a bias before a
 normalisation, say, whose terms cancel."""
 
 _AT_MOST = {torch.float32: 3e-2, torch.float64: 1e-7}
-"""What a difference may come to at most, of the largest value, however far the plain modules are.
+"""The largest difference that is allowed, of the largest value, however far plain modules are.
 
 Where these are farther from the truth than that, they draw numbers of their own.
 """
@@ -50,7 +50,7 @@ _FAR = 1e30
 
 
 def difference(packer: Packer, backbones: Sequence[nn.Module], like: Tensor) -> str | None:
-    """What a packing of all these backbones computes otherwise than they do, or None if nothing.
+    """The first value that a packing of these backbones computes otherwise than they do, or None.
 
     Three of them are compared, the first, the middle and the last. Where float32 cannot tell a
     small error from rounding, float64 has to agree as well. Raises what the backbones, or their
@@ -86,7 +86,7 @@ class _Comparison:
 
     @property
     def has_truth(self) -> bool:
-        """Whether the plain modules can be computed in float64."""
+        """True if the plain modules can be computed in float64."""
         return bool(self.truth)
 
     def _knows_truth(self) -> bool:
@@ -272,7 +272,7 @@ class _Comparison:
     def _close(
         self, got: Tensor, plain: Tensor, truth: Tensor, *, beside: Tensor | None = None
     ) -> bool:
-        """Whether values [K, …] are as near the truth as rounding allows, each cell's by itself.
+        """True if values [K, …] are as near the truth as rounding allows, each cell's by itself.
 
         `beside` [K] are the largest of the values that these come with: a gradient that is zero
         but for rounding is measured against them. A number that is not finite is never near.

@@ -38,7 +38,7 @@ class _GivenMask(nn.Module):
 
 
 class PackedByVmap:
-    """K backbones of one architecture, with the interface of `packing.PackedByRules`.
+    """K backbones of one architecture, with the interface of `trace.PackedByRules`.
 
     Raises `UnpackableError` for a backbone that is itself a dropout.
     """

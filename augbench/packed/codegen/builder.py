@@ -151,13 +151,15 @@ class Builder:
 
     def variable(self, value: Any) -> Any:
         """A variable, with its first value."""
+        # In the entry block LLVM turns memory into a register; inside a loop each round would take
+        # more of the stack.
         with self.build.goto_entry_block():
             place = self.build.alloca(value.type)
         self.build.store(value, place)
         return place
 
     def get(self, variable: Any) -> Any:
-        """What a variable holds."""
+        """The value that a variable holds."""
         return self.build.load(variable, typ=variable.allocated_type)
 
     def set(self, variable: Any, value: Any) -> None:

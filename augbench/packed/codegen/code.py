@@ -68,7 +68,7 @@ class Code(Builder):
         return self.build.select(self.build.fcmp_ordered("<=", vector, zero), zero, value)
 
     def total(self, vector: Any) -> Any:
-        """The sum over the lanes, in whatever order is fastest."""
+        """The sum over the lanes, in whatever order is fastest: the same for each call."""
         function = self.intrinsic(
             "llvm.vector.reduce.fadd", self.real, [self.real, self.vector], of=self.vector
         )
@@ -103,6 +103,9 @@ class Code(Builder):
 
     def _folded(self, slots: list[Any]) -> Any:
         """A vector whose lane i is the sum over the lanes of the vector in slot i."""
+        # With 4 lanes and vectors a b c d, first a meets c and b meets d:
+        #     (a0 + a2, a1 + a3, c0 + c2, c1 + c3)  and the same of b and d;
+        # then these two meet:  (Σa, Σb, Σc, Σd).
         distance = self.lanes // 2
         while distance:
             # Of each 2·distance lanes, the lower half is for one vector, the upper for the other.

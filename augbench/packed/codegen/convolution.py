@@ -1,4 +1,4 @@
-"""Convolution of planes: groups of cells, one after the other.
+"""Convolution of batch-last maps: groups of cells, one after the other.
 
 A row of one channel of the whole batch is one run of memory [W·B], in which a step to the right
 is B numbers: a tap of the kernel is an offset. So each loop runs over whole vectors, however many
@@ -167,6 +167,8 @@ def emit_convolution(
     """The convolution of one group; see `convolve`."""
     kw = sizes.kw.constant
     tiles = code.build.sdiv(sizes.outputs, INT(tile))
+    # The weights of a group are gathered once into the order in which the loops below read them,
+    # [tiles, kh, channels, kw, tile], so that the innermost loop walks through memory.
     with (
         code.loop(0, tiles) as n,
         code.loop(0, sizes.kh) as i,
@@ -179,6 +181,7 @@ def emit_convolution(
     plane = code.product(sizes.rows, sizes.length)
     with code.loop(0, sizes.rows) as y, code.loop(0, tiles) as n:
         top = code.difference(code.product(y, sizes.stride), sizes.padding)
+        # Kernel rows `first` to `last` lie on the image: no product is taken with rows of zeros.
         first = code.clamp(code.difference(0, top), least=0)
         last = code.clamp(code.difference(sizes.height, top), most=sizes.kh)
         own_bias = code.at(bias, code.product(n, tile))

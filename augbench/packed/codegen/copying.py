@@ -70,6 +70,10 @@ def lay_rows(stride: int, lanes: int, bits: int) -> Code:
 
     with code.loop(0, code.product(given.planes, given.height)) as row:
         source = code.at(given.source, code.product(row, given.width, given.batch))
+        # `before` columns of this remainder are zeros, `count` come from the input, of which
+        # `first` is the first, and the rest of `each` are zeros again. For a stride of 2 and
+        # padding 1, remainder 0 is  z x1 x3 …  (before 1, first 1), remainder 1 is  x0 x2 x4 …  (0,
+        # 0).
         for remainder in range(stride):
             out = code.at(
                 given.out, code.product(code.sum(code.product(row, stride), remainder), apart)
@@ -109,5 +113,5 @@ def _move(code: Code, into: Any, start: Any, run: Any, added: Any = None) -> Non
 
 
 def _fitting(lanes: int, bits: int) -> int:
-    """So many lanes, or as many as a vector has."""
+    """The given number of lanes, or as many as a vector has."""
     return min(lanes, machine().vector_bytes * 8 // bits)

@@ -1,4 +1,4 @@
-"""The gradients of a convolution of planes, group by group."""
+"""The gradients of a convolution of batch-last maps, group by group."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = [
 
 
 class ByColumns(NamedTuple):
-    """How rows of `width` columns are summed by columns, of so many channels at once.
+    """Rows of `width` columns, summed by columns, of `channels` at once.
 
     `padding` columns were added before them; vectors are of at most so many `lanes`.
     """
@@ -34,7 +34,8 @@ class ByColumns(NamedTuple):
     @staticmethod
     def fitting(width: int, kw: int, padding: int, batch: int, channels: int) -> ByColumns | None:
         """For rows that are not too wide, or None."""
-        if width > 2 * machine().sums or kw > 7:  # all columns are written out in the code
+        # All columns are written out in the code: beyond that it would take long to compile.
+        if width > 2 * machine().sums or kw > 7:
             return None
         lanes, part = 1 << (batch - 1).bit_length(), len(_parts(width)[0])
         # The sums and the weights are in registers, which are a third more than the sums' share.
@@ -129,6 +130,8 @@ def emit_weight_gradient(
         code.loop(0, sizes.kh) as i,
     ):
         own_slopes = code.at(slopes, code.product(n, tile, plane))
+        # tile · kw sums stay in registers for a whole plane, a lane for each image and pixel of a
+        # vector; only at the end are the lanes added up.
         sums = [[code.variable(nothing) for _ in range(kw)] for _ in range(tile)]
         # The rows whose input row, y·stride + i − padding, is one of the input's.
         before = code.clamp(code.difference(sizes.padding, i), least=0)

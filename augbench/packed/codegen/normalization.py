@@ -1,4 +1,4 @@
-"""Batch normalisation of planes in training: a channel's values lie side by side, in the cache."""
+"""Batch normalisation of batch-last maps: a channel's values lie side by side, in the cache."""
 
 from __future__ import annotations
 
@@ -62,6 +62,8 @@ def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Code:
         mean = build.fdiv(total, count)
         middle = code.splat(mean)
 
+        # A second pass over the run, which is still in the cache: the mean of squares less the
+        # square of the mean would lose all digits where the mean is large beside the spread.
         def squared(x: Any, mask: Any) -> list[Any]:
             distance = build.fsub(value(x, mask), middle)
             return [build.fmul(distance, distance)]

@@ -136,7 +136,7 @@ def gradients_through_pool(
 
 
 def _pooling(code: Code, pool: tuple[int, int], row: Any) -> dict[str, Any]:
-    """What the pooling of one group's scratch is told."""
+    """The sizes that the pooling of one group's scratch takes."""
     given = code.given
     return {
         "planes": given.outputs,

@@ -96,6 +96,7 @@ def emit_pool_gradient(
     **sizes: Any,
 ) -> None:
     """See `pool_gradient`."""
+    # Windows do not overlap: each number of the input belongs to one, and is written, not added to.
     with code.narrowed(_MOST_LANES), code.loop(0, sizes["planes"]) as m:
         total = code.variable(ir.Constant(code.vector, None))
 

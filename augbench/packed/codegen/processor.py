@@ -54,6 +54,8 @@ class Machine:
 
     def kernel(self, make: Callable[..., Code], arguments: tuple[object, ...]) -> Kernel:
         """Machine code of the function that `make` writes."""
+        # All that machine code depends on is in its key: LLVM and the processor, the writer's
+        # arguments, and the source of every module that may have a part in writing it.
         identity = repr((self._name, self.vector_bytes, self.sums, make.__qualname__, arguments))
         sources = _sources(Path(__file__).parent) + _sources(Path(make.__code__.co_filename).parent)
         key = hashlib.sha256((sources + identity).encode()).hexdigest()
@@ -81,7 +83,7 @@ class Machine:
 
 
 def _read(path: Path) -> bytes | None:
-    """What is kept in the user's cache, if it is there, whole and undamaged."""
+    """The content of a file in the user's cache, if it is there, whole and undamaged."""
     with contextlib.suppress(OSError):
         digest, made = (whole := path.read_bytes())[:32], whole[32:]
         if hashlib.sha256(made).digest() == digest:
@@ -110,7 +112,7 @@ def _write(path: Path, data: bytes) -> None:
 
 @lru_cache(maxsize=8)
 def _sources(folder: Path) -> str:
-    """A digest of modules that write functions: where these change, they are compiled anew."""
+    """A digest of modules that write functions: where these change, they are compiled again."""
     texts = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
     return hashlib.sha256(b"".join(texts)).hexdigest()
 

@@ -12,6 +12,11 @@ from augbench.packed.codegen.processor import machine
 
 __all__ = ["block_of", "emit_row", "tile_of", "widest_kernel"]
 
+# A step of the innermost loop loads `width` vectors of inputs and `tile` weights, and makes
+# tile · width products. With 12 registers for sums, 4 outputs of 3 vectors take 7 loads for 12
+# products, 12 outputs of 1 vector would take 13: hence no tiles of more outputs than that. Nor is
+# a small tile enough: today's x86 start two products a cycle, each takes about four, and a sum
+# waits for its last product, so that fewer than eight sums leave the multipliers idle.
 _MOST_OUTPUTS = 8
 
 
@@ -22,19 +27,19 @@ def widest_kernel() -> int:
 
 @lru_cache(maxsize=64)
 def block_of(channels: int, most: int) -> int:
-    """The most channels, up to `most`, that divide so many."""
+    """The largest divisor of `channels` up to `most`."""
     return next(n for n in range(min(most, channels), 0, -1) if channels % n == 0)
 
 
 @lru_cache(maxsize=64)
 def tile_of(outputs: int) -> int:
-    """How many output channels a tile has: the divisor for which most registers hold sums."""
+    """The number of output channels of a tile: the divisor for which most registers hold sums."""
     divisors = [n for n in range(1, min(outputs, _MOST_OUTPUTS) + 1) if outputs % n == 0]
     return max(divisors, key=lambda n: (n * vectors_of(n), n))
 
 
 def vectors_of(tile: int) -> int:
-    """How many vectors of a row a tile spans."""
+    """The number of vectors of a row that a tile spans."""
     return max(1, min(6, machine().sums // tile))
 
 
@@ -56,6 +61,8 @@ def emit_row(
 
     def some(x: Any, width: int, mask: Any = None) -> None:
         sums = [[code.variable(one) for _ in range(width)] for one in first()]
+        # The order of each output's sum is that of rows and channels, whatever the tile, the width
+        # and the number of groups: a cell's numbers do not depend on its company.
         with each_row() as (source, weights):
             for j, offset in enumerate(offsets):
                 begin = code.at(source, code.sum(offset, x))
@@ -72,6 +79,7 @@ def emit_row(
                 write(o, code.sum(x, v * code.lanes), code.get(own[v]), mask)
 
     position = code.variable(INT(0))
+    # As many vectors at a time as have registers, then fewer, and at last one with masked lanes.
     for width in range(vectors_of(tile), 0, -1):
         with code.run(position, length, width * code.lanes) as x:
             some(x, width)

@@ -1,8 +1,9 @@
-"""Planes: maps whose batch lies innermost in memory, and what the kernels do with them.
+"""Batch-last maps: maps whose batch lies innermost in memory, and their layers.
 
-A map [B, M, H, W] of M channels is *in planes* if its memory is that of a tensor [M, H, W, B]. To
-torch it is a map like any other; only its strides differ. Where the kernels cannot serve (another
-device, another type of number, no llvmlite), `None` is the answer, and torch's own layers serve.
+A map [B, M, H, W] of M channels is *batch-last* if its memory is that of a tensor [M, H, W, B];
+one channel of it, [H, W, B], is a *plane*. To torch it is a map like any other; only its strides
+differ. Where the kernels cannot serve (another device, another type of number, no llvmlite),
+functions return None, and torch's own layers serve.
 """
 
 from augbench.packed.ops.convolution import convolve, convolve_and_pass

@@ -26,7 +26,7 @@ def convolve(
     dilation: tuple[int, int],
     groups: int,
 ) -> Tensor:
-    """`torch.nn.functional.conv2d` of a map [B, G·C, H, W], in planes: → [B, G·O, H', W']."""
+    """`torch.nn.functional.conv2d` of a map [B, G·C, H, W], batch-last: → [B, G·O, H', W']."""
     maps, (rows, columns) = batch_last(x), weight.shape[2:]
     if any(padding):
         maps = F.pad(maps, (0, 0, padding[1], padding[1], padding[0], padding[0]))

@@ -1,4 +1,4 @@
-"""Convolution of maps in planes, alone or with the pooling that follows it."""
+"""Convolution of batch-last maps, alone or with the pooling that follows it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def convolve(
     shortcut: Tensor | None = None,
     rectify: bool = False,
 ) -> Tensor | None:
-    """`torch.nn.functional.conv2d` of a map, in planes; None if the kernels cannot do it.
+    """`torch.nn.functional.conv2d` of a map, batch-last; None if the kernels cannot do it.
 
     With `pool`, and a stride of 1, the maximum over windows of that size that do not overlap
     follows; or a `shortcut`, a map like the output, is added; with `rectify`, the positive part
@@ -79,7 +79,7 @@ def convolve_and_pass(
 
 
 class _Convolution(torch.autograd.Function):
-    """Map [B, G·C, H, W], weights [G·O, C, kh, kw], bias [G·O] → map, in planes."""
+    """Map [B, G·C, H, W], weights [G·O, C, kh, kw], bias [G·O] → map, batch-last."""
 
     @staticmethod
     def forward(

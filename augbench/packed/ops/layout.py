@@ -1,4 +1,13 @@
-"""How maps lie in memory, and whether kernels can work on them."""
+"""Batch-last maps in memory, and the calls of kernels on them.
+
+A map [B, M, H, W] of 2 images, 1 channel and 1×3 pixels a b c:
+
+    torch's own layout    a0 b0 c0 a1 b1 c1     strides (3, 3, 3, 1)
+    batch last            a0 a1 b0 b1 c0 c1     strides (1, 6, 6, 2)
+
+Both are the same tensor to torch. `batch_last` gives the second as a contiguous [M, H, W, B], which
+is what kernels take; `map_of` turns it back. Neither copies where the memory is right already.
+"""
 
 from __future__ import annotations
 
@@ -53,17 +62,20 @@ def kernels() -> Any:
 
 
 def kernels_serve(x: Tensor) -> bool:
-    """Whether the kernels can work on such numbers, here."""
+    """True if the kernels can work on such numbers, on this processor."""
     return x.device.type == "cpu" and x.dtype in BITS and kernels() is not None
 
 
 def prefers_batch_last(x: Tensor) -> bool:
-    """Whether such maps are best held in planes: by the kernels, and by a GPU."""
+    """True if such maps are best held batch-last: by the kernels, and on a GPU."""
     return x.device.type != "cpu" or kernels_serve(x)
 
 
 def matches(value: Tensor, x: Tensor, length: int) -> bool:
-    """Whether a kernel may read so many such numbers; where not, torch says what is wrong."""
+    """True if a value has the type, device and length that a kernel expects beside x.
+
+    Where it has not, torch serves, and says what is wrong.
+    """
     return value.dtype == x.dtype and value.device == x.device and len(value) == length
 
 
@@ -104,7 +116,7 @@ def call(kernel: Kernel, **arguments: Tensor | int | None) -> None:
 
 
 def _dense_at_last(x: Tensor) -> bool:
-    """Whether the numbers of the last dimension lie side by side."""
+    """True if the numbers of the last dimension lie side by side."""
     return x.stride(-1) == 1 or x.shape[-1] == 1
 
 
@@ -140,7 +152,7 @@ def _unfit(pointer: Pointer, names: Sequence[str], given: Mapping[str, Any]) -> 
 
 
 def batch_last(x: Tensor) -> Tensor:
-    """A map [B, M, H, W] as [M, H, W, B], contiguous: without a copy if it is in planes."""
+    """A map [B, M, H, W] as a contiguous [M, H, W, B]: no copy if it is a batch-last map."""
     return x.permute(1, 2, 3, 0).contiguous()
 
 
@@ -150,7 +162,7 @@ def map_of(planes: Tensor) -> Tensor:
 
 
 def new_map(x: Tensor, *planes: int) -> Tensor:
-    """A new map, of planes [M, H, W, B]: not a view, so that it may be changed in place."""
+    """A new batch-last map of shape [M, H, W, B]: no view, so that it may change in place."""
     maps, height, width, batch = planes
     strides = 1, height * width * batch, width * batch, batch
     return x.new_empty_strided((batch, maps, height, width), strides)
@@ -170,7 +182,7 @@ def channels_last(images: Tensor) -> Tensor:
 
 
 def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
-    """K times [S·B, C, H, W] → S batches [S, B, K·C, H, W], in planes or in channels_last."""
+    """K times [S·B, C, H, W] → S batches [S, B, K·C, H, W], batch-last or channels_last."""
     one = images[0]
     steps, size = len(one) // batch, one[0].numel()
     if not kernels_serve(one):

@@ -1,4 +1,4 @@
-"""Batch normalisation of maps in planes."""
+"""Batch normalisation of batch-last maps."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class _NormalizationSpec(NamedTuple):
 
 
 class _BatchNorm(torch.autograd.Function):
-    """Map [B, M, H, W], weight and bias [M], perhaps a shortcut like the map → map, in planes."""
+    """Map [B, M, H, W], weight and bias [M], perhaps a shortcut like the map → map, batch-last."""
 
     @staticmethod
     def forward(

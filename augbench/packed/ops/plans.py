@@ -1,4 +1,4 @@
-"""How a convolution of planes goes: what its shapes decide is worked out once."""
+"""Convolutions of batch-last maps: what their shapes decide, worked out once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ConvolutionSpec", "Plan", "taps_of", "tile_of", "weight_tile"]
 
 
 class ConvolutionSpec(NamedTuple):
-    """What a convolution is told, beside its shapes."""
+    """The arguments of a convolution beside its shapes; `bits` are those of a number."""
 
     stride: tuple[int, int]
     padding: tuple[int, int]
@@ -47,7 +47,7 @@ class _Part(NamedTuple):
 
 
 class Plan:
-    """How a convolution of certain shapes goes: what they decide is worked out once.
+    """A convolution of certain shapes, and its gradients.
 
     Its methods take and fill planes, each but the input's contiguous.
     """
@@ -61,10 +61,15 @@ class Plan:
         self.columns = (self.width + 2 * pw - self.kw) // sw + 1
         self.in_shape = maps, self.height, self.width, self.batch
         # The columns of a row, padded; with a stride, those of one remainder lie side by side.
+        # Width 5, padding 1, stride 2: of z x0 x1 x2 x3 x4 z and one more z to make them even, the
+        # row becomes  z x1 x3 z | x0 x2 x4 z.  Output column x of tap j needs padded column 2x + j,
+        # so each tap reads consecutive columns, whatever the stride: taps of [0, 4, 1] columns.
         self._fill = -(self.width + 2 * pw) % sw
         row = self.width + 2 * pw + self._fill
         self.taps, self.row = taps_of(self.kw, sw, row, self.batch), row * self.batch
-        # The gradient of the input is made by columns, or as a convolution of the slopes.
+        # The gradient of the input is made by columns, or as a convolution of the slopes. By
+        # columns is for short rows: it takes no product with the zeros beside an image. Those are 6
+        # of 35 where 5 columns of a kernel slide over 7 of an image, padded by 2.
         self.by_columns = None
         if spec.stride == (1, 1):
             fitting = kernels().ByColumns.fitting
@@ -83,7 +88,7 @@ class Plan:
     def forward(
         self, source: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None = None
     ) -> tuple[Tensor, ...]:
-        """The output, of planes [G·O, rows, columns, B], and what else its gradient needs.
+        """The batch-last output [G·O, rows, columns, B], and what else its gradient needs.
 
         A shortcut, planes like the output, is added before it is rectified; without a gradient.
         """
@@ -129,7 +134,7 @@ class Plan:
     ) -> None:
         """Fill the gradients of input, weight and bias, but for those that are None.
 
-        To the input's are `added` the slopes, in planes, that its other users send back.
+        To the input's are `added` the slopes, batch-last, that its other users send back.
         """
         *rectified, source, weight = kept
         if rectified:
@@ -193,7 +198,8 @@ class Plan:
         lay_rows(between.view(shape), slopes, self.kw - 1, 1)
         weights = weight.flatten()
         for part in self._parts:
-            # A convolution, of stride 1, of slopes between zeros, with weights turned round.
+            # A convolution, of stride 1, of slopes between zeros, with weights turned round: hence
+            # the negative steps, from the part's last row and column back to its first.
             target = own_x[:, part.y :: sh, part.x :: sw]
             result, shortcut = own_x, added
             if self.spec.stride != (1, 1):
@@ -235,6 +241,9 @@ class Plan:
         """The parts of the input: each meets other rows and columns of the kernel."""
         (sh, sw), (ph, pw) = self.spec.stride, self.spec.padding
         parts = []
+        # Rows alone, for a kernel of 3, stride 2 and padding 1: output y reads rows 2y − 1, 2y and
+        # 2y + 1. So an odd row 2y + 1 meets kernel row 2 of output y and row 0 of output y + 1 (a
+        # part with kh = 2), an even one meets row 1 of one output (a part with kh = 1).
         for i, j in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
             kh, kw = -(-(self.kh - i) // sh), -(-(self.kw - j) // sw)
             # The slope [u, v] that the part's first weight takes to the first such pixel [y, x].
@@ -250,7 +259,7 @@ class Plan:
 
     @property
     def _by_output(self) -> int:
-        """How many weights an output has."""
+        """The number of weights that an output channel has."""
         return self.inputs * self.kh * self.kw
 
     def packed(self, weight: Tensor) -> Tensor:
@@ -260,13 +269,13 @@ class Plan:
 
 
 def tile_of(channels: int) -> int:
-    """How many output channels a convolution sums at once."""
+    """The number of output channels that a convolution sums at once."""
     tile: int = kernels().tile_of(channels)
     return tile
 
 
 def weight_tile(outputs: int, kw: int) -> int:
-    """Of how many outputs the weights' gradient is summed at once."""
+    """The number of output channels whose weights' gradients are summed at once."""
     tile: int = kernels().block_of(outputs, max(1, kernels().widest_kernel() // kw))
     return tile
 

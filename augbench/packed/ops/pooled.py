@@ -1,4 +1,4 @@
-"""Convolutions of planes with the pooling that follows them."""
+"""Convolutions of batch-last maps with the pooling that follows them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PooledPlan(Plan):
     def forward(
         self, source: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None = None
     ) -> tuple[Tensor, ...]:
-        """The output, of planes [G·O, rows // ph, columns // pw, B], and where its maxima were."""
+        """The batch-last output [G·O, rows // ph, columns // pw, B], and where its maxima were."""
         assert shortcut is None
         pool, rectify = self.spec.pool, self.spec.rectify
         assert pool is not None

@@ -1,4 +1,4 @@
-"""Maximum over windows of maps in planes."""
+"""Maximum over windows of batch-last maps."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def max_pool(x: Tensor, size: tuple[int, int]) -> Tensor | None:
 
 
 def poolable(image: tuple[int, int], size: tuple[int, int]) -> bool:
-    """Whether the kernels can pool such an image."""
+    """True if the kernels can pool such an image; a place in a window is a byte below 255."""
     fits = size[0] <= image[0] and size[1] <= image[1]
     return fits and size[0] * size[1] <= kernels().NOWHERE
 
 
 class _MaxPool(torch.autograd.Function):
-    """Map [B, M, H, W] → map [B, M, H // kh, W // kw], in planes."""
+    """Map [B, M, H, W] → map [B, M, H // kh, W // kw], batch-last."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: tuple[int, int]) -> Tensor:

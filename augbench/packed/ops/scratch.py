@@ -14,7 +14,9 @@ from torch import Tensor
 
 __all__ = ["scratch", "zeros"]
 
-_ALIGNED = 64  # numbers
+# Numbers: 256 bytes, four cache lines, so that no two parts share a line and a vector at the start
+# of a part does not straddle two.
+_ALIGNED = 64
 
 
 class _Own(threading.local):
@@ -27,7 +29,7 @@ _own = _Own()
 
 
 def scratch(like: Tensor, *sizes: int) -> list[Tensor]:
-    """Memory for so many numbers each, for one call of a kernel."""
+    """Tensors of the given sizes, with any content, for one call of a kernel."""
     room = [-(-size // _ALIGNED) * _ALIGNED for size in sizes]
     block = _own.blocks.get(like.dtype)
     if block is None or len(block) < sum(room):
@@ -37,7 +39,10 @@ def scratch(like: Tensor, *sizes: int) -> list[Tensor]:
 
 
 def zeros(like: Tensor, size: int, user: Hashable = None) -> Tensor:
-    """So many zeros. Who writes into some of them, always into the same, says who it is."""
+    """Zeros [size], kept for all who only read them.
+
+    A `user` who writes into some of them, always the same ones, gets zeros of its own.
+    """
     key = (like.dtype, size, user)
     if key not in _own.zeros:
         _own.zeros[key] = like.new_zeros(size)

@@ -1,4 +1,4 @@
-"""What becomes of each layer and function of a network when K of it are one."""
+"""Packing rules: the layer, or function, that serves K cells in the place of one cell's."""
 
 from augbench.packed.rules.registry import (
     FUNCTION_RULES,

@@ -1,4 +1,4 @@
-"""The packing rules of convolutions: cells become groups; see `rules.py`."""
+"""The packing rules of convolutions: cells become groups; see `registry.py`."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class WideConv2d(nn.Conv2d):
         return self.padding_mode == "zeros" and self.dilation == (1, 1) and self.padding != "same"
 
     def _how(self, x: Tensor) -> dict[str, Any]:
-        """What both kinds of convolution in planes are told."""
+        """The arguments that both kinds of convolution of batch-last maps share."""
         padding = (0, 0) if self.padding == "valid" else pair(self.padding)
         return {"stride": pair(self.stride), "padding": padding, "groups": self._groups(x)}
 

@@ -1,6 +1,6 @@
 """Packing rules for what a `forward` does between its layers: sums, reshapes, means, functions.
 
-Each takes K, the number of cells, before the function's own arguments; see `rules.py`. Rules are
+Each takes K, the number of cells, before the function's own arguments; see `registry.py`. Rules are
 for what looks at shapes, and for what is common and can be fast; `functions.py` has all others.
 """
 
@@ -38,7 +38,7 @@ def getitem(cells: int, x: Any, index: Any) -> Any:
         return x[index]
     if ops.kernels_serve(x):
         return ops.thinned(x, index[2:])
-    # A slice has a gradient of the order that its map has in memory, here that of planes.
+    # A slice has a gradient of the order that its map has in memory, here that of batch-last maps.
     return ops.map_of(x.permute(1, 2, 3, 0)[:, *index[2:]])
 
 
@@ -106,7 +106,7 @@ def reshape(cells: int, x: Tensor | PerCell, *sizes: Any, shape: Any = None) -> 
 
 @function_rule("contiguous")
 def contiguous(cells: int, x: Tensor | PerCell, **how: Any) -> Any:
-    """How a value lies in memory is no cell's concern."""
+    """Return the value: its memory layout is no cell's concern."""
     return x
 
 
@@ -170,7 +170,7 @@ def pad(
         return F.pad(x, list(pad), mode, value)
     if ops.kernels_serve(x) and len(pad) == 6 and not value and not any(pad[:4]) and min(pad) >= 0:
         return ops.channels_between_zeros(cells, x, *pad[4:])
-    # In the order that maps in planes have in memory: [K, C, H, W, B].
+    # In the order that batch-last maps have in memory: [K, C, H, W, B].
     maps = x.permute(1, 2, 3, 0).unflatten(0, (cells, -1))
     return ops.map_of(F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1))
 

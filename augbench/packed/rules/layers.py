@@ -1,6 +1,6 @@
-"""The packing rules of torch's layers, convolutions and normalisations apart; see `rules.py`.
+"""The packing rules of torch's layers, convolutions and normalisations apart; see `registry.py`.
 
-A layer of torch's without any rule is done to each cell's value, see `eachlayer.py`.
+A layer of torch's without any rule is done to each cell's value, see `other_layers.py`.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class PerChannel(nn.Module):
         """Apply it to [B, K·C, H, W]."""
         if not isinstance(x, Tensor):
             return each_cell(len(x.values), self.layer, x)
-        # Seen by its channels, a map in planes is one in channels_last: torch's layers are fast.
+        # Seen by its channels, a batch-last map is one in channels_last: torch's layers are fast.
         y: Tensor = self.layer(x.transpose(0, 1))
         return y.transpose(0, 1)
 
@@ -215,7 +215,7 @@ def _masks_of_vectors(masks: Tensor) -> Tensor:
 
 
 def _masks_of_maps(channels: int, masks: Tensor) -> Tensor:
-    """[K, S, B, C, H, W] → [S, B, K·C, H, W], in planes."""
+    """[K, S, B, C, H, W] → [S, B, K·C, H, W], batch-last."""
     masks = masks.expand(-1, -1, -1, channels, -1, -1)  # one for all of them, of an image
     planes = masks.permute(1, 0, 3, 4, 5, 2).contiguous()  # [S, K, C, H, W, B]
     return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)

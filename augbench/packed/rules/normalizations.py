@@ -1,4 +1,4 @@
-"""The packing rules of torch's normalisations; see `rules.py`."""
+"""The packing rules of torch's normalisations; see `registry.py`."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class _WideBatchNorm(nn.BatchNorm2d):
         )
 
     def in_use(self) -> tuple[Tensor, Tensor]:
-        """What a frozen normalisation multiplies each channel by, and then adds to it."""
+        """The factor of each channel in a frozen normalisation, and the number added after it."""
         assert self.running_mean is not None
         assert self.running_var is not None
         factor = (self.running_var + self.eps).rsqrt()

@@ -1,7 +1,7 @@
-"""Functions in a `forward`: what takes the place of each; see `rules.py`.
+"""Functions in a `forward`, and the one that takes the place of each; see `registry.py`.
 
-Those with a rule of their own are in `glue.py`. The others are `UNCHANGED`, where they do to many
-cells' values what they do to one's, or done to each cell's value, see `values.py`.
+Those with a rule of their own are in `functions.py`. The others are `UNCHANGED`, where they do to
+many cells' values what they do to one's, or done to each cell's value, see `values.py`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ UNCHANGED: frozenset[object] = frozenset(
         *(F.pixel_shuffle, torch.pixel_shuffle, F.pixel_unshuffle, torch.pixel_unshuffle),
     }
 )
-"""What acts on maps, and on vectors, of K cells exactly as on one cell's."""
+"""Functions that act on maps, and on vectors, of K cells exactly as on one cell's."""
 
 _OF_NUMBERS = {"operator", "_operator", "math", "builtins"}
 _OF_THE_MEMORY = {
@@ -66,7 +66,7 @@ _OF_THE_GRAPH = {"backward", "register_hook", "retain_grad", "requires_grad_"}
 
 
 def rule_of(target: Any) -> Callable[..., Any]:
-    """What takes the place of a function, or of a tensor's method of that name: takes K first.
+    """The function, of K and its arguments, that replaces one, or a tensor's method of a name.
 
     Raises `UnpackableError` where nothing can: what changes a value in place, or asks for memory.
     """

@@ -46,7 +46,9 @@ class EachLayer(nn.Module):
             return functional_call(one, parameters, args, kwargs)
 
         layer.__name__ = type(one).__name__
-        with sdpa_kernel(SDPBackend.MATH):  # within nn.MultiheadAttention: see `glue.attention`
+        with sdpa_kernel(
+            SDPBackend.MATH
+        ):  # within nn.MultiheadAttention: see `functions.attention`
             return each_cell(self.cells, layer, parameters, *args, **kwargs)
 
 

@@ -1,7 +1,7 @@
 """Packing rules: how one layer, or one function, serves many cells at once.
 
 Activations of K cells travel together as *maps* [B, K·C, H, W] or as *vectors* [B, K, D]; every
-value keeps the cells in order. How they lie in memory is no rule's concern: `planes/` tells what
+value keeps the cells in order. How they lie in memory is no rule's concern: `ops/` tells what
 is fastest. A rule says what becomes of a layer:
 
 ```python

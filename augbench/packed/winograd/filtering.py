@@ -75,6 +75,7 @@ def winograd(
         )
         own_bias = code.at(given.bias, code.product(g, given.outputs))
         shortcut = sizes.out(code, given.shortcut, g) if add else None
+        # Block by block, so that the 36 values and sums of a block never leave the cache.
         with tiles.blocks(code) as block:
             cut(code, forth, tiles, inputs, block, given.values)
             _multiply(code, tile, tiles, sizes, block, given)
@@ -124,7 +125,7 @@ def _multiply(code: Code, tile: int, tiles: Tiles, sizes: Sizes, block: Block, g
 
 
 class Batch(NamedTuple):
-    """How images lie in vectors: so many lanes, and so many batches together in one vector."""
+    """Images in vectors: `lanes` of a vector for one batch, and the batches `together` in one."""
 
     lanes: int
     together: int
@@ -138,7 +139,7 @@ class Batch(NamedTuple):
 
 
 class Lanes(NamedTuple):
-    """How the channels of an input lie in lanes, and how many outputs and vectors a tile has."""
+    """Input channels in `vectors` of `lanes`; outputs, and vectors, summed at once."""
 
     lanes: int
     vectors: int
@@ -188,6 +189,8 @@ def winograd_weight_gradient(k: int, how: Lanes, batch: Batch, bits: int) -> Cod
     )
     with code.loop(0, given.groups) as g:
         source = sizes.source(code, given.source, g)
+        # Channels go into the lanes, as the sums run over pixels and images: turned 8 channels at a
+        # time, and the rest one by one.
         position = code.variable(INT(0))
         for count in (SQUARE, 1):
             with code.run(position, given.channels, count) as c:

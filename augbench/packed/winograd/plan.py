@@ -1,4 +1,4 @@
-"""Convolutions of planes with fewer products; see `filtering.py`."""
+"""Convolutions of batch-last maps with fewer products; see `filtering.py`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ _LONGEST = 64
 """Blocks of longer rows would leave the cache."""
 
 _TRANSFORM = 270
-"""What it takes to transform a tile of one channel, in products; measured, of full vectors."""
+"""The cost of transforming a tile of one channel, in products; measured, of full vectors.
+
+F(4×4, 3×3) makes 16 outputs of 36 products, where plain sums take 144; F(2×2, 5×5) makes 4 of
+36, where they take 100. With C inputs and O outputs that saving is made C·O times, the transforms
+C + O times: they pay where both are large.
+"""
 
 
 def _filtering() -> Any:
@@ -34,14 +39,14 @@ def _filtering() -> Any:
 
 
 class WinogradPlan(Plan):
-    """The same, of a stride of 1 and kernels of 3×3 or 5×5, by transforming tiles.
+    """A convolution of stride 1 and a kernel of 3×3 or 5×5, by transforming tiles.
 
     Rows are read as they are.
     """
 
     @staticmethod
     def serves(image: torch.Size, weight: torch.Size, spec: ConvolutionSpec) -> bool:
-        """Whether that is possible, and takes less than the products that it saves."""
+        """True if that is possible, and the transforms take less than they save."""
         outputs, inputs, k = weight[0] // spec.groups, weight[1], weight[2]
         if k not in (3, 5) or weight[3] != k or spec.stride != (1, 1):
             return False
@@ -53,6 +58,7 @@ class WinogradPlan(Plan):
         transforms = _TRANSFORM * max(1, lanes / image[0]) * (inputs + outputs)
         products = _TILE * inputs * outputs + transforms
         direct = rows * columns * k * k * inputs * outputs
+        # By a tenth at least: tiles that reach beyond the image are counted, memory is not.
         return bool(tiles.down * tiles.across * products < 0.9 * direct)
 
     def __init__(self, image: torch.Size, weight: torch.Size, spec: ConvolutionSpec) -> None:
@@ -66,7 +72,7 @@ class WinogradPlan(Plan):
     def forward(
         self, source: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None = None
     ) -> tuple[Tensor, ...]:
-        """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
+        """The batch-last output [G·O, rows, columns, B], and what else its gradient needs."""
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
         self._convolve(batch_last(out), source, weight, bias, shortcut, turned=False)
         return (out, out) if self.spec.rectify else (out,)
@@ -192,6 +198,6 @@ class _Tiles(NamedTuple):
         return _Tiles(down, across, at_once, beside, (across * m + k - 1) * batch, batch)
 
     def room(self, maps: int) -> int:
-        """How many numbers the tiles of so many maps are, of those worked on at once."""
+        """The size, in numbers, of the tiles of so many maps that are worked on at once."""
         apart: int = _filtering().APART
         return _TILE * (maps * self.at_once * self.beside * self.batch + apart)

@@ -1,4 +1,17 @@
-"""Planes cut into tiles that overlap, which are transformed on the way, and the way back."""
+"""Planes cut into tiles that overlap, which are transformed on the way, and the way back.
+
+A row of tiles for a kernel of 3 (m = 4 outputs a tile, 6 inputs), of an input with padding 1:
+
+    columns    -1  0  1  2  3  4  5  6  7  8
+    tile 0      x  x  x  x  x  x                  → outputs 0 1 2 3
+    tile 1                  x  x  x  x  x  x      → outputs 4 5 6 7
+
+Transformed, number n of the 36 of a tile lies with number n of all other tiles of the block:
+
+    values  [36][channels][rows of tiles][tiles of a row][B]
+
+so that the sum over the channels, for each of the 36, is a matrix product of long rows.
+"""
 
 from __future__ import annotations
 
@@ -52,23 +65,23 @@ class Tiles:
         return Tiles(SIDE + 1 - k, lanes, together, *shape, given.batch)
 
     def room(self, code: Code) -> Any:
-        """How much room the values of a block are given."""
+        """The room that one channel's values of a block are given, in numbers."""
         return code.product(self.at_once, self.beside, self.batch)
 
     def apart(self, code: Code, count: Any) -> Any:
-        """How far the values of so many channels lie behind those of the number before, of 36."""
+        """The distance between two of the 36 numbers, for `count` channels."""
         return code.sum(code.product(count, self.room(code)), APART)
 
     def row(self, code: Code, block: Block) -> Any:
-        """How long the values of a row of a block are."""
+        """The length of the values of a row of a block."""
         return code.product(code.difference(block.right, block.left), self.batch)
 
     def length(self, code: Code, block: Block) -> Any:
-        """How long the values of a block are."""
+        """The length of the values of a block."""
         return code.product(code.difference(block.bottom, block.top), self.row(code, block))
 
     def strip(self, code: Code) -> Any:
-        """How long a row is that all of a row's tiles lie in."""
+        """The length of a row that all of a row's tiles lie in."""
         return code.product(code.sum(code.product(self.across, self.m), SIDE - self.m), self.batch)
 
     @contextlib.contextmanager
@@ -113,6 +126,7 @@ class Planes:
         for i in range(count):
             y = code.sum(top, i)
             at = code.at(self.first, code.product(code.sum(above, y), self.row))
+            # One comparison for both ends: as an unsigned number, row −1 is the largest there is.
             inside = code.build.icmp_unsigned("<", y, self.height)
             found.append(code.build.select(inside, at, code.at(self.strip, elsewhere)))
         return found

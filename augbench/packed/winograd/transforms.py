@@ -1,4 +1,17 @@
-"""The transforms of Winograd's minimal filtering: small matrices, applied to vectors."""
+"""The transforms of Winograd's minimal filtering: small matrices, applied to vectors.
+
+The smallest case, F(2, 3), makes 2 outputs of a kernel of 3 with 4 products for 6 (Lavin & Gray
+2016, section 4.1). With inputs d and weights g:
+
+    p = (d0 − d2)·g0              y0 = d0·g0 + d1·g1 + d2·g2 = p + q + r
+    q = (d1 + d2)·(g0 + g1 + g2)/2
+    r = (d2 − d1)·(g0 − g1 + g2)/2
+    s = (d1 − d3)·g2              y1 = d1·g0 + d2·g1 + d3·g2 = q − r − s
+
+d = 1 2 3 4 and g = 1 0 −1 give p q r s = −2 0 0 2, hence y = −2 −2. Bᵀ is the matrix that is
+applied to d, G the one to g, and Aᵀ the one to the products. In two dimensions each is applied to
+rows and to columns.
+"""
 
 from __future__ import annotations
 
