@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from augbench.plugins.components import Component
     from augbench.protocol.study import Cell
 
-__all__ = ["Labelled", "Workshop", "once_a_seed", "seeded"]
+__all__ = ["CellMaterials", "Labelled", "once_a_seed", "seeded"]
 
 _T = TypeVar("_T")
 
@@ -57,7 +57,7 @@ def seeded(rng: np.random.Generator) -> Iterator[None]:
 
 
 @dataclass
-class Workshop:
+class CellMaterials:
     """Makes what cells name: data sets are loaded once, and must be what was planned."""
 
     create: Callable[[Component], Any]

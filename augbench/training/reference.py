@@ -25,7 +25,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.contract import Progress, failed
-from augbench.training.materials import Labelled, Workshop, seeded
+from augbench.training.materials import CellMaterials, Labelled, seeded
 from augbench.training.recording import DivergedError, Recorder, check_finite, hits
 from augbench.training.suppliers import supplier_for
 
@@ -40,21 +40,26 @@ class ReferenceEngine:
     name = "reference"
 
     def train(
-        self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
+        self,
+        cells: Sequence[Cell],
+        materials: CellMaterials,
+        *,
+        test_every: int,
+        progress: Progress,
     ) -> Iterator[CellResult]:
         """See `augbench.training.contract.Engine`."""
         for _, group in groupby(sorted(cells, key=_pretraining), key=_pretraining):
-            yield from self._train_group(list(group), workshop, test_every, progress)
+            yield from self._train_group(list(group), materials, test_every, progress)
 
     def _train_group(
-        self, cells: list[Cell], workshop: Workshop, test_every: int, progress: Progress
+        self, cells: list[Cell], materials: CellMaterials, test_every: int, progress: Progress
     ) -> Iterator[CellResult]:
         start = time.perf_counter()
         try:
             # Backbones may draw from torch's global generator: seed it from the cell's stream.
             with seeded(cell_stream(cells[0], Role.OTHER)):
                 backbone, metrics, curve = pretrain(
-                    cells[0], workshop, test_every, lambda steps: progress(steps * len(cells))
+                    cells[0], materials, test_every, lambda steps: progress(steps * len(cells))
                 )
         except Exception as error:
             yield from (failed(cell, error, self.name) for cell in cells)
@@ -63,7 +68,7 @@ class ReferenceEngine:
         for cell in cells:
             start = time.perf_counter()
             try:
-                result = finetune(cell, workshop, backbone, test_every, progress)
+                result = finetune(cell, materials, backbone, test_every, progress)
             except Exception as error:
                 yield failed(cell, error, self.name)
                 continue
@@ -82,18 +87,18 @@ def _pretraining(cell: Cell) -> str:
 
 
 def pretrain(
-    cell: Cell, workshop: Workshop, test_every: int, progress: Progress
+    cell: Cell, materials: CellMaterials, test_every: int, progress: Progress
 ) -> tuple[nn.Module, dict[str, float], TrainingCurve]:
     """Train backbone and head on s samples per class of D_P, with the augmentation."""
     settings, classes = cell.settings, len(cell.pretrain.classes)
-    augmentation = workshop.augmentation(cell)
-    backbone = workshop.backbone(cell)
-    head = workshop.head(cell, backbone, finetune=False)
+    augmentation = materials.augmentation(cell)
+    backbone = materials.backbone(cell)
+    head = materials.head(cell, backbone, finetune=False)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1)).train()
     update = Update(model.parameters(), settings.learning_rate)
 
-    data = workshop.pretrain_set(cell)
-    test = workshop.test_set(cell.pretrain)
+    data = materials.pretrain_set(cell)
+    test = materials.test_set(cell.pretrain)
     batches = draw_batches(
         len(data), settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
     )  # [steps, B]: which images a step sees
@@ -153,18 +158,18 @@ def pretrain(
 
 
 def finetune(
-    cell: Cell, workshop: Workshop, backbone: nn.Module, test_every: int, progress: Progress
+    cell: Cell, materials: CellMaterials, backbone: nn.Module, test_every: int, progress: Progress
 ) -> CellResult:
     """Train a fresh head for D_F on the frozen backbone, without augmentation; measure it."""
     settings = cell.settings
     # Frozen: eval mode (no dropout, no new batch statistics), and no gradient reaches it.
     backbone.eval().requires_grad_(False)
-    head = workshop.head(cell, backbone, finetune=True)
+    head = materials.head(cell, backbone, finetune=True)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
     update = Update(head.parameters(), settings.learning_rate)
 
-    data, held_out = workshop.finetune_sets(cell)
-    test = workshop.test_set(cell.finetune)
+    data, held_out = materials.finetune_sets(cell)
+    test = materials.test_set(cell.finetune)
     targets = nn.functional.one_hot(data.labels, len(cell.finetune.classes)).float()
     batches = draw_batches(
         len(data),
