@@ -13,8 +13,6 @@ from dataclasses import KW_ONLY, dataclass
 from augbench.augmentations.contract import needs_of
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
-from augbench.engines.notes import Note, summary
-from augbench.engines.planning import plan_packs
 from augbench.environment import cuda_devices, describe_environment
 from augbench.executors.contract import (
     Emit,
@@ -35,6 +33,8 @@ from augbench.protocol.checks import check_study
 from augbench.protocol.study import Cell, Study
 from augbench.results import StudyResult
 from augbench.store import Store
+from augbench.training.notes import Note, summary
+from augbench.training.packs import plan_packs
 
 __all__ = ["Observer", "Options", "Plan", "execute", "plan", "run"]
 

@@ -12,10 +12,10 @@ import torch
 from _measure import machine, table
 
 from augbench.api import plan
-from augbench.engines.packed import PackedEngine
-from augbench.engines.reference import ReferenceEngine
-from augbench.engines.workshop import Workshop
 from augbench.protocol.metrics import metric
+from augbench.training.engine import PackedEngine
+from augbench.training.materials import Workshop
+from augbench.training.reference import ReferenceEngine
 
 SUMMARIES = (statistics.median, max)
 

@@ -15,15 +15,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from augbench.datasets.contract import Dataset
-from augbench.engines.blocks import blocks
-from augbench.engines.heads import Heads
-from augbench.engines.packing import Widened
-from augbench.engines.training import descent
-from augbench.engines.vmapping import Vmapped
-from augbench.engines.workshop import Workshop
+from augbench.packed.heads import Heads
+from augbench.packed.trace import Widened
+from augbench.packed.vmap import Vmapped
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell, Settings
+from augbench.training.blocks import blocks
+from augbench.training.materials import Workshop
+from augbench.training.together import descent
 
 WARMING, STEPS = 24, 24  # steps at least: the first learn which way is faster
 

@@ -14,12 +14,12 @@ import torch
 from _measure import machine, table
 from growth import residual_net
 
-from augbench.engines.packed import PackedEngine
-from augbench.engines.reference import ReferenceEngine
-from augbench.engines.workshop import Workshop
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell, Settings
+from augbench.training.engine import PackedEngine
+from augbench.training.materials import Workshop
+from augbench.training.reference import ReferenceEngine
 
 
 def seconds(engine, cells, workshop):

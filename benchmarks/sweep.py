@@ -56,9 +56,9 @@ def phases():
     import torch
 
     from augbench.api import Options, plan
-    from augbench.engines import training
-    from augbench.engines.packed import PackedEngine
-    from augbench.engines.workshop import Workshop
+    from augbench.training import together as training
+    from augbench.training.engine import PackedEngine
+    from augbench.training.materials import Workshop
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

@@ -30,8 +30,8 @@ pytestmark = [
 def test_the_network_learns_its_few_images_within_the_handouts_batches(
     dataset, samples_per_class, batches, loss
 ):
-    from augbench.engines.reference import pretrain
-    from augbench.engines.workshop import Workshop
+    from augbench.training.materials import Workshop
+    from augbench.training.reference import pretrain
 
     planned = plan(
         augmentations=(),

@@ -1,6 +1,7 @@
 """Imports point one way, and what must stay light never imports torch."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ RANK = {
     "protocol": 3,
     "environment": 3,
     "pictures": 4,
-    "engines": 4,
+    "packed": 0,
+    "training": 4,
     "store": 5,
     "executors": 5,
     "results": 6,
@@ -55,6 +57,8 @@ def _imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            private = (a.name for a in node.names if re.match(r"_[a-z]", a.name))
+            yield from (f"{node.module}.{name}" for name in private)
 
 
 def _room(path):
@@ -74,12 +78,11 @@ def test_imports_point_one_way(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_private_modules_are_imported_by_their_own_room_alone(path):
+def test_a_module_that_begins_with_an_underscore_is_its_own_room_s(path):
     for module in _imports(path):
         parts = module.split(".")
-        if parts[0] == "augbench" and any(part.startswith("_") for part in parts[2:]):
-            mine = parts[1] == _room(path)
-            assert mine or parts[1] not in CLOSED, f"{path.name} imports {module}"
+        if parts[0] == "augbench" and any(part.startswith("_") for part in parts[1:]):
+            assert parts[1] == _room(path), f"{path.name} imports {module}"
 
 
 @pytest.mark.parametrize(
@@ -111,3 +114,30 @@ def test_importing_augbench_or_asking_for_help_imports_nothing_slow(statement):
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if _room(p) == "packed"],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_the_packed_package_could_be_published_by_itself(path):
+    inside = [module for module in _imports(path) if module.split(".")[0] == "augbench"]
+    assert all(module.startswith("augbench.packed") for module in inside), inside
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in FILES if _room(p) != "packed"],
+    ids=lambda path: str(path.relative_to(PACKAGE)),
+)
+def test_nothing_reaches_behind_the_packed_packages_public_names(path):
+    inside = [module for module in _imports(path) if module.startswith("augbench.packed")]
+    assert set(inside) <= {"augbench.packed"}, inside
+
+
+def test_the_packed_package_offers_a_dozen_names():
+    import augbench.packed
+
+    assert len(augbench.packed.__all__) <= 12
+    assert all(hasattr(augbench.packed, name) for name in augbench.packed.__all__)

@@ -4,7 +4,7 @@ The harness draws the sources (position i of a batch and other positions of the 
 i itself), makes the soft labels from the weights, and calls the augmentation on whole blocks of
 steps at once: row i of the output may depend on row i of the sources and on the draws alone.
 
-Four class attributes say what an augmentation is like; all but `sources` are optional, and a
+Four class attributes describe an augmentation; all but `sources` are optional, and a
 class that lacks one means its default: `needs`, `shares` and `value_range`, which `needs_of`,
 `shares_of` and `value_range_of` read.
 """
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 NEEDS = frozenset({"gradients", "hidden"})
-"""What `needs` may hold: things that only a network in training can supply.
+"""The allowed members of `needs`: things that only a network in training can supply.
 
 An augmentation that needs something is called step by step: N is the batch, not a block of steps.
 
@@ -60,15 +60,15 @@ class Augmentation(Protocol):
 
     Further class attributes, with their defaults:
 
-    - `needs = frozenset()`: what it needs beyond its sources, a subset of `NEEDS`.
+    - `needs = frozenset()`: its needs beyond the sources, a subset of `NEEDS`.
     - `shares = True`: the weights are the shares of the pixels, so that the mean of the output is
       the weighted mean of the sources wherever these are constant images. Where weights are
-      something else, `shares` is a string that says what, and why.
-    - `value_range = (0.0, 1.0)`: what the output's values lie in, for sources in [0, 1].
+      something else, `shares` is a string that says so, and why.
+    - `value_range = (0.0, 1.0)`: the range of the output's values, for sources in [0, 1].
     """
 
     sources: ClassVar[int]
-    """How many images one output is made of: 1, 2 (a pair), or more."""
+    """The number of images that one output is made of: 1, 2 (a pair), or more."""
 
     def __call__(self, *sources: Tensor, rng: np.random.Generator) -> object:
         """Augment a batch.
@@ -86,7 +86,7 @@ class Augmentation(Protocol):
 
 
 class HiddenAugmentation(Augmentation, Protocol):
-    """An augmentation with `needs = frozenset({"hidden"})`: it mixes what a layer puts out.
+    """An augmentation with `needs = frozenset({"hidden"})`: it mixes a layer's outputs.
 
     Its sources are float32 [N, …] of any further shape, in any range, and so is its output: the
     images themselves [N, C, H, W], feature maps, or vectors [N, D]. Gradients pass through it.
@@ -104,7 +104,7 @@ class HiddenAugmentation(Augmentation, Protocol):
 
 
 def needs_of(augmentation: object) -> frozenset[str]:
-    """What an augmentation, or its class, needs; raises `ContractError` for anything unknown."""
+    """Return the needs of an augmentation or its class; raises `ContractError` if unknown."""
     needs: object = getattr(augmentation, "needs", frozenset())
     kind = augmentation if isinstance(augmentation, type) else type(augmentation)
     who = kind.__name__
@@ -124,7 +124,7 @@ def needs_of(augmentation: object) -> frozenset[str]:
 
 
 def shares_of(augmentation: object) -> bool | str:
-    """True if the weights claim to be shares of the pixels, else the reason why they are none."""
+    """Return True if the weights claim to be shares of the pixels, else the reason why not."""
     shares = getattr(augmentation, "shares", True)
     if shares is not True and not (isinstance(shares, str) and shares.strip()):
         raise ContractError(

@@ -29,5 +29,5 @@ class ConvNet(nn.Sequential):
 
 
 def _pooled(side: int) -> int:
-    """What two rounds of a 5×5 convolution and a 2×2 pooling leave of a side."""
+    """Return a side's length after two rounds of a 5×5 convolution and a 2×2 pooling."""
     return ((side - 4) // 2 - 4) // 2

@@ -13,8 +13,8 @@ import click
 
 from augbench.cli._shared import data_options, plugin_options
 from augbench.errors import ContractError, PluginError, UnknownNameError, UsageError
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS
+from augbench.plugins.suggestion import suggestion
 
 if TYPE_CHECKING:
     from augbench.plugins.components import Kind

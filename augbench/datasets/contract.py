@@ -21,7 +21,7 @@ Factory = TypeVar("Factory", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """All that a plan needs to know of a data set; light enough to be cached and to travel.
+    """The facts about a data set that a plan needs; light enough to be cached and to travel.
 
     `image_shape` is (C, H, W); `train_counts` the training images of each class.
     """
@@ -88,7 +88,7 @@ class Dataset:
 
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 over the shapes and bytes of all images and labels; names are no content."""
+        """SHA-256 over the shapes and bytes of all images and labels, without names."""
         digest = hashlib.sha256()
         for array in (self.train_images, self.train_labels, self.test_images, self.test_labels):
             digest.update(repr((array.dtype.str, array.shape)).encode())
@@ -97,7 +97,7 @@ class Dataset:
 
     @property
     def info(self) -> DatasetInfo:
-        """The part that a plan needs."""
+        """The `DatasetInfo` for plans."""
         _, channels, height, width = self.train_images.shape
         counts = np.bincount(self.train_labels, minlength=len(self.classes))
         return DatasetInfo(
@@ -124,7 +124,7 @@ class DatasetFactory(Protocol):
 
 
 def reads(files: Callable[..., list[Path]]) -> Callable[[Factory], Factory]:
-    """Tell which files a factory reads, as `files(root, **parameters)`: a decorator, optional.
+    """Declare the files that a factory reads, as `files(root, **parameters)`; optional.
 
     While none of them changes, the data set's `DatasetInfo` is remembered between runs, and a
     plan can be made without loading any image. `files` must be cheap and import nothing heavy.

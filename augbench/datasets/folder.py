@@ -45,7 +45,7 @@ def folder(
     """Images in the folder `path`, whose sub-folders' names are the classes, size × size pixels.
 
     `path` is as the shell means it: `root` plays no part. Images are stretched to a square;
-    `channels` is 1 (grey) or 3 (colour); what is transparent becomes black.
+    `channels` is 1 (grey) or 3 (colour); transparent pixels become black.
 
     With `test_fraction`, a class's images are ranked by the SHA-256 of `CLASS/IMAGE`, and the
     first `test_fraction` of them (rounded; at least one, never all) are its test images: the same

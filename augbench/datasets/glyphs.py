@@ -1,7 +1,7 @@
 """The embedded data sets: distorted printed glyphs in the manner of MNIST, the same bits anywhere.
 
 The package holds a distance table of every glyph (`tools/build_glyph_atlas.py` made them), so no
-font library takes part. What happens at run time uses only operations that IEEE 754 rounds
+font library takes part. The code at run time uses only operations that IEEE 754 rounds
 exactly, one element at a time: no sums over an axis, no matrix products, no transcendental
 functions. Random numbers are the raw output of PCG64, whose stream NumPy never changes (NEP 19),
 turned into floats here.

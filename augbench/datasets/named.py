@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augbench.datasets import info
+from augbench.datasets import _info
 
 if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset, DatasetInfo
@@ -17,7 +17,7 @@ __all__ = ["data_root", "inspect_dataset", "load_dataset"]
 
 
 def data_root(given: Path | None) -> Path | None:
-    """The folder of the data sets: the one given, else what AUGBENCH_DATA names."""
+    """Return the folder of the data sets: the one given, else the one in AUGBENCH_DATA."""
     named = os.environ.get("AUGBENCH_DATA")
     return given or (Path(named) if named else None)
 
@@ -27,12 +27,12 @@ def load_dataset(
 ) -> Dataset:
     """Load the images; raises `DatasetError`."""
     bound = registry.create(component)
-    return info.load(bound.func, component.label, root, download, bound.keywords)
+    return _info.load(bound.func, component.label, root, download, bound.keywords)
 
 
 def inspect_dataset(
     registry: Registry, component: Component, root: Path | None, *, download: bool = False
 ) -> DatasetInfo:
-    """What a plan needs to know, without loading the images where that is known already."""
+    """Return the `DatasetInfo` for a plan; images are loaded only if it is not remembered."""
     bound = registry.create(component)
-    return info.inspect(bound.func, component.label, root, download, bound.keywords)
+    return _info.inspect(bound.func, component.label, root, download, bound.keywords)

@@ -1,6 +1,6 @@
-"""The data sets that torchvision knows, as it lays them out on disk.
+"""torchvision's data sets, in its layout on disk.
 
-torchvision is imported only when images are read: finding out what is on disk is instant.
+torchvision is imported only when images are read: looking for files on disk is instant.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _dataset(name: str, train: Arrays, test: Arrays, classes: tuple[str, ...]) -
 
 
 def _root(root: Path | None) -> Path:
-    """The folder that the user names, or that `AUGBENCH_DATA` does, or the cache folder's."""
+    """Return the user's folder, else the one in `AUGBENCH_DATA`, else one in the cache folder."""
     if root is not None:
         return Path(root).expanduser()
     named = os.environ.get("AUGBENCH_DATA")
@@ -213,7 +213,7 @@ def _corrupted(name: str, file: Path, reason: str) -> DatasetError:
 
 
 def _suspect(kind: str, folder: Path, files: list[Path]) -> Path:
-    """The first file whose MD5 is not what torchvision expects, else the folder of them all."""
+    """Return the first file whose MD5 differs from torchvision's, else the folder of all files."""
     check_integrity = importlib.import_module("torchvision.datasets.utils").check_integrity
     source = _torchvision(kind)
     if kind == "SVHN":

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from augbench.engines.notes import Note
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
+from augbench.training.notes import Note
 
 __all__ = [
     "Emit",
@@ -70,7 +70,7 @@ class StepsDone:
 
 @dataclass(frozen=True)
 class Packed:
-    """How the networks of a pack were trained; see `augbench.engines.notes.Note`."""
+    """How the networks of a pack were trained; see `augbench.training.notes.Note`."""
 
     note: Note
 

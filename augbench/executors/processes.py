@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import augbench
-from augbench.engines.threads import worker_environment
 from augbench.errors import AugbenchError
 from augbench.executors.contract import Emit, Finished, Job, Pack
 from augbench.options import named
 from augbench.protocol.cell_result import CellResult
+from augbench.training.threads import worker_environment
 
 __all__ = ["WorkerProcesses"]
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import torch
 
     from augbench.datasets.contract import Dataset, DatasetInfo
-    from augbench.engines.contract import Engine
-    from augbench.engines.workshop import Workshop
     from augbench.plugins.components import Component
+    from augbench.training.contract import Engine
+    from augbench.training.materials import Workshop
 
 __all__ = ["PackTrainer", "main"]
 
@@ -40,7 +40,7 @@ class PackTrainer:
     def __init__(self, job: Job, registry: Registry | None = None) -> None:
         import torch
 
-        from augbench.engines.workshop import Workshop
+        from augbench.training.materials import Workshop
 
         self._job = job
         registry = registry or Registry.load(job.plugins)
@@ -121,10 +121,10 @@ def _device(name: str) -> torch.device:
 
 def _engine(name: str) -> Engine:
     if name == "reference":
-        from augbench.engines.reference import ReferenceEngine
+        from augbench.training.reference import ReferenceEngine
 
         return ReferenceEngine()
-    from augbench.engines.packed import PackedEngine
+    from augbench.training.engine import PackedEngine
 
     return PackedEngine()
 
@@ -145,7 +145,7 @@ def main() -> None:
     try:
         path, job = pickle.load(source)
         sys.path[:] = path
-        from augbench.engines.threads import configure_worker_threads
+        from augbench.training.threads import configure_worker_threads
 
         # What torch makes while it is imported stays: looking for garbage in it costs 0.3 s now,
         # and milliseconds each time later.

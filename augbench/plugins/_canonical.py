@@ -1,7 +1,7 @@
-"""The canonical form of a Python source: equal for sources that run alike, whatever they explain.
+"""The canonical form of a Python source: the code without its explanations.
 
-Comments, layout, docstrings and `pass` do not enter it. Python 3.11 to 3.14 give one source one
-form, so that results stored under one of them are found under another. `ast.dump` does not hold to
+Comments, layout, docstrings and `pass` do not enter it. It is the same under Python 3.11, 3.12 and
+3.13, so that results stored under one of them are found under another. `ast.dump` does not hold to
 that: newer Pythons add fields to nodes (`type_params`), split f-strings at other places, and write
 strings with the Unicode tables of their own.
 """
@@ -19,7 +19,7 @@ _IGNORED = frozenset({"kind", "type_comment", "type_ignores"})
 
 
 def parsed(source: bytes) -> ast.Module | None:
-    """The syntax tree of a source; None for anything that is no Python, a compiled module say."""
+    """Parse a source; None for anything but Python, such as a compiled module."""
     with warnings.catch_warnings():
         # Pythons warn of other things in a source, and a filter may make an error of each.
         warnings.simplefilter("ignore")
@@ -30,7 +30,7 @@ def parsed(source: bytes) -> ast.Module | None:
 
 
 def canonical(tree: ast.AST) -> bytes:
-    """The form of a syntax tree: `Name(field value …)`, a field only where it says something."""
+    """Write a syntax tree as `Name(field value …)`, without fields that are empty."""
     written = bytearray()
     # A stack of our own, since long chains of operators nest deeper than calls may.
     pending: list[object] = [tree]
@@ -50,7 +50,7 @@ def canonical(tree: ast.AST) -> bytes:
 
 
 def _fields(node: ast.AST) -> Iterator[object]:
-    """Names and values of the fields that say something."""
+    """Yield names and values of the fields that count."""
     for name, value in ast.iter_fields(node):
         if isinstance(node, ast.JoinedStr) and name == "values":
             value = _pieces(value)
@@ -74,7 +74,7 @@ def _without_effect(statement: object) -> bool:
 
 
 def _pieces(values: list[ast.expr]) -> list[ast.expr]:
-    """The parts of an f-string, with the texts that lie side by side in one, and no empty ones."""
+    """Return an f-string's parts, with adjacent texts joined and empty ones dropped."""
     pieces: list[ast.expr] = []
     for value in values:
         if isinstance(value, ast.Constant):
@@ -87,7 +87,7 @@ def _pieces(values: list[ast.expr]) -> list[ast.expr]:
 
 
 def _constant(value: object) -> bytes:
-    """A value with its type and length, so that no text can be mistaken for another's end."""
+    """Write a value with its type and length, so that different values never read alike."""
     if isinstance(value, str):
         # Not repr, which escapes what this Python's Unicode tables do not know.
         text = value.encode("utf-8", "surrogatepass")

@@ -9,10 +9,10 @@ from typing import Any
 
 from augbench.errors import ContractError, ParameterError, PluginError
 from augbench.plugins import _sources
-from augbench.plugins._isolation import PLUGIN_FAILURES, describe, watched
-from augbench.plugins._loading import Entry
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, ParameterValue
+from augbench.plugins.isolation import PLUGIN_FAILURES, describe, watched
+from augbench.plugins.loading import Entry
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["Factories"]
 
@@ -92,7 +92,7 @@ def _imported(target: str) -> Any:
 
 
 def _defining_modules(entry: Entry, factory: Any) -> set[str]:
-    """Where the code is: the factory's own module, and for a bound one where it was bound."""
+    """Return the modules with the code: the factory's own, and the one that bound it, if any."""
     modules = set()
     while isinstance(factory, functools.partial):
         modules.add(_registering_module(entry))

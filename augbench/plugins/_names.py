@@ -1,14 +1,14 @@
-"""What a name means: bare where one component alone can be meant, qualified always."""
+"""Resolve names: bare ones where they are unambiguous, qualified ones always."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from augbench.errors import UnknownNameError, UsageError
-from augbench.plugins._discovery import Plugin, normalized
-from augbench.plugins._loading import Entry
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, Kind
+from augbench.plugins.discovery import Plugin, normalized
+from augbench.plugins.loading import Entry
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["Names"]
 
@@ -25,7 +25,7 @@ class Names:
         return [entry for entry in self._entries if entry.kind == kind]
 
     def _owners(self, kind: Kind, name: str) -> list[Entry]:
-        """Who may be meant by a bare name: AugBench's own component, or else all others."""
+        """Return the candidates for a bare name: AugBench's own component, or else all others."""
         entries = [entry for entry in self.of(kind) if entry.name == name]
         return [entry for entry in entries if entry.plugin.builtin] or entries
 

@@ -1,4 +1,4 @@
-"""What a study names: one augmentation, backbone or data set, its parameters and its provenance."""
+"""A component of a study: an augmentation, backbone or data set, with its provenance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORDS: dict[Kind, str] = {
     "backbone": "backbone",
     "dataset": "data set",
 }
-"""A kind as messages call it."""
+"""The word for each kind in messages."""
 
 ParameterValue = bool | int | float | str | None
 
@@ -23,7 +23,7 @@ class Component:
     """A resolved component: a plain value that travels to workers and into the store.
 
     `parameters` holds every parameter, defaults included, sorted by name, so that `mixup` and
-    `mixup:alpha=0.3` are the same component. `label` is what a person reads: the name, with the
+    `mixup:alpha=0.3` are the same component. `label` is for people: the name, with the
     parameters that differ from their defaults. `source_hash` is the SHA-256 of the source code
     that can change its results.
     """
@@ -37,7 +37,7 @@ class Component:
     label: str = field(default="", compare=False)
 
     def identity(self) -> dict[str, Any]:
-        """What enters a cell's key: all that can change the result, and nothing else."""
+        """The part of a cell's key: all that can change the result, and nothing else."""
         return {
             "name": self.name,
             "parameters": dict(self.parameters),

@@ -1,4 +1,4 @@
-"""The registry: which augmentations, backbones and data sets there are, and what a name means."""
+"""The registry: all augmentations, backbones and data sets, and the resolution of their names."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 
 from augbench.errors import ParameterError, PluginError, UsageError
 from augbench.options import named as option_name
-from augbench.plugins import _parameters
-from augbench.plugins._discovery import Plugin, Status, installed, named, normalized
+from augbench.plugins import parameters
 from augbench.plugins._factories import Factories
-from augbench.plugins._loading import Entry, Loader
 from augbench.plugins._names import Names
-from augbench.plugins._parameters import Parameter
-from augbench.plugins._suggestion import suggestion
 from augbench.plugins.components import WORDS, Component, Kind
+from augbench.plugins.discovery import Plugin, Status, installed, named, normalized
+from augbench.plugins.loading import Entry, Loader
+from augbench.plugins.parameters import Parameter
+from augbench.plugins.suggestion import suggestion
 
 __all__ = ["ComponentInfo", "Parameter", "PluginInfo", "Registry"]
 
 
 @dataclass(frozen=True)
 class PluginInfo:
-    """One plugin and what became of it.
+    """One plugin and the outcome of loading it.
 
     `status` is `loaded`, `warning` (loaded, but see `reason`), `failed` or `blocked`. `origin` is
     an entry point's value, a module or a file.
@@ -43,7 +43,7 @@ class PluginInfo:
 class ComponentInfo:
     """One component as a list shows it.
 
-    `name` is what a study writes: the bare name where that is enough, else the qualified one.
+    `name` is for studies: the bare name where that is enough, else the qualified one.
     `status` is `ok`, or `failed` if the component cannot be imported, with the `reason`.
     """
 
@@ -62,7 +62,7 @@ class Registry:
     """All components of the plugins that could be loaded; made by `Registry.load`."""
 
     arguments: tuple[str, ...] = ()
-    """What to hand to `load` in another process, so that it finds the same: files are absolute."""
+    """Arguments for `load` in another process, to find the same plugins: files are absolute."""
 
     def __init__(self, plugins: Iterable[Plugin], entries: Iterable[Entry]) -> None:
         self._plugins = tuple(plugins)
@@ -152,9 +152,9 @@ class Registry:
         """
         entry, text = self._names.find(kind, spec)
         factory, name = self._factories.get(entry), self._names.shown(entry)
-        declared = _parameters.declared(kind, factory)
+        declared = parameters.declared(kind, factory)
         try:
-            values = _parameters.values(declared, text)
+            values = parameters.values(declared, text)
         except ParameterError as error:
             raise ParameterError(f"{WORDS[kind]} {name!r}: {error}") from None
         if kind == "augmentation":
@@ -166,11 +166,11 @@ class Registry:
             distribution=entry.plugin.distribution,
             version=entry.plugin.version,
             source_hash=self._factories.source_hash(entry),
-            label=_parameters.label(name, declared, values),
+            label=parameters.label(name, declared, values),
         )
 
     def create(self, component: Component) -> Any:
-        """The augmentation itself; a backbone's or data set's factory with its parameters bound.
+        """Make the augmentation, or bind the parameters of a backbone's or data set's factory.
 
         Raises `UsageError` if the component is not installed any more, or if its source is not
         the one that it was resolved with (a component without a source hash is not compared).
@@ -196,11 +196,11 @@ class Registry:
         return functools.partial(self._factories.get(entry), **values)
 
     def _info(self, entry: Entry) -> ComponentInfo:
-        parameters: tuple[Parameter, ...] = ()
+        listed: tuple[Parameter, ...] = ()
         summary = reason = ""
         try:
             factory = self._factories.get(entry)
-            parameters = _parameters.declared(entry.kind, factory)
+            listed = parameters.declared(entry.kind, factory)
             summary = _summary(factory)
         except PluginError as error:
             reason = str(error)
@@ -208,7 +208,7 @@ class Registry:
             kind=entry.kind,
             name=self._names.shown(entry),
             qualified_name=entry.qualified,
-            parameters=parameters,
+            parameters=listed,
             summary=summary,
             distribution=entry.plugin.distribution,
             version=entry.plugin.version,

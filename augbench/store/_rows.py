@@ -19,7 +19,7 @@ class PlannedCell:
     """One planned cell of a stored study, with its result once there is one.
 
     `status` is `ok`, `failed` or `missing`. `samples_per_class` is s, 0 for the floor and None
-    for the ceiling. `environment` describes where it was computed.
+    for the ceiling. `environment` describes the machine and the versions that computed it.
     """
 
     key: str

@@ -87,7 +87,7 @@ def _readable(uri: str) -> sqlite3.Connection:
 
 @contextmanager
 def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Close a connection that turns out to be of no use: nobody else will hold it."""
+    """Close the connection if the block raises, since nobody else holds it then."""
     try:
         yield
     except BaseException:
@@ -97,7 +97,7 @@ def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def sqlite_errors(path: Path) -> Iterator[None]:
-    """Say in one line what SQLite refused; raises `StoreError`."""
+    """Turn SQLite's errors into `StoreError` with one line."""
     try:
         yield
     except sqlite3.Error as error:
@@ -109,5 +109,5 @@ def sqlite_errors(path: Path) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """Why something failed, as the system words it."""
+    """Return the system's words for why something failed."""
     return getattr(error, "strerror", None) or str(error)

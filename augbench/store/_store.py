@@ -1,4 +1,4 @@
-"""The store itself."""
+"""The store: plan studies, record cells, read both back."""
 
 from __future__ import annotations
 
@@ -122,9 +122,9 @@ class Store:
 
     @contextmanager
     def connection(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """The database itself, for whoever moves whole tables; `write` makes it one transaction.
+        """Lend the database to code that moves whole tables; `write` makes it one transaction.
 
-        What goes wrong inside is a `StoreError`, as everywhere.
+        SQLite's errors inside become `StoreError`, as everywhere.
         """
         with sqlite_errors(self.path), self._transaction() if write else nullcontext():
             yield self._connection
@@ -164,7 +164,7 @@ class Store:
         return int(number)
 
     def finished(self, keys: Iterable[str], *, test_every: int = 0) -> dict[str, float]:
-        """The accuracy of each of the keys that is computed already.
+        """Return the accuracy of those keys that are computed.
 
         With `test_every`, only those whose curves were measured on the test set that often.
         """
@@ -277,6 +277,6 @@ class Store:
 
 
 def _batches(keys: list[str], size: int = 500) -> Iterator[list[str]]:
-    """Fewer at a time than SQLite's least limit of 999 variables a statement."""
+    """Split into batches below 999, the smallest limit of SQLite on variables a statement."""
     for start in range(0, len(keys), size):
         yield keys[start : start + size]

@@ -1,4 +1,4 @@
-"""Checks of how an augmentation behaves: randomness, independence, side effects, pickling."""
+"""Checks of an augmentation's behaviour: randomness, independence, side effects, pickling."""
 
 from __future__ import annotations
 

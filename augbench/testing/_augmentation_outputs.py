@@ -1,4 +1,4 @@
-"""Checks of what an augmentation returns: type, shape, device, values, weights, shares."""
+"""Checks of an augmentation's output: type, shape, device, values, weights, shares."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _plain_cases(
 
 
 def _size_check(strategy: st.SearchStrategy[Case]) -> Callable[[Subject], None]:
-    """A check that calls of one awkward kind succeed; all else about them is plain."""
+    """Make a check that calls succeed whose size is awkward in one way and plain otherwise."""
 
     def run(subject: Subject) -> None:
         if subject.always_raises:
@@ -233,7 +233,10 @@ def _shares(subject: Subject) -> None:
 
 
 def _encoded(case: Case, count: int) -> list[Tensor]:
-    """Source k is 1 in channel k and 0 elsewhere: an output's channel means are the shares."""
+    """Make sources that encode themselves: source k is 1 in channel k and 0 elsewhere.
+
+    The channel means of an output are then the shares of its sources.
+    """
     encoded = []
     for k in range(count):
         source = torch.zeros(case.n, max(3, count), case.height, case.width)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from augbench.errors import AugbenchError, StudyError
-from augbench.protocol.dropout import own_dropout
+from augbench.packed import own_dropout
 from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._globals import changed_by, other_state
-from augbench.testing._targets import Target, check_parameters, check_source
+from augbench.testing._targets import Target, component_checks
 from augbench.testing.strategies import image_batch
 
 __all__ = ["BACKBONE_CHECKS", "Subject", "shown"]
@@ -32,7 +32,7 @@ class Subject:
     _fit: list[Shape] = field(default_factory=list, init=False)
 
     def build(self, shape: Shape, seed: int = 0) -> Any:
-        """What the factory makes, with torch's generator seeded as the harness does it."""
+        """Call the factory, with torch's generator seeded as the harness does it."""
         channels, height, width = shape
         factory = self.target.create()
         with torch.random.fork_rng(devices=[]):
@@ -40,7 +40,7 @@ class Subject:
             return factory(channels, (height, width))
 
     def module(self, shape: Shape, seed: int = 0) -> nn.Module:
-        """A module of its own, in train mode; skips where there is none."""
+        """Build a module that nothing else uses, in train mode; skips where that fails."""
         try:
             module = self.build(shape, seed)
         except Exception:
@@ -51,7 +51,7 @@ class Subject:
 
     @property
     def shapes(self) -> list[Shape]:
-        """The shapes that it does not refuse."""
+        """The image shapes that the factory accepts."""
         if not self._fit:
             for shape in self.image_shapes:
                 try:
@@ -66,7 +66,7 @@ class Subject:
         return self._fit
 
     def features(self, module: nn.Module, images: Tensor) -> Tensor:
-        """Features [N, D]; skips where they have another form."""
+        """Compute features [N, D]; skips where they have another form."""
         try:
             features = module(images)
         except Exception:
@@ -77,7 +77,7 @@ class Subject:
 
 
 def shown(shape: Shape) -> str:
-    """A shape as a person reads it."""
+    """Format a shape for messages."""
     return f"images {list(shape)}"
 
 
@@ -169,7 +169,7 @@ def _repeatable(subject: Subject) -> None:
 
 
 def _seeded(subject: Subject) -> None:
-    """Torch's generator alone decides: those of NumPy and `random` are in other states."""
+    """Build twice from one seed of torch, with NumPy and `random` in different states."""
     shape = subject.shapes[0]
     modules = []
     for seed in range(2):
@@ -266,22 +266,7 @@ _PACKED_AFTER = {
     "seeded": _seeded,
     "global-state": _global_state,
 }
-"""Whatever breaks one of these would differ between two runs of one engine."""
-
-
-def _made(subject: Subject) -> None:
-    if subject.target.component is None:
-        raise SkippedError("it could not be resolved: see 'builds'")
-
-
-def _parameters(subject: Subject) -> None:
-    _made(subject)
-    check_parameters(subject.target)
-
-
-def _source(subject: Subject) -> None:
-    _made(subject)
-    check_source(subject.target)
+"""Checks whose violations would make two runs of a single engine differ."""
 
 
 BACKBONE_CHECKS: tuple[Check[Subject], ...] = (
@@ -294,6 +279,5 @@ BACKBONE_CHECKS: tuple[Check[Subject], ...] = (
     Check("gradients", "gradients reach all its parameters", _gradients),
     Check("state", "its state_dict holds all its state", _state),
     Check("packed", "trained in packs, it gives the numbers of training one by one", _packed),
-    Check("parameters", "its parameters round-trip through a study", _parameters),
-    Check("source", "its source code is found for the cell's key", _source),
+    *component_checks(after="builds"),
 )

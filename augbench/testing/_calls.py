@@ -1,4 +1,4 @@
-"""Calling an augmentation under watch, and reading what it returned as far as it can be read."""
+"""Call an augmentation under watch, and read the parts of its result that are readable."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Call", "Subject"]
 
 @dataclass(frozen=True)
 class Call:
-    """One call: its sources as they were and as they are, and what came of it."""
+    """One call: its sources before and after, and its result or error."""
 
     case: Case
     before: list[Tensor]
@@ -82,7 +82,7 @@ class Call:
         return weights
 
     def same_as(self, other: Call) -> bool:
-        """Whether both returned the same bits."""
+        """True if both calls returned the same bits."""
         images = self.image, other.image
         if images[0].shape != images[1].shape or images[0].dtype != images[1].dtype:
             return False
@@ -95,7 +95,7 @@ def _equal(left: Tensor, right: Tensor) -> bool:
 
 @dataclass
 class Subject:
-    """An augmentation to check; each check may search for so many `seconds`."""
+    """An augmentation to check; `seconds` bounds the search of each check."""
 
     target: Target
     seconds: float
@@ -114,12 +114,12 @@ class Subject:
 
     @property
     def count(self) -> int:
-        """How many sources it takes."""
+        """The number of sources it takes."""
         return int(self.prototype.sources)
 
     @property
     def needs(self) -> frozenset[str]:
-        """What it needs beyond its sources."""
+        """Its needs beyond the sources; see `needs_of`."""
         try:
             return needs_of(self.prototype)
         except AugbenchError:
@@ -127,11 +127,11 @@ class Subject:
 
     @cached_property
     def always_raises(self) -> bool:
-        """Whether not even a plain call succeeds."""
+        """True if not even a plain call succeeds."""
         return self.call(Case(n=4, height=28, width=28)).error is not None
 
     def fresh(self) -> Any:
-        """One that nothing has called before."""
+        """Return an instance that nothing has called before."""
         try:
             return copy.deepcopy(self.prototype)
         except Exception:
@@ -168,7 +168,7 @@ class Subject:
         *,
         examples: int = 24,
     ) -> None:
-        """Raise `ViolationError` with the smallest case for which `examine` says what is wrong."""
+        """Raise `ViolationError` for the smallest case that `examine` returns a message for."""
         _ = self.needs  # skips before anything is drawn
         found = smallest_failure(
             cases() if strategy is None else strategy,

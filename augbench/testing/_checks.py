@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from augbench.errors import UsageError
-from augbench.plugins._suggestion import suggestion
+from augbench.plugins.suggestion import suggestion
 from augbench.testing._search import NothingUsableError
 from augbench.testing.outcomes import CheckResult, ConformanceReport, Status
 
@@ -17,7 +17,7 @@ Subject = TypeVar("Subject")
 
 
 class ViolationError(Exception):
-    """A promise is broken: what is wrong in words, and the smallest example of it."""
+    """A promise is broken: the violation in words, and the smallest example of it."""
 
     def __init__(self, message: str, example: object = "") -> None:
         super().__init__(message)
@@ -59,7 +59,11 @@ def selected(
     only: Iterable[str] | None,
     expected_failures: Mapping[str, str],
 ) -> list[Check[Subject]]:
-    """The checks to run; raises `UsageError` for unknown names, for no reason, and for none."""
+    """Select the checks to run.
+
+    Raises `UsageError` for an unknown name, for an expected failure without a reason, and for an
+    empty selection.
+    """
     names = [check.name for check in checks]
     wanted = names if only is None else list(only)
     for name in (*wanted, *expected_failures):

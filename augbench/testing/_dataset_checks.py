@@ -1,4 +1,4 @@
-"""Checks of a data set: its labels, its order, its hash, and what its two parts share."""
+"""Checks of a data set: labels, order, hash, and leakage between its two parts."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from augbench.datasets.contract import Dataset
 from augbench.errors import DatasetError
 from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._globals import changed_by, other_state
-from augbench.testing._targets import Target, check_parameters, check_source
+from augbench.testing._targets import Target, component_checks
 
 __all__ = ["DATASET_CHECKS", "Subject"]
 
 
 @dataclass
 class Subject:
-    """A data set's factory, and where its files are."""
+    """A data set's factory, and the folder of its files."""
 
     target: Target
     root: Path | None
@@ -28,7 +28,7 @@ class Subject:
     _first: Dataset | None = field(default=None, init=False)
 
     def load(self) -> Any:
-        """What the factory returns."""
+        """Call the factory."""
         return self.target.create()(self.root, download=self.download)
 
     @property
@@ -136,27 +136,11 @@ def _global_state(subject: Subject) -> None:
         raise ViolationError(f"loading it {changed}")
 
 
-def _made(subject: Subject) -> None:
-    if subject.target.component is None:
-        raise SkippedError("it could not be resolved: see 'loads'")
-
-
-def _parameters(subject: Subject) -> None:
-    _made(subject)
-    check_parameters(subject.target)
-
-
-def _source(subject: Subject) -> None:
-    _made(subject)
-    check_source(subject.target)
-
-
 DATASET_CHECKS: tuple[Check[Subject], ...] = (
     Check("loads", "the factory returns a Dataset", _loads),
     Check("labels", "labels lie in range, and every class has training and test images", _labels),
     Check("stable", "loaded twice, it has the same images, order and content hash", _stable),
     Check("leakage", "no test image is a training image", _leakage),
     Check("global-state", "loading touches no global random state", _global_state),
-    Check("parameters", "its parameters round-trip through a study", _parameters),
-    Check("source", "its source code is found for the cell's key", _source),
+    *component_checks(after="loads"),
 )

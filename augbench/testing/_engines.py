@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from augbench.augmentations.mixup import Mixup
 from augbench.augmentations.none import NoAugmentation
 from augbench.datasets.contract import Dataset
-from augbench.engines.contract import Engine
-from augbench.engines.packed import PackedEngine
-from augbench.engines.reference import ReferenceEngine
-from augbench.engines.workshop import Workshop
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell, Settings
+from augbench.training.contract import Engine
+from augbench.training.engine import PackedEngine
+from augbench.training.materials import Workshop
+from augbench.training.reference import ReferenceEngine
 
 __all__ = ["disagreement"]
 
@@ -29,7 +29,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class _Precision:
-    """How close numbers are expected, and the relative size of a nudge: some roundings."""
+    """Tolerances of curves and metrics, and the relative size of a nudge: some roundings."""
 
     curves: float
     metrics: float

@@ -1,4 +1,4 @@
-"""What a call does to the global random state of `random`, NumPy and torch."""
+"""Watch the global random states of `random`, NumPy and torch during a call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from augbench.plugins._isolation import watched
+from augbench.plugins.isolation import watched
 
 __all__ = ["changed_by", "other_state"]
 
@@ -24,7 +24,7 @@ def other_state(seed: int) -> Iterator[None]:
 
 
 def changed_by(action: Callable[[], object]) -> str:
-    """Whose state the action changed, such as "changed the global random state of NumPy"; or "".
+    """Run the action; returns "changed the global random state of NumPy", say, or "".
 
     The state before is one that nobody's favourite seed gives, so that re-seeding is seen.
     """

@@ -19,19 +19,19 @@ _EXAMPLES = 24
 
 
 class UnusableError(Exception):
-    """This input says nothing about the promise, for another promise is broken by it."""
+    """The input cannot test this promise, since it breaks another one."""
 
 
 class NothingUsableError(Exception):
-    """No input said anything; the text is the last one's."""
+    """No input could test the promise; the text is the reason of the last one."""
 
 
 class _FoundError(Exception):
-    """The promise is broken: what Hypothesis shrinks."""
+    """The promise is broken; Hypothesis shrinks the input that raises this."""
 
 
 class _OutOfTime(BaseException):
-    """Passes through Hypothesis, which catches exceptions only."""
+    """Ends the search: a `BaseException`, since Hypothesis catches exceptions."""
 
 
 def smallest_failure(
@@ -41,9 +41,9 @@ def smallest_failure(
     seconds: float,
     examples: int = _EXAMPLES,
 ) -> tuple[_Drawn, str] | None:
-    """The smallest drawn input for which `examine` says what is wrong, and what it says.
+    """Find the smallest drawn input that `examine` returns a message for; returns both.
 
-    `examine` raises `UnusableError` for inputs that do not count. None if nothing is wrong;
+    `examine` raises `UnusableError` for inputs that do not count. Returns None if all are sound;
     raises `NothingUsableError` if no input counted. The inputs are the same at every run.
     """
     smallest: tuple[_Drawn, str] | None = None

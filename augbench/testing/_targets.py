@@ -1,21 +1,22 @@
-"""What is to be checked: a spec that the registry resolves, or a class, function or object."""
+"""The component to check: a spec that the registry resolves, or a class, function or object."""
 
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from augbench.errors import AugbenchError, ParameterError, UnknownNameError
-from augbench.plugins._discovery import Plugin
-from augbench.plugins._loading import Entry
-from augbench.plugins._parameters import Parameter, format_value
 from augbench.plugins.components import Component, Kind, ParameterValue
+from augbench.plugins.discovery import Plugin
+from augbench.plugins.loading import Entry
+from augbench.plugins.parameters import Parameter, format_value
 from augbench.plugins.registry import Registry
-from augbench.testing._checks import SkippedError, ViolationError
+from augbench.testing._checks import Check, SkippedError, ViolationError
 
-__all__ = ["Target", "check_parameters", "check_source", "target_of"]
+__all__ = ["Target", "check_parameters", "check_source", "component_checks", "target_of"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
 
 
 def _alone(kind: Kind, name: str, factory: Any) -> Registry:
-    """A registry that holds nothing else."""
+    """Return a registry that holds this factory and nothing else."""
     module = getattr(factory, "__module__", None) or type(factory).__module__
     plugin = Plugin("checked", "checked", "", module, lambda: None, module=module)
     written = re.sub(r"[^A-Za-z0-9_-]", "", name) or "it"
@@ -88,7 +89,7 @@ def _resolved(registry: Registry, kind: Kind, spec: str) -> Component:
 
 
 def check_parameters(target: Target) -> None:
-    """The parameters come back from a study's spec as they went in."""
+    """Check that parameters come back from a study's spec as they went in."""
     made = target.create()
     if target.kind == "augmentation":
         _kept_as_attributes(made, target)
@@ -107,6 +108,28 @@ def check_parameters(target: Target) -> None:
             _round_trip(target, {**values, parameter.name: other})
         except ParameterError:
             continue  # it is free to refuse a value
+
+
+def component_checks(after: str) -> tuple[Check[Any], ...]:
+    """Return the checks of a factory's parameters and source; they skip where `after` failed.
+
+    A subject of these checks has its component as `target`.
+    """
+
+    def of_resolved(check: Callable[[Target], None]) -> Callable[[Any], None]:
+        def run(subject: Any) -> None:
+            if subject.target.component is None:
+                raise SkippedError(f"it could not be resolved: see {after!r}")
+            check(subject.target)
+
+        return run
+
+    return (
+        Check(
+            "parameters", "its parameters round-trip through a study", of_resolved(check_parameters)
+        ),
+        Check("source", "its source code is found for the cell's key", of_resolved(check_source)),
+    )
 
 
 def _values(target: Target, made: Any) -> dict[str, ParameterValue]:
@@ -128,7 +151,7 @@ def _kept_as_attributes(made: Any, target: Target) -> None:
 
 
 def _another(parameter: Parameter, value: ParameterValue) -> ParameterValue:
-    """A value that differs from the present one, but not by much; None where there is none."""
+    """Return a value close to the present one, or another choice; None where there is none."""
     if parameter.choices:
         return next((choice for choice in parameter.choices if choice != value), None)
     if isinstance(value, bool):
@@ -159,7 +182,7 @@ def _round_trip(target: Target, values: dict[str, ParameterValue]) -> None:
 
 
 def check_source(target: Target) -> None:
-    """The source code is found, so that an edit computes results anew."""
+    """Check that the source code is found, so that an edit computes results anew."""
     if target.component is None and target.given is None:
         raise SkippedError("it could not be made: see 'declarations'")
     component = target.component

@@ -1,4 +1,4 @@
-"""Whether an augmentation keeps its contract."""
+"""Check that an augmentation keeps its contract."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def check_augmentation(
     `expected_failures` maps names of checks to the reason why they fail; one that passes is then
     an unexpected pass, which is a failure. `checks` selects some by name; a spec is resolved by
     `registry`, by default one of all installed plugins. The search for failing examples ends
-    after so many `seconds`, however slow the augmentation is. Raises `UsageError` for names that
+    after `seconds`, however slow the augmentation is. Raises `UsageError` for names that
     mean nothing.
     """
     subject = Subject(

@@ -1,4 +1,4 @@
-"""Whether a backbone keeps its contract."""
+"""Check that a backbone keeps its contract."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["BACKBONE_CHECKS", "IMAGE_SHAPES", "check_backbone"]
 
 IMAGE_SHAPES = ((1, 28, 28), (3, 32, 32), (1, 16, 24))
-"""(C, H, W) of MNIST and its kin, of CIFAR, and of something that is not square."""
+"""(C, H, W) of MNIST and its kin, of CIFAR, and of images that are not square."""
 
 
 def check_backbone(

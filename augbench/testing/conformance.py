@@ -1,4 +1,4 @@
-"""Each check a test of the author's own suite: decorators for pytest."""
+"""Decorators that make each check a test of the author's own pytest suite."""
 
 from __future__ import annotations
 

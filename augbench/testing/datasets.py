@@ -1,4 +1,4 @@
-"""Whether a data set keeps its contract."""
+"""Check that a data set keeps its contract."""
 
 from __future__ import annotations
 

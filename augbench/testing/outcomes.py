@@ -1,4 +1,4 @@
-"""What the checks found: plain frozen values."""
+"""Results of checks: plain frozen values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Status = Literal["passed", "failed", "expected failure", "unexpected pass", "ski
 class CheckResult:
     """The outcome of one check.
 
-    `about` is the promise that was checked. `message` says in words what is wrong, or why the
+    `about` is the promise that was checked. `message` is the violation in words, or why the
     check was skipped; `example` is the smallest input that shows it, in a form that replays;
     `reason` is what the author gave for an expected failure.
     """
@@ -28,7 +28,7 @@ class CheckResult:
 
     @property
     def ok(self) -> bool:
-        """Whether an author need not look at it: anything but a failure or an unexpected pass."""
+        """True for anything but a failure or an unexpected pass, which an author has to look at."""
         return self.status not in ("failed", "unexpected pass")
 
     def __str__(self) -> str:
@@ -53,7 +53,7 @@ class ConformanceReport:
 
     @property
     def ok(self) -> bool:
-        """Whether it conforms: no check failed or passed unexpectedly, and some check ran."""
+        """True if it conforms: no check failed or passed unexpectedly, and some check ran."""
         ran = any(result.status != "skipped" for result in self.results)
         return ran and all(result.ok for result in self.results)
 

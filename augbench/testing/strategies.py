@@ -41,7 +41,7 @@ def image_batch(
 
 @dataclass(frozen=True)
 class Case:
-    """One call: how many images of which shape, and the seed of their content and of `rng`."""
+    """One call: number and shape of its images, and the seed of their content and of `rng`."""
 
     n: int = 1
     channels: int = 1
@@ -50,14 +50,14 @@ class Case:
     seed: int = 0
 
     def sources(self, count: int) -> list[Tensor]:
-        """So many sources [N, C, H, W]."""
+        """Return `count` sources [N, C, H, W]."""
         return [
             image_batch(self.n, self.channels, self.height, self.width, count * self.seed + k)
             for k in range(count)
         ]
 
     def gradients(self, count: int) -> tuple[Tensor, ...]:
-        """Made-up gradients of the loss, one [N, C, H, W] for each source."""
+        """Return made-up gradients of the loss, one [N, C, H, W] for each source."""
         rng = np.random.default_rng((self.seed, self.n, count))
         shape = (self.n, self.channels, self.height, self.width)
         return tuple(
@@ -65,7 +65,7 @@ class Case:
         )
 
     def rng(self) -> np.random.Generator:
-        """A new generator, the same for the same seed."""
+        """Return a new generator, the same for the same seed."""
         return np.random.default_rng(self.seed)
 
 

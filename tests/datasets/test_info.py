@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from augbench.datasets._info import inspect, load
 from augbench.datasets.contract import Dataset, reads
-from augbench.datasets.info import inspect, load
 from augbench.errors import ContractError, DatasetError
 
 
@@ -159,8 +159,8 @@ def test_what_is_no_dataset_breaks_the_contract(cache):
 
 def test_a_remembered_data_set_is_known_without_torch(cache, tmp_path):
     code = (
-        "import sys, pathlib; from augbench.datasets import info, vision, folder, glyphs\n"
-        "known = info.inspect(vision.mnist, 'mnist', pathlib.Path(sys.argv[1]), False, {})\n"
+        "import sys, pathlib; from augbench.datasets import _info, vision, folder, glyphs\n"
+        "known = _info.inspect(vision.mnist, 'mnist', pathlib.Path(sys.argv[1]), False, {})\n"
         "print(known.content_hash, 'torch' in sys.modules, 'PIL' in sys.modules)"
     )
     raw = tmp_path / "MNIST" / "raw"

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augbench.errors import ContractError, ParameterError, PluginError
-from augbench.plugins import Registry, _parameters
-from augbench.plugins._parameters import Parameter, declared
+from augbench.plugins import Registry
+from augbench.plugins import parameters as module
+from augbench.plugins.parameters import Parameter, declared
 
 REGISTRY = Registry.load()
 
@@ -138,7 +139,7 @@ def test_the_signature_declares_the_parameters() -> None:
     ],
 )
 def test_values_are_read_as_the_declared_type(name: str, text: str, value: object) -> None:
-    read = _parameters.parse(DECLARED[name], text)
+    read = module.parse(DECLARED[name], text)
     assert read == value
     assert type(read) is type(value)
     assert str(read) == str(value) or len(text) > 300
@@ -158,7 +159,7 @@ def test_values_are_read_as_the_declared_type(name: str, text: str, value: objec
 )
 def test_other_values_are_refused(name: str, text: str, expected: str) -> None:
     with pytest.raises(ParameterError) as caught:
-        _parameters.parse(DECLARED[name], text)
+        module.parse(DECLARED[name], text)
     assert str(caught.value) == f"parameter {name!r} expects {expected}, got {text!r}"
 
 
@@ -183,7 +184,7 @@ def test_what_the_harness_passes_is_no_parameter() -> None:
 
 def folder(text: str | None) -> dict[str, object]:
     found = (Parameter("path", "str", required=True), Parameter("size", "int", 28))
-    return dict(_parameters.values(found, text))
+    return dict(module.values(found, text))
 
 
 @pytest.mark.parametrize(
@@ -223,9 +224,9 @@ plain_text = st.text(st.characters(exclude_characters=",=", exclude_categories=[
 def test_labels_are_read_back(**given_values: Any) -> None:
     found = tuple(DECLARED[name] for name in given_values)
     wanted = dict(given_values, rate=given_values["rate"] + 0.0)
-    label = _parameters.label("name", found, wanted)
+    label = module.label("name", found, wanted)
     _, colon, text = label.partition(":")
-    assert _parameters.values(found, text if colon else None) == wanted
+    assert module.values(found, text if colon else None) == wanted
 
 
 Source = Callable[..., str]

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from augbench.datasets.contract import DatasetInfo
-from augbench.engines.workshop import seeded
 from augbench.plugins.components import Component
 from augbench.protocol.streams import Role, cell_stream, stream, words
 from augbench.protocol.study import Cell
+from augbench.training.materials import seeded
 
 A = DatasetInfo("a", "hash-a", (1, 8, 8), ("0", "1"), (9, 9), 10)
 B = DatasetInfo("b", "hash-b", (1, 8, 8), ("0", "1", "2"), (9, 9, 9), 10)

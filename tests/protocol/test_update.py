@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from augbench.engines.heads import Heads
+from augbench.packed.heads import Heads
 from augbench.protocol.loss import loss_weights, soft_label_cross_entropy, summed_losses
 from augbench.protocol.update import Update
 

@@ -8,6 +8,7 @@ import types
 
 import numpy as np
 import torch
+from augbench.packed.rules.registry import rule
 from torch import nn
 
 from augbench import Dataset, hookimpl
@@ -271,14 +272,35 @@ class BackboneState(Plain):
         return self.scale * super().forward(x)
 
 
-class BackbonePacked(Plain):
-    """Its forward changes with the number of steps: no trace of it can be right."""
-
-    steps = 0
+class Halved(nn.Module):
+    """A layer with a rule of its author's."""
 
     def forward(self, x):
-        self.steps += self.training
-        return super().forward(x) * (3 if self.steps > 4 else 1)
+        return x / 2
+
+
+@rule(Halved)
+class WideHalved(nn.Module):
+    """The rule: right for three cells, wrong for those beyond."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.beyond = max(0, len(layers) - 3)
+
+    def forward(self, x):
+        halves = x[:, : x.shape[1] - self.beyond] / 2
+        return torch.cat([halves, x[:, x.shape[1] - self.beyond :]], dim=1)
+
+
+class BackbonePacked(Plain):
+    """Its rule is wrong where the probe, which takes three cells, does not look."""
+
+    def __init__(self, in_channels, image_size):
+        super().__init__(in_channels, image_size)
+        self.halved = Halved()
+
+    def forward(self, x):
+        return self.halved(super().forward(x))
 
 
 def backbone_parameters(in_channels, image_size, *, layers="a,b=2"):

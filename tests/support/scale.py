@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from augbench.engines import rules
+from augbench.packed.rules import registry as rules
 
 
 class Scale(nn.Module):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from augbench.engines import probing
-from augbench.engines.rules import LAYER_RULES
+from augbench.packed import choice as probing
+from augbench.packed.rules.registry import LAYER_RULES
 from augbench.testing._engines import disagreement
 
 SHAPE = (1, 8, 8)

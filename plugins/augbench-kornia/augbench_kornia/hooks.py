@@ -1,4 +1,4 @@
-"""What this distribution registers; free of torch and kornia."""
+"""The components of this distribution; free of torch and kornia."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def blocks_to_pixels(blocks: Floats, height: int, width: int) -> Floats:
 
 
 def moved(plan: Ints, height: int, width: int) -> Ints:
-    """Which pixel (counted row by row) shows where, if block `plan[n, p]` moves to block p.
+    """Return the source pixel (counted row by row) of each pixel, if block `plan[n, p]` moves to p.
 
     `plan` is [N, g²], the result [N, H, W]. A block that lands in one which is a pixel larger
     repeats its last row or column; in one which is smaller, it loses it.

@@ -1,4 +1,4 @@
-"""Checks of constructor arguments: each error names what was expected and what came."""
+"""Checks of constructor arguments: each error names the expected and the given value."""
 
 from __future__ import annotations
 

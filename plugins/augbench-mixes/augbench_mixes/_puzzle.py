@@ -1,4 +1,4 @@
-"""PuzzleMix's two problems: which block shows which image, and where its blocks go."""
+"""PuzzleMix's two problems: the image that each block shows, and the permutation of blocks."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def energy(
     labels: int,
     weights: tuple[float, float, float],
 ) -> tuple[Floats, Floats, Floats]:
-    """What each label of a block costs [N, L, g, g], and what neighbours' squared steps do."""
+    """Return the cost of each label of a block [N, L, g, g], and of neighbours' squared steps."""
     beta, gamma, eta = weights
     smooth = beta / (16 * grid)  # the published code's scale, for saliencies that sum to 1
     first, second = (saliency_of_blocks(saliency, grid) for saliency in saliencies)

@@ -1,4 +1,4 @@
-"""Four images around one point: what RICAP and Mosaic share."""
+"""Four images around one point, for RICAP and Mosaic."""
 
 from __future__ import annotations
 

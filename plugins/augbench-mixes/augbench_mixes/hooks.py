@@ -1,4 +1,4 @@
-"""What this distribution registers; free of torch."""
+"""The components of this distribution; free of torch."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _GRIDS = (2, 4, 8, 16)
 
 @dataclass(frozen=True)
 class PuzzleMix:
-    """Which block shows which image is chosen by the loss's gradients; then blocks are moved.
+    """Blocks show the image chosen by the loss's gradients, and are then moved.
 
     For a grid drawn for each image among 2, 4, 8 and 16 (blocks of two pixels at least), the
     shares z of the blocks minimise, exactly: minus the saliency that shows; `beta` times the

@@ -43,7 +43,7 @@ class SaliencyMix:
 
 
 def saliency(x: Tensor) -> Tensor:
-    """How much each pixel of [N, C, H, W] differs from what surrounds it: [N, H, W].
+    """Return the contrast of each pixel of [N, C, H, W] with its surroundings: [N, H, W].
 
     The sum over three scales of |intensity − mean of a surrounding square|, in the manner of the
     centre-surround differences of Montabone and Soto (2010), which the paper uses in OpenCV's

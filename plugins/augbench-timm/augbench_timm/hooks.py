@@ -1,4 +1,4 @@
-"""What this distribution registers; free of torch and timm."""
+"""The components of this distribution; free of torch and timm."""
 
 from __future__ import annotations
 

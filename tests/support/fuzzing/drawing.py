@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from augbench.protocol.dropout import own_dropout
+from augbench.packed.dropout import own_dropout
 from fuzzing.pieces import PIECES, Piece
 
 __all__ = ["Case", "alone", "draw"]

@@ -16,13 +16,14 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from augbench.engines import probing, replaying
-from augbench.engines.heads import Heads
-from augbench.engines.planes import side_by_side
-from augbench.engines.probing import Choice, choose
-from augbench.engines.replaying import Replayed
-from augbench.engines.training import descent
+from augbench.packed import choice as probing
+from augbench.packed import replay as replaying
+from augbench.packed.choice import Choice, choose
+from augbench.packed.heads import Heads
+from augbench.packed.ops import side_by_side
+from augbench.packed.replay import Replayed
 from augbench.protocol.loss import soft_label_cross_entropy
+from augbench.training.together import descent
 from fuzzing.drawing import Case, draw
 
 __all__ = ["Verdict", "judge", "judge_modules", "judge_seed", "speed_does_not_decide"]
@@ -229,7 +230,7 @@ class _Trial:
         return seen, isinstance(step, Replayed) and step.in_use
 
     @torch.no_grad()
-    def _asked_packed(self, backbones: probing.Together) -> Tensor:
+    def _asked_packed(self, backbones: probing.Packed) -> Tensor:
         shared = backbones(self.asked.clone(), shared=True)
         own = torch.cat([self.asked.roll(k, 0) for k in range(len(self.modules))], 1)
         return torch.stack([shared, backbones(own)]).detach().clone()

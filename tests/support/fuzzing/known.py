@@ -14,8 +14,8 @@ from importlib.util import find_spec
 import torch
 from torch import nn
 
-from augbench.engines.probing import choose
-from augbench.protocol.dropout import own_dropout
+from augbench.packed.choice import choose
+from augbench.packed.dropout import own_dropout
 
 __all__ = ["MODELS", "made"]
 

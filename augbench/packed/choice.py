@@ -1,0 +1,200 @@
+"""Which packing a backbone gets: the fastest of those that are proved to give the same numbers."""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from augbench.packed import ops
+from augbench.packed.likeness import check_alike, moving_state
+from augbench.packed.replay import LONGEST, Tape
+from augbench.packed.trace import Widened
+from augbench.packed.verify import difference, features_need_company
+from augbench.packed.vmap import Vmapped
+
+__all__ = ["MOST_TIMED", "Choice", "Packed", "Packer", "choose"]
+
+
+class Packed(Protocol):
+    """K backbones as one: what `Widened` and `Vmapped` have in common."""
+
+    cells: int
+
+    @property
+    def replayable(self) -> bool:
+        """Whether a step of training does the same operations each time; see `replaying.py`."""
+        ...
+
+    def __call__(self, images: Tensor, *, shared: bool = False) -> Tensor:
+        """Features [K, B, D] of each cell's images [B, K·C, H, W], or of shared [B, C, H, W]."""
+        ...
+
+    def train(self, mode: bool = True) -> object:
+        """Set the mode of every layer."""
+        ...
+
+    def stacked(self) -> dict[str, Tensor]:
+        """The parameters and buffers by the names that the backbone gives them.
+
+        Each holds those of the K cells one after the other, or one counter for all.
+        """
+        ...
+
+
+Packer = Callable[[Sequence[nn.Module]], Packed]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a backbone is packed, and why; without a `packer`, cells are trained one by one.
+
+    `keeps` tells whether the frozen features of an image may be kept; `gain` how many times as
+    fast as one by one a step of training was seen to be; `most` how many cells' values stay in the
+    cache, if any number does not; `seconds` what the choice itself took.
+    """
+
+    packer: Packer | None
+    reason: str
+    keeps: bool = True
+    gain: float | None = None
+    most: int | None = None
+    seconds: float = 0.0
+
+
+MOST_TIMED = 64
+"""With so many cells packing is timed, where there are more: they gain no less."""
+
+_PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", Widened), ("by vmap", Vmapped))
+_CACHE = 2**20  # bytes, which a core may have to itself
+_FEWEST = 2  # cells: fewer gain less than the cache does
+_REPEATS = 5
+_TRIALS = 3
+_TIMED_ALONE = 8
+_LONGEST_TIMING = 2.0  # seconds, but for one pair of steps
+_WORTH_IT = 1.0
+
+
+def choose(backbones: Sequence[nn.Module], images: Tensor, *, pack: bool = True) -> Choice:
+    """Choose a packing for backbones of one architecture; `images` is like a batch [B, C, H, W].
+
+    Without `pack`, only whether the features of a frozen one may be kept is found out.
+
+    A packing is taken if it computes what the plain modules compute (`verifying.py`) and is faster
+    than they are. The backbones are left as they are. Raises `UnpackableError` where they differ
+    by more than their numbers.
+    """
+    start = time.perf_counter()
+    check_alike(backbones)
+    choice = _choose(backbones, images, pack)
+    return replace(choice, seconds=time.perf_counter() - start)
+
+
+def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choice:
+    one = backbones[0]
+    reason = _why_not_kept(one, images)
+    if reason is not None:
+        return Choice(None, f"one by one ({reason})", keeps=False)
+    if not pack:
+        return Choice(None, "one by one")
+    moves = moving_state(one, images, training=True)
+    if moves is not None:
+        return Choice(None, f"one by one (in training, its forward changes {moves!r})")
+    refused: list[str] = []
+    if images.device.type == "cpu" and not ops.usable(images):
+        refused.append("with compiled kernels: llvmlite cannot be used")
+    for name, packer in _PACKERS:
+        try:
+            most = _most(packer, one, images)
+            together = backbones[: min(most or MOST_TIMED, MOST_TIMED)]
+            reason = difference(packer, together, images)
+        except Exception as error:  # whatever an unknown module raises, it is a reason
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if reason is not None:
+            refused.append(f"{name}: {reason}")
+            continue
+        gain = _gain(packer, together, images)
+        if gain > _WORTH_IT:
+            but = f" (not {'; not '.join(refused)})" if refused else ""
+            return Choice(packer, f"packed {name}{but}", gain=gain, most=most)
+        refused.append(f"{name}: only {gain:.2f} times as fast")
+    return Choice(None, f"one by one (not {'; not '.join(refused)})")
+
+
+def _why_not_kept(backbone: nn.Module, images: Tensor) -> str | None:
+    """The reason why a frozen backbone's features of an image may not be kept, if there is one."""
+    moves = moving_state(backbone, images, training=False)
+    if moves is not None:
+        return f"in eval mode, its forward changes {moves!r}"
+    if features_need_company(backbone, images):
+        return "in eval mode, an image's features depend on more than the image"
+    return None
+
+
+def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
+    """How many cells there may be, so that the largest of their values stays in the cache."""
+    packed = packer([copy.deepcopy(backbone)])
+    if images.device.type != "cpu" or not isinstance(packed, Widened):
+        return None
+    packed.train()
+    bytes_of_one: int = packed.largest_value(images) * images.element_size()
+    return max(_FEWEST, _CACHE // bytes_of_one)
+
+
+def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> float:
+    """How many times as fast a step of all cells is packed as one by one.
+
+    Both take turns, and it is the time of this process that counts, so that a busy machine slows
+    both alike. A gain that seems too small is measured again, since a mistake here would cost a
+    whole run, but never for longer than `_LONGEST_TIMING`. One by one, cells take as long each as
+    any: of many, some are timed.
+    """
+    alone, packed = copy.deepcopy(backbones[0]), packer([copy.deepcopy(b) for b in backbones])
+    trained = [value for value in packed.stacked().values() if value.requires_grad]
+    values = [value for value in alone.parameters() if value.requires_grad]
+    own, timed = images.repeat(1, packed.cells, 1, 1), min(len(backbones), _TIMED_ALONE)
+
+    def step_of(network: Callable[[Tensor], Tensor], x: Tensor, by: Sequence[Tensor]) -> None:
+        features = network(x).sum()
+        if features.requires_grad:
+            torch.autograd.grad(features, by, allow_unused=True)
+
+    def one_by_one() -> None:
+        for _ in range(timed):
+            step_of(alone, images, values)
+
+    def together() -> None:
+        step_of(packed, own, trained)
+
+    def seconds(step: Callable[[], None]) -> float:
+        start = clock()
+        step()
+        if images.is_cuda:
+            torch.cuda.synchronize(images.device)
+        return clock() - start
+
+    clock = time.process_time if images.device.type == "cpu" else time.perf_counter
+    began = time.perf_counter()
+    seconds(one_by_one), seconds(together)  # warm
+    step: Callable[[], None] = together
+    if packed.replayable and not images.is_cuda and seconds(together) < LONGEST:
+        with Tape() as tape:  # as the training will do it
+            together()
+        step = tape.replay if tape.complete else together
+    best, many = 0.0, len(backbones) / timed
+    for _ in range(_TRIALS):
+        ratios: list[float] = []
+        while len(ratios) < _REPEATS and not (
+            ratios and time.perf_counter() - began > _LONGEST_TIMING
+        ):
+            ratios.append(many * seconds(one_by_one) / seconds(step))
+        best = max(best, statistics.median(ratios))
+        if best > _WORTH_IT or time.perf_counter() - began > _LONGEST_TIMING:
+            break
+    return best

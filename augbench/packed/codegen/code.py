@@ -1,0 +1,357 @@
+"""Functions in LLVM's language, written as nested loops."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from llvmlite import ir
+
+from augbench.packed.codegen.processor import machine
+
+__all__ = ["INT", "Code"]
+
+INT = ir.IntType(64)
+_POINTER = ir.PointerType()
+
+
+class Code:
+    """A function of addresses and integers under construction.
+
+    `pointers` and `integers` name its arguments, which are found in `given`; `real` is the type of
+    the numbers, of which a vector holds `lanes`. Variables live in memory here, and in registers
+    once LLVM is done.
+    """
+
+    def __init__(
+        self, name: str, pointers: str, integers: str, *, bits: int, lanes: int | None = None
+    ) -> None:
+        names = pointers.split(), integers.split()
+        self.name = f"{name}_{machine().vector_bytes}_{machine().sums}"
+        self.pointer_count, self.integer_count = map(len, names)
+        self.module = ir.Module()
+        kinds = [_POINTER] * self.pointer_count + [INT] * self.integer_count
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), self.name)
+        for pointer in function.args[: self.pointer_count]:
+            pointer.add_attribute("noalias")
+        self.given = SimpleNamespace(
+            **dict(zip([*names[0], *names[1]], function.args, strict=True))
+        )
+        self.build = ir.IRBuilder(function.append_basic_block("entry"))
+        self.real = ir.FloatType() if bits == 32 else ir.DoubleType()
+        self._size = bits // 8
+        self.byte = ir.IntType(8)
+        self.lanes = lanes or machine().vector_bytes // self._size
+        # Variables belong into the first block, whatever block first needs them.
+        begin = function.append_basic_block("begin")
+        self.build.branch(begin)
+        self.build.position_at_end(begin)
+
+    def done(self) -> Code:
+        """End the function."""
+        self.build.ret_void()
+        return self
+
+    @property
+    def vector(self) -> ir.VectorType:
+        """The type of a vector."""
+        return ir.VectorType(self.real, self.lanes)
+
+    @contextlib.contextmanager
+    def in_lanes(self, lanes: int) -> Iterator[None]:
+        """Use vectors of so many lanes."""
+        before, self.lanes = self.lanes, lanes
+        yield
+        self.lanes = before
+
+    def narrowed(self, lanes: int) -> contextlib.AbstractContextManager[None]:
+        """Use vectors of so many lanes at most."""
+        return self.in_lanes(min(self.lanes, lanes))
+
+    # Numbers
+
+    def sum(self, *values: Any) -> Any:
+        """The sum of integers."""
+        total = self._int(values[0])
+        for value in values[1:]:
+            total = self.build.add(total, self._int(value))
+        return total
+
+    def product(self, *values: Any) -> Any:
+        """The product of integers."""
+        total = self._int(values[0])
+        for value in values[1:]:
+            total = self.build.mul(total, self._int(value))
+        return total
+
+    def difference(self, a: Any, b: Any) -> Any:
+        """a − b."""
+        return self.build.sub(self._int(a), self._int(b))
+
+    def clamp(self, value: Any, *, least: Any = None, most: Any = None) -> Any:
+        """The integer, raised to `least`, then lowered to `most`."""
+        build = self.build
+        if least is not None:
+            least = self._int(least)
+            value = build.select(build.icmp_signed("<", value, least), least, value)
+        if most is not None:
+            value = build.select(build.icmp_signed(">", value, most), most, value)
+        return value
+
+    def splat(self, number: Any) -> Any:
+        """A vector of one number."""
+        first = self.build.insert_element(
+            ir.Constant(self.vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0)
+        )
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        return self.build.shuffle_vector(first, ir.Constant(self.vector, ir.Undefined), zeros)
+
+    def _int(self, value: Any) -> Any:
+        return ir.Constant(INT, value) if isinstance(value, int) else value
+
+    # Memory
+
+    def at(self, pointer: Any, offset: Any, kind: Any = None) -> Any:
+        """The address of the number (or other `kind`) so many behind a pointer."""
+        return self.build.gep(pointer, [self._int(offset)], source_etype=kind or self.real)
+
+    def load(self, address: Any, kind: Any = None, mask: Any = None) -> Any:
+        """The value at an address; with a mask, only these lanes are read, the rest is zero."""
+        kind = kind or self.vector
+        align = self._align(kind)
+        if mask is None:
+            return self.build.load(address, align=align, typ=kind)
+        function = self._intrinsic(
+            "llvm.masked.load", kind, [_POINTER, ir.IntType(32), mask.type, kind]
+        )
+        return self.build.call(
+            function,
+            [address, ir.Constant(ir.IntType(32), align), mask, ir.Constant(kind, None)],
+        )
+
+    def gathered(self, addresses: Sequence[Any]) -> Any:
+        """A vector of the numbers at some addresses."""
+        kind = ir.VectorType(self.real, len(addresses))
+        vector = ir.Constant(kind, ir.Undefined)
+        for n, address in enumerate(addresses):
+            number = self.load(address, self.real)
+            vector = self.build.insert_element(vector, number, ir.Constant(ir.IntType(32), n))
+        return vector
+
+    def store(self, value: Any, address: Any, mask: Any = None) -> None:
+        """Write a value; with a mask, only these lanes."""
+        align = self._align(value.type)
+        if mask is None:
+            self.build.store(value, address, align=align)
+            return
+        function = self._intrinsic(
+            "llvm.masked.store",
+            ir.VoidType(),
+            [value.type, _POINTER, ir.IntType(32), mask.type],
+            of=value.type,
+        )
+        self.build.call(function, [value, address, ir.Constant(ir.IntType(32), align), mask])
+
+    def variable(self, value: Any) -> Any:
+        """A variable, with its first value."""
+        with self.build.goto_entry_block():
+            place = self.build.alloca(value.type)
+        self.build.store(value, place)
+        return place
+
+    def get(self, variable: Any) -> Any:
+        """What a variable holds."""
+        return self.build.load(variable, typ=variable.allocated_type)
+
+    def set(self, variable: Any, value: Any) -> None:
+        """Give a variable another value."""
+        self.build.store(value, variable)
+
+    def _align(self, kind: Any) -> int:
+        element = kind.element if isinstance(kind, ir.VectorType) else kind
+        return max(1, element.width // 8) if isinstance(element, ir.IntType) else self._size
+
+    # Vectors
+
+    def multiply_add(self, a: Any, b: Any, variable: Any) -> None:
+        """variable += a · b, rounded once."""
+        function = self._intrinsic("llvm.fma", self.vector, [self.vector] * 3)
+        self.set(variable, self.build.call(function, [a, b, self.get(variable)]))
+
+    def weighted(self, factors: Sequence[Any], vectors: Sequence[Any]) -> Any:
+        """The sum of vectors, each times a constant; those times 0 are left out."""
+        terms = [(float(f), v) for f, v in zip(factors, vectors, strict=True) if f]
+        terms.sort(key=lambda term: term[0] != 1)  # what needs no product comes first
+        kind = vectors[0].type
+        total = None
+        for factor, vector in terms:
+            constant = ir.Constant(kind, [factor] * kind.count)
+            if total is None:
+                total = vector if factor == 1 else self.build.fmul(vector, constant)
+            elif factor in (1, -1):
+                total = (self.build.fadd if factor == 1 else self.build.fsub)(total, vector)
+            else:
+                function = self._intrinsic("llvm.fma", kind, [kind] * 3)
+                total = self.build.call(function, [vector, constant, total])
+        return ir.Constant(kind, None) if total is None else total
+
+    def rectified(self, vector: Any) -> Any:
+        """Negative numbers raised to zero; what is no number stays none."""
+        return self.where_positive(vector, vector)
+
+    def where_positive(self, vector: Any, value: Any) -> Any:
+        """The value where a vector is above zero, or no number; elsewhere zero."""
+        zero = ir.Constant(self.vector, None)
+        return self.build.select(self.build.fcmp_ordered("<=", vector, zero), zero, value)
+
+    def total(self, vector: Any) -> Any:
+        """The sum over the lanes, in whatever order is fastest."""
+        function = self._intrinsic(
+            "llvm.vector.reduce.fadd", self.real, [self.real, self.vector], of=self.vector
+        )
+        zero = ir.Constant(self.real, 0.0)
+        return self.build.call(function, [zero, vector], fastmath=("reassoc",))
+
+    def store_totals(self, rows: Sequence[tuple[Any, Sequence[Any]]]) -> None:
+        """Store the sums over the lanes of vectors: at each address, those of its vectors in a row.
+
+        Pairs of vectors are folded into one until a lane each is left: 3 instructions a sum, where
+        `total` needs 8.
+        """
+        longest = max(len(vectors) for _, vectors in rows)
+        if longest > self.lanes:
+            self.store_totals([(address, vectors[: self.lanes]) for address, vectors in rows])
+            self.store_totals(
+                [(self.at(address, self.lanes), vectors[self.lanes :]) for address, vectors in rows]
+            )
+            return
+        room = 1 << (longest - 1).bit_length()  # lanes for one row
+        fitting = self.lanes // room
+        for start in range(0, len(rows), fitting):
+            some = rows[start : start + fitting]
+            slots: list[Any] = [None] * self.lanes
+            for n, (_, vectors) in enumerate(some):
+                slots[n * room : n * room + len(vectors)] = vectors
+            totals = self._folded(slots)
+            for n, (address, vectors) in enumerate(some):
+                lanes = [n * room <= lane < n * room + len(vectors) for lane in range(self.lanes)]
+                mask = ir.Constant(ir.VectorType(ir.IntType(1), self.lanes), lanes)
+                self.store(totals, self.at(address, -n * room), mask)
+
+    def _folded(self, slots: list[Any]) -> Any:
+        """A vector whose lane i is the sum over the lanes of the vector in slot i."""
+        distance = self.lanes // 2
+        while distance:
+            # Of each 2·distance lanes, the lower half is for one vector, the upper for the other.
+            lower = [
+                n if not n & distance else self.lanes + n - distance for n in range(self.lanes)
+            ]
+            upper = [n + distance for n in lower]
+            slots = [
+                self._fold(a, b, lower, upper)
+                for a, b in zip(slots[:distance], slots[distance:], strict=True)
+            ]
+            distance //= 2
+        return slots[0]
+
+    def _fold(self, a: Any, b: Any, lower: Sequence[int], upper: Sequence[int]) -> Any:
+        if a is None:  # the slots of a row are filled from the first on
+            return None
+        b = a if b is None else b
+        return self.build.fadd(self.shuffle(a, b, lower), self.shuffle(a, b, upper))
+
+    def shuffle(self, a: Any, b: Any, picked: Sequence[int]) -> Any:
+        """A vector of lanes of two, numbered throughout."""
+        numbers = ir.Constant(ir.VectorType(ir.IntType(32), len(picked)), list(picked))
+        return self.build.shuffle_vector(a, b, numbers)
+
+    def joined(self, vectors: Sequence[Any]) -> Any:
+        """One vector of the lanes of so many, a power of two, one after the other."""
+        vectors = list(vectors)
+        while len(vectors) > 1:
+            lanes = range(2 * vectors[0].type.count)
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [self.shuffle(a, b, lanes) for a, b in pairs]
+        return vectors[0]
+
+    def split(self, vector: Any, count: int) -> list[Any]:
+        """The reverse of `joined`."""
+        lanes = vector.type.count // count
+        return [
+            self.shuffle(vector, vector, range(n * lanes, (n + 1) * lanes)) for n in range(count)
+        ]
+
+    def _first_lanes(self, count: Any) -> Any:
+        """The mask of the first so many lanes."""
+        kind = ir.VectorType(INT, self.lanes)
+        numbers = ir.Constant(kind, list(range(self.lanes)))
+        counts = self.build.insert_element(
+            ir.Constant(kind, ir.Undefined), count, ir.Constant(ir.IntType(32), 0)
+        )
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
+        counts = self.build.shuffle_vector(counts, ir.Constant(kind, ir.Undefined), zeros)
+        return self.build.icmp_signed("<", numbers, counts)
+
+    def _intrinsic(self, name: str, result: Any, arguments: Sequence[Any], of: Any = None) -> Any:
+        """One of LLVM's own functions, whose full name holds the type that it is `of`."""
+        kind = of or result
+        letter = "f" if isinstance(kind.element, ir.FloatType | ir.DoubleType) else "i"
+        width = {ir.FloatType: 32, ir.DoubleType: 64}.get(type(kind.element)) or kind.element.width
+        full = f"{name}.v{kind.count}{letter}{width}"
+        full += ".p0" if "masked" in name else ""
+        if full in self.module.globals:
+            return self.module.globals[full]
+        return ir.Function(self.module, ir.FunctionType(result, arguments), full)
+
+    # Loops
+
+    @contextlib.contextmanager
+    def loop(self, start: Any, stop: Any) -> Iterator[Any]:
+        """For each integer from `start` up to, not including, `stop`."""
+        position, stop = self.variable(self._int(start)), self._int(stop)
+        with self._while(lambda: self.build.icmp_signed("<", self.get(position), stop)):
+            index = self.get(position)
+            yield index
+            self.set(position, self.sum(index, 1))
+
+    @contextlib.contextmanager
+    def run(self, position: Any, stop: Any, size: int) -> Iterator[Any]:
+        """While `size` more fit before `stop`: the variable `position` moves on by `size`."""
+
+        def fits() -> Any:
+            end = self.sum(self.get(position), size)
+            return self.build.icmp_signed("<=", end, stop)
+
+        with self._while(fits):
+            yield self.get(position)
+            self.set(position, self.sum(self.get(position), size))
+
+    @contextlib.contextmanager
+    def masked_run(self, position: Any, stop: Any) -> Iterator[tuple[Any, Any]]:
+        """While anything is left before `stop`: where it begins, and the mask of its lanes."""
+        with self._while(lambda: self.build.icmp_signed("<", self.get(position), stop)):
+            start = self.get(position)
+            yield start, self._first_lanes(self.difference(stop, start))
+            self.set(position, self.sum(start, self.lanes))
+
+    def each(self, stop: Any, write: Callable[[Any, Any], None], *, start: Any = 0) -> None:
+        """`write` at each vector of a run up to `stop`; its last lanes come with a mask."""
+        position = self.variable(self._int(start))
+        with self.run(position, stop, self.lanes) as x:
+            write(x, None)
+        with self.masked_run(position, stop) as (x, mask):
+            write(x, mask)
+
+    @contextlib.contextmanager
+    def _while(self, condition: Callable[[], Any]) -> Iterator[None]:
+        build = self.build
+        head, body, after = (build.append_basic_block() for _ in range(3))
+        build.branch(head)
+        build.position_at_end(head)
+        build.cbranch(condition(), body, after)
+        build.position_at_end(body)
+        yield
+        build.branch(head)
+        build.position_at_end(after)

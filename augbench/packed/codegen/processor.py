@@ -1,0 +1,140 @@
+"""The processor at hand: how wide its vectors are, and machine code for it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import os
+import platform
+import tempfile
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import llvmlite.binding as llvm
+import platformdirs
+
+if TYPE_CHECKING:
+    from augbench.packed.codegen.code import Code
+
+__all__ = ["Kernel", "Machine", "compiled", "machine"]
+
+Kernel = Callable[..., None]
+
+
+class Machine:
+    """This processor: how wide its vectors are, and what was compiled for it.
+
+    Raises `RuntimeError` for a processor that LLVM does not know, or that cannot multiply and add
+    in one instruction.
+    """
+
+    def __init__(self) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        features = llvm.get_host_cpu_features()
+        arm = platform.machine().lower() in ("arm64", "aarch64")  # which always has NEON
+        if not arm and not features.get("fma", False):
+            raise RuntimeError("no fused multiply-add")
+        # Bytes of a vector register, and how many of them may hold sums, so that the factors of
+        # the next products still find room: x86 has 16, with AVX-512 32, ARM 32.
+        wide = features.get("avx512f", False)
+        self.vector_bytes = 64 if wide else 32 if features.get("avx2", False) else 16
+        self.sums = 24 if wide or arm else 12
+        self._target = llvm.Target.from_default_triple().create_target_machine(
+            cpu=llvm.get_host_cpu_name(), features=features.flatten(), opt=2
+        )
+        self._name = repr((llvm.llvm_version_info, llvm.get_host_cpu_name(), features.flatten()))
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), self._target)
+        self._passes = llvm.create_pass_builder(
+            self._target, llvm.create_pipeline_tuning_options(speed_level=1)
+        )
+
+    def kernel(self, make: Callable[..., Code], arguments: tuple[object, ...]) -> Kernel:
+        """Machine code of the function that `make` writes: takes addresses and integers."""
+        identity = repr((self._name, self.vector_bytes, self.sums, make.__qualname__, arguments))
+        sources = _sources(Path(__file__).parent) + _sources(Path(make.__code__.co_filename).parent)
+        key = hashlib.sha256((sources + identity).encode()).hexdigest()
+        path = _cache() / f"{key}.o"
+        made = _read(path)
+        if made is None:
+            made = self._compiled(make(*arguments))
+            _write(path, hashlib.sha256(made).digest() + made)
+        signature, code = made.split(b"\n", 1)
+        name, pointers, integers = json.loads(signature)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+        prototype = ctypes.CFUNCTYPE(
+            None, *[ctypes.c_void_p] * pointers, *[ctypes.c_int64] * integers
+        )
+        kernel: Kernel = prototype(self._engine.get_function_address(name))
+        return kernel
+
+    def _compiled(self, code: Code) -> bytes:
+        """A line with the function's name and how many addresses and integers it takes; code."""
+        module = llvm.parse_assembly(str(code.module))
+        self._passes.getModulePassManager().run(module, self._passes)
+        signature = json.dumps([code.name, code.pointer_count, code.integer_count])
+        return signature.encode() + b"\n" + bytes(self._target.emit_object(module))
+
+
+def _read(path: Path) -> bytes | None:
+    """What is kept in the user's cache, if it is there, whole and undamaged."""
+    with contextlib.suppress(OSError):
+        digest, made = (whole := path.read_bytes())[:32], whole[32:]
+        if hashlib.sha256(made).digest() == digest:
+            return made
+    return None
+
+
+def _cache() -> Path:
+    """The folder of what was compiled, in the one that `AUGBENCH_CACHE` names or the user's own."""
+    folder = os.environ.get("AUGBENCH_CACHE") or platformdirs.user_cache_dir("augbench", False)
+    return Path(folder) / "kernels"
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Keep a file, whole or not at all: processes may read and write it at the same time."""
+    with contextlib.suppress(OSError):  # then it is compiled again, next time
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+        except OSError:
+            os.unlink(temporary)
+
+
+@lru_cache(maxsize=8)
+def _sources(folder: Path) -> str:
+    """A digest of modules that write functions: where these change, they are compiled anew."""
+    texts = [path.read_bytes() for path in sorted(folder.glob("*.py"))]
+    return hashlib.sha256(b"".join(texts)).hexdigest()
+
+
+def compiled(most: int) -> Callable[[Callable[..., Code]], Callable[..., Kernel]]:
+    """Turn a writer of functions into one of kernels, of which the last so many are remembered.
+
+    What was compiled once, for the same arguments, is found in the user's cache, and not even
+    written again.
+    """
+
+    def decorate(make: Callable[..., Code]) -> Callable[..., Kernel]:
+        @lru_cache(maxsize=most)
+        @wraps(make)
+        def kernel(*arguments: object) -> Kernel:
+            return machine().kernel(make, arguments)
+
+        return kernel
+
+    return decorate
+
+
+@lru_cache(maxsize=1)
+def machine() -> Machine:
+    """This processor; made once."""
+    return Machine()

@@ -1,0 +1,224 @@
+"""How a convolution of planes goes: what its shapes decide is worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from itertools import product
+from math import prod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from augbench.packed.ops.copying import copy, lay_rows
+from augbench.packed.ops.layout import call, kernels, new_map, planes_of
+from augbench.packed.ops.scratch import scratch, zeros
+
+__all__ = ["How", "Plan", "taps_of", "tile_of", "weight_tile"]
+
+
+class How(NamedTuple):
+    """What a convolution is told, beside its shapes."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    groups: int
+    pool: tuple[int, int] | None
+    rectify: bool
+    bits: int
+
+
+class _Part(NamedTuple):
+    """The pixels [y::stride, x::stride] of an input, so many rows and columns of them.
+
+    Their gradient is a convolution of the slopes with kh×kw of the weights, of which the first is
+    number `weight` of a kernel; its rows begin at a `column`, with so many above as `padding`.
+    """
+
+    y: int
+    x: int
+    rows: int
+    columns: int
+    kh: int
+    kw: int
+    padding: int
+    column: int
+    weight: int
+
+
+class Plan:
+    """How a convolution of certain shapes goes: what they decide is worked out once.
+
+    Its methods take and fill planes, each but the input's contiguous.
+    """
+
+    def __init__(self, image: torch.Size, weight: torch.Size, how: How) -> None:
+        self.batch, maps, self.height, self.width = image
+        self.maps, self.inputs, self.kh, self.kw = weight
+        self.outputs, self.how = self.maps // how.groups, how
+        (sh, sw), (ph, pw) = how.stride, how.padding
+        self.rows = (self.height + 2 * ph - self.kh) // sh + 1
+        self.columns = (self.width + 2 * pw - self.kw) // sw + 1
+        self.in_shape = maps, self.height, self.width, self.batch
+        # The columns of a row, padded; with a stride, those of one remainder lie side by side.
+        self._fill = -(self.width + 2 * pw) % sw
+        row = self.width + 2 * pw + self._fill
+        self.taps, self.row = taps_of(self.kw, sw, row, self.batch), row * self.batch
+        # The gradient of the input is made by columns, or as a convolution of the slopes.
+        self.by_columns = None
+        if how.stride == (1, 1):
+            fitting = kernels().ByColumns.fitting
+            self.by_columns = fitting(self.width, self.kw, pw, self.batch, self.inputs)
+
+    def rows_of(self, x: Tensor) -> Tensor:
+        """The rows as the kernels read them: padded, and in the order of the stride."""
+        padding, stride = self.how.padding[1], self.how.stride[1]
+        columns = self.width + 2 * padding + self._fill
+        if stride == 1 and not padding:
+            return x
+        rows = x.new_empty(len(x), self.height, columns, self.batch)
+        lay_rows(rows, x, padding, stride)
+        return rows
+
+    def forward(
+        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The output, of planes [G·O, rows, columns, B], and what else its gradient needs.
+
+        A shortcut, planes like the output, is added before it is rectified; without a gradient.
+        """
+        out = new_map(source, self.maps, self.rows, self.columns, self.batch)
+        call(
+            kernels().convolve(
+                tile_of(self.outputs), self.kw, bool(shortcut), self.how.rectify, self.how.bits
+            ),
+            *(out, self.packed(weight), source, weight, bias, self.taps, *shortcut),
+            *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
+            *(self.columns * self.batch, self.how.stride[0], self.how.padding[0], self.kh),
+            *(self.outputs * self._by_output, self._by_output, self.kh * self.kw, self.kw, 1),
+        )
+        return (out, out) if self.how.rectify else (out,)
+
+    def gradients(
+        self,
+        own_x: Tensor | None,
+        own_weight: Tensor,
+        own_bias: Tensor | None,
+        slopes: Tensor,
+        *kept: Tensor,
+        also: Sequence[Tensor] = (),
+    ) -> None:
+        """Fill the gradients of input, weight and bias, but for those that are None.
+
+        To the input's is added what is `also` its gradient, in planes.
+        """
+        *rectified, source, weight = kept
+        if rectified:
+            slopes = torch.ops.aten.threshold_backward(slopes, planes_of(rectified[0]), 0)
+        self.gradient_of_weights(own_weight, slopes, source)
+        if own_bias is not None:
+            torch.sum(slopes.flatten(1), 1, out=own_bias)
+        if own_x is not None:
+            self.gradient_of_input(own_x, slopes, weight, *also)
+
+    def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
+        """Fill the gradient of the weights."""
+        call(
+            kernels().weight_gradient(weight_tile(self.outputs, self.kw), self.kw, self.how.bits),
+            *(own_weight, slopes, source, self.taps, self.how.groups, self.outputs, self.inputs),
+            *(self.height, self.row, self.rows, self.columns * self.batch, self.how.stride[0]),
+            *(self.how.padding[0], self.kh),
+        )
+
+    def gradient_of_input(
+        self, own_x: Tensor, slopes: Tensor, weight: Tensor, *also: Tensor
+    ) -> None:
+        """Fill the gradient of the input, with what is `also` its gradient."""
+        if self.by_columns is not None:
+            call(
+                kernels().input_gradient(self.by_columns, self.kw, self.how.bits),
+                *(own_x, slopes, weight, self.how.groups, self.outputs, self.inputs, self.height),
+                *(self.rows, self.batch, self.how.padding[0], self.kh),
+            )
+            for one in also:
+                planes_of(own_x).add_(one)
+            return
+        (sh, sw), own_x = self.how.stride, planes_of(own_x)
+        if sh > self.kh or sw > self.kw:  # then no output looks at some of the pixels
+            own_x.copy_(also[0]) if also else own_x.zero_()
+        behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
+        shape = len(slopes), self.rows, self.kw - 1 + self.columns + behind, self.batch
+        largest = max(part.rows * part.columns for part in self._parts)
+        sizes = prod(shape), len(own_x) * largest * self.batch, self.outputs * self._by_output
+        between, results, packed = scratch(slopes, *sizes)
+        lay_rows(between.view(shape), slopes, self.kw - 1, 1)
+        weights = weight.flatten()
+        for part in self._parts:
+            # A convolution, of stride 1, of slopes between zeros, with weights turned round.
+            target = own_x[:, part.y :: sh, part.x :: sw]
+            result, added = own_x, also
+            if self.how.stride != (1, 1):
+                result, added = results[: target.numel()].view(target.shape), ()
+            taps = taps_of(part.kw, 1, part.columns, self.batch)
+            call(
+                kernels().convolve(
+                    tile_of(self.inputs), part.kw, bool(added), False, self.how.bits
+                ),
+                *(result, packed, between[part.column * self.batch :], weights[part.weight :]),
+                *(zeros(slopes, len(own_x)), taps, *added),
+                *(self.how.groups, self.inputs, self.outputs),
+                *(self.rows, shape[2] * self.batch, part.rows, part.columns * self.batch, 1),
+                *(part.padding, part.kh, self.outputs * self._by_output, self.kh * self.kw),
+                *(self._by_output, -sh * self.kw, -sw),
+            )
+            if result is not own_x:
+                copy(target, result, *(one[:, part.y :: sh, part.x :: sw] for one in also))
+
+    @cached_property
+    def _parts(self) -> list[_Part]:
+        """The parts of the input: each meets other rows and columns of the kernel."""
+        (sh, sw), (ph, pw) = self.how.stride, self.how.padding
+        parts = []
+        for i, j in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
+            kh, kw = -(-(self.kh - i) // sh), -(-(self.kw - j) // sw)
+            # The slope [u, v] that the part's first weight takes to the first such pixel [y, x].
+            u, v = -((i - ph) // sh), -((j - pw) // sw)
+            y, x = u * sh + i - ph, v * sw + j - pw
+            rows, columns = len(range(y, self.height, sh)), len(range(x, self.width, sw))
+            if rows and columns:
+                # Of the rows i, i + stride, … and such columns, the last comes first.
+                weight = (i + (kh - 1) * sh) * self.kw + j + (kw - 1) * sw
+                column, padding = self.kw - kw + v, kh - 1 - u
+                parts.append(_Part(y, x, rows, columns, kh, kw, padding, column, weight))
+        return parts
+
+    @property
+    def _by_output(self) -> int:
+        """How many weights an output has."""
+        return self.inputs * self.kh * self.kw
+
+    def packed(self, weight: Tensor) -> Tensor:
+        """A scratch for one group's weights."""
+        (room,) = scratch(weight, self.outputs * self._by_output)
+        return room
+
+
+def tile_of(channels: int) -> int:
+    """How many output channels a convolution sums at once."""
+    tile: int = kernels().tile_of(channels)
+    return tile
+
+
+def weight_tile(outputs: int, kw: int) -> int:
+    """Of how many outputs the weights' gradient is summed at once."""
+    tile: int = kernels().block_of(outputs, max(1, kernels().widest_kernel() // kw))
+    return tile
+
+
+@lru_cache(maxsize=64)
+def taps_of(kw: int, stride: int, width: int, batch: int) -> Tensor:
+    """The offset of each column of the kernel in a row of so many columns; see `rows_of`."""
+    per_remainder = width // stride
+    with torch.inference_mode(False):  # it is kept, and may be needed for gradients later
+        return torch.tensor([(j % stride * per_remainder + j // stride) * batch for j in range(kw)])

@@ -1,0 +1,68 @@
+"""Convolutions of planes with the pooling that follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from augbench.packed.ops.layout import call, kernels, new_map
+from augbench.packed.ops.plans import Plan, taps_of, tile_of, weight_tile
+
+__all__ = ["PooledPlan"]
+
+
+class PooledPlan(Plan):
+    """The same, of stride 1, with the maximum over windows that follows it."""
+
+    def forward(
+        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+    ) -> tuple[Tensor, ...]:
+        """The output, of planes [G·O, rows // ph, columns // pw, B], and where its maxima were."""
+        assert not shortcut
+        pool, rectify = self.how.pool, self.how.rectify
+        assert pool is not None
+        shape = self.maps, self.rows // pool[0], self.columns // pool[1], self.batch
+        out, place = new_map(source, *shape), source.new_empty(shape, dtype=torch.uint8)
+        scratch = source.new_empty(self.outputs, self.rows, self.columns, self.batch)
+        call(
+            kernels().convolve_and_pool(
+                tile_of(self.outputs), self.kw, pool, rectify, self.how.bits
+            ),
+            *(out, place, scratch, self.packed(weight), source, weight, bias, self.taps),
+            *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
+            *(self.columns, self.batch, self.how.padding[0], self.kh),
+        )
+        return out, place
+
+    def gradients(
+        self,
+        own_x: Tensor | None,
+        own_weight: Tensor,
+        own_bias: Tensor | None,
+        slopes: Tensor,
+        *kept: Tensor,
+        also: Sequence[Tensor] = (),
+    ) -> None:
+        """Fill the gradients of input, weight and bias, but for those that are None."""
+        assert not also
+        place, source, weight = kept
+        own_bias = weight.new_empty(self.maps) if own_bias is None else own_bias
+        turned, left, columns = None, 0, self.columns
+        if own_x is not None:
+            turned = self.by_columns
+            if turned is None:
+                turned, columns = tile_of(self.inputs), self.width + self.kw - 1
+                left = self.kw - 1 - self.how.padding[1]
+        tile = weight_tile(self.outputs, self.kw)
+        call(
+            kernels().gradients_through_pool(tile, self.kw, self.how.pool, turned, self.how.bits),
+            *(own_weight, own_bias, source if own_x is None else own_x, slopes, place),
+            *(slopes.new_zeros(self.outputs, self.rows, columns, self.batch),),
+            *(self.packed(weight), source, weight, self.taps),
+            *(weight.new_zeros(self.inputs), taps_of(self.kw, 1, columns, self.batch)),
+            *(self.how.groups, self.outputs, self.inputs, self.height, self.width, self.row),
+            *(self.rows, self.columns, self.batch, columns * self.batch, left * self.batch),
+            *(self.how.padding[0], self.kh),
+        )

@@ -1,0 +1,214 @@
+"""Cells trained together: the numbers of `reference.py`, an order of magnitude sooner.
+
+K backbones of one architecture become one network (`packing.py`), their heads one batched product
+(`heads.py`), their batches one tensor (`blocks.py`). Every random draw comes from the cell's own
+streams, exactly as in the reference; only the order of sums differs. A frozen backbone's features
+are computed once (`finetuning.py`). The training itself is in `training.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from augbench.augmentations.contract import needs_of
+from augbench.packed import Choice, UnpackableError, choose
+from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.cell_result import CellResult
+from augbench.protocol.streams import Role, cell_stream
+from augbench.protocol.study import Cell
+from augbench.training.blocks import GuiltyCellsError
+from augbench.training.contract import Progress
+from augbench.training.materials import Workshop, seeded
+from augbench.training.notes import Note, summary
+from augbench.training.packs import plan_packs, trained_alike
+from augbench.training.reference import ReferenceEngine
+from augbench.training.together import Unit, train_together
+
+__all__ = ["PackedEngine"]
+
+_MOST_COMPARED = 64  # backbones of a pack: more gain no less
+_FEATURE_BYTES = 400 * 2**20
+_FEATURE_SHARE = 0.25  # of what a GPU has free
+
+
+class PackedEngine:
+    """Trains cells together; what cannot be trained together is trained one by one.
+
+    `pack_limit` bounds the pretrainings of a pack; by default packs are sized for the cache.
+    `notes` tells how each pack was trained: networks, reason, and gain over one by one if known.
+    """
+
+    name = "packed"
+
+    def __init__(self, *, pack_limit: int | None = None) -> None:
+        self._pack_limit = pack_limit
+        self._choices: dict[object, Choice] = {}
+        self.notes: list[Note] = []
+
+    @property
+    def choice(self) -> str:
+        """How the cells so far were trained, and why, in one line."""
+        return summary(self.notes)
+
+    def train(
+        self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
+    ) -> Iterator[CellResult]:
+        """See `augbench.training.contract.Engine`."""
+        kind = workshop.device.type
+        for pack in plan_packs(cells, 1, device_kind=kind, pack_limit=self._pack_limit):
+            for units, choice in self._divide(pack, workshop):
+                yield from self._train(units, choice, workshop, test_every, progress)
+
+    def _train(
+        self,
+        units: Sequence[Unit],
+        choice: Choice,
+        workshop: Workshop,
+        test_every: int,
+        progress: Progress,
+    ) -> Iterator[CellResult]:
+        """Train units together, or in halves if memory does not suffice, or else one by one."""
+        counter, middle = _Counter(progress), len(units) // 2
+        together: list[Sequence[Unit]] = []
+        alone: list[Unit] = []
+        counted: int | None = None
+        try:
+            if not choice.keeps:
+                raise UnpackableError(choice.reason)
+            results, doubtful = train_together(units, choice.packer, workshop, test_every, counter)
+            yield from results
+            alone = [units[k] for k in doubtful]
+            counted = sum(unit[0].pretrain_steps * len(unit) for unit in alone)
+            if alone:
+                self._note(len(alone), "once more one by one, since numbers left float32's range")
+        except torch.cuda.OutOfMemoryError:
+            together, alone = [units[:middle], units[middle:]], []
+            if not middle:
+                together, alone = [], list(units)
+            else:
+                self._note(len(units), "in halves, for lack of memory")
+        except GuiltyCellsError as error:
+            # Alone, each fails alone, with its own error; the others stay together.
+            alone = [units[k] for k in error.errors]
+            together = [[unit for k, unit in enumerate(units) if k not in error.errors]]
+        except Exception as error:
+            alone = list(units)  # some cell cannot be trained, and nothing tells which
+            if len(units) > 1:
+                self._note(len(units), f"one by one, after {type(error).__name__}: {error}")
+        # Only here is the memory free again that the error's traceback held.
+        again = counter.after_a_restart(counted)
+        for part in filter(None, together):
+            yield from self._train(part, choice, workshop, test_every, again)
+        cells = [cell for unit in alone for cell in unit]
+        yield from ReferenceEngine().train(cells, workshop, test_every=test_every, progress=again)
+
+    def _divide(self, pack: Sequence[Cell], workshop: Workshop) -> list[tuple[list[Unit], Choice]]:
+        """Decide how the cells of a pack are trained, and in which parts."""
+        by_pretraining = groupby(sorted(pack, key=_pretraining), _pretraining)
+        units = [list(cells) for _, cells in by_pretraining]
+        alone = [unit for unit in units if not _plain_augmentation(unit[0], workshop)]
+        packable = [unit for unit in units if unit not in alone]
+        divided = [([unit], self._choice_alone(unit[0], workshop)) for unit in alone]
+        if packable:
+            try:
+                choice, limit = self._choose([unit[0] for unit in packable], workshop)
+            except Exception as error:
+                choice, limit = Choice(None, f"one by one ({error})", keeps=False), 1
+            size = -(-len(packable) // -(-len(packable) // limit))
+            for start in range(0, len(packable), size):
+                part = packable[start : start + size]
+                self._note(len(part), choice.reason, choice.gain, choice.seconds)
+                choice = replace(choice, seconds=0)
+                divided.append((part, choice))
+        return divided
+
+    def _choice_alone(self, cell: Cell, workshop: Workshop) -> Choice:
+        """No packing; the features of the frozen backbone may be kept if it lets them."""
+        key = (trained_alike(cell), "alone")
+        if key not in self._choices:
+            try:
+                with seeded(cell_stream(cell, Role.OTHER)):
+                    images = _images_like(cell, workshop)
+                    choice = choose([workshop.backbone(cell)], images, pack=False)
+            except Exception as error:
+                choice = Choice(None, f"one by one ({error})", keeps=False)
+            self._choices[key] = choice
+        return self._choices[key]
+
+    def _choose(self, ones: Sequence[Cell], workshop: Workshop) -> tuple[Choice, int]:
+        """The packing of these cells' backbones, and how many of them fit into memory."""
+        one, key = ones[0], (trained_alike(ones[0]), len(ones))
+        with seeded(cell_stream(one, Role.OTHER)):
+            backbones = [workshop.backbone(cell) for cell in ones[:_MOST_COMPARED]]
+            choice = self._choices.get(key)
+            if choice is None:
+                choice = choose(backbones, _images_like(one, workshop))
+                self._choices[key] = replace(choice, seconds=0)  # they are spent once
+        settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
+        kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class
+        feature_dim = backbones[0].feature_dim
+        assert isinstance(feature_dim, int)
+        limit = _feature_bytes(workshop.device) // (4 * feature_dim * classes * kept)
+        if choice.most and not self._pack_limit:
+            limit = min(limit, choice.most)
+        return choice, max(1, limit) if choice.packer else 1
+
+    def _note(
+        self, cells: int, reason: str, gain: float | None = None, seconds: float = 0.0
+    ) -> None:
+        self.notes.append(Note(cells, " ".join(reason.split()), gain, seconds))
+
+
+def _feature_bytes(device: torch.device) -> int:
+    """How much memory the kept features of a pack may take."""
+    if device.type != "cuda":
+        return _FEATURE_BYTES
+    free, _ = torch.cuda.mem_get_info(device)
+    reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(_FEATURE_SHARE * (free + reserved))
+
+
+def _images_like(cell: Cell, workshop: Workshop) -> Tensor:
+    """A batch [B, C, H, W] of the shape that the cell is pretrained on."""
+    batch = effective_batch_size(cell.settings.batch_size, cell.pretrain_images) or 8
+    return torch.rand(batch, *cell.pretrain.image_shape).to(workshop.device)
+
+
+def _pretraining(cell: Cell) -> str:
+    return cell.pretrain_key
+
+
+def _plain_augmentation(cell: Cell, workshop: Workshop) -> bool:
+    """Whether the augmentation can be made, and is content with images."""
+    try:
+        return not needs_of(workshop.augmentation(cell))
+    except Exception:
+        return False  # the reference will raise it again, for this cell alone
+
+
+class _Counter:
+    """Passes progress on, and forgets what a restart does again."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._done, self._again = progress, 0, 0
+
+    def __call__(self, steps: int) -> None:
+        self._done += steps
+        self._progress(steps)
+
+    def after_a_restart(self, again: int | None = None) -> Progress:
+        """What to report to once so many steps, or all, are done again."""
+        self._again = self._done if again is None else again
+
+        def progress(steps: int) -> None:
+            again = min(steps, self._again)
+            self._again -= again
+            if steps > again:
+                self._progress(steps - again)
+
+        return progress

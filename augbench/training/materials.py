@@ -1,0 +1,170 @@
+"""What an engine works with: components made from their descriptions, and data in memory."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from augbench.datasets.subsets import nested_subset
+from augbench.errors import ContractError, DatasetError
+from augbench.packed import own_dropout
+from augbench.protocol.streams import Role, cell_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from augbench.augmentations.contract import Augmentation
+    from augbench.datasets.contract import Dataset, DatasetInfo
+    from augbench.plugins.components import Component
+    from augbench.protocol.study import Cell
+
+__all__ = ["Labelled", "Workshop", "once_a_seed", "seeded"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """uint8 images [N, C, H, W] with their int64 labels [N], on the engine's device."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def once_a_seed(cells: Sequence[Cell], make: Callable[[Cell], _T]) -> list[_T]:
+    """What is made for each cell, once for all cells of a seed."""
+    of_seed = {cell.seed: cell for cell in cells}
+    made = {seed: make(cell) for seed, cell in of_seed.items()}
+    return [made[cell.seed] for cell in cells]
+
+
+@contextmanager
+def seeded(rng: np.random.Generator) -> Iterator[None]:
+    """Run a block with torch's CPU generator seeded from `rng`; the global state is restored."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**63)))
+        yield
+
+
+@dataclass
+class Workshop:
+    """Makes what cells name: data sets are loaded once, and must be what was planned."""
+
+    create: Callable[[Component], Any]
+    load: Callable[[DatasetInfo], Dataset]
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    _loaded: dict[str, Dataset] = field(default_factory=dict)
+    _tests: dict[str, Labelled] = field(default_factory=dict)
+
+    def dataset(self, info: DatasetInfo) -> Dataset:
+        """Load the data set; raises `DatasetError` if its content is not the planned one's."""
+        if info.content_hash not in self._loaded:
+            dataset = self.load(info)
+            if dataset.content_hash != info.content_hash:
+                raise DatasetError(
+                    f"data set {info.name!r} changed while the study was running: expected "
+                    f"content {info.content_hash[:12]}, found {dataset.content_hash[:12]}; "
+                    "run the study again"
+                )
+            self._loaded[info.content_hash] = dataset
+        return self._loaded[info.content_hash]
+
+    def test_set(self, info: DatasetInfo) -> Labelled:
+        """The whole test set."""
+        if info.content_hash not in self._tests:
+            dataset = self.dataset(info)
+            self._tests[info.content_hash] = self._labelled(
+                dataset.test_images, dataset.test_labels
+            )
+        return self._tests[info.content_hash]
+
+    def pretrain_set(self, cell: Cell) -> Labelled:
+        """The first s of one permutation per class of D_P: nested in s."""
+        if not cell.pretrain_images:
+            return self._subset(cell.pretrain, np.empty(0, np.int64))
+        rng = cell_stream(cell, Role.SUBSET)
+        labels = self.dataset(cell.pretrain).train_labels
+        classes = len(cell.pretrain.classes)
+        return self._subset(
+            cell.pretrain, nested_subset(labels, cell.samples_per_class, classes, rng)
+        )
+
+    def finetune_sets(self, cell: Cell) -> tuple[Labelled, Labelled]:
+        """D_F's finetuning images, and images held out of finetuning for calibration."""
+        size = cell.settings.finetune_samples_per_class
+        held_out = min(
+            cell.settings.calibration_samples_per_class, min(cell.finetune.train_counts) - size
+        )
+        labels, classes = self.dataset(cell.finetune).train_labels, len(cell.finetune.classes)
+        rng = cell_stream(cell, Role.FINETUNE_SUBSET)
+        # One permutation per class holds both: the first `size`, then the held-out ones.
+        indices = nested_subset(labels, size + held_out, classes, rng)
+        split = size * classes
+        return (
+            self._subset(cell.finetune, indices[:split]),
+            self._subset(cell.finetune, indices[split:]),
+        )
+
+    def _subset(self, info: DatasetInfo, indices: np.ndarray) -> Labelled:
+        dataset = self.dataset(info)
+        return self._labelled(dataset.train_images[indices], dataset.train_labels[indices])
+
+    def _labelled(self, images: np.ndarray, labels: np.ndarray) -> Labelled:
+        # A copy, since what a data set hands out may be a read-only map of its cache.
+        return Labelled(
+            torch.tensor(images, device=self.device), torch.tensor(labels, device=self.device)
+        )
+
+    def augmentation(self, cell: Cell) -> Augmentation:
+        """A new instance of the cell's augmentation."""
+        made: Augmentation = self.create(cell.augmentation)
+        return made
+
+    def backbone(self, cell: Cell) -> nn.Module:
+        """A new backbone with the seed's initial weights and the cell's own dropout streams.
+
+        It is made on the CPU, so that every device starts from the same weights.
+        """
+        channels, height, width = cell.pretrain.image_shape
+        with seeded(cell_stream(cell, Role.WEIGHTS)):
+            module = self.create(cell.backbone)(channels, (height, width))
+        if not isinstance(module, nn.Module):
+            raise ContractError(
+                f"backbone {cell.backbone.label!r}: expected a torch.nn.Module, "
+                f"got {type(module).__name__}"
+            )
+        if not isinstance(getattr(module, "feature_dim", None), int):
+            raise ContractError(
+                f"backbone {cell.backbone.label!r}: expected an integer attribute feature_dim, "
+                f"got {getattr(module, 'feature_dim', None)!r}"
+            )
+        feature_dim = module.feature_dim
+        # A factory may hand out the same module twice; each cell trains its own.
+        module = own_dropout(
+            copy.deepcopy(module), lambda layer: cell_stream(cell, Role.DROPOUT, layer)
+        )
+        module.feature_dim = feature_dim
+        return module.to(self.device)
+
+    def head(self, cell: Cell, backbone: nn.Module, *, finetune: bool) -> nn.Linear:
+        """A new linear head on the backbone's features, for D_P (pretraining) or for D_F."""
+        feature_dim = backbone.feature_dim
+        assert isinstance(feature_dim, int)  # checked when the backbone was made
+        info = cell.finetune if finetune else cell.pretrain
+        rng = (
+            cell_stream(cell, Role.FINETUNE_HEAD)
+            if finetune
+            else cell_stream(cell, Role.WEIGHTS, 1)
+        )
+        with seeded(rng):
+            return nn.Linear(feature_dim, len(info.classes)).to(self.device)

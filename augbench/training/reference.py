@@ -1,0 +1,235 @@
+"""The protocol, from top to bottom: how one cell is trained and measured.
+
+This engine trains cells one by one, in the plainest way. It is the reference that every other
+engine is held to: where they differ, this one is right.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+
+import torch
+from torch import Tensor, nn
+
+from augbench.options import named
+from augbench.protocol.batches import block_steps, draw_batches, draw_partners
+from augbench.protocol.cell_result import CellResult, TrainingCurve
+from augbench.protocol.evaluation import evaluate, fit_temperature
+from augbench.protocol.inputs import network_inputs
+from augbench.protocol.loss import soft_label_cross_entropy
+from augbench.protocol.mixing import augment, soft_labels
+from augbench.protocol.streams import Role, cell_stream
+from augbench.protocol.study import Cell
+from augbench.protocol.update import Update
+from augbench.training.contract import Progress, failed
+from augbench.training.materials import Labelled, Workshop, seeded
+from augbench.training.recording import DivergedError, Recorder, check_finite, hits
+from augbench.training.suppliers import supplier_for
+
+__all__ = ["ReferenceEngine"]
+
+_CHUNK = 500  # test images at a time: bounds the memory, changes no number
+
+
+class ReferenceEngine:
+    """Trains one cell after the other; cells of one pretraining share it."""
+
+    name = "reference"
+
+    def train(
+        self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
+    ) -> Iterator[CellResult]:
+        """See `augbench.training.contract.Engine`."""
+        for _, group in groupby(sorted(cells, key=_pretraining), key=_pretraining):
+            yield from self._train_group(list(group), workshop, test_every, progress)
+
+    def _train_group(
+        self, cells: list[Cell], workshop: Workshop, test_every: int, progress: Progress
+    ) -> Iterator[CellResult]:
+        start = time.perf_counter()
+        try:
+            # Backbones may draw from torch's global generator: seed it from the cell's stream.
+            with seeded(cell_stream(cells[0], Role.OTHER)):
+                backbone, metrics, curve = pretrain(
+                    cells[0], workshop, test_every, lambda steps: progress(steps * len(cells))
+                )
+        except Exception as error:
+            yield from (failed(cell, error, self.name) for cell in cells)
+            return
+        shared = (time.perf_counter() - start) / len(cells)
+        for cell in cells:
+            start = time.perf_counter()
+            try:
+                result = finetune(cell, workshop, backbone, test_every, progress)
+            except Exception as error:
+                yield failed(cell, error, self.name)
+                continue
+            yield CellResult(
+                key=cell.key,
+                metrics={**metrics, **result.metrics},
+                curves={"pretrain": curve, **result.curves},
+                correct=result.correct,
+                seconds=shared + time.perf_counter() - start,
+                engine=self.name,
+            )
+
+
+def _pretraining(cell: Cell) -> str:
+    return cell.pretrain_key
+
+
+def pretrain(
+    cell: Cell, workshop: Workshop, test_every: int, progress: Progress
+) -> tuple[nn.Module, dict[str, float], TrainingCurve]:
+    """Train backbone and head on s samples per class of D_P, with the augmentation."""
+    settings, classes = cell.settings, len(cell.pretrain.classes)
+    augmentation = workshop.augmentation(cell)
+    backbone = workshop.backbone(cell)
+    head = workshop.head(cell, backbone, finetune=False)
+    model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1)).train()
+    update = Update(model.parameters(), settings.learning_rate)
+
+    data = workshop.pretrain_set(cell)
+    test = workshop.test_set(cell.pretrain)
+    batches = draw_batches(
+        len(data), settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
+    )  # [steps, B]: which images a step sees
+    steps, size = batches.shape
+    partners = draw_partners(
+        augmentation.sources,
+        steps,
+        size,
+        [cell_stream(cell, Role.PARTNERS, k) for k in range(augmentation.sources - 1)],
+    )  # [K − 1, steps, B]: with which positions of the same batch each position is mixed
+    rng = cell_stream(cell, Role.AUGMENTATION)
+    block = block_steps(size, cell.pretrain.image_shape) if size else 1
+    # An augmentation that needs the network in training: called step by step, see needs.py.
+    supplier = supplier_for(augmentation, model, cell.pretrain.image_shape, rng)
+    block = block if supplier is None else 1
+
+    recorder, began = Recorder(), time.perf_counter()
+    for start in range(0, steps, block):
+        # An augmentation is called for a whole block of steps at once.
+        anchor = torch.from_numpy(batches[start : start + block]).to(data.labels.device)  # [S, B]
+        chosen = [anchor] + [
+            anchor.gather(1, torch.from_numpy(p[start : start + block]).to(anchor.device))
+            for p in partners
+        ]
+        sources = [
+            network_inputs(data.images[index.flatten()]) for index in chosen
+        ]  # K × [S·B, C, H, W]
+        labels = torch.stack([data.labels[index.flatten()] for index in chosen], dim=1)
+        forwards: Iterable[tuple[Tensor, Tensor]]
+        if supplier is None:
+            inputs, weights = augment(augmentation, sources, rng)  # [S·B, C, H, W], [S·B, K]
+            targets = soft_labels(labels, weights, classes)  # [S·B, classes]
+            pairs = zip(inputs.split(size), targets.split(size), strict=True)
+            forwards = ((model(x), y) for x, y in pairs)  # one at a time, as the loop asks
+        else:
+            outputs, weights = supplier.forward(sources, labels, partners[:, start])
+            forwards = [(outputs, soft_labels(labels, weights, classes))]
+        for log_probabilities, y in forwards:  # [B, classes] both
+            loss = soft_label_cross_entropy(log_probabilities, y)
+            update(loss)
+            recorder.step(loss, hits(log_probabilities, y))
+            if test_every and recorder.steps % test_every == 0:
+                recorder.test([_loss_and_accuracy(model, test)])
+        progress(len(anchor))
+
+    curve = recorder.curves()[0]
+    seconds = time.perf_counter() - began
+    check_finite(curve, "pretraining", settings.learning_rate)
+    (measured,) = evaluate(_outputs(model, test.images)[None], test.labels)
+    metrics = {
+        "pretrain_accuracy": measured.accuracy,
+        "pretrain_nll": measured.nll,
+        "pretrain_seconds": seconds,
+        "extra_passes": float(supplier.extra_passes if supplier else 0),
+    }
+    return backbone, metrics, curve
+
+
+def finetune(
+    cell: Cell, workshop: Workshop, backbone: nn.Module, test_every: int, progress: Progress
+) -> CellResult:
+    """Train a fresh head for D_F on the frozen backbone, without augmentation; measure it."""
+    settings = cell.settings
+    # Frozen: eval mode (no dropout, no new batch statistics), and no gradient reaches it.
+    backbone.eval().requires_grad_(False)
+    head = workshop.head(cell, backbone, finetune=True)
+    model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
+    update = Update(head.parameters(), settings.learning_rate)
+
+    data, held_out = workshop.finetune_sets(cell)
+    test = workshop.test_set(cell.finetune)
+    targets = nn.functional.one_hot(data.labels, len(cell.finetune.classes)).float()
+    batches = draw_batches(
+        len(data),
+        settings.batch_size,
+        settings.finetune_steps,
+        cell_stream(cell, Role.FINETUNE_ORDER),
+    )
+
+    recorder = Recorder()
+    for step, batch in enumerate(torch.from_numpy(batches).to(data.labels.device), 1):
+        log_probabilities = model(network_inputs(data.images[batch]))  # [B, classes]
+        loss = soft_label_cross_entropy(log_probabilities, targets[batch])
+        update(loss)
+        recorder.step(loss, hits(log_probabilities, targets[batch]))
+        if test_every and step % test_every == 0:
+            recorder.test([_loss_and_accuracy(model, test)])
+        progress(1)
+
+    curve = recorder.curves()[0]
+    check_finite(curve, "finetuning", settings.learning_rate)
+    held_out_outputs = _outputs(model, held_out.images)[None] if len(held_out) else None
+    (measured,) = measure(
+        _outputs(model, test.images)[None], test.labels, held_out_outputs, held_out.labels[None]
+    )
+    check_metrics(measured[0])
+    return CellResult(cell.key, measured[0], {"finetune": curve}, measured[1])
+
+
+def measure(
+    outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor
+) -> list[tuple[dict[str, float], bytes]]:
+    """The metrics of K finetuned heads, before and after temperature scaling, and their bits.
+
+    Outputs are [K, N, classes], with labels [N] that the heads share; held-out ones
+    [K, N', classes], with labels [K, N'].
+    """
+    measured = evaluate(outputs, labels)
+    metrics = [{"accuracy": one.accuracy, "nll": one.nll, "ece": one.ece} for one in measured]
+    if held_out_outputs is not None:
+        temperatures = fit_temperature(held_out_outputs, held_out_labels)
+        scaled = evaluate(outputs, labels, temperatures)
+        for own, temperature, one in zip(metrics, temperatures.tolist(), scaled, strict=True):
+            own |= {"temperature": temperature, "nll_scaled": one.nll, "ece_scaled": one.ece}
+    return [(own, one.correct) for own, one in zip(metrics, measured, strict=True)]
+
+
+def check_metrics(metrics: dict[str, float]) -> None:
+    """Raise `DivergedError` if one of the metrics is no finite number."""
+    if not all(map(math.isfinite, metrics.values())):
+        raise DivergedError(
+            f"finetuning diverged at its last step; try a smaller {named('learning_rate')}"
+        )
+
+
+@torch.no_grad()
+def _outputs(model: nn.Module, images: Tensor) -> Tensor:
+    """Log-probabilities [N, classes] in eval mode; the model's mode is restored."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    outputs = torch.cat([model(network_inputs(chunk)) for chunk in images.split(_CHUNK)])
+    for module, training in modes:
+        module.training = training
+    return outputs
+
+
+def _loss_and_accuracy(model: nn.Module, test: Labelled) -> tuple[float, float]:
+    (measured,) = evaluate(_outputs(model, test.images)[None], test.labels)
+    return measured.nll, measured.accuracy

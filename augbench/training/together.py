@@ -1,0 +1,273 @@
+"""K cells trained together, from top to bottom: pretraining, finetuning, measuring.
+
+The counterpart of `reference.py`, step by step, with K cells where that has one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from augbench.packed import Heads, Packed, Replayed, UnpackableError, same_features
+from augbench.protocol.cell_result import CellResult, TrainingCurve
+from augbench.protocol.evaluation import evaluate
+from augbench.protocol.inputs import network_inputs
+from augbench.protocol.loss import loss_weights, summed_losses
+from augbench.protocol.streams import Role, cell_stream
+from augbench.protocol.study import Cell
+from augbench.protocol.update import Update
+from augbench.training.blocks import blocks
+from augbench.training.contract import Progress, failed
+from augbench.training.features import (
+    Extractor,
+    OneByOne,
+    features_of,
+    finetune_heads,
+    outputs_of,
+)
+from augbench.training.materials import Labelled, Workshop, once_a_seed, seeded
+from augbench.training.recording import Recorder, check_finite, hits
+from augbench.training.reference import check_metrics, measure, pretrain
+
+__all__ = ["Unit", "descent", "train_together"]
+
+_ASKED_AGAIN = 16  # images
+
+Unit = list[Cell]
+"""The cells of one pretraining: they finetune on different data sets."""
+
+
+@dataclass
+class _Pretrained:
+    """K frozen backbones, `like` one of which each is made, and how their training went.
+
+    `heads` are those of D_P that are still to be measured; `metrics` what was measured;
+    `doubtful` the numbers of the backbones that only the reference can train; see `_doubtful`.
+    """
+
+    backbones: Extractor
+    like: nn.Module
+    curves: list[TrainingCurve]
+    metrics: list[dict[str, float]]
+    heads: Heads | None
+    doubtful: Sequence[int] = ()
+
+    def measured(self, outputs: Tensor, labels: Tensor) -> None:
+        """Take the outputs of the heads on D_P's test set."""
+        for metrics, one in zip(self.metrics, evaluate(outputs, labels), strict=True):
+            metrics |= {"pretrain_accuracy": one.accuracy, "pretrain_nll": one.nll}
+        self.heads = None
+
+
+def train_together(
+    units: Sequence[Unit],
+    packer: Callable[[Sequence[nn.Module]], Packed] | None,
+    workshop: Workshop,
+    test_every: int,
+    progress: Progress,
+) -> tuple[list[CellResult], list[int]]:
+    """Pretrain one backbone per unit, then finetune and measure each of its cells.
+
+    Without a packer, there is one unit, pretrained as the reference does it. A cell that diverges
+    fails alone; any other error is raised. Also returns the numbers of the units that have no
+    result, since some of their backbones' numbers are not finite though their losses are: only
+    the reference can tell how such a training ends.
+    """
+    start = time.perf_counter()
+    with seeded(cell_stream(units[0][0], Role.OTHER)):
+        if packer is None:
+            trained = _pretrain_alone(units, workshop, test_every, progress)
+        else:
+            trained = _pretrain(units, packer, workshop, test_every, progress)
+    target = _target_hash
+    _check_company(trained.backbones, workshop.test_set(units[0][0].pretrain))
+    certain = [(k, unit) for k, unit in enumerate(units) if k not in trained.doubtful]
+    numbered = sorted(((k, cell) for k, unit in certain for cell in unit), key=target)
+    results: list[CellResult] = []
+    for _, group in groupby(numbered, target):
+        members, cells = zip(*group, strict=True)
+        results += _finetune(trained, members, cells, workshop, test_every, progress)
+    if trained.heads is not None:  # D_F was never D_P, whose test set is still to be seen
+        everyone = range(len(units))
+        test_set = workshop.test_set(units[0][0].pretrain)
+        (outputs,), _ = outputs_of(trained.backbones, everyone, test_set, heads=[trained.heads])
+        trained.measured(outputs, test_set.labels)
+    seconds = (time.perf_counter() - start) / max(1, len(results))
+    return [
+        result
+        if result.error
+        else replace(result, metrics=trained.metrics[k] | result.metrics, seconds=seconds)
+        for (k, _), result in zip(numbered, results, strict=True)
+    ], list(trained.doubtful)
+
+
+def _target_hash(numbered: tuple[int, Cell]) -> str:
+    return numbered[1].finetune.content_hash
+
+
+def _pretrain(
+    units: Sequence[Unit],
+    packer: Callable[[Sequence[nn.Module]], Packed],
+    workshop: Workshop,
+    test_every: int,
+    progress: Progress,
+) -> _Pretrained:
+    """Train K backbones and heads on D_P, each with its own cell's augmentation."""
+    cells, test_set = [unit[0] for unit in units], workshop.test_set(units[0][0].pretrain)
+    # Cells of one seed start from the same weights and dropout streams.
+    modules = once_a_seed(cells, workshop.backbone)
+    heads = Heads(once_a_seed(cells, lambda cell: workshop.head(cell, modules[0], finetune=False)))
+    backbones = packer(modules)
+    backbones.train()
+    descend = descent(backbones, heads, cells[0].settings.learning_rate)
+    recorder, step = Recorder(), 0
+    finetunings, began = sum(len(unit) for unit in units), time.perf_counter()
+
+    for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
+        outputs = torch.empty_like(targets)
+        weights = loss_weights(targets)
+        for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
+            outputs[s] = descend(x, weight)
+            step += 1
+            if test_every and step % test_every == 0:
+                backbones.train(False)
+                everyone = range(len(cells))
+                _, (measured,) = outputs_of(backbones, everyone, test_set, snapshots=[heads])
+                recorder.test(measured, step)
+                backbones.train()
+        recorder.block(-(targets * outputs).sum(-1).mean(-1), hits(outputs, targets))
+        progress(len(inputs) * finetunings)
+
+    backbones.train(False)
+    curves = recorder.curves(len(cells))
+    share = (time.perf_counter() - began) / len(cells)
+    metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
+    doubtful = _doubtful(backbones, curves)
+    return _Pretrained(backbones, modules[0], curves, metrics, heads, doubtful)
+
+
+@torch.no_grad()
+def _check_company(backbones: Extractor, images: Labelled) -> None:
+    """Raise `UnpackableError` if features of trained backbones depend on more than the image.
+
+    That was asked before the training; it may have brought out what was hidden then.
+    """
+    some = network_inputs(images.images[:_ASKED_AGAIN])
+    halves = [backbones(half, shared=True) for half in some.split(_ASKED_AGAIN // 2)]
+    if not same_features(torch.cat(halves, dim=1), backbones(some, shared=True)):
+        raise UnpackableError(
+            "once it is trained, an image's features depend on more than the image"
+        )
+
+
+def _doubtful(backbones: Packed, curves: Sequence[TrainingCurve]) -> list[int]:
+    """The cells that hold numbers which are not finite, though their losses are.
+
+    Running statistics of values beyond 1e19 overflow float32, and networks that square them on
+    the way, as vmap does, may have lost them where the plain module has not.
+    """
+    finite = torch.ones(len(curves), dtype=torch.bool)
+    for value in backbones.stacked().values():
+        if value.ndim and value.is_floating_point():
+            finite &= value.detach().isfinite().reshape(len(finite), -1).all(1).cpu()
+    own = zip(finite.tolist(), curves, strict=True)
+    return [k for k, (ok, curve) in enumerate(own) if not ok and np.isfinite(curve.loss).all()]
+
+
+def descent(
+    backbones: Packed, heads: Heads, learning_rate: float
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A step of gradient descent of K cells, replayed from a tape where that pays.
+
+    It takes images [B, K·C, H, W] and `loss_weights` [K, B, classes], and returns the
+    log-probabilities before the step.
+    """
+    state = [*heads.parameters(), *backbones.stacked().values()]
+    update = Update(state, learning_rate)
+
+    def descend(x: Tensor, weight: Tensor) -> Tensor:
+        log_probabilities = heads(backbones(x))
+        update(summed_losses(weight, log_probabilities))
+        return log_probabilities.detach()
+
+    return Replayed(descend, state) if backbones.replayable else descend
+
+
+def _pretrain_alone(
+    units: Sequence[Unit], workshop: Workshop, test_every: int, progress: Progress
+) -> _Pretrained:
+    (unit,) = units
+    module, metrics, curve = pretrain(
+        unit[0], workshop, test_every, lambda steps: progress(steps * len(unit))
+    )
+    return _Pretrained(OneByOne([module.eval()]), module, [curve], [metrics], None)
+
+
+def _finetune(
+    trained: _Pretrained,
+    members: Sequence[int],
+    cells: Sequence[Cell],
+    workshop: Workshop,
+    test_every: int,
+    progress: Progress,
+) -> list[CellResult]:
+    """Train fresh heads for one D_F on the frozen backbones of `members`, and measure them."""
+    one, device, backbones = cells[0], workshop.device, trained.backbones
+    # Cells of one seed finetune on the same images, in the same order, from the same head.
+    seeds = list(dict.fromkeys(cell.seed for cell in cells))
+    of_seed = {cell.seed: cell for cell in cells}
+    sets = [workshop.finetune_sets(of_seed[seed]) for seed in seeds]
+    (data, held_out), set_of = sets[0], [seeds.index(cell.seed) for cell in cells]
+    images = [torch.cat([a.images, b.images]) for a, b in sets]
+    labels = torch.stack([torch.cat([a.labels, b.labels]) for a, b in sets])  # [seeds, N + N']
+    heads = Heads(once_a_seed(cells, lambda cell: workshop.head(cell, trained.like, finetune=True)))
+
+    width = heads.weight.shape[2]
+    features = torch.empty(len(cells), labels.shape[1], width, device=device)  # [K, N + N', D]
+    seen_by = dict(zip(members, set_of, strict=True))
+    of_backbone = [seen_by.get(k, 0) for k in range(backbones.cells)]
+    for start, chunk in features_of(backbones, images, of_backbone):
+        features[:, start : start + chunk.shape[1]] = chunk[list(members)]
+    recorder, snapshots = finetune_heads(
+        cells, heads, features, labels[set_of], len(data), workshop, test_every, progress
+    )
+    held_out_outputs = heads(features[:, len(data) :]) if len(held_out) else None
+    del features
+
+    test_set, both = workshop.test_set(one.finetune), [heads]
+    same_data = one.finetune.content_hash == one.pretrain.content_hash
+    if trained.heads is not None and same_data and list(members) == list(range(backbones.cells)):
+        both.append(trained.heads)  # one pass over the test set serves both
+    (outputs, *rest), measured = outputs_of(
+        backbones,
+        members,
+        test_set,
+        heads=both,
+        snapshots=[snapshot for _, snapshot in snapshots],
+    )
+    for (step, _), values in zip(snapshots, measured, strict=True):
+        recorder.test(values, step)
+    if rest:
+        trained.measured(rest[0], test_set.labels)
+
+    rate, curves = one.settings.learning_rate, recorder.curves(len(cells))
+    results = []
+    held_out_labels = labels[set_of][:, len(data) :]
+    measures = measure(outputs, test_set.labels, held_out_outputs, held_out_labels)
+    for k, cell, curve, (metrics, correct) in zip(members, cells, curves, measures, strict=True):
+        try:
+            check_finite(trained.curves[k], "pretraining", rate)
+            check_finite(curve, "finetuning", rate)
+            check_metrics(metrics)
+        except Exception as error:
+            results.append(failed(cell, error, "packed"))
+            continue
+        own_curves = {"pretrain": trained.curves[k], "finetune": curve}
+        results.append(CellResult(cell.key, metrics, own_curves, correct, engine="packed"))
+    return results
