@@ -6,7 +6,6 @@ engine is held to: where they differ, this one is right.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -14,10 +13,9 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from augbench.options import named
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.evaluation import evaluate, fit_temperature
+from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import soft_label_cross_entropy
 from augbench.protocol.mixing import augment, soft_labels
@@ -26,7 +24,7 @@ from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.contract import Progress, failed
 from augbench.training.materials import CellMaterials, Labelled, seeded
-from augbench.training.recording import DivergedError, Recorder, check_finite, hits
+from augbench.training.recording import Recorder, check_finite, check_metrics, hits
 from augbench.training.suppliers import supplier_for
 
 __all__ = ["ReferenceEngine"]
@@ -196,32 +194,6 @@ def finetune(
     )
     check_metrics(measured[0])
     return CellResult(cell.key, measured[0], {"finetune": curve}, measured[1])
-
-
-def measure(
-    outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor
-) -> list[tuple[dict[str, float], bytes]]:
-    """The metrics of K finetuned heads, before and after temperature scaling, and their bits.
-
-    Outputs are [K, N, classes], with labels [N] that the heads share; held-out ones
-    [K, N', classes], with labels [K, N'].
-    """
-    measured = evaluate(outputs, labels)
-    metrics = [{"accuracy": one.accuracy, "nll": one.nll, "ece": one.ece} for one in measured]
-    if held_out_outputs is not None:
-        temperatures = fit_temperature(held_out_outputs, held_out_labels)
-        scaled = evaluate(outputs, labels, temperatures)
-        for own, temperature, one in zip(metrics, temperatures.tolist(), scaled, strict=True):
-            own |= {"temperature": temperature, "nll_scaled": one.nll, "ece_scaled": one.ece}
-    return [(own, one.correct) for own, one in zip(metrics, measured, strict=True)]
-
-
-def check_metrics(metrics: dict[str, float]) -> None:
-    """Raise `DivergedError` if one of the metrics is no finite number."""
-    if not all(map(math.isfinite, metrics.values())):
-        raise DivergedError(
-            f"finetuning diverged at its last step; try a smaller {named('learning_rate')}"
-        )
 
 
 @torch.no_grad()

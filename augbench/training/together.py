@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from augbench.packed import Heads, Packed, Replayed, UnpackableError, same_features
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.evaluation import evaluate
+from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import loss_weights, summed_losses
 from augbench.protocol.streams import Role, cell_stream
@@ -27,8 +27,8 @@ from augbench.training.contract import Progress, failed
 from augbench.training.features import Extractor, OneByOne, features_of, outputs_of
 from augbench.training.materials import CellMaterials, Labelled, once_a_seed, seeded
 from augbench.training.readout import READOUTS
-from augbench.training.recording import Recorder, check_finite, hits
-from augbench.training.reference import check_metrics, measure, pretrain
+from augbench.training.recording import Recorder, check_finite, check_metrics, hits
+from augbench.training.reference import pretrain
 
 __all__ = ["Unit", "descent", "train_together"]
 
