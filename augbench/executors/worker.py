@@ -145,7 +145,7 @@ def main() -> None:
     try:
         path, job = pickle.load(source)
         sys.path[:] = path
-        from augbench.training.threads import configure_worker_threads
+        from augbench.executors.threads import configure_worker_threads
 
         # What torch makes while it is imported stays: looking for garbage in it costs 0.3 s now,
         # and milliseconds each time later.

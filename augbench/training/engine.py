@@ -92,11 +92,11 @@ class PackedEngine:
             if alone:
                 self._note(len(alone), "once more one by one, since numbers left float32's range")
         except torch.cuda.OutOfMemoryError:
-            together, alone = [units[:middle], units[middle:]], []
-            if not middle:
-                together, alone = [], list(units)
-            else:
+            if middle:
+                together = [units[:middle], units[middle:]]
                 self._note(len(units), "in halves, for lack of memory")
+            else:
+                alone = list(units)
         except GuiltyCellsError as error:
             # Alone, each fails alone, with its own error; the others stay together.
             alone = [units[k] for k in error.errors]
@@ -165,10 +165,8 @@ class PackedEngine:
             limit = min(limit, choice.most)
         return choice, max(1, limit) if choice.packer else 1
 
-    def _note(
-        self, cells: int, reason: str, gain: float | None = None, seconds: float = 0.0
-    ) -> None:
-        self.notes.append(Note(cells, " ".join(reason.split()), gain, seconds))
+    def _note(self, cells: int, reason: str, gain: float | None = None, took: float = 0.0) -> None:
+        self.notes.append(Note(cells, " ".join(reason.split()), gain, took))
 
 
 def _feature_bytes(device: torch.device) -> int:
