@@ -23,7 +23,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.contract import Progress, failed
-from augbench.training.materials import CellMaterials, Labelled, seeded
+from augbench.training.materials import CellMaterials, Labelled, eval_mode, seeded
 from augbench.training.recording import Recorder, check_finite, check_metrics, hits
 from augbench.training.suppliers import supplier_for
 
@@ -199,12 +199,8 @@ def finetune(
 @torch.no_grad()
 def _outputs(model: nn.Module, images: Tensor) -> Tensor:
     """Log-probabilities [N, classes] in eval mode; the model's mode is restored."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    outputs = torch.cat([model(network_inputs(chunk)) for chunk in images.split(_CHUNK)])
-    for module, training in modes:
-        module.training = training
-    return outputs
+    with eval_mode(model):
+        return torch.cat([model(network_inputs(chunk)) for chunk in images.split(_CHUNK)])
 
 
 def _loss_and_accuracy(model: nn.Module, test: Labelled) -> tuple[float, float]:
