@@ -55,6 +55,8 @@ def example_images(like: Tensor, count: int, generator: torch.Generator) -> Tens
     """Images [count, C, H, W] in [0, 1], from dark ones to bright ones, on the device of `like`."""
     images = torch.rand(count, *like.shape[1:], generator=generator)
     brightness = torch.logspace(-2, 0, count)[torch.randperm(count, generator=generator)]
+    if count == 1:  # one of them by chance, another one each time
+        brightness = 10 ** (-2 * torch.rand(1, generator=generator))
     return (images * brightness.view(-1, 1, 1, 1)).to(like.device, like.dtype)
 
 
