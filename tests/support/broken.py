@@ -8,10 +8,10 @@ import types
 
 import numpy as np
 import torch
-from augbench.packed.rules.registry import rule
 from torch import nn
 
 from augbench import Dataset, hookimpl
+from augbench.packed.rules.registry import rule
 
 
 class Sound:
