@@ -7,8 +7,6 @@ statistics and no gradient of a parameter change, and the mode of every module i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 from augbench.augmentations.contract import Augmentation, HiddenAugmentation, needs_of
 from augbench.errors import ContractError
 from augbench.protocol.mixing import augment
+from augbench.training.materials import eval_mode
 
 __all__ = ["Supplier", "hidden_layers", "input_gradients", "supplier_for"]
 
@@ -134,7 +133,7 @@ def input_gradients(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     `model` maps images to log-probabilities; it is asked in eval mode. The losses are summed, so
     that an image's gradient does not depend on how many others there are.
     """
-    with _eval_mode(model), torch.enable_grad():
+    with eval_mode(model), torch.enable_grad():
         pixels = images.detach().clone().requires_grad_()
         loss = -model(pixels).gather(1, labels[:, None]).sum()
         (gradients,) = torch.autograd.grad(loss, pixels)
@@ -163,22 +162,10 @@ def hidden_layers(backbone: nn.Module, images: Tensor) -> dict[str, nn.Module]:
 
     handles = [child.register_forward_hook(watch(name)) for name, child in parent.named_children()]
     try:
-        with _eval_mode(backbone), torch.no_grad():
+        with eval_mode(backbone), torch.no_grad():
             backbone(images)
     finally:
         for handle in handles:
             handle.remove()
     named = dict(parent.named_children())
     return {name: named[name] for name in runs if name in fit and runs.count(name) == 1}
-
-
-@contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    """Put a model into eval mode within the block, and every module back into its own mode."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
