@@ -72,7 +72,7 @@ class _Worker:
         self._send(pack)
 
     def exit_code(self) -> int:
-        """How it ended."""
+        """Wait for its end; returns the exit code."""
         return self._process.wait()
 
     def stop(self) -> None:

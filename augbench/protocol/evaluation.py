@@ -1,4 +1,4 @@
-"""What is measured on a test set: accuracy, likelihood, calibration, and every image's outcome."""
+"""Measurement on a test set: accuracy, likelihood, calibration, and every image's outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What K cells see in a block of steps: drawn as the reference draws, laid out for one network."""
+"""Inputs and targets of K cells for a block of steps, drawn as the reference draws them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _check_sources(augmentations: Sequence[Augmentation], cell: Cell) -> None:
 
 
 class _Common:
-    """What cells of one seed and size, a group, have in common: only their augmentations differ."""
+    """The images and partners of each group: cells of one seed and size share them."""
 
     def __init__(self, cells: Sequence[Cell], most: int, materials: CellMaterials) -> None:
         groups = list(dict.fromkeys(map(_group, cells)))
@@ -133,7 +133,7 @@ def _group(cell: Cell) -> tuple[int, int | None]:
 def _draw(
     cell: Cell, images: int, most: int, materials: CellMaterials
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Which images each step sees, [steps, B], and their partners' positions in the batch."""
+    """Draw the images of each step, [steps, B], and their partners' positions in the batch."""
     batches = draw_batches(
         images, cell.settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
     )
@@ -155,7 +155,7 @@ def _augmented(
 
 
 def _weights(shares: Sequence[Tensor], sources: Sequence[int]) -> Tensor:
-    """The weights [K, N, most sources] of K augmentations with so many sources; see `mixed`."""
+    """The weights [K, N, most sources] of K augmentations, of `sources` each; see `mixed`."""
     weights = shares[0].new_zeros(len(shares), len(shares[0]), max(sources))
     for count in set(sources):
         members = [k for k, one in enumerate(sources) if one == count]

@@ -1,4 +1,4 @@
-"""What an engine works with: components made from their descriptions, and data in memory."""
+"""The materials of an engine: components made from their descriptions, and data in memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Labelled:
 
 
 def once_a_seed(cells: Sequence[Cell], make: Callable[[Cell], _T]) -> list[_T]:
-    """What is made for each cell, once for all cells of a seed."""
+    """Call `make` once for each seed; returns each cell's value, in the cells' order."""
     of_seed = {cell.seed: cell for cell in cells}
     made = {seed: make(cell) for seed, cell in of_seed.items()}
     return [made[cell.seed] for cell in cells]

@@ -48,7 +48,7 @@ class Recorder:
         self._accuracies += accuracies.unbind()
 
     def test(self, measured: list[tuple[float, float]], step: int | None = None) -> None:
-        """Record (loss, accuracy) of each cell on the test set, after so many or all steps."""
+        """Record (loss, accuracy) of each cell on the test set, after `step` steps or all."""
         self._tests.append((self.steps if step is None else step, measured))
 
     def curves(self, cells: int = 1) -> list[TrainingCurve]:

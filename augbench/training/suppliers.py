@@ -1,4 +1,4 @@
-"""What an augmentation may need of the network in training: gradients, or a hidden layer.
+"""Suppliers of what an augmentation needs of the network: gradients, or a hidden layer.
 
 Such an augmentation is called step by step, and its supplier does the forward pass of the step.
 What the supplier does besides leaves no trace: no dropout mask is drawn for it, no batch
@@ -48,7 +48,7 @@ def supplier_for(
     image_shape: tuple[int, int, int],
     rng: np.random.Generator,
 ) -> Supplier | None:
-    """What supplies the augmentation's needs; None if images are all it needs.
+    """Make the supplier of the augmentation's needs; None if it needs images alone.
 
     The first module of `model` is the backbone. `rng` is the augmentation's own stream.
     """
