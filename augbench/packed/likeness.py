@@ -7,7 +7,7 @@ import functools
 import random
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +71,10 @@ def difference(one: nn.Module, other: nn.Module, *, values: bool = False) -> str
         theirs, what = modules.pop(name, None), name or type(one).__name__
         if _kind(module) != _kind(theirs):
             return f"the layer {what}"
+        if type(module) is not type(theirs):  # made anew by each call of the factory
+            method = next(_other_methods(type(module), type(theirs)), None)
+            if method is not None:
+                return f"{what}.{method}"
         own, those = _attributes(module, values), _attributes(theirs, values)
         for attribute in [*own, *those]:
             where = f"{what}.{attribute}"
@@ -87,10 +91,27 @@ def _kind(module: nn.Module | None) -> object:
     return kind.__module__, kind.__qualname__, kind.__bases__
 
 
+def _other_methods(one: type, other: type) -> Iterator[str]:
+    """The names of methods that two classes of one name do not have in common.
+
+    A class that a factory makes may close over what the factory drew.
+    """
+    names = dict.fromkeys([*vars(one), *vars(other)])
+    names.pop("__init__", None)  # which has run: its traces are attributes
+    for name in names:
+        a, b = vars(one).get(name), vars(other).get(name)
+        if isinstance(a, types.FunctionType | None) and not _equal(a, b):
+            yield name
+
+
 def _attributes(module: Any, values: bool) -> dict[str, Any]:
     parameters = {name: _form(value) for name, value in module._parameters.items()}
     buffers = dict(module._buffers) if values else _forms(module._buffers)
-    own = {name: value for name, value in vars(module).items() if name not in _OF_EVERY_MODULE}
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if name not in _OF_EVERY_MODULE and not _only_parameters(value, module)
+    }
     if values:
         known = {
             name for kind, names in _KNOWN.items() if isinstance(module, kind) for name in names
@@ -98,6 +119,12 @@ def _attributes(module: Any, values: bool) -> dict[str, Any]:
         return {n: v for n, v in {**own, **parameters, **buffers}.items() if n not in known}
     own = {n: v for n, v in own.items() if not isinstance(v, _GENERATORS)}
     return {**own, **parameters, **buffers}
+
+
+def _only_parameters(value: object, module: nn.Module) -> bool:
+    """Whether an attribute is a list of the module's own parameters, as LSTMs keep one."""
+    known = {id(one) for one in module._parameters.values()}
+    return isinstance(value, list | tuple) and {id(one) for one in value} <= known and bool(value)
 
 
 def _forms(values: Mapping[str, Tensor | None]) -> dict[str, object]:

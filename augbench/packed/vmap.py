@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, vmap
 
 from augbench.packed.dropout import StreamDropout, StreamDropPath
 from augbench.packed.likeness import check_alike
@@ -62,7 +62,8 @@ class Vmapped:
             given = self._one.get_submodule(name)
             assert isinstance(given, _GivenMask)
             self._dropouts[name] = (given, masks)
-        self._parameters, self._buffers = stack_module_state(plain)
+        self._parameters = _stacked([dict(one.named_parameters()) for one in plain])
+        self._buffers = _stacked([dict(one.named_buffers()) for one in plain])
         self._images: torch.Size | None = None
 
     def train(self, mode: bool = True) -> None:
@@ -105,3 +106,17 @@ class Vmapped:
             self._buffers[f"{name}.mask"] = masks.take(
                 example, given.shape, lambda drawn: drawn.movedim(0, 1).contiguous()
             )
+
+
+def _stacked(values: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Leaves [K, …] of the K values of each name.
+
+    torch's own `stack_module_state` wants modules of one class, while a factory that defines its
+    class inside makes another one at each call. `check_alike` has compared what matters.
+    """
+    return {
+        name: torch.stack([one[name].detach() for one in values]).requires_grad_(
+            first.requires_grad
+        )
+        for name, first in values[0].items()
+    }

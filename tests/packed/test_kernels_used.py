@@ -1,5 +1,7 @@
 """Kernels, and operators of torch, that a packed network ends in: no speed is lost unseen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ def done(monkeypatch):
     def spied(make, name):
         def kernel(*arguments):
             made = make(*arguments)
-            return lambda *numbers: (ran.append(name), made(*numbers))
+            return replace(made, run=lambda *numbers: (ran.append(name), made.run(*numbers)))
 
         return kernel
 

@@ -10,6 +10,7 @@ from typing import Any
 from llvmlite import ir
 
 from augbench.packed.codegen.processor import machine
+from augbench.packed.codegen.signature import Signature
 
 __all__ = ["INT", "Code"]
 
@@ -20,25 +21,24 @@ _POINTER = ir.PointerType()
 class Code:
     """A function of addresses and integers under construction.
 
-    `pointers` and `integers` name its arguments, which are found in `given`; `real` is the type of
-    the numbers, of which a vector holds `lanes`. Variables live in memory here, and in registers
-    once LLVM is done.
+    `pointers` and `integers` name its arguments (see `signature.py`), which are found in `given`;
+    `real` is the type of the numbers, of which a vector holds `lanes`. Variables live in memory
+    here, and in registers once LLVM is done.
     """
 
     def __init__(
         self, name: str, pointers: str, integers: str, *, bits: int, lanes: int | None = None
     ) -> None:
-        names = pointers.split(), integers.split()
-        self.name = f"{name}_{machine().vector_bytes}_{machine().sums}"
-        self.pointer_count, self.integer_count = map(len, names)
+        full = f"{name}_{machine().vector_bytes}_{machine().sums}"
+        self.signature = Signature.parse(full, pointers, integers, bits=bits)
         self.module = ir.Module()
-        kinds = [_POINTER] * self.pointer_count + [INT] * self.integer_count
-        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), self.name)
-        for pointer in function.args[: self.pointer_count]:
+        count = len(self.signature.pointers)
+        kinds = [_POINTER] * count + [INT] * len(self.signature.integers)
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), kinds), full)
+        # No two arguments overlap. Without this promise LLVM reloads inputs after each store.
+        for pointer in function.args[:count]:
             pointer.add_attribute("noalias")
-        self.given = SimpleNamespace(
-            **dict(zip([*names[0], *names[1]], function.args, strict=True))
-        )
+        self.given = SimpleNamespace(**dict(zip(self.signature.names, function.args, strict=True)))
         self.build = ir.IRBuilder(function.append_basic_block("entry"))
         self.real = ir.FloatType() if bits == 32 else ir.DoubleType()
         self._size = bits // 8

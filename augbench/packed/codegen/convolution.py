@@ -126,7 +126,7 @@ def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Code:
     """
     code = Code(
         f"convolve_{tile}_{kw}_{add}_{rectify}_{bits}".lower(),
-        "out scratch source weights bias taps" + " shortcut" * add,
+        "out packed source weights bias taps:int64" + " shortcut" * add,
         "groups outputs channels height row rows length stride padding kh"
         " by_group by_output by_channel by_row by_column",
         bits=bits,
@@ -141,7 +141,7 @@ def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Code:
             Weights(code.at(given.weights, code.product(g, given.by_group)), *apart),
             rectify=rectify,
             out=sizes.out(code, given.out, g),
-            packed=given.scratch,
+            packed=given.packed,
             source=sizes.source(code, given.source, g),
             bias=code.at(given.bias, code.product(g, sizes.outputs)),
             taps=given.taps,

@@ -16,12 +16,12 @@ __all__ = ["copy", "lay_rows"]
 def copy(lanes: int, add: bool, bits: int) -> Code:
     """Compile the copying of a block [M, rows, columns, run] between memory of any strides.
 
-    Its arguments: output and input; to `add` to the input, what lies as the output does; M, rows,
+    Its arguments: output and input; numbers to `add`, which lie as the output does; M, rows,
     columns, run, and how far planes, rows and columns lie apart, in the output and in the input.
     """
     code = Code(
         f"copy_{lanes}_{add}_{bits}".lower(),
-        "out source" + " also" * add,
+        "out:strided source:strided" + " added:strided" * add,
         "planes rows columns run out_plane out_row out_column plane row column",
         bits=bits,
         lanes=_fitting(lanes, bits),
@@ -39,7 +39,7 @@ def copy(lanes: int, add: bool, bits: int) -> Code:
                 code.at(given.out, here),
                 code.at(start, code.product(x, given.column)),
                 given.run,
-                code.at(given.also, here) if add else None,
+                code.at(given.added, here) if add else None,
             )
     return code.done()
 
@@ -98,11 +98,11 @@ def lay_rows(stride: int, lanes: int, bits: int) -> Code:
     return code.done()
 
 
-def _move(code: Code, into: Any, start: Any, run: Any, also: Any = None) -> None:
+def _move(code: Code, into: Any, start: Any, run: Any, added: Any = None) -> None:
     def move(i: Any, mask: Any) -> None:
         value = code.load(code.at(start, i), mask=mask)
-        if also:
-            value = code.build.fadd(value, code.load(code.at(also, i), mask=mask))
+        if added:
+            value = code.build.fadd(value, code.load(code.at(added, i), mask=mask))
         code.store(value, code.at(into, i), mask)
 
     code.each(run, move)

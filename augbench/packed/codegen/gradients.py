@@ -58,7 +58,7 @@ def weight_gradient(tile: int, kw: int, bits: int) -> Code:
     """
     code = Code(
         f"weight_gradient_{tile}_{kw}_{bits}",
-        "result slopes source taps",
+        "result slopes source taps:int64",
         "groups outputs channels height row rows length stride padding kh",
         bits=bits,
     )

@@ -28,7 +28,7 @@ def normalize(track: bool, add: bool, rectify: bool, bits: int) -> Code:
     code = Code(
         f"normalize_{track}_{add}_{rectify}_{bits}".lower(),
         "out mean inverse source weight bias constants"
-        + " running_mean running_variance counter" * track
+        + " running_mean running_variance counter:int64" * track
         + " shortcut" * add,
         "planes length",
         bits=bits,

@@ -26,7 +26,7 @@ def convolve_and_pool(tile: int, kw: int, pool: tuple[int, int], rectify: bool, 
     """
     code = Code(
         f"convolve_and_pool_{tile}_{kw}_{pool[0]}_{pool[1]}_{rectify}_{bits}".lower(),
-        "out place scratch packed source weights bias taps",
+        "out place:uint8 scratch packed source weights bias taps:int64",
         "groups outputs channels height row rows columns batch padding kh",
         bits=bits,
     )
@@ -75,8 +75,8 @@ def gradients_through_pool(
     """
     code = Code(
         f"gradients_through_pool_{tile}_{kw}_{pool[0]}_{pool[1]}_{_named(turned)}_{bits}",
-        "own_weights own_bias own_source slopes place scratch packed source weights taps "
-        "zeros back",
+        "own_weights own_bias own_source slopes place:uint8 scratch packed source weights"
+        " taps:int64 zeros back:int64",
         "groups outputs channels height width row rows columns batch slope_row left padding kh",
         bits=bits,
     )

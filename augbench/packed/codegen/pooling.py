@@ -28,7 +28,7 @@ def pool(size: tuple[int, int], bits: int) -> Code:
     [M, plane], whose rows of columns of B lie `row` apart; M, plane, row, Ho, Wo, B. Of equals
     the first counts, of several NaN the last, as in torch.
     """
-    code = Code(f"pool_{size[0]}_{size[1]}_{bits}", "out place source", _SIZES, bits=bits)
+    code = Code(f"pool_{size[0]}_{size[1]}_{bits}", "out place:uint8 source", _SIZES, bits=bits)
     emit_pool(code, size, False, **vars(code.given))
     return code.done()
 
@@ -41,7 +41,10 @@ def pool_gradient(size: tuple[int, int], bits: int) -> Code:
     [M] of what went anywhere; integers as in `pool`. What no window covers stays as it is.
     """
     code = Code(
-        f"pool_gradient_{size[0]}_{size[1]}_{bits}", "result slopes place totals", _SIZES, bits=bits
+        f"pool_gradient_{size[0]}_{size[1]}_{bits}",
+        "result slopes place:uint8 totals",
+        _SIZES,
+        bits=bits,
     )
     emit_pool_gradient(code, size, **vars(code.given))
     return code.done()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
-import json
 import os
 import platform
 import tempfile
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING
 import llvmlite.binding as llvm
 import platformdirs
 
+from augbench.packed.codegen.signature import Kernel, Signature
+
 if TYPE_CHECKING:
     from augbench.packed.codegen.code import Code
 
-__all__ = ["Kernel", "Machine", "compiled", "machine"]
-
-Kernel = Callable[..., None]
+__all__ = ["Machine", "compiled", "machine"]
 
 
 class Machine:
@@ -54,7 +53,7 @@ class Machine:
         )
 
     def kernel(self, make: Callable[..., Code], arguments: tuple[object, ...]) -> Kernel:
-        """Machine code of the function that `make` writes: takes addresses and integers."""
+        """Machine code of the function that `make` writes."""
         identity = repr((self._name, self.vector_bytes, self.sums, make.__qualname__, arguments))
         sources = _sources(Path(__file__).parent) + _sources(Path(make.__code__.co_filename).parent)
         key = hashlib.sha256((sources + identity).encode()).hexdigest()
@@ -63,22 +62,22 @@ class Machine:
         if made is None:
             made = self._compiled(make(*arguments))
             _write(path, hashlib.sha256(made).digest() + made)
-        signature, code = made.split(b"\n", 1)
-        name, pointers, integers = json.loads(signature)
+        line, code = made.split(b"\n", 1)
+        signature = Signature.from_json(line)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
         prototype = ctypes.CFUNCTYPE(
-            None, *[ctypes.c_void_p] * pointers, *[ctypes.c_int64] * integers
+            None,
+            *[ctypes.c_void_p] * len(signature.pointers),
+            *[ctypes.c_int64] * len(signature.integers),
         )
-        kernel: Kernel = prototype(self._engine.get_function_address(name))
-        return kernel
+        return Kernel(signature, prototype(self._engine.get_function_address(signature.function)))
 
     def _compiled(self, code: Code) -> bytes:
-        """A line with the function's name and how many addresses and integers it takes; code."""
+        """A line with the function's signature, then its code."""
         module = llvm.parse_assembly(str(code.module))
         self._passes.getModulePassManager().run(module, self._passes)
-        signature = json.dumps([code.name, code.pointer_count, code.integer_count])
-        return signature.encode() + b"\n" + bytes(self._target.emit_object(module))
+        return code.signature.to_json().encode() + b"\n" + bytes(self._target.emit_object(module))
 
 
 def _read(path: Path) -> bytes | None:

@@ -20,7 +20,9 @@ def transpose(bits: int) -> Code:
     Its arguments: output [S, …, M, B], whose matrices lie `step` numbers apart, and input
     [S, B, M]; S, step, B, M.
     """
-    code = Code(f"transpose_{bits}", "out source", "count step batch size", bits=bits, lanes=SQUARE)
+    code = Code(
+        f"transpose_{bits}", "out:strided source", "count step batch size", bits=bits, lanes=SQUARE
+    )
     out, source, step, size = code.given.out, code.given.source, code.given.step, code.given.size
     batch = code.given.batch
     blocks = code.build.sdiv(batch, INT(SQUARE))

@@ -17,7 +17,10 @@ from augbench.packed.ops.scratch import zeros
 
 try:
     from augbench.packed.winograd import WinogradPlan
-except ModuleNotFoundError:  # it has been taken out: plain sums serve
+except ModuleNotFoundError as error:
+    if error.name != "augbench.packed.winograd":
+        raise
+    # Its folder has been taken out: the plain sums of `Plan` serve.
     WinogradPlan = None  # type: ignore[assignment, misc]
 
 __all__ = ["convolve", "convolve_and_pass"]
@@ -90,8 +93,7 @@ class _Convolution(torch.autograd.Function):
     ) -> Tensor | tuple[Tensor, Tensor]:
         source, weight = plan.rows_of(planes_of(x)), weight.contiguous()
         own_bias = zeros(weight, len(weight)) if bias is None else bias.contiguous()
-        also = () if shortcut is None else (shortcut,)
-        out, *kept = plan.forward(source, weight, own_bias, *also)
+        out, *kept = plan.forward(source, weight, own_bias, shortcut)
         ctx.plan, ctx.with_bias, ctx.added = plan, bias is not None, shortcut is not None
         ctx.save_for_backward(source, weight, *kept)
         ctx.set_materialize_grads(not passing)
@@ -106,12 +108,12 @@ class _Convolution(torch.autograd.Function):
             return passed, None, None, None, None, None
         source, weight, *kept = ctx.saved_tensors
         assert not ctx.added
-        also = () if passed is None else (planes_of(passed),)
+        added = None if passed is None else planes_of(passed)
         own_x = new_map(source, *ctx.plan.in_shape) if ctx.needs_input_grad[0] else None
         own_weight = torch.empty_like(weight)
         own_bias = weight.new_empty(len(weight)) if ctx.with_bias else None
         ctx.plan.gradients(
-            *(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight), also=also
+            *(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight), added=added
         )
         return own_x, own_weight, own_bias, None, None, None
 

@@ -13,10 +13,10 @@ from augbench.packed.ops.layout import BITS, call, in_planes, kernels, new_map, 
 __all__ = ["channels_between_zeros", "copy", "lay_rows", "thinned"]
 
 
-def copy(out: Tensor, source: Tensor, *also: Tensor) -> None:
+def copy(out: Tensor, source: Tensor, added: Tensor | None = None) -> None:
     """Copy planes [M, H, W, B], of any strides but the batch's, which is 1.
 
-    What is to be added to them, if anything, lies as the output does.
+    `added` numbers, if any, have the strides of the output.
     """
     planes, rows, columns, run = out.shape
     to, start = list(out.stride()[:3]), list(source.stride()[:3])
@@ -25,10 +25,26 @@ def copy(out: Tensor, source: Tensor, *also: Tensor) -> None:
         run *= sizes.pop()
         to.pop()
         start.pop()
-    once = [1] * (3 - len(sizes))
-    numbers = [*once, *sizes, run, *once, *to, *once, *start]
-    kernel = kernels().copy(_lanes(run), bool(also), BITS[out.dtype])
-    call(kernel, out, source, *also, *numbers)
+    once = [1] * (3 - len(sizes))  # loops of one round, for the dimensions that are gone
+    planes, rows, columns = *once, *sizes
+    out_plane, out_row, out_column = *once, *to
+    plane, row, column = *once, *start
+    call(
+        kernels().copy(_lanes(run), added is not None, BITS[out.dtype]),
+        out=out,
+        source=source,
+        added=added,
+        planes=planes,
+        rows=rows,
+        columns=columns,
+        run=run,
+        out_plane=out_plane,
+        out_row=out_row,
+        out_column=out_column,
+        plane=plane,
+        row=row,
+        column=column,
+    )
 
 
 def lay_rows(out: Tensor, source: Tensor, padding: int, stride: int) -> None:
@@ -39,7 +55,14 @@ def lay_rows(out: Tensor, source: Tensor, padding: int, stride: int) -> None:
     planes, height, width, batch = source.shape
     call(
         kernels().lay_rows(stride, _lanes(batch), BITS[out.dtype]),
-        *(out, source, planes, height, width, batch, padding, out.shape[2] // stride),
+        out=out,
+        source=source,
+        planes=planes,
+        height=height,
+        width=width,
+        batch=batch,
+        padding=padding,
+        each=out.shape[2] // stride,
     )
 
 

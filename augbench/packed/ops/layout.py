@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from augbench.packed.replay import note_kernel
+
+if TYPE_CHECKING:
+    from augbench.packed.codegen.signature import Kernel, Pointer
 
 __all__ = [
     "BITS",
@@ -28,6 +31,13 @@ __all__ = [
 
 BITS = {torch.float32: 32, torch.float64: 64}
 """The types of number that the kernels know, and how wide they are."""
+
+_DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "int64": torch.int64,
+    "uint8": torch.uint8,
+}
 
 
 @lru_cache(maxsize=1)
@@ -57,13 +67,76 @@ def alike(value: Tensor, x: Tensor, length: int) -> bool:
     return value.dtype == x.dtype and value.device == x.device and len(value) == length
 
 
-def call(kernel: Callable[..., None], *arguments: Tensor | int) -> None:
-    """Call a kernel on the memory of tensors, and integers: these come last."""
-    count = next(n for n, one in enumerate(arguments) if type(one) is int)
-    addresses = [one.data_ptr() for one in arguments[:count]]  # type: ignore[union-attr]
-    numbers = (*addresses, *arguments[count:])
-    kernel(*numbers)
-    note_kernel(kernel, numbers, *arguments[:count])  # type: ignore[arg-type]
+def call(kernel: Kernel, **arguments: Tensor | int | None) -> None:
+    """Call a kernel on the memory of tensors, and on integers, each by its name.
+
+    An argument of None is one that is not given. This is the one place where anything is checked:
+    machine code reads whatever lies at an address. Raises `TypeError` for an argument that is
+    missing, unknown or of another type (a tensor's of number included), and `ValueError` for memory
+    that the kernel would read amiss: of another device, or not contiguous.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    signature = kernel.signature
+    if len(given) != len(signature.names):
+        raise _other_names(signature.names, given)
+    numbers, tensors = [], []
+    for pointer in signature.pointers:
+        tensor = given.get(pointer.name)
+        if (
+            not isinstance(tensor, Tensor)
+            or tensor.dtype is not _DTYPES[pointer.dtype]
+            or not tensor.is_cpu
+            or not (_dense_at_last(tensor) if pointer.strided else tensor.is_contiguous())
+        ):
+            raise _unfit(pointer, signature.names, given)
+        tensors.append(tensor)
+        numbers.append(tensor.data_ptr())
+    for name in signature.integers:
+        value = given.get(name)
+        if type(value) is not int:
+            if name not in given:
+                raise _other_names(signature.names, given)
+            raise TypeError(f"{name} has to be an int, not {type(value).__name__}")
+        numbers.append(value)
+    kernel.run(*numbers)
+    # A tape repeats the call with these very numbers: checked once, at no cost in a replay.
+    note_kernel(kernel.run, numbers, *tensors)
+
+
+def _dense_at_last(x: Tensor) -> bool:
+    """Whether the numbers of the last dimension lie side by side."""
+    return x.stride(-1) == 1 or x.shape[-1] == 1
+
+
+def _other_names(names: Sequence[str], given: Mapping[str, Any]) -> TypeError:
+    """The error for arguments that are missing or unknown."""
+    missing = [name for name in names if name not in given]
+    unknown = [name for name in given if name not in names]
+    parts = [
+        f"{what}: {', '.join(some)}"
+        for what, some in (("missing", missing), ("unknown", unknown))
+        if some
+    ]
+    return TypeError(f"arguments of a kernel: {'; '.join(parts)}")
+
+
+def _unfit(pointer: Pointer, names: Sequence[str], given: Mapping[str, Any]) -> Exception:
+    """The error for a tensor whose memory a kernel cannot take."""
+    name, value = pointer.name, given.get(pointer.name)
+    if name not in given:
+        return _other_names(names, given)
+    if not isinstance(value, Tensor):
+        return TypeError(f"{name} has to be a tensor, not {type(value).__name__}")
+    if value.dtype is not _DTYPES[pointer.dtype]:
+        got = str(value.dtype).removeprefix("torch.")
+        return TypeError(f"{name} has to be of {pointer.dtype}, not {got}")
+    if not value.is_cpu:
+        return ValueError(f"{name} has to be on the CPU, not on {value.device}")
+    shape, strides = tuple(value.shape), value.stride()
+    where = " in its last dimension" if pointer.strided else ""
+    return ValueError(
+        f"{name} has to be contiguous{where}, but its shape {shape} has strides {strides}"
+    )
 
 
 def planes_of(x: Tensor) -> Tensor:
@@ -113,6 +186,13 @@ def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
         if batch % kernels().SQUARE:
             planes[:, k] = image.unflatten(0, (steps, batch)).permute(0, 2, 3, 4, 1)
         else:
-            addresses = planes[:, k].data_ptr(), image.data_ptr()
-            kernels().transpose(BITS[one.dtype])(*addresses, steps, planes.stride(0), batch, size)
+            call(
+                kernels().transpose(BITS[one.dtype]),
+                out=planes[:, k],
+                source=image,
+                count=steps,
+                step=planes.stride(0),
+                batch=batch,
+                size=size,
+            )
     return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)

@@ -46,6 +46,8 @@ def batch_norm(
     values = [weight, bias, *(running or ())[:2]]
     if not (usable(x) and all(alike(value, x, channels) for value in values)):
         return None
+    if not all(one.is_contiguous() for one in running or ()):  # they are changed where they lie
+        return None
     if shortcut is not None and (shortcut.shape != x.shape or not alike(shortcut, x, len(x))):
         return None
     how = _How(eps, running, momentum, rectify)
@@ -72,16 +74,28 @@ class _BatchNorm(torch.autograd.Function):
         mean, inverse = x.new_empty(2, len(x))
         unbiased = values / (values - 1) if values > 1 else math.nan
         constants, running = x.new_tensor([how.eps, how.momentum, unbiased]), how.running
-        also = () if shortcut is None else (planes_of(shortcut),)
+        running_mean, running_variance, counter = running or (None, None, None)
+        add = shortcut is not None
         call(
-            kernels().normalize(running is not None, bool(also), how.rectify, BITS[x.dtype]),
-            *(out, mean, inverse, x, weight, bias, constants),
-            *(*(running or ()), *also, len(x), values),
+            kernels().normalize(running is not None, add, how.rectify, BITS[x.dtype]),
+            out=planes_of(out),
+            mean=mean,
+            inverse=inverse,
+            source=x,
+            weight=weight,
+            bias=bias,
+            constants=constants,
+            running_mean=running_mean,
+            running_variance=running_variance,
+            counter=counter,
+            shortcut=None if shortcut is None else planes_of(shortcut),
+            planes=len(x),
+            length=values,
         )
         # Another output may be changed in place by what follows; nothing of it is needed later.
-        kept = [out] if how.rectify and also else []
+        kept = [out] if how.rectify and add else []
         ctx.save_for_backward(x, mean, inverse, weight, bias, *kept)
-        ctx.rectify, ctx.added = how.rectify, bool(also)
+        ctx.rectify, ctx.added = how.rectify, add
         return out
 
     @staticmethod
@@ -96,13 +110,24 @@ class _BatchNorm(torch.autograd.Function):
         )
         # What was added and not rectified has the slopes themselves as its gradient.
         own_shortcut = in_planes(slopes) if ctx.added else None
-        also: list[Tensor] = []
+        of_shortcut = out = None
         if kept:
-            own_shortcut = new_map(x, *x.shape)
-            also = [own_shortcut, *kept]
+            own_shortcut, out = new_map(x, *x.shape), planes_of(kept[0])
+            of_shortcut = planes_of(own_shortcut)
         call(
-            kernels().normalize_gradient(bool(also), ctx.rectify, BITS[x.dtype]),
-            *(own_x, own_weight, own_bias, slopes, x, mean, inverse, weight, bias, *also),
-            *(len(x), x[0].numel()),
+            kernels().normalize_gradient(bool(kept), ctx.rectify, BITS[x.dtype]),
+            own_source=planes_of(own_x),
+            own_weight=own_weight,
+            own_bias=own_bias,
+            slopes=slopes,
+            source=x,
+            mean=mean,
+            inverse=inverse,
+            weight=weight,
+            bias=bias,
+            own_shortcut=of_shortcut,
+            out=out,
+            planes=len(x),
+            length=x[0].numel(),
         )
         return own_x, own_weight, own_bias, own_shortcut, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
@@ -82,7 +81,7 @@ class Plan:
         return rows
 
     def forward(
-        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+        self, source: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows, columns, B], and what else its gradient needs.
 
@@ -91,12 +90,31 @@ class Plan:
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
         call(
             kernels().convolve(
-                tile_of(self.outputs), self.kw, bool(shortcut), self.how.rectify, self.how.bits
+                *(tile_of(self.outputs), self.kw, shortcut is not None),
+                *(self.how.rectify, self.how.bits),
             ),
-            *(out, self.packed(weight), source, weight, bias, self.taps, *shortcut),
-            *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
-            *(self.columns * self.batch, self.how.stride[0], self.how.padding[0], self.kh),
-            *(self.outputs * self._by_output, self._by_output, self.kh * self.kw, self.kw, 1),
+            out=planes_of(out),
+            packed=self.packed(weight),
+            source=source,
+            weights=weight,
+            bias=bias,
+            taps=self.taps,
+            shortcut=shortcut,
+            groups=self.how.groups,
+            outputs=self.outputs,
+            channels=self.inputs,
+            height=self.height,
+            row=self.row,
+            rows=self.rows,
+            length=self.columns * self.batch,
+            stride=self.how.stride[0],
+            padding=self.how.padding[0],
+            kh=self.kh,
+            by_group=self.outputs * self._by_output,
+            by_output=self._by_output,
+            by_channel=self.kh * self.kw,
+            by_row=self.kw,
+            by_column=1,
         )
         return (out, out) if self.how.rectify else (out,)
 
@@ -107,11 +125,11 @@ class Plan:
         own_bias: Tensor | None,
         slopes: Tensor,
         *kept: Tensor,
-        also: Sequence[Tensor] = (),
+        added: Tensor | None = None,
     ) -> None:
         """Fill the gradients of input, weight and bias, but for those that are None.
 
-        To the input's is added what is `also` its gradient, in planes.
+        To the input's are `added` the slopes, in planes, that its other users send back.
         """
         *rectified, source, weight = kept
         if rectified:
@@ -120,33 +138,53 @@ class Plan:
         if own_bias is not None:
             torch.sum(slopes.flatten(1), 1, out=own_bias)
         if own_x is not None:
-            self.gradient_of_input(own_x, slopes, weight, *also)
+            self.gradient_of_input(planes_of(own_x), slopes, weight, added)
 
     def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
         """Fill the gradient of the weights."""
         call(
             kernels().weight_gradient(weight_tile(self.outputs, self.kw), self.kw, self.how.bits),
-            *(own_weight, slopes, source, self.taps, self.how.groups, self.outputs, self.inputs),
-            *(self.height, self.row, self.rows, self.columns * self.batch, self.how.stride[0]),
-            *(self.how.padding[0], self.kh),
+            result=own_weight,
+            slopes=slopes,
+            source=source,
+            taps=self.taps,
+            groups=self.how.groups,
+            outputs=self.outputs,
+            channels=self.inputs,
+            height=self.height,
+            row=self.row,
+            rows=self.rows,
+            length=self.columns * self.batch,
+            stride=self.how.stride[0],
+            padding=self.how.padding[0],
+            kh=self.kh,
         )
 
     def gradient_of_input(
-        self, own_x: Tensor, slopes: Tensor, weight: Tensor, *also: Tensor
+        self, own_x: Tensor, slopes: Tensor, weight: Tensor, added: Tensor | None
     ) -> None:
-        """Fill the gradient of the input, with what is `also` its gradient."""
+        """Fill the gradient of the input, and add to it."""
         if self.by_columns is not None:
             call(
                 kernels().input_gradient(self.by_columns, self.kw, self.how.bits),
-                *(own_x, slopes, weight, self.how.groups, self.outputs, self.inputs, self.height),
-                *(self.rows, self.batch, self.how.padding[0], self.kh),
+                result=own_x,
+                slopes=slopes,
+                weights=weight,
+                groups=self.how.groups,
+                outputs=self.outputs,
+                channels=self.inputs,
+                height=self.height,
+                rows=self.rows,
+                batch=self.batch,
+                padding=self.how.padding[0],
+                kh=self.kh,
             )
-            for one in also:
-                planes_of(own_x).add_(one)
+            if added is not None:
+                own_x.add_(added)
             return
-        (sh, sw), own_x = self.how.stride, planes_of(own_x)
+        sh, sw = self.how.stride
         if sh > self.kh or sw > self.kw:  # then no output looks at some of the pixels
-            own_x.copy_(also[0]) if also else own_x.zero_()
+            own_x.zero_() if added is None else own_x.copy_(added)
         behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
         shape = len(slopes), self.rows, self.kw - 1 + self.columns + behind, self.batch
         largest = max(part.rows * part.columns for part in self._parts)
@@ -157,23 +195,40 @@ class Plan:
         for part in self._parts:
             # A convolution, of stride 1, of slopes between zeros, with weights turned round.
             target = own_x[:, part.y :: sh, part.x :: sw]
-            result, added = own_x, also
+            result, shortcut = own_x, added
             if self.how.stride != (1, 1):
-                result, added = results[: target.numel()].view(target.shape), ()
+                result, shortcut = results[: target.numel()].view(target.shape), None
             taps = taps_of(part.kw, 1, part.columns, self.batch)
             call(
                 kernels().convolve(
-                    tile_of(self.inputs), part.kw, bool(added), False, self.how.bits
+                    *(tile_of(self.inputs), part.kw, shortcut is not None, False, self.how.bits)
                 ),
-                *(result, packed, between[part.column * self.batch :], weights[part.weight :]),
-                *(zeros(slopes, len(own_x)), taps, *added),
-                *(self.how.groups, self.inputs, self.outputs),
-                *(self.rows, shape[2] * self.batch, part.rows, part.columns * self.batch, 1),
-                *(part.padding, part.kh, self.outputs * self._by_output, self.kh * self.kw),
-                *(self._by_output, -sh * self.kw, -sw),
+                out=result,
+                packed=packed,
+                source=between[part.column * self.batch :],
+                weights=weights[part.weight :],
+                bias=zeros(slopes, len(own_x)),
+                taps=taps,
+                shortcut=shortcut,
+                groups=self.how.groups,
+                outputs=self.inputs,
+                channels=self.outputs,
+                height=self.rows,
+                row=shape[2] * self.batch,
+                rows=part.rows,
+                length=part.columns * self.batch,
+                stride=1,
+                padding=part.padding,
+                kh=part.kh,
+                by_group=self.outputs * self._by_output,
+                by_output=self.kh * self.kw,
+                by_channel=self._by_output,
+                by_row=-sh * self.kw,
+                by_column=-sw,
             )
             if result is not own_x:
-                copy(target, result, *(one[:, part.y :: sh, part.x :: sw] for one in also))
+                rest = None if added is None else added[:, part.y :: sh, part.x :: sw]
+                copy(target, result, rest)
 
     @cached_property
     def _parts(self) -> list[_Part]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
-from augbench.packed.ops.layout import call, kernels, new_map
+from augbench.packed.ops.layout import call, kernels, new_map, planes_of
 from augbench.packed.ops.plans import Plan, taps_of, tile_of, weight_tile
 
 __all__ = ["PooledPlan"]
@@ -17,10 +15,10 @@ class PooledPlan(Plan):
     """The same, of stride 1, with the maximum over windows that follows it."""
 
     def forward(
-        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+        self, source: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows // ph, columns // pw, B], and where its maxima were."""
-        assert not shortcut
+        assert shortcut is None
         pool, rectify = self.how.pool, self.how.rectify
         assert pool is not None
         shape = self.maps, self.rows // pool[0], self.columns // pool[1], self.batch
@@ -30,9 +28,24 @@ class PooledPlan(Plan):
             kernels().convolve_and_pool(
                 tile_of(self.outputs), self.kw, pool, rectify, self.how.bits
             ),
-            *(out, place, scratch, self.packed(weight), source, weight, bias, self.taps),
-            *(self.how.groups, self.outputs, self.inputs, self.height, self.row, self.rows),
-            *(self.columns, self.batch, self.how.padding[0], self.kh),
+            out=planes_of(out),
+            place=place,
+            scratch=scratch,
+            packed=self.packed(weight),
+            source=source,
+            weights=weight,
+            bias=bias,
+            taps=self.taps,
+            groups=self.how.groups,
+            outputs=self.outputs,
+            channels=self.inputs,
+            height=self.height,
+            row=self.row,
+            rows=self.rows,
+            columns=self.columns,
+            batch=self.batch,
+            padding=self.how.padding[0],
+            kh=self.kh,
         )
         return out, place
 
@@ -43,10 +56,10 @@ class PooledPlan(Plan):
         own_bias: Tensor | None,
         slopes: Tensor,
         *kept: Tensor,
-        also: Sequence[Tensor] = (),
+        added: Tensor | None = None,
     ) -> None:
         """Fill the gradients of input, weight and bias, but for those that are None."""
-        assert not also
+        assert added is None
         place, source, weight = kept
         own_bias = weight.new_empty(self.maps) if own_bias is None else own_bias
         turned, left, columns = None, 0, self.columns
@@ -58,11 +71,29 @@ class PooledPlan(Plan):
         tile = weight_tile(self.outputs, self.kw)
         call(
             kernels().gradients_through_pool(tile, self.kw, self.how.pool, turned, self.how.bits),
-            *(own_weight, own_bias, source if own_x is None else own_x, slopes, place),
-            *(slopes.new_zeros(self.outputs, self.rows, columns, self.batch),),
-            *(self.packed(weight), source, weight, self.taps),
-            *(weight.new_zeros(self.inputs), taps_of(self.kw, 1, columns, self.batch)),
-            *(self.how.groups, self.outputs, self.inputs, self.height, self.width, self.row),
-            *(self.rows, self.columns, self.batch, columns * self.batch, left * self.batch),
-            *(self.how.padding[0], self.kh),
+            own_weights=own_weight,
+            own_bias=own_bias,
+            own_source=source if own_x is None else planes_of(own_x),
+            slopes=slopes,
+            place=place,
+            scratch=slopes.new_zeros(self.outputs, self.rows, columns, self.batch),
+            packed=self.packed(weight),
+            source=source,
+            weights=weight,
+            taps=self.taps,
+            zeros=weight.new_zeros(self.inputs),
+            back=taps_of(self.kw, 1, columns, self.batch),
+            groups=self.how.groups,
+            outputs=self.outputs,
+            channels=self.inputs,
+            height=self.height,
+            width=self.width,
+            row=self.row,
+            rows=self.rows,
+            columns=self.columns,
+            batch=self.batch,
+            slope_row=columns * self.batch,
+            left=left * self.batch,
+            padding=self.how.padding[0],
+            kh=self.kh,
         )

@@ -44,7 +44,13 @@ class _MaxPool(torch.autograd.Function):
         m, height, width, batch = x.shape
         shape = m, height // size[0], width // size[1], batch
         out, place = new_map(x, *shape), x.new_empty(shape, dtype=torch.uint8)
-        call(kernels().pool(size, BITS[x.dtype]), out, place, x, *_windows(x, place))
+        call(
+            kernels().pool(size, BITS[x.dtype]),
+            out=planes_of(out),
+            place=place,
+            source=x,
+            **_windows(x, place),
+        )
         ctx.save_for_backward(place)
         ctx.size, ctx.shape = size, x.shape
         return out
@@ -56,11 +62,27 @@ class _MaxPool(torch.autograd.Function):
         covered = ctx.shape[1] % ctx.size[0] == 0 and ctx.shape[2] % ctx.size[1] == 0
         own = (slopes.new_empty if covered else slopes.new_zeros)(ctx.shape)
         gradient = kernels().pool_gradient(ctx.size, BITS[slopes.dtype])
-        call(gradient, own, slopes, place, slopes.new_empty(len(own)), *_windows(own, slopes))
+        totals = slopes.new_empty(len(own))  # which nobody asks for here
+        call(
+            gradient,
+            result=own,
+            slopes=slopes,
+            place=place,
+            totals=totals,
+            **_windows(own, slopes),
+        )
         return in_planes(own), None
 
 
-def _windows(planes: Tensor, pooled: Tensor) -> tuple[int, ...]:
+def _windows(planes: Tensor, pooled: Tensor) -> dict[str, int]:
     """The integers that the pooling kernels take."""
     m, height, width, batch = planes.shape
-    return m, height * width * batch, width * batch, *pooled.shape[1:]
+    _, rows, columns, _ = pooled.shape
+    return {
+        "planes": m,
+        "plane": height * width * batch,
+        "row": width * batch,
+        "rows": rows,
+        "columns": columns,
+        "batch": batch,
+    }

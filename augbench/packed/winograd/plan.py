@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from augbench.packed.ops.layout import call, kernels, new_map
+from augbench.packed.ops.layout import call, kernels, new_map, planes_of
 from augbench.packed.ops.plans import How, Plan, tile_of
 from augbench.packed.ops.scratch import scratch, zeros
 
@@ -64,19 +64,19 @@ class WinogradPlan(Plan):
         return x
 
     def forward(
-        self, source: Tensor, weight: Tensor, bias: Tensor, *shortcut: Tensor
+        self, source: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None = None
     ) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
-        self._convolve(out, source, weight, bias, *shortcut, turned=False)
+        self._convolve(planes_of(out), source, weight, bias, shortcut, turned=False)
         return (out, out) if self.how.rectify else (out,)
 
     def gradient_of_input(
-        self, own_x: Tensor, slopes: Tensor, weight: Tensor, *also: Tensor
+        self, own_x: Tensor, slopes: Tensor, weight: Tensor, added: Tensor | None
     ) -> None:
         """Fill the gradient of the input: a convolution of the slopes with turned weights."""
         nothing = zeros(slopes, self.how.groups * self.inputs)
-        self._convolve(own_x, slopes, weight, nothing, *also, turned=True)
+        self._convolve(own_x, slopes, weight, nothing, added, turned=True)
 
     def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
         """Fill the gradient of the weights."""
@@ -89,16 +89,32 @@ class WinogradPlan(Plan):
             turned, *rest = scratch(like, values, *room)
         else:  # the lanes that stay empty have to be zero
             turned, rest = zeros(like, values, (self, "turned")), scratch(like, *room)
-        strips = [
-            zeros(like, 7 * tiles.wide * channels, (self, name))
-            for name, channels in (("values", padded), ("slopes", 1))
-        ]
+        of_weights, of_values, of_slopes = rest
         call(
             _filtering().winograd_weight_gradient(self.kh, lanes, self.in_vectors, self.how.bits),
-            *(own_weight, slopes, turned, *rest, *strips, source),
-            *(self.how.groups, self.outputs, self.inputs),
-            *(self.height, self.width, self.rows, self.columns, self.batch, *self.how.padding),
-            *(tiles.down, tiles.across, tiles.at_once, tiles.beside),
+            result=own_weight,
+            slopes=slopes,
+            turned=turned,
+            packed=of_weights,
+            values=of_values,
+            sums=of_slopes,
+            strip=zeros(like, 7 * tiles.wide * padded, (self, "values")),
+            lines=zeros(like, 7 * tiles.wide, (self, "slopes")),
+            source=source,
+            groups=self.how.groups,
+            outputs=self.outputs,
+            channels=self.inputs,
+            height=self.height,
+            width=self.width,
+            rows=self.rows,
+            columns=self.columns,
+            batch=self.batch,
+            top=self.how.padding[0],
+            left=self.how.padding[1],
+            down=tiles.down,
+            across=tiles.across,
+            at_once=tiles.at_once,
+            beside=tiles.beside,
         )
 
     def _convolve(
@@ -107,7 +123,8 @@ class WinogradPlan(Plan):
         source: Tensor,
         weight: Tensor,
         bias: Tensor,
-        *shortcut: Tensor,
+        shortcut: Tensor | None,
+        *,
         turned: bool,
     ) -> None:
         """The convolution, or with weights turned round the one from its outputs to its inputs."""
@@ -124,13 +141,33 @@ class WinogradPlan(Plan):
         packed, values, sums, lines = scratch(weight, *room)
         call(
             _filtering().winograd(
-                *(self.kh, tile_of(outputs), turned, bool(shortcut), rectify),
+                *(self.kh, tile_of(outputs), turned, shortcut is not None, rectify),
                 *(self.in_vectors, self.how.bits),
             ),
-            *(out, packed, values, sums, strip, lines, source, weight, bias, *shortcut),
-            *(self.how.groups, outputs, inputs, height, width),
-            *(rows, columns, self.batch, *before),
-            *(tiles.down, tiles.across, tiles.at_once, tiles.beside),
+            out=out,
+            packed=packed,
+            values=values,
+            sums=sums,
+            strip=strip,
+            lines=lines,
+            source=source,
+            weights=weight,
+            bias=bias,
+            shortcut=shortcut,
+            groups=self.how.groups,
+            outputs=outputs,
+            channels=inputs,
+            height=height,
+            width=width,
+            rows=rows,
+            columns=columns,
+            batch=self.batch,
+            top=before[0],
+            left=before[1],
+            down=tiles.down,
+            across=tiles.across,
+            at_once=tiles.at_once,
+            beside=tiles.beside,
         )
 
 
