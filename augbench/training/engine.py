@@ -52,7 +52,7 @@ class PackedEngine:
 
     @property
     def choice(self) -> str:
-        """How the cells so far were trained, and why, in one line."""
+        """One line on the way that the cells so far were trained, and why."""
         return summary(self.notes)
 
     def train(
@@ -170,7 +170,7 @@ class PackedEngine:
 
 
 def _feature_bytes(device: torch.device) -> int:
-    """How much memory the kept features of a pack may take."""
+    """The bytes of memory that the kept features of a pack may take."""
     if device.type != "cuda":
         return _FEATURE_BYTES
     free, _ = torch.cuda.mem_get_info(device)
@@ -189,7 +189,7 @@ def _pretraining(cell: Cell) -> str:
 
 
 def _plain_augmentation(cell: Cell, materials: CellMaterials) -> bool:
-    """Whether the augmentation can be made, and is content with images."""
+    """True if the augmentation can be made, and is content with images."""
     try:
         return not needs_of(materials.augmentation(cell))
     except Exception:
@@ -207,7 +207,7 @@ class _Counter:
         self._progress(steps)
 
     def after_a_restart(self, again: int | None = None) -> Progress:
-        """What to report to once so many steps, or all, are done again."""
+        """The progress to report to while so many steps, or all, are done again."""
         self._again = self._done if again is None else again
 
         def progress(steps: int) -> None:
