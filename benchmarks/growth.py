@@ -16,8 +16,8 @@ from torch.nn import functional as F
 
 from augbench.datasets.contract import Dataset
 from augbench.packed.heads import Heads
-from augbench.packed.trace import Widened
-from augbench.packed.vmap import Vmapped
+from augbench.packed.trace import PackedByRules
+from augbench.packed.vmap import PackedByVmap
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell, Settings
@@ -105,7 +105,9 @@ def seconds_per_step(cells, materials, packer):
         done += len(inputs)
 
 
-def compare(rounds, *, network="convnet", count=11, batch=8, side=28, channels=1, packer=Widened):
+def compare(
+    rounds, *, network="convnet", count=11, batch=8, side=28, channels=1, packer=PackedByRules
+):
     registry, dataset = Registry.load(), noise(channels, side)
     if network == "convnet":
         factory = registry.create(registry.resolve("backbone", "convnet"))
@@ -139,7 +141,7 @@ def main():
         *({"count": count} for count in (1, 2, 4, 7, 11, 21, 63, 210)),
         *({"batch": 16}, {"batch": 64, "count": 4}, {"batch": 64}),
         *({"side": 16}, {"side": 48, "count": 4}, {"side": 48}, {"channels": 3, "side": 32}),
-        *({"network": "residual, 8"}, {"network": "residual, 8", "packer": Vmapped}),
+        *({"network": "residual, 8"}, {"network": "residual, 8", "packer": PackedByVmap}),
         {"network": "residual, 8", "channels": 3, "side": 32},
         *({"network": "residual, 16"}, {"network": "residual, 16", "count": 4}),
     ]

@@ -6,11 +6,11 @@ this file explains how that works. This package knows nothing of the rest of Aug
 
 from augbench.packed.choice import Choice, Packed, choose
 from augbench.packed.dropout import own_dropout
+from augbench.packed.frozen import same_features
 from augbench.packed.heads import Heads
 from augbench.packed.ops import side_by_side
 from augbench.packed.replay import Replayed
 from augbench.packed.rules import UnpackableError, function_rule, rule, stack_into
-from augbench.packed.verify import same_features
 
 __all__ = [
     "Choice",

@@ -13,17 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from augbench.packed import ops
+from augbench.packed.frozen import features_need_company
 from augbench.packed.likeness import check_alike, moving_state
-from augbench.packed.replay import LONGEST, Tape
-from augbench.packed.trace import Widened
-from augbench.packed.verify import difference, features_need_company
-from augbench.packed.vmap import Vmapped
+from augbench.packed.replay import LONGEST
+from augbench.packed.tape import Tape
+from augbench.packed.trace import PackedByRules
+from augbench.packed.verify import difference
+from augbench.packed.vmap import PackedByVmap
 
 __all__ = ["MOST_TIMED", "Choice", "Packed", "Packer", "choose"]
 
 
 class Packed(Protocol):
-    """K backbones as one: what `Widened` and `Vmapped` have in common."""
+    """K backbones as one: what `PackedByRules` and `PackedByVmap` have in common."""
 
     cells: int
 
@@ -71,7 +73,7 @@ class Choice:
 MOST_TIMED = 64
 """With so many cells packing is timed, where there are more: they gain no less."""
 
-_PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", Widened), ("by vmap", Vmapped))
+_PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", PackedByRules), ("by vmap", PackedByVmap))
 _CACHE = 2**20  # bytes, which a core may have to itself
 _FEWEST = 2  # cells: fewer gain less than the cache does
 _REPEATS = 5
@@ -107,7 +109,7 @@ def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choic
     if moves is not None:
         return Choice(None, f"one by one (in training, its forward changes {moves!r})")
     refused: list[str] = []
-    if images.device.type == "cpu" and not ops.usable(images):
+    if images.device.type == "cpu" and not ops.kernels_serve(images):
         refused.append("with compiled kernels: llvmlite cannot be used")
     for name, packer in _PACKERS:
         try:
@@ -141,7 +143,7 @@ def _why_not_kept(backbone: nn.Module, images: Tensor) -> str | None:
 def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
     """How many cells there may be, so that the largest of their values stays in the cache."""
     packed = packer([copy.deepcopy(backbone)])
-    if images.device.type != "cpu" or not isinstance(packed, Widened):
+    if images.device.type != "cpu" or not isinstance(packed, PackedByRules):
         return None
     packed.train()
     bytes_of_one: int = packed.largest_value(images) * images.element_size()

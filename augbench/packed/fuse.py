@@ -62,7 +62,7 @@ class _Convolution(nn.Module):
         windows = self.pool.windows if self.pool is not None else None
         y = None
         if other is None or (is_map(other) and not torch.is_grad_enabled()):
-            y = self.conv.in_planes(
+            y = self.conv.map_of(
                 *(x, weight, bias), pool=windows, shortcut=other, rectify=self.rectify
             )
         if y is None:
@@ -90,7 +90,7 @@ class _Norm(nn.Module):
         """[B, K·C, H, W], twice if they are to be added → the same."""
         y = None
         if other is None or is_map(other):
-            y = self.norm.in_planes(x, shortcut=other, rectify=self.rectify)
+            y = self.norm.map_of(x, shortcut=other, rectify=self.rectify)
         if y is None:
             y = self.norm(x)
             y = y if other is None else _sum(self.norm.cells, y, other)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from augbench.packed.dropout import StreamDropout
-from augbench.packed.replay import anew
+from augbench.packed.tape import refresh_each_replay
 
 __all__ = ["Masks"]
 
@@ -43,7 +43,7 @@ class Masks:
         they are to lie in memory.
         """
         like = x.new_empty(0)  # not x itself, which would keep the step's graph alive
-        return anew(lambda: self._next(like, shape, arrange))
+        return refresh_each_replay(lambda: self._next(like, shape, arrange))
 
     def _next(
         self, like: Tensor, shape: tuple[int, ...], arrange: Callable[[Tensor], Tensor]

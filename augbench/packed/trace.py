@@ -25,7 +25,7 @@ from augbench.packed.rules.other_layers import each_layer
 from augbench.packed.rules.registry import LAYER_RULES, UnpackableError
 from augbench.packed.values import PerCell
 
-__all__ = ["Widened"]
+__all__ = ["PackedByRules"]
 
 
 _OURS = f"{__package__}."
@@ -41,7 +41,7 @@ class _Tracer(fx.Tracer):
         return type(m) in LAYER_RULES or super().is_leaf_module(m, module_qualified_name)
 
 
-class Widened(nn.Module):
+class PackedByRules(nn.Module):
     """K backbones of one architecture as one: images → features [K, B, D].
 
     The images are [B, K·C, H, W], each cell's own, or [B, C, H, W], shared by all cells. Raises
@@ -73,7 +73,7 @@ class Widened(nn.Module):
         trace, takes_shared = self._traces[self.training]
         if shared and not takes_shared:
             images = images.repeat(1, self.cells, 1, 1)
-        features = trace.forward(ops.laid_out(images))  # [B, K, D]; no hooks to call
+        features = trace.forward(ops.in_preferred_layout(images))  # [B, K, D]; no hooks to call
         if not isinstance(features, Tensor) or features.ndim != 3:
             raise UnpackableError("its output is not a tensor [N, D]")
         return features.transpose(0, 1)
@@ -94,7 +94,7 @@ class Widened(nn.Module):
     def largest_value(self, images: Tensor) -> int:
         """How many numbers a cell's largest value is on the way of its images [B, K·C, H, W]."""
         largest = _Largest(self._traces[self.training][0])
-        largest.run(ops.laid_out(images))
+        largest.run(ops.in_preferred_layout(images))
         return largest.numbers // self.cells
 
     def stacked(self) -> dict[str, Tensor]:

@@ -69,8 +69,8 @@ def packed(values: Tensor) -> Tensor | PerCell:
         return values.transpose(0, 1)
     if values.ndim != 5:
         return PerCell(values)
-    if ops.preferred(values):  # if there has to be a copy, it shall be in planes
-        return ops.in_planes(values.permute(0, 2, 3, 4, 1).flatten(0, 1))
+    if ops.prefers_batch_last(values):  # if there has to be a copy, it shall be in planes
+        return ops.map_of(values.permute(0, 2, 3, 4, 1).flatten(0, 1))
     return values.movedim(0, 1).flatten(1, 2)
 
 

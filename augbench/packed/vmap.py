@@ -15,7 +15,7 @@ from augbench.packed.masks import Masks
 from augbench.packed.rules.registry import UnpackableError
 from augbench.packed.values import DRAWS
 
-__all__ = ["Vmapped"]
+__all__ = ["PackedByVmap"]
 
 
 class _GivenMask(nn.Module):
@@ -37,8 +37,8 @@ class _GivenMask(nn.Module):
         return x * self.mask if self.training else x
 
 
-class Vmapped:
-    """K backbones of one architecture, with the interface of `packing.Widened`.
+class PackedByVmap:
+    """K backbones of one architecture, with the interface of `packing.PackedByRules`.
 
     Raises `UnpackableError` for a backbone that is itself a dropout.
     """

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from augbench.packed import ops
 from augbench.packed.ops.copying import copy
 from augbench.packed.ops.layout import call, kernels
-from augbench.packed.replay import Tape
+from augbench.packed.tape import Tape
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("llvmlite") is None, reason="no llvmlite for this processor"

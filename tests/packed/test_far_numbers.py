@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from augbench.packed.trace import Widened
+from augbench.packed.trace import PackedByRules
 
 CELLS, BATCH = 3, 5
 
@@ -36,7 +36,7 @@ def test_features_and_running_statistics_are_torchs(layers, scale):
         for value in one.parameters():
             nn.init.normal_(value)
             value.data *= 1 if value.ndim > 1 else scale  # a bias beside such numbers
-    packed = Widened([copy.deepcopy(one) for one in plain])
+    packed = PackedByRules([copy.deepcopy(one) for one in plain])
     packed.train()
     for _ in range(4):
         x = (torch.randn(BATCH, CELLS, 2, 8, 8) + 0.5) * scale
@@ -61,7 +61,7 @@ def assert_alike(got, wanted):
 
 def test_a_variance_beyond_the_largest_number_stays_infinite():
     norms = [nn.Sequential(nn.BatchNorm2d(2), nn.Flatten()) for _ in range(CELLS)]
-    packed = Widened(norms)
+    packed = PackedByRules(norms)
     packed.train()
     for scale in (1e30, 1.0, 1e30):
         packed(torch.randn(BATCH, CELLS * 2, 3, 3) * scale)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from augbench.packed import fuse as fusing
 from augbench.packed import ops
-from augbench.packed.trace import Widened
+from augbench.packed.trace import PackedByRules
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_rows_are_fused_and_give_the_numbers_of_the_plain_layers(
 ):
     assert_same_numbers(cells_of(network(layers)), images)
     assert fused == [told, told]  # in training and in use
-    assert set(pooled_at_once) == {ops.usable(images)}
+    assert set(pooled_at_once) == {ops.kernels_serve(images)}
 
 
 @pytest.mark.parametrize(("layers", "training", "in_use"), UNPOOLED.values(), ids=UNPOOLED)
@@ -218,10 +218,10 @@ def test_frozen_layers_are_fused_like_any_other(images, fused):
 
 def test_float32_is_fused_too(images, pooled_at_once):
     cells = [one.float() for one in cells_of(network([conv(), nn.MaxPool2d(2), nn.ReLU()]))]
-    packed = Widened(cells)
+    packed = PackedByRules(cells)
     alone = torch.stack([one(images) for one in cells])
     torch.testing.assert_close(packed(images.repeat(1, 3, 1, 1)), alone)
-    assert pooled_at_once == [ops.usable(images)]
+    assert pooled_at_once == [ops.kernels_serve(images)]
 
 
 class Parts(nn.Module):
@@ -485,7 +485,7 @@ def test_a_sum_in_use_has_a_gradient_too(fused):
     kind = type("Network", (Normalised,), forward)
     cells = [one.eval() for one in cells_of(kind)]
     images = torch.rand(6, 6, 8, 8, generator=torch.Generator().manual_seed(1)).double()
-    packed, own = Widened(cells), images.clone().requires_grad_()
+    packed, own = PackedByRules(cells), images.clone().requires_grad_()
     alone = torch.stack([one(own[:, 2 * k : 2 * k + 2]) for k, one in enumerate(cells)])
     (wanted,) = torch.autograd.grad(alone.square().sum(), own)
     packed_own = images.clone().requires_grad_()

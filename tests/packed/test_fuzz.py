@@ -13,9 +13,9 @@ from fuzzing.pieces import PIECES
 
 from augbench.packed import replay as replaying
 from augbench.packed.choice import Choice
-from augbench.packed.replay import Tape
-from augbench.packed.trace import Widened
-from augbench.packed.vmap import Vmapped
+from augbench.packed.tape import Tape
+from augbench.packed.trace import PackedByRules
+from augbench.packed.vmap import PackedByVmap
 from augbench.training.engine import PackedEngine
 from augbench.training.reference import ReferenceEngine
 
@@ -102,10 +102,10 @@ def test_what_was_once_wrong_is_right(line):
 @pytest.mark.parametrize(
     ("line", "packer"),
     [
-        ("conv3 counting:kind=attribute pooled", Widened),
-        ("conv3 counting:kind=warmup pooled", Widened),
-        ("conv3 of_the_batch pooled", Vmapped),
-        ("batch=1 conv3 bn:track=False pooled", Vmapped),
+        ("conv3 counting:kind=attribute pooled", PackedByRules),
+        ("conv3 counting:kind=warmup pooled", PackedByRules),
+        ("conv3 of_the_batch pooled", PackedByVmap),
+        ("batch=1 conv3 bn:track=False pooled", PackedByVmap),
     ],
 )
 def test_the_judge_sees_what_a_probe_would_have_to_see(line, packer):
@@ -123,10 +123,10 @@ def test_the_judge_sees_a_replay_that_leaves_something_out(monkeypatch):
     case = Case.parse("conv3 act pooled")
     assert not judge(case).faults
 
-    def forgetful(self, *, anew=True):
-        if anew:  # the verifying replay is left as it is
+    def forgetful(self, *, refresh=True):
+        if refresh:  # the verifying replay is left as it is
             self._actions = self._actions[:-1]
-        replay(self, anew=anew)
+        replay(self, refresh=refresh)
 
     monkeypatch.setattr(Tape, "replay", forgetful)
     assert not judge(case).replayed  # the check of the packing has seen it first
@@ -138,7 +138,7 @@ def test_the_judge_sees_a_replay_that_leaves_something_out(monkeypatch):
             modules,
             case.image,
             case.batch,
-            choosing=lambda *_: Choice(Widened, "unasked"),
+            choosing=lambda *_: Choice(PackedByRules, "unasked"),
         )
     assert judged.faults
 

@@ -11,9 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from augbench.backbones._convnet import ConvNet
 from augbench.packed import ops
 from augbench.packed.dropout import own_dropout
-from augbench.packed.trace import Widened
+from augbench.packed.trace import PackedByRules
 
-pytestmark = pytest.mark.skipif(not ops.usable(torch.zeros(1)), reason="needs llvmlite")
+pytestmark = pytest.mark.skipif(not ops.kernels_serve(torch.zeros(1)), reason="needs llvmlite")
 
 CELLS = 3
 COPIES = {"clone", "copy_", "ones_like", "new_zeros", "zero_", "as_strided_"}
@@ -89,7 +89,7 @@ def test_the_handouts_network_is_two_kernels_and_a_mask(done):
         net = ConvNet(1, (28, 28), dropout=0.5)
         return own_dropout(net, lambda layer: np.random.default_rng([cell, layer]))
 
-    packed = Widened([network(cell) for cell in range(CELLS)])
+    packed = PackedByRules([network(cell) for cell in range(CELLS)])
     forward, backward = step(packed, done, 28)
     assert forward == ["convolve_and_pool", "convolve_and_pool", "mul"]
     assert backward == ["mul", "gradients_through_pool", "gradients_through_pool"]
@@ -120,7 +120,7 @@ def test_a_residual_network_has_nothing_of_torchs_between_its_kernels(done):
         last = nn.AdaptiveAvgPool2d(1), nn.Flatten()
         return nn.Sequential(*first, Block(8, 8), Block(8, 16, 2), *last)
 
-    packed = Widened([network() for _ in range(CELLS)])
+    packed = PackedByRules([network() for _ in range(CELLS)])
     forward, backward = step(packed, done, 16)
     convolutions, kinds = 6, ("convolve", "winograd")
     assert [one for one in forward if one not in kinds] == ["normalize"] * convolutions + ["mean"]

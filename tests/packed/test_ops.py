@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from augbench.packed import ops
-from augbench.packed.ops.plans import How
+from augbench.packed.ops.plans import ConvolutionSpec
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("llvmlite") is None, reason="no llvmlite for this processor"
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 SUPPORT = Path(__file__).parents[1] / "support"
 CLOSE = {torch.float32: 1e-5, torch.float64: 1e-12}
 LAYOUTS = {
-    "planes": lambda x: ops.in_planes(ops.planes_of(x)),
+    "planes": lambda x: ops.map_of(ops.batch_last(x)),
     "contiguous": lambda x: x.contiguous(),
     "channels last": lambda x: ops.channels_last(x),
     "with gaps": lambda x: x.repeat_interleave(2, 3)[..., ::2],
@@ -38,8 +38,8 @@ batches = st.integers(1, 19)
 
 
 def test_where_llvmlite_is_installed_the_kernels_are_used():
-    assert ops.usable(torch.zeros(1))
-    assert ops.usable(torch.zeros(1, dtype=torch.float64))
+    assert ops.kernels_serve(torch.zeros(1))
+    assert ops.kernels_serve(torch.zeros(1, dtype=torch.float64))
 
 
 def widest_kernel():
@@ -209,7 +209,7 @@ def test_products_are_saved_where_there_are_many():
 
     def saved(channels, outputs, k, side, **how):
         given_ = {"stride": (1, 1), "padding": (1, 1), "groups": 2, "pool": None} | how
-        how = How(**given_, rectify=False, bits=32)
+        how = ConvolutionSpec(**given_, rectify=False, bits=32)
         shapes = (16, 2 * channels, side, side), (2 * outputs, channels, k, k)
         return plan.serves(*map(torch.Size, shapes), how)
 
@@ -430,7 +430,7 @@ def test_images_are_laid_side_by_side_in_planes(batch, channels, height, width, 
     for step in range(steps):
         part = slice(step * batch, (step + 1) * batch)
         assert torch.equal(x[step], torch.cat([image[part] for image in images], dim=1))
-        assert ops.planes_of(x[step]).data_ptr() == x[step].data_ptr()
+        assert ops.batch_last(x[step]).data_ptr() == x[step].data_ptr()
 
 
 def test_other_types_of_number_lie_side_by_side_too():
@@ -482,7 +482,7 @@ def test_what_was_done_without_gradients_does_not_forbid_them_later():
 @pytest.mark.parametrize("dtype", [torch.int64, torch.float16, torch.bfloat16])
 def test_other_types_of_number_are_left_to_torch(dtype):
     x, weight = torch.ones(2, 2, 5, 5, dtype=dtype), torch.ones(3, 2, 3, 3, dtype=dtype)
-    assert not ops.usable(x)
+    assert not ops.kernels_serve(x)
     assert convolved(x, weight) is None
     assert convolved(x, weight, pool=(2, 2)) is None
     assert ops.max_pool(x, (2, 2)) is None
@@ -533,8 +533,8 @@ import torch
 from stepping import assert_same_numbers, cells_of
 from augbench.backbones.convnet import convnet
 from augbench.packed import ops
-from augbench.packed.trace import Widened
-assert not ops.usable(torch.zeros(1))
+from augbench.packed.trace import PackedByRules
+assert not ops.kernels_serve(torch.zeros(1))
 assert ops.max_pool(torch.zeros(1, 1, 4, 4), (2, 2)) is None
 x = ops.side_by_side([torch.arange(16.0).view(4, 1, 2, 2) + 100 * k for k in range(3)], 2)
 assert x[1, 0, :, 0, 0].tolist() == [8, 108, 208]

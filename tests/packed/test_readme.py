@@ -10,7 +10,7 @@ from torch import nn
 import augbench.packed
 from augbench.packed import ops
 from augbench.packed.rules.registry import LAYER_RULES
-from augbench.packed.trace import Widened
+from augbench.packed.trace import PackedByRules
 
 FOLDER = Path(augbench.packed.__file__).parent
 README = (FOLDER / "README.md").read_text()
@@ -34,7 +34,7 @@ def plainly_trained(given, before):
     return torch.stack(outputs)
 
 
-@pytest.mark.skipif(not ops.usable(torch.zeros(1)), reason="needs llvmlite")
+@pytest.mark.skipif(not ops.kernels_serve(torch.zeros(1)), reason="needs llvmlite")
 def test_the_readmes_training_gives_the_numbers_of_networks_trained_alone(monkeypatch, capsys):
     from augbench.packed import choice
 
@@ -64,7 +64,7 @@ def test_the_readmes_rule_packs_its_layer():
             for k, network in enumerate(networks):
                 network[0].factor.copy_(torch.tensor([k + 1.0, 10.0 * k]))
         x = torch.rand(4, 2, 3, 3)
-        got = Widened(networks)(x, shared=True)
+        got = PackedByRules(networks)(x, shared=True)
         torch.testing.assert_close(got, torch.stack([network(x) for network in networks]))
     finally:
         LAYER_RULES.pop(scale)

@@ -17,9 +17,10 @@ from torch import nn
 from augbench.packed import replay as replaying
 from augbench.packed.dropout import own_dropout
 from augbench.packed.heads import Heads
-from augbench.packed.replay import Replayed, ReplayError, anew
+from augbench.packed.replay import Replayed, ReplayError
 from augbench.packed.rules import registry as rules
-from augbench.packed.trace import Widened
+from augbench.packed.tape import refresh_each_replay
+from augbench.packed.trace import PackedByRules
 from augbench.training.together import descent
 
 
@@ -79,7 +80,7 @@ def descents(make, dtype, cells=2, batch=3, classes=4, device="cpu"):
             )
             for k, one in enumerate(plain)
         ]
-        packed, together = Widened(own), Heads(heads)
+        packed, together = PackedByRules(own), Heads(heads)
         packed.train()
         step = descent(packed, together, 0.1)
         assert isinstance(step, Replayed)
@@ -266,7 +267,7 @@ def test_what_arrives_anew_arrives_at_each_replay():
     numbers = map(float, itertools.count(1))
 
     def body(value, x):
-        return value.add_(anew(lambda: torch.full((1,), next(numbers))) * x).clone()
+        return value.add_(refresh_each_replay(lambda: torch.full((1,), next(numbers))) * x).clone()
 
     step, runs = counting(body, torch.zeros(1))
     assert [float(step(torch.ones(1))) for _ in range(6)] == [1, 3, 6, 10, 15, 21]
@@ -302,8 +303,8 @@ def test_long_steps_are_not_recorded(monkeypatch):
 def test_networks_with_rules_of_others_are_not_replayed(monkeypatch):
     monkeypatch.setitem(rules.LAYER_RULES, Scale, WideScale)
     nets = [nn.Sequential(nn.Conv2d(2, 3, 3), Scale(3), nn.Flatten()) for _ in range(2)]
-    assert not Widened(nets).replayable
-    assert Widened([nn.Sequential(net[0], net[2]) for net in nets]).replayable
+    assert not PackedByRules(nets).replayable
+    assert PackedByRules([nn.Sequential(net[0], net[2]) for net in nets]).replayable
 
 
 def test_recording_imports_nothing_of_torchs_compiler():

@@ -18,8 +18,8 @@ from augbench.packed.dropout import StreamDropout
 from augbench.packed.rules import layers
 from augbench.packed.rules import registry as rules
 from augbench.packed.rules.registry import UnpackableError, rule
-from augbench.packed.trace import Widened
-from augbench.packed.vmap import Vmapped
+from augbench.packed.trace import PackedByRules
+from augbench.packed.vmap import PackedByVmap
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def _speed_does_not_decide(monkeypatch):
     monkeypatch.setattr("augbench.packed.choice._WORTH_IT", 0)
 
 
-def plain_and_packed(modules, images, packer=Widened):
+def plain_and_packed(modules, images, packer=PackedByRules):
     """Features of the plain modules on their own images, and of the packed ones."""
     own = [images.roll(k, 0) for k in range(len(modules))]
     alone = torch.stack([one(x) for one, x in zip(modules, own, strict=True)])
@@ -67,7 +67,7 @@ class Branching(Scale):
 def test_a_plugin_layer_is_packed_once_its_author_gives_a_rule(images):
     made = nets(nn.Conv2d(2, 4, 3), Branching(4), nn.Flatten())
     with pytest.raises(UnpackableError, match="cannot be read ahead of time"):
-        Widened(made)
+        PackedByRules(made)
     assert "one by one" in choose(made, images).reason
     rule(Branching)(WideScale)
     alone, packed = plain_and_packed(made, images)
@@ -135,7 +135,7 @@ def test_the_probe_rejects_masks_from_another_stream(images):
     assert "packed by rules" not in choose(made, images).reason
 
 
-@pytest.mark.parametrize("packer", [Widened, Vmapped])
+@pytest.mark.parametrize("packer", [PackedByRules, PackedByVmap])
 @pytest.mark.parametrize("by_channel", [True, False])
 def test_masks_come_from_each_cells_own_stream_step_after_step(images, by_channel, packer):
     def made():
@@ -233,7 +233,7 @@ def test_a_forward_that_depends_on_the_mode_is_traced_in_both(images):
     assert "by rules" in choose(made, images).reason
     for one in made:
         one.eval()
-    packed = Widened(made)
+    packed = PackedByRules(made)
     packed.train(False)
     alone = torch.stack([one(images) for one in made])
     assert torch.allclose(alone, packed(images, shared=True), atol=1e-5)
@@ -242,7 +242,7 @@ def test_a_forward_that_depends_on_the_mode_is_traced_in_both(images):
 def test_images_shared_by_all_cells_need_no_copies(images):
     for first in (nn.Conv2d(2, 4, 3), nn.Conv2d(2, 4, 3, groups=2), nn.BatchNorm2d(2)):
         made = [net.eval() for net in nets(first, nn.Flatten())]
-        packed = Widened(made)
+        packed = PackedByRules(made)
         packed.train(False)
         alone = torch.stack([one(images) for one in made])
         assert torch.allclose(alone, packed(images, shared=True), atol=1e-5)
@@ -252,7 +252,7 @@ def test_hooks_are_refused():
     hooked = nn.Sequential(nn.Conv2d(2, 2, 3), nn.Flatten())
     hooked[0].register_forward_hook(lambda module, args, output: output * 2)
     with pytest.raises(UnpackableError, match="hooks"):
-        Widened([hooked])
+        PackedByRules([hooked])
 
 
 def test_a_layer_called_twice_stays_one_layer(images):
@@ -266,7 +266,7 @@ def test_a_layer_called_twice_stays_one_layer(images):
 
     made = nets(Again())
     assert "by rules" in choose(made, images).reason
-    assert set(Widened(made).stacked()) == {"0.conv.weight", "0.conv.bias"}
+    assert set(PackedByRules(made).stacked()) == {"0.conv.weight", "0.conv.bias"}
 
 
 class Tied(nn.Module):
@@ -291,7 +291,7 @@ def test_the_gradients_of_a_parameter_that_layers_share_are_summed(images):
     for own in (images, images[:1]):
         stepping.assert_same_numbers(stepping.cells_of(Tied), own)
         stepping.assert_same_training(stepping.cells_of(Tied), own)
-    packed = Widened(stepping.cells_of(Tied)).stacked()
+    packed = PackedByRules(stepping.cells_of(Tied)).stacked()
     assert set(packed) == {name for name, _ in Tied().named_parameters()}
 
 
@@ -307,14 +307,14 @@ class TiedInOtherForms(nn.Module):
 
 def test_a_parameter_that_different_kinds_of_layers_share_is_refused_by_its_names():
     with pytest.raises(UnpackableError, match=r"conv\.bias and fc\.bias are one parameter"):
-        Widened(stepping.cells_of(TiedInOtherForms))
+        PackedByRules(stepping.cells_of(TiedInOtherForms))
 
 
 def test_one_cells_numbers_never_reach_another_even_where_they_are_no_numbers(images):
     made = nets(
         nn.Conv2d(2, 8, 3), nn.BatchNorm2d(8), nn.MaxPool2d(2), nn.Conv2d(8, 4, 3), nn.Flatten()
     )
-    packed = Widened(made)
+    packed = PackedByRules(made)
     sound = torch.cat([images] * 3, dim=1)
     broken = sound.clone()
     broken[:, 2:4] = float("nan")
@@ -343,7 +343,7 @@ def test_the_rule_of_the_documentation_packs_its_layer(images):
 def test_the_reason_tells_that_the_kernels_are_missing(images, monkeypatch):
     monkeypatch.setattr(ops.layout, "kernels", lambda: None)
     choice = choose(nets(nn.Conv2d(2, 3, 3), nn.Flatten()), images)
-    assert choice.packer is Widened
+    assert choice.packer is PackedByRules
     assert choice.reason == "packed by rules (not with compiled kernels: llvmlite cannot be used)"
 
 
@@ -375,7 +375,7 @@ class OwnNumber(nn.Module):
         return self.conv(x).flatten(1) * (1 if number is None else number)
 
 
-@pytest.mark.parametrize("packer", [Widened, Vmapped])
+@pytest.mark.parametrize("packer", [PackedByRules, PackedByVmap])
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
@@ -407,7 +407,7 @@ class Asking(nn.Module):
         return F.dropout(x, p, self.training).flatten(1)
 
 
-@pytest.mark.parametrize("packer", [Widened, Vmapped])
+@pytest.mark.parametrize("packer", [PackedByRules, PackedByVmap])
 def test_dropout_by_function_is_refused_in_words_that_say_what_to_write(packer, images):
     plain = stepping.cells_of(lambda: Asking(0.3))
     packed = packer(plain)
@@ -422,7 +422,7 @@ def test_dropout_by_function_is_refused_in_words_that_say_what_to_write(packer, 
 
 def test_a_function_that_a_forward_wraps_is_packed_but_not_replayed(images):
     nets_ = stepping.cells_of(lambda: nn.Sequential(nn.Conv2d(2, 3, 3), Wrapping(), nn.Flatten()))
-    assert not Widened(nets_).replayable
+    assert not PackedByRules(nets_).replayable
     stepping.assert_same_numbers(nets_, images)
 
 
@@ -475,7 +475,7 @@ class Counting(nn.Module):
 def test_a_forward_that_changes_its_module_is_refused_and_leaves_the_module_alone(kind, told):
     made = stepping.cells_of(lambda: Counting(kind))
     with pytest.raises(UnpackableError, match=told):
-        Widened(made)
+        PackedByRules(made)
     assert made[0].steps == 0
     assert made[0].seen == []
     assert not hasattr(made[0], "last")
@@ -510,7 +510,7 @@ class WithMasks(WithOptions):
 
 def test_a_forward_that_needs_more_than_images_is_refused():
     with pytest.raises(UnpackableError, match="takes more than images, mask"):
-        Widened(stepping.cells_of(WithMasks))
+        PackedByRules(stepping.cells_of(WithMasks))
 
 
 class PartlyTrained(nn.Module):
@@ -529,7 +529,7 @@ class PartlyTrained(nn.Module):
         return self.later(x).flatten(1)
 
 
-@pytest.mark.parametrize("packer", [Widened, Vmapped])
+@pytest.mark.parametrize("packer", [PackedByRules, PackedByVmap])
 def test_frozen_parameters_stay_and_unused_ones_do_not_matter(packer, images):
     for own in (images, images[:1]):
         stepping.assert_same_training(stepping.cells_of(PartlyTrained), own, packer=packer)

@@ -12,7 +12,7 @@ from augbench.packed import replay as replaying
 from augbench.packed.choice import choose
 from augbench.packed.rules import registry as rules
 from augbench.packed.rules.registry import rule
-from augbench.packed.trace import Widened
+from augbench.packed.trace import PackedByRules
 from augbench.training.engine import PackedEngine
 from augbench.training.reference import ReferenceEngine
 
@@ -255,8 +255,8 @@ def test_a_replay_that_goes_wrong_costs_time_and_no_numbers(lab, agree, monkeypa
     right = replaying.Tape.replay
     count = iter(range(1000))
 
-    def wrong(self, *, anew=True):
-        right(self, anew=anew)
+    def wrong(self, *, refresh=True):
+        right(self, refresh=refresh)
         if next(count) > 30:
             with torch.no_grad():
                 self._actions[-1]()  # the last is the descent
@@ -276,7 +276,7 @@ def test_all_that_a_packing_is_given_is_left_as_it_was():
     made = nets(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.Flatten())
     before = [copy.deepcopy(net.state_dict()) for net in made]
     choice = choose(made, images())
-    assert choice.packer is Widened
+    assert choice.packer is PackedByRules
     assert choice.seconds > 0
     for net, state in zip(made, before, strict=True):
         assert all(torch.equal(value, state[name]) for name, value in net.state_dict().items())

@@ -7,7 +7,7 @@ from torch import nn
 from augbench.packed import choice as choosing
 from augbench.packed.choice import choose
 from augbench.packed.rules.registry import UnpackableError
-from augbench.packed.vmap import Vmapped
+from augbench.packed.vmap import PackedByVmap
 
 
 def network(seed, *, factor=1.0, width=4):
@@ -35,7 +35,7 @@ def test_networks_whose_factory_makes_a_class_at_each_call_are_packed_by_vmap(mo
     assert len({type(one) for one in networks}) == 3
     images = torch.rand(4, 1, 6, 6)
     choice = choose(networks, images)
-    assert choice.packer is Vmapped, choice.reason
+    assert choice.packer is PackedByVmap, choice.reason
     packed = choice.packer(networks)
     wanted = torch.stack([one(images) for one in networks])
     torch.testing.assert_close(packed(images, shared=True), wanted)
@@ -53,14 +53,14 @@ def test_frozen_parameters_stay_frozen():
     networks = [network(seed) for seed in range(2)]
     for one in networks:
         one.conv.bias.requires_grad_(False)
-    stacked = Vmapped(networks).stacked()
+    stacked = PackedByVmap(networks).stacked()
     assert [name for name, value in stacked.items() if value.requires_grad] == ["conv.weight"]
 
 
 def test_classes_of_one_name_that_close_over_other_numbers_are_not_alike():
     networks = [network(0, factor=1.0), network(1, factor=2.0)]
     with pytest.raises(UnpackableError, match=r"Net\.forward is not the same for every seed"):
-        Vmapped(networks)
+        PackedByVmap(networks)
 
 
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])

@@ -32,9 +32,9 @@ def network():
     )
 
 torch.manual_seed(0)
-assert ops.usable(torch.zeros(1)) and ops.convolution.WinogradPlan is None
+assert ops.kernels_serve(torch.zeros(1)) and ops.convolution.WinogradPlan is None
 assert_same_numbers(cells_of(network), torch.rand(6, 1, 16, 18))
-how = ops.convolution.How((1, 1), (1, 1), 1, None, False, 32)
+how = ops.convolution.ConvolutionSpec((1, 1), (1, 1), 1, None, False, 32)
 plan = ops.convolution._plan(torch.Size((16, 64, 14, 14)), torch.Size((64, 64, 3, 3)), how)
 assert type(plan) is Plan
 print(augbench.__file__)

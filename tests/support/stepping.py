@@ -11,7 +11,7 @@ from torch import nn
 from augbench.packed import replay as replaying
 from augbench.packed.dropout import own_dropout
 from augbench.packed.heads import Heads
-from augbench.packed.trace import Widened
+from augbench.packed.trace import PackedByRules
 from augbench.training.together import descent
 
 _TOLERANCE = 1e-10
@@ -38,7 +38,7 @@ def assert_same_numbers(plain, images):
     """
     cells, images = len(plain), images.double()
     began = {name: buffer.clone() for name, buffer in plain[0].named_buffers()}
-    packed = Widened([copy.deepcopy(one) for one in plain])
+    packed = PackedByRules([copy.deepcopy(one) for one in plain])
     own = [images.roll(k, 0) * (1 + 0.1 * k) - 0.5 for k in range(cells)]
     generator = torch.Generator().manual_seed(0)
     for one in (packed, *plain):
@@ -77,7 +77,7 @@ def assert_same_numbers(plain, images):
         _assert_close(packed(own[0], shared=True), alone, "features of shared images")
 
 
-def assert_same_training(plain, images, steps=6, packer=Widened):
+def assert_same_training(plain, images, steps=6, packer=PackedByRules):
     """Log-probabilities and parameters over steps of descent, most of them replayed from a tape.
 
     The packed cells against the plain networks, each trained by torch's own optimiser, on other

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from augbench.packed.trace import Widened
+from augbench.packed.trace import PackedByRules
 from augbench.training import engine as packed
 from augbench.training import together as training
 from augbench.training.engine import PackedEngine
@@ -121,7 +121,7 @@ def test_a_pack_too_large_for_the_memory_is_trained_in_halves(lab, agree, monkey
 def test_images_too_many_for_the_memory_pass_the_backbones_in_smaller_parts(
     lab, agree, monkeypatch
 ):
-    forward, sizes = Widened.forward, []
+    forward, sizes = PackedByRules.forward, []
 
     def short_of_memory(self, images, **how):
         if not self.training:
@@ -132,7 +132,7 @@ def test_images_too_many_for_the_memory_pass_the_backbones_in_smaller_parts(
 
     cells = [lab.cell("mixup", seed=seed) for seed in range(3)]
     whole = lab.train(PackedEngine(), cells)
-    monkeypatch.setattr(Widened, "forward", short_of_memory)
+    monkeypatch.setattr(PackedByRules, "forward", short_of_memory)
     engine = PackedEngine()
     results = lab.train(engine, cells)
     assert {64, 32, 16} <= set(sizes)

@@ -8,29 +8,29 @@ device, another type of number, no llvmlite), `None` is the answer, and torch's 
 from augbench.packed.ops.convolution import convolve, convolve_and_pass
 from augbench.packed.ops.copying import channels_between_zeros, thinned
 from augbench.packed.ops.layout import (
+    batch_last,
     channels_last,
-    in_planes,
-    laid_out,
-    planes_of,
-    preferred,
+    in_preferred_layout,
+    kernels_serve,
+    map_of,
+    prefers_batch_last,
     side_by_side,
-    usable,
 )
 from augbench.packed.ops.normalization import batch_norm
 from augbench.packed.ops.pooling import max_pool
 
 __all__ = [
+    "batch_last",
     "batch_norm",
     "channels_between_zeros",
     "channels_last",
     "convolve",
     "convolve_and_pass",
-    "in_planes",
-    "laid_out",
+    "in_preferred_layout",
+    "kernels_serve",
+    "map_of",
     "max_pool",
-    "planes_of",
-    "preferred",
+    "prefers_batch_last",
     "side_by_side",
     "thinned",
-    "usable",
 ]

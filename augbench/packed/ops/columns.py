@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from augbench.packed.ops import in_planes, planes_of
+from augbench.packed.ops import batch_last, map_of
 
 __all__ = ["convolve"]
 
@@ -27,7 +27,7 @@ def convolve(
     groups: int,
 ) -> Tensor:
     """`torch.nn.functional.conv2d` of a map [B, G·C, H, W], in planes: → [B, G·O, H', W']."""
-    maps, (rows, columns) = planes_of(x), weight.shape[2:]
+    maps, (rows, columns) = batch_last(x), weight.shape[2:]
     if any(padding):
         maps = F.pad(maps, (0, 0, padding[1], padding[1], padding[0], padding[0]))
     windows = _slid(maps, 1, rows, stride[0], dilation[0])  # [G·C, H', W, B, kh]
@@ -38,7 +38,7 @@ def convolve(
         y = torch.bmm(of_group, seen)  # [G, O, H'·W'·B]
     else:
         y = torch.baddbmm(bias.view(groups, -1, 1), of_group, seen)
-    return in_planes(y.view(len(weight), *windows.shape[1:4]))
+    return map_of(y.view(len(weight), *windows.shape[1:4]))
 
 
 def _slid(x: Tensor, dim: int, size: int, stride: int, dilation: int) -> Tensor:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from augbench.packed.ops.layout import BITS, alike, kernels, new_map, planes_of, usable
-from augbench.packed.ops.plans import How, Plan
+from augbench.packed.ops.layout import BITS, batch_last, kernels, kernels_serve, matches, new_map
+from augbench.packed.ops.plans import ConvolutionSpec, Plan
 from augbench.packed.ops.pooled import PooledPlan
 from augbench.packed.ops.pooling import poolable
 from augbench.packed.ops.scratch import zeros
@@ -44,15 +44,15 @@ def convolve(
     follows; or a `shortcut`, a map like the output, is added; with `rectify`, the positive part
     is taken at last. With a shortcut there is no gradient.
     """
-    how = How(stride, padding, groups, pool, rectify, BITS.get(x.dtype, 0))
-    plan = _plan_for(x, weight, bias, how)
+    spec = ConvolutionSpec(stride, padding, groups, pool, rectify, BITS.get(x.dtype, 0))
+    plan = _plan_for(x, weight, bias, spec)
     if plan is None:
         return None
     if shortcut is not None:
         shape = len(x), plan.maps, plan.rows, plan.columns
-        if pool is not None or shortcut.shape != shape or not alike(shortcut, x, len(x)):
+        if pool is not None or shortcut.shape != shape or not matches(shortcut, x, len(x)):
             return None
-        shortcut = planes_of(shortcut)
+        shortcut = batch_last(shortcut)
     made: Tensor = _Convolution.apply(x, weight, bias, shortcut, plan, False)
     return made
 
@@ -70,8 +70,8 @@ def convolve_and_pass(
 
     So the map's gradients are summed while they are made. None if the kernels cannot do it.
     """
-    how = How(stride, padding, groups, None, False, BITS.get(x.dtype, 0))
-    plan = _plan_for(x, weight, bias, how)
+    spec = ConvolutionSpec(stride, padding, groups, None, False, BITS.get(x.dtype, 0))
+    plan = _plan_for(x, weight, bias, spec)
     if plan is None:
         return None
     made, passed = _Convolution.apply(x, weight, bias, None, plan, True)
@@ -91,7 +91,7 @@ class _Convolution(torch.autograd.Function):
         plan: Plan,
         passing: bool,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        source, weight = plan.rows_of(planes_of(x)), weight.contiguous()
+        source, weight = plan.rows_of(batch_last(x)), weight.contiguous()
         own_bias = zeros(weight, len(weight)) if bias is None else bias.contiguous()
         out, *kept = plan.forward(source, weight, own_bias, shortcut)
         ctx.plan, ctx.with_bias, ctx.added = plan, bias is not None, shortcut is not None
@@ -108,36 +108,38 @@ class _Convolution(torch.autograd.Function):
             return passed, None, None, None, None, None
         source, weight, *kept = ctx.saved_tensors
         assert not ctx.added
-        added = None if passed is None else planes_of(passed)
+        added = None if passed is None else batch_last(passed)
         own_x = new_map(source, *ctx.plan.in_shape) if ctx.needs_input_grad[0] else None
         own_weight = torch.empty_like(weight)
         own_bias = weight.new_empty(len(weight)) if ctx.with_bias else None
         ctx.plan.gradients(
-            *(own_x, own_weight, own_bias, planes_of(slopes), *kept, source, weight), added=added
+            *(own_x, own_weight, own_bias, batch_last(slopes), *kept, source, weight), added=added
         )
         return own_x, own_weight, own_bias, None, None, None
 
 
-def _plan_for(x: Tensor, weight: Tensor, bias: Tensor | None, how: How) -> Plan | None:
+def _plan_for(x: Tensor, weight: Tensor, bias: Tensor | None, spec: ConvolutionSpec) -> Plan | None:
     """The plan of a convolution of these; None if the kernels cannot do it."""
     values = [weight] if bias is None else [weight, bias]
-    if not usable(x) or not all(alike(value, x, len(weight)) for value in values):
+    if not kernels_serve(x) or not all(matches(value, x, len(weight)) for value in values):
         return None
-    return _plan(x.shape, weight.shape, how)
+    return _plan(x.shape, weight.shape, spec)
 
 
 @lru_cache(maxsize=256)
-def _plan(image: torch.Size, weight: torch.Size, how: How) -> Plan | None:
+def _plan(image: torch.Size, weight: torch.Size, spec: ConvolutionSpec) -> Plan | None:
     """The plan of a convolution; None if the kernels cannot do it."""
-    if len(image) != 4 or image[1] != how.groups * weight[1]:
+    if len(image) != 4 or image[1] != spec.groups * weight[1]:
         return None
     if weight[3] > kernels().widest_kernel():
         return None
-    if any(pad >= extent for pad, extent in zip(how.padding, weight[2:], strict=True)):
+    if any(pad >= extent for pad, extent in zip(spec.padding, weight[2:], strict=True)):
         return None
-    if how.pool is None:
-        if WinogradPlan is not None and WinogradPlan.serves(image, weight, how):
-            return WinogradPlan(image, weight, how)
-        return Plan(image, weight, how)
-    plan = PooledPlan(image, weight, how)
-    return plan if how.stride == (1, 1) and poolable((plan.rows, plan.columns), how.pool) else None
+    if spec.pool is None:
+        if WinogradPlan is not None and WinogradPlan.serves(image, weight, spec):
+            return WinogradPlan(image, weight, spec)
+        return Plan(image, weight, spec)
+    plan = PooledPlan(image, weight, spec)
+    return (
+        plan if spec.stride == (1, 1) and poolable((plan.rows, plan.columns), spec.pool) else None
+    )

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from augbench.packed.ops.layout import BITS, call, in_planes, kernels, new_map, planes_of
+from augbench.packed.ops.layout import BITS, batch_last, call, kernels, map_of, new_map
 
 __all__ = ["channels_between_zeros", "copy", "lay_rows", "thinned"]
 
@@ -81,9 +81,9 @@ class _Thinned(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, index: tuple[slice, slice]) -> Tensor:
         ctx.index, ctx.shape = index, x.shape
-        part = planes_of(x)[:, *index]
+        part = batch_last(x)[:, *index]
         out = new_map(x, *part.shape)
-        copy(planes_of(out), part)
+        copy(batch_last(out), part)
         return out
 
     @staticmethod
@@ -91,8 +91,8 @@ class _Thinned(torch.autograd.Function):
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:
         batch, maps, height, width = ctx.shape
         own = slopes.new_zeros(maps, height, width, batch)
-        copy(own[:, *ctx.index], planes_of(slopes))
-        return in_planes(own), None
+        copy(own[:, *ctx.index], batch_last(slopes))
+        return map_of(own), None
 
 
 def channels_between_zeros(cells: int, x: Tensor, before: int, after: int) -> Tensor:
@@ -104,19 +104,19 @@ def channels_between_zeros(cells: int, x: Tensor, before: int, after: int) -> Te
 class _BetweenZeros(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, cells: int, x: Tensor, before: int, after: int) -> Tensor:
-        maps, height, width, batch = planes_of(x).shape
+        maps, height, width, batch = batch_last(x).shape
         channels = maps // cells
         ctx.cells, ctx.own = cells, slice(before, before + channels)
         out = x.new_zeros(cells, before + channels + after, height, width, batch)
-        copy(out[:, ctx.own].flatten(2)[..., None, :], planes_of(x).view(cells, channels, 1, -1))
-        return in_planes(out.flatten(0, 1))
+        copy(out[:, ctx.own].flatten(2)[..., None, :], batch_last(x).view(cells, channels, 1, -1))
+        return map_of(out.flatten(0, 1))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[None, Tensor, None, None]:
-        some = planes_of(slopes).unflatten(0, (ctx.cells, -1))[:, ctx.own]
+        some = batch_last(slopes).unflatten(0, (ctx.cells, -1))[:, ctx.own]
         cells, channels, *shape = some.shape
         own = new_map(slopes, cells * channels, *shape)
-        into = planes_of(own).view(cells, channels, 1, -1)
+        into = batch_last(own).view(cells, channels, 1, -1)
         copy(into, some.flatten(2)[..., None, :])
         return None, own, None, None

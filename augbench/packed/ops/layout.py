@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from augbench.packed.replay import note_kernel
+from augbench.packed.tape import note_kernel
 
 if TYPE_CHECKING:
     from augbench.packed.codegen.signature import Kernel, Pointer
 
 __all__ = [
     "BITS",
-    "alike",
+    "batch_last",
     "call",
     "channels_last",
-    "in_planes",
+    "in_preferred_layout",
     "kernels",
-    "laid_out",
+    "kernels_serve",
+    "map_of",
+    "matches",
     "new_map",
-    "planes_of",
-    "preferred",
+    "prefers_batch_last",
     "side_by_side",
-    "usable",
 ]
 
 BITS = {torch.float32: 32, torch.float64: 64}
@@ -52,17 +52,17 @@ def kernels() -> Any:
     return kernels
 
 
-def usable(x: Tensor) -> bool:
+def kernels_serve(x: Tensor) -> bool:
     """Whether the kernels can work on such numbers, here."""
     return x.device.type == "cpu" and x.dtype in BITS and kernels() is not None
 
 
-def preferred(x: Tensor) -> bool:
+def prefers_batch_last(x: Tensor) -> bool:
     """Whether such maps are best held in planes: by the kernels, and by a GPU."""
-    return x.device.type != "cpu" or usable(x)
+    return x.device.type != "cpu" or kernels_serve(x)
 
 
-def alike(value: Tensor, x: Tensor, length: int) -> bool:
+def matches(value: Tensor, x: Tensor, length: int) -> bool:
     """Whether a kernel may read so many such numbers; where not, torch says what is wrong."""
     return value.dtype == x.dtype and value.device == x.device and len(value) == length
 
@@ -139,12 +139,12 @@ def _unfit(pointer: Pointer, names: Sequence[str], given: Mapping[str, Any]) -> 
     )
 
 
-def planes_of(x: Tensor) -> Tensor:
+def batch_last(x: Tensor) -> Tensor:
     """A map [B, M, H, W] as [M, H, W, B], contiguous: without a copy if it is in planes."""
     return x.permute(1, 2, 3, 0).contiguous()
 
 
-def in_planes(planes: Tensor) -> Tensor:
+def map_of(planes: Tensor) -> Tensor:
     """Planes [M, H, W, B] as the map [B, M, H, W] that they are."""
     return planes.permute(3, 0, 1, 2)
 
@@ -156,9 +156,9 @@ def new_map(x: Tensor, *planes: int) -> Tensor:
     return x.new_empty_strided((batch, maps, height, width), strides)
 
 
-def laid_out(images: Tensor) -> Tensor:
+def in_preferred_layout(images: Tensor) -> Tensor:
     """Images [B, M, H, W] in the memory layout that the layers of a packed network like best."""
-    return in_planes(planes_of(images)) if preferred(images) else channels_last(images)
+    return map_of(batch_last(images)) if prefers_batch_last(images) else channels_last(images)
 
 
 def channels_last(images: Tensor) -> Tensor:
@@ -173,10 +173,10 @@ def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
     """K times [S·B, C, H, W] → S batches [S, B, K·C, H, W], in planes or in channels_last."""
     one = images[0]
     steps, size = len(one) // batch, one[0].numel()
-    if not usable(one):
+    if not kernels_serve(one):
         wide = torch.stack(list(images)).view(-1, steps, batch, *one.shape[1:])
         # [K, S, B, C, H, W]
-        if preferred(one):
+        if prefers_batch_last(one):
             planes = wide.permute(1, 0, 3, 4, 5, 2).contiguous()  # [S, K, C, H, W, B]
             return planes.flatten(1, 2).permute(0, 4, 1, 2, 3)
         wide = wide.permute(1, 2, 4, 5, 0, 3).flatten(4)  # [S, B, H, W, K·C]

@@ -11,13 +11,13 @@ from torch.autograd.function import once_differentiable
 
 from augbench.packed.ops.layout import (
     BITS,
-    alike,
+    batch_last,
     call,
-    in_planes,
     kernels,
+    kernels_serve,
+    map_of,
+    matches,
     new_map,
-    planes_of,
-    usable,
 )
 
 __all__ = ["batch_norm"]
@@ -44,18 +44,18 @@ def batch_norm(
     weight = x.new_ones(channels) if weight is None else weight
     bias = x.new_zeros(channels) if bias is None else bias
     values = [weight, bias, *(running or ())[:2]]
-    if not (usable(x) and all(alike(value, x, channels) for value in values)):
+    if not (kernels_serve(x) and all(matches(value, x, channels) for value in values)):
         return None
     if not all(one.is_contiguous() for one in running or ()):  # they are changed where they lie
         return None
-    if shortcut is not None and (shortcut.shape != x.shape or not alike(shortcut, x, len(x))):
+    if shortcut is not None and (shortcut.shape != x.shape or not matches(shortcut, x, len(x))):
         return None
-    how = _How(eps, running, momentum, rectify)
-    made: Tensor = _BatchNorm.apply(x, weight, bias, shortcut, how)
+    spec = _NormalizationSpec(eps, running, momentum, rectify)
+    made: Tensor = _BatchNorm.apply(x, weight, bias, shortcut, spec)
     return made
 
 
-class _How(NamedTuple):
+class _NormalizationSpec(NamedTuple):
     eps: float
     running: tuple[Tensor, Tensor, Tensor] | None
     momentum: float
@@ -67,18 +67,23 @@ class _BatchNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, how: _How
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        shortcut: Tensor | None,
+        spec: _NormalizationSpec,
     ) -> Tensor:
-        x, weight, bias = planes_of(x), weight.contiguous(), bias.contiguous()
+        x, weight, bias = batch_last(x), weight.contiguous(), bias.contiguous()
         out, values = new_map(x, *x.shape), x[0].numel()
         mean, inverse = x.new_empty(2, len(x))
         unbiased = values / (values - 1) if values > 1 else math.nan
-        constants, running = x.new_tensor([how.eps, how.momentum, unbiased]), how.running
+        constants, running = x.new_tensor([spec.eps, spec.momentum, unbiased]), spec.running
         running_mean, running_variance, counter = running or (None, None, None)
         add = shortcut is not None
         call(
-            kernels().normalize(running is not None, add, how.rectify, BITS[x.dtype]),
-            out=planes_of(out),
+            kernels().normalize(running is not None, add, spec.rectify, BITS[x.dtype]),
+            out=batch_last(out),
             mean=mean,
             inverse=inverse,
             source=x,
@@ -88,35 +93,35 @@ class _BatchNorm(torch.autograd.Function):
             running_mean=running_mean,
             running_variance=running_variance,
             counter=counter,
-            shortcut=None if shortcut is None else planes_of(shortcut),
+            shortcut=None if shortcut is None else batch_last(shortcut),
             planes=len(x),
             length=values,
         )
         # Another output may be changed in place by what follows; nothing of it is needed later.
-        kept = [out] if how.rectify and add else []
+        kept = [out] if spec.rectify and add else []
         ctx.save_for_backward(x, mean, inverse, weight, bias, *kept)
-        ctx.rectify, ctx.added = how.rectify, add
+        ctx.rectify, ctx.added = spec.rectify, add
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor | None, ...]:
         x, mean, inverse, weight, bias, *kept = ctx.saved_tensors
-        slopes = planes_of(slopes)
+        slopes = batch_last(slopes)
         own_x, own_weight, own_bias = (
             new_map(x, *x.shape),
             torch.empty_like(weight),
             torch.empty_like(weight),
         )
         # What was added and not rectified has the slopes themselves as its gradient.
-        own_shortcut = in_planes(slopes) if ctx.added else None
+        own_shortcut = map_of(slopes) if ctx.added else None
         of_shortcut = out = None
         if kept:
-            own_shortcut, out = new_map(x, *x.shape), planes_of(kept[0])
-            of_shortcut = planes_of(own_shortcut)
+            own_shortcut, out = new_map(x, *x.shape), batch_last(kept[0])
+            of_shortcut = batch_last(own_shortcut)
         call(
             kernels().normalize_gradient(bool(kept), ctx.rectify, BITS[x.dtype]),
-            own_source=planes_of(own_x),
+            own_source=batch_last(own_x),
             own_weight=own_weight,
             own_bias=own_bias,
             slopes=slopes,

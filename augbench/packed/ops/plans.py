@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from augbench.packed.ops.copying import copy, lay_rows
-from augbench.packed.ops.layout import call, kernels, new_map, planes_of
+from augbench.packed.ops.layout import batch_last, call, kernels, new_map
 from augbench.packed.ops.scratch import scratch, zeros
 
-__all__ = ["How", "Plan", "taps_of", "tile_of", "weight_tile"]
+__all__ = ["ConvolutionSpec", "Plan", "taps_of", "tile_of", "weight_tile"]
 
 
-class How(NamedTuple):
+class ConvolutionSpec(NamedTuple):
     """What a convolution is told, beside its shapes."""
 
     stride: tuple[int, int]
@@ -52,11 +52,11 @@ class Plan:
     Its methods take and fill planes, each but the input's contiguous.
     """
 
-    def __init__(self, image: torch.Size, weight: torch.Size, how: How) -> None:
+    def __init__(self, image: torch.Size, weight: torch.Size, spec: ConvolutionSpec) -> None:
         self.batch, maps, self.height, self.width = image
         self.maps, self.inputs, self.kh, self.kw = weight
-        self.outputs, self.how = self.maps // how.groups, how
-        (sh, sw), (ph, pw) = how.stride, how.padding
+        self.outputs, self.spec = self.maps // spec.groups, spec
+        (sh, sw), (ph, pw) = spec.stride, spec.padding
         self.rows = (self.height + 2 * ph - self.kh) // sh + 1
         self.columns = (self.width + 2 * pw - self.kw) // sw + 1
         self.in_shape = maps, self.height, self.width, self.batch
@@ -66,13 +66,13 @@ class Plan:
         self.taps, self.row = taps_of(self.kw, sw, row, self.batch), row * self.batch
         # The gradient of the input is made by columns, or as a convolution of the slopes.
         self.by_columns = None
-        if how.stride == (1, 1):
+        if spec.stride == (1, 1):
             fitting = kernels().ByColumns.fitting
             self.by_columns = fitting(self.width, self.kw, pw, self.batch, self.inputs)
 
     def rows_of(self, x: Tensor) -> Tensor:
         """The rows as the kernels read them: padded, and in the order of the stride."""
-        padding, stride = self.how.padding[1], self.how.stride[1]
+        padding, stride = self.spec.padding[1], self.spec.stride[1]
         columns = self.width + 2 * padding + self._fill
         if stride == 1 and not padding:
             return x
@@ -91,24 +91,24 @@ class Plan:
         call(
             kernels().convolve(
                 *(tile_of(self.outputs), self.kw, shortcut is not None),
-                *(self.how.rectify, self.how.bits),
+                *(self.spec.rectify, self.spec.bits),
             ),
-            out=planes_of(out),
+            out=batch_last(out),
             packed=self.packed(weight),
             source=source,
             weights=weight,
             bias=bias,
             taps=self.taps,
             shortcut=shortcut,
-            groups=self.how.groups,
+            groups=self.spec.groups,
             outputs=self.outputs,
             channels=self.inputs,
             height=self.height,
             row=self.row,
             rows=self.rows,
             length=self.columns * self.batch,
-            stride=self.how.stride[0],
-            padding=self.how.padding[0],
+            stride=self.spec.stride[0],
+            padding=self.spec.padding[0],
             kh=self.kh,
             by_group=self.outputs * self._by_output,
             by_output=self._by_output,
@@ -116,7 +116,7 @@ class Plan:
             by_row=self.kw,
             by_column=1,
         )
-        return (out, out) if self.how.rectify else (out,)
+        return (out, out) if self.spec.rectify else (out,)
 
     def gradients(
         self,
@@ -133,30 +133,30 @@ class Plan:
         """
         *rectified, source, weight = kept
         if rectified:
-            slopes = torch.ops.aten.threshold_backward(slopes, planes_of(rectified[0]), 0)
+            slopes = torch.ops.aten.threshold_backward(slopes, batch_last(rectified[0]), 0)
         self.gradient_of_weights(own_weight, slopes, source)
         if own_bias is not None:
             torch.sum(slopes.flatten(1), 1, out=own_bias)
         if own_x is not None:
-            self.gradient_of_input(planes_of(own_x), slopes, weight, added)
+            self.gradient_of_input(batch_last(own_x), slopes, weight, added)
 
     def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
         """Fill the gradient of the weights."""
         call(
-            kernels().weight_gradient(weight_tile(self.outputs, self.kw), self.kw, self.how.bits),
+            kernels().weight_gradient(weight_tile(self.outputs, self.kw), self.kw, self.spec.bits),
             result=own_weight,
             slopes=slopes,
             source=source,
             taps=self.taps,
-            groups=self.how.groups,
+            groups=self.spec.groups,
             outputs=self.outputs,
             channels=self.inputs,
             height=self.height,
             row=self.row,
             rows=self.rows,
             length=self.columns * self.batch,
-            stride=self.how.stride[0],
-            padding=self.how.padding[0],
+            stride=self.spec.stride[0],
+            padding=self.spec.padding[0],
             kh=self.kh,
         )
 
@@ -166,26 +166,26 @@ class Plan:
         """Fill the gradient of the input, and add to it."""
         if self.by_columns is not None:
             call(
-                kernels().input_gradient(self.by_columns, self.kw, self.how.bits),
+                kernels().input_gradient(self.by_columns, self.kw, self.spec.bits),
                 result=own_x,
                 slopes=slopes,
                 weights=weight,
-                groups=self.how.groups,
+                groups=self.spec.groups,
                 outputs=self.outputs,
                 channels=self.inputs,
                 height=self.height,
                 rows=self.rows,
                 batch=self.batch,
-                padding=self.how.padding[0],
+                padding=self.spec.padding[0],
                 kh=self.kh,
             )
             if added is not None:
                 own_x.add_(added)
             return
-        sh, sw = self.how.stride
+        sh, sw = self.spec.stride
         if sh > self.kh or sw > self.kw:  # then no output looks at some of the pixels
             own_x.zero_() if added is None else own_x.copy_(added)
-        behind = max(0, (self.width - 1 + self.how.padding[1]) // sw + 1 - self.columns)
+        behind = max(0, (self.width - 1 + self.spec.padding[1]) // sw + 1 - self.columns)
         shape = len(slopes), self.rows, self.kw - 1 + self.columns + behind, self.batch
         largest = max(part.rows * part.columns for part in self._parts)
         sizes = prod(shape), len(own_x) * largest * self.batch, self.outputs * self._by_output
@@ -196,12 +196,12 @@ class Plan:
             # A convolution, of stride 1, of slopes between zeros, with weights turned round.
             target = own_x[:, part.y :: sh, part.x :: sw]
             result, shortcut = own_x, added
-            if self.how.stride != (1, 1):
+            if self.spec.stride != (1, 1):
                 result, shortcut = results[: target.numel()].view(target.shape), None
             taps = taps_of(part.kw, 1, part.columns, self.batch)
             call(
                 kernels().convolve(
-                    *(tile_of(self.inputs), part.kw, shortcut is not None, False, self.how.bits)
+                    *(tile_of(self.inputs), part.kw, shortcut is not None, False, self.spec.bits)
                 ),
                 out=result,
                 packed=packed,
@@ -210,7 +210,7 @@ class Plan:
                 bias=zeros(slopes, len(own_x)),
                 taps=taps,
                 shortcut=shortcut,
-                groups=self.how.groups,
+                groups=self.spec.groups,
                 outputs=self.inputs,
                 channels=self.outputs,
                 height=self.rows,
@@ -233,7 +233,7 @@ class Plan:
     @cached_property
     def _parts(self) -> list[_Part]:
         """The parts of the input: each meets other rows and columns of the kernel."""
-        (sh, sw), (ph, pw) = self.how.stride, self.how.padding
+        (sh, sw), (ph, pw) = self.spec.stride, self.spec.padding
         parts = []
         for i, j in product(range(min(sh, self.kh)), range(min(sw, self.kw))):
             kh, kw = -(-(self.kh - i) // sh), -(-(self.kw - j) // sw)

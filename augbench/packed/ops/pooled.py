@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from augbench.packed.ops.layout import call, kernels, new_map, planes_of
+from augbench.packed.ops.layout import batch_last, call, kernels, new_map
 from augbench.packed.ops.plans import Plan, taps_of, tile_of, weight_tile
 
 __all__ = ["PooledPlan"]
@@ -19,16 +19,16 @@ class PooledPlan(Plan):
     ) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows // ph, columns // pw, B], and where its maxima were."""
         assert shortcut is None
-        pool, rectify = self.how.pool, self.how.rectify
+        pool, rectify = self.spec.pool, self.spec.rectify
         assert pool is not None
         shape = self.maps, self.rows // pool[0], self.columns // pool[1], self.batch
         out, place = new_map(source, *shape), source.new_empty(shape, dtype=torch.uint8)
         scratch = source.new_empty(self.outputs, self.rows, self.columns, self.batch)
         call(
             kernels().convolve_and_pool(
-                tile_of(self.outputs), self.kw, pool, rectify, self.how.bits
+                tile_of(self.outputs), self.kw, pool, rectify, self.spec.bits
             ),
-            out=planes_of(out),
+            out=batch_last(out),
             place=place,
             scratch=scratch,
             packed=self.packed(weight),
@@ -36,7 +36,7 @@ class PooledPlan(Plan):
             weights=weight,
             bias=bias,
             taps=self.taps,
-            groups=self.how.groups,
+            groups=self.spec.groups,
             outputs=self.outputs,
             channels=self.inputs,
             height=self.height,
@@ -44,7 +44,7 @@ class PooledPlan(Plan):
             rows=self.rows,
             columns=self.columns,
             batch=self.batch,
-            padding=self.how.padding[0],
+            padding=self.spec.padding[0],
             kh=self.kh,
         )
         return out, place
@@ -67,13 +67,13 @@ class PooledPlan(Plan):
             turned = self.by_columns
             if turned is None:
                 turned, columns = tile_of(self.inputs), self.width + self.kw - 1
-                left = self.kw - 1 - self.how.padding[1]
+                left = self.kw - 1 - self.spec.padding[1]
         tile = weight_tile(self.outputs, self.kw)
         call(
-            kernels().gradients_through_pool(tile, self.kw, self.how.pool, turned, self.how.bits),
+            kernels().gradients_through_pool(tile, self.kw, self.spec.pool, turned, self.spec.bits),
             own_weights=own_weight,
             own_bias=own_bias,
-            own_source=source if own_x is None else planes_of(own_x),
+            own_source=source if own_x is None else batch_last(own_x),
             slopes=slopes,
             place=place,
             scratch=slopes.new_zeros(self.outputs, self.rows, columns, self.batch),
@@ -83,7 +83,7 @@ class PooledPlan(Plan):
             taps=self.taps,
             zeros=weight.new_zeros(self.inputs),
             back=taps_of(self.kw, 1, columns, self.batch),
-            groups=self.how.groups,
+            groups=self.spec.groups,
             outputs=self.outputs,
             channels=self.inputs,
             height=self.height,
@@ -94,6 +94,6 @@ class PooledPlan(Plan):
             batch=self.batch,
             slope_row=columns * self.batch,
             left=left * self.batch,
-            padding=self.how.padding[0],
+            padding=self.spec.padding[0],
             kh=self.kh,
         )

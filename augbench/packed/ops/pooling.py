@@ -10,12 +10,12 @@ from torch.autograd.function import once_differentiable
 
 from augbench.packed.ops.layout import (
     BITS,
+    batch_last,
     call,
-    in_planes,
     kernels,
+    kernels_serve,
+    map_of,
     new_map,
-    planes_of,
-    usable,
 )
 
 __all__ = ["max_pool", "poolable"]
@@ -23,7 +23,7 @@ __all__ = ["max_pool", "poolable"]
 
 def max_pool(x: Tensor, size: tuple[int, int]) -> Tensor | None:
     """The maximum over windows that do not overlap; None if the kernels cannot do it."""
-    if not usable(x) or not poolable((x.shape[2], x.shape[3]), size):
+    if not kernels_serve(x) or not poolable((x.shape[2], x.shape[3]), size):
         return None
     made: Tensor = _MaxPool.apply(x, size)
     return made
@@ -40,13 +40,13 @@ class _MaxPool(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: tuple[int, int]) -> Tensor:
-        x = planes_of(x)
+        x = batch_last(x)
         m, height, width, batch = x.shape
         shape = m, height // size[0], width // size[1], batch
         out, place = new_map(x, *shape), x.new_empty(shape, dtype=torch.uint8)
         call(
             kernels().pool(size, BITS[x.dtype]),
-            out=planes_of(out),
+            out=batch_last(out),
             place=place,
             source=x,
             **_windows(x, place),
@@ -58,7 +58,7 @@ class _MaxPool(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:
-        (place,), slopes = ctx.saved_tensors, planes_of(slopes)
+        (place,), slopes = ctx.saved_tensors, batch_last(slopes)
         covered = ctx.shape[1] % ctx.size[0] == 0 and ctx.shape[2] % ctx.size[1] == 0
         own = (slopes.new_empty if covered else slopes.new_zeros)(ctx.shape)
         gradient = kernels().pool_gradient(ctx.size, BITS[slopes.dtype])
@@ -71,7 +71,7 @@ class _MaxPool(torch.autograd.Function):
             totals=totals,
             **_windows(own, slopes),
         )
-        return in_planes(own), None
+        return map_of(own), None
 
 
 def _windows(planes: Tensor, pooled: Tensor) -> dict[str, int]:

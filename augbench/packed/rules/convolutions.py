@@ -44,10 +44,10 @@ class WideConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
         _expect_map(x, "Conv2d")
-        y = self.in_planes(x, self.weight, self.bias)
+        y = self.map_of(x, self.weight, self.bias)
         if y is not None:
             return y
-        on_a_gpu = ops.preferred(x) and not ops.usable(x)
+        on_a_gpu = ops.prefers_batch_last(x) and not ops.kernels_serve(x)
         if on_a_gpu and self.padding_mode == "zeros" and self.padding != "same":
             dilation = pair(self.dilation)
             return convolve(x, self.weight, self.bias, dilation=dilation, **self._how(x))
@@ -57,7 +57,7 @@ class WideConv2d(nn.Conv2d):
         finally:
             self.groups = groups
 
-    def in_planes(
+    def map_of(
         self,
         x: Tensor,
         weight: Tensor,

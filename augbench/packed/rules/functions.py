@@ -34,12 +34,12 @@ def getitem(cells: int, x: Any, index: Any) -> Any:
         return each_cell(cells, operator.getitem, x, index)
     if not any(pixels):
         return x
-    if not ops.preferred(x):
+    if not ops.prefers_batch_last(x):
         return x[index]
-    if ops.usable(x):
+    if ops.kernels_serve(x):
         return ops.thinned(x, index[2:])
     # A slice has a gradient of the order that its map has in memory, here that of planes.
-    return ops.in_planes(x.permute(1, 2, 3, 0)[:, *index[2:]])
+    return ops.map_of(x.permute(1, 2, 3, 0)[:, *index[2:]])
 
 
 def _of_pixels(shape: Sequence[int], index: Any) -> list[bool] | None:
@@ -129,10 +129,10 @@ def mean(
         # With `dim=None`, torch's form of means that are kept has another name.
         where = {} if dim is None and not keepdim else {"dim": dim, "keepdim": keepdim}
         return each_cell(cells, torch.mean, x, **where, **how)
-    if keepdim or not ops.preferred(x):
+    if keepdim or not ops.prefers_batch_last(x):
         means = x.mean((2, 3), keepdim=keepdim)
     else:
-        means = ops.planes_of(x).flatten(1, 2).mean(1).t()  # [B, K·C], images last in memory
+        means = ops.batch_last(x).flatten(1, 2).mean(1).t()  # [B, K·C], images last in memory
     return means if keepdim else means.view(len(x), cells, -1)
 
 
@@ -168,11 +168,11 @@ def pad(
         return x
     if mode != "constant":
         return F.pad(x, list(pad), mode, value)
-    if ops.usable(x) and len(pad) == 6 and not value and not any(pad[:4]) and min(pad) >= 0:
+    if ops.kernels_serve(x) and len(pad) == 6 and not value and not any(pad[:4]) and min(pad) >= 0:
         return ops.channels_between_zeros(cells, x, *pad[4:])
     # In the order that maps in planes have in memory: [K, C, H, W, B].
     maps = x.permute(1, 2, 3, 0).unflatten(0, (cells, -1))
-    return ops.in_planes(F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1))
+    return ops.map_of(F.pad(maps, [0, 0, *pad], value=value).flatten(0, 1))
 
 
 @function_rule(torch.cat, torch.concat, torch.concatenate)

@@ -254,6 +254,6 @@ def to_vectors(cells: int, x: Tensor) -> Tensor:
     """Maps [B, K·C, H, W] → vectors [B, K, C·H·W]; vectors stay as they are."""
     if x.ndim == 3:
         return x
-    if ops.preferred(x):
-        return ops.planes_of(x).reshape(cells, -1, len(x)).permute(2, 0, 1)
+    if ops.prefers_batch_last(x):
+        return ops.batch_last(x).reshape(cells, -1, len(x)).permute(2, 0, 1)
     return x.reshape(len(x), cells, -1)

@@ -41,18 +41,18 @@ class _WideBatchNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise each of the K·C channels."""
-        if not self.training and self.running_mean is not None and ops.preferred(x):
+        if not self.training and self.running_mean is not None and ops.prefers_batch_last(x):
             factor, shift = (value.view(-1, 1, 1) for value in self.in_use())
             return torch.addcmul(shift, x, factor)
-        y = self.in_planes(x)
+        y = self.map_of(x)
         if y is not None:
             return y
-        if not ops.preferred(x):
+        if not ops.prefers_batch_last(x):
             return super().forward(x)
-        maps = ops.planes_of(x)  # [K·C, H, W, B], to torch one image of B times the columns
-        return ops.in_planes(super().forward(maps.flatten(2)[None])[0].view_as(maps))
+        maps = ops.batch_last(x)  # [K·C, H, W, B], to torch one image of B times the columns
+        return ops.map_of(super().forward(maps.flatten(2)[None])[0].view_as(maps))
 
-    def in_planes(
+    def map_of(
         self, x: Tensor, *, shortcut: Tensor | None = None, rectify: bool = False
     ) -> Tensor | None:
         """Normalise by the batch, add a `shortcut`, `rectify`; None if the kernels cannot."""

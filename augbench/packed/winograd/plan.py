@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from augbench.packed.ops.layout import call, kernels, new_map, planes_of
-from augbench.packed.ops.plans import How, Plan, tile_of
+from augbench.packed.ops.layout import batch_last, call, kernels, new_map
+from augbench.packed.ops.plans import ConvolutionSpec, Plan, tile_of
 from augbench.packed.ops.scratch import scratch, zeros
 
 __all__ = ["WinogradPlan"]
@@ -40,24 +40,24 @@ class WinogradPlan(Plan):
     """
 
     @staticmethod
-    def serves(image: torch.Size, weight: torch.Size, how: How) -> bool:
+    def serves(image: torch.Size, weight: torch.Size, spec: ConvolutionSpec) -> bool:
         """Whether that is possible, and takes less than the products that it saves."""
-        outputs, inputs, k = weight[0] // how.groups, weight[1], weight[2]
-        if k not in (3, 5) or weight[3] != k or how.stride != (1, 1):
+        outputs, inputs, k = weight[0] // spec.groups, weight[1], weight[2]
+        if k not in (3, 5) or weight[3] != k or spec.stride != (1, 1):
             return False
         rows, columns = (
-            extent + 2 * pad - k + 1 for extent, pad in zip(image[2:], how.padding, strict=True)
+            extent + 2 * pad - k + 1 for extent, pad in zip(image[2:], spec.padding, strict=True)
         )
         tiles = _Tiles.of(rows, columns, k, image[0])
-        lanes = kernels().machine().vector_bytes * 8 // how.bits
+        lanes = kernels().machine().vector_bytes * 8 // spec.bits
         transforms = _TRANSFORM * max(1, lanes / image[0]) * (inputs + outputs)
         products = _TILE * inputs * outputs + transforms
         direct = rows * columns * k * k * inputs * outputs
         return bool(tiles.down * tiles.across * products < 0.9 * direct)
 
-    def __init__(self, image: torch.Size, weight: torch.Size, how: How) -> None:
-        super().__init__(image, weight, how)
-        self.in_vectors = _filtering().Batch.of(self.batch, how.bits)
+    def __init__(self, image: torch.Size, weight: torch.Size, spec: ConvolutionSpec) -> None:
+        super().__init__(image, weight, spec)
+        self.in_vectors = _filtering().Batch.of(self.batch, spec.bits)
 
     def rows_of(self, x: Tensor) -> Tensor:
         """The rows as the kernels read them."""
@@ -68,20 +68,20 @@ class WinogradPlan(Plan):
     ) -> tuple[Tensor, ...]:
         """The output, of planes [G·O, rows, columns, B], and what else its gradient needs."""
         out = new_map(source, self.maps, self.rows, self.columns, self.batch)
-        self._convolve(planes_of(out), source, weight, bias, shortcut, turned=False)
-        return (out, out) if self.how.rectify else (out,)
+        self._convolve(batch_last(out), source, weight, bias, shortcut, turned=False)
+        return (out, out) if self.spec.rectify else (out,)
 
     def gradient_of_input(
         self, own_x: Tensor, slopes: Tensor, weight: Tensor, added: Tensor | None
     ) -> None:
         """Fill the gradient of the input: a convolution of the slopes with turned weights."""
-        nothing = zeros(slopes, self.how.groups * self.inputs)
+        nothing = zeros(slopes, self.spec.groups * self.inputs)
         self._convolve(own_x, slopes, weight, nothing, added, turned=True)
 
     def gradient_of_weights(self, own_weight: Tensor, slopes: Tensor, source: Tensor) -> None:
         """Fill the gradient of the weights."""
         tiles = _Tiles.of(self.rows, self.columns, self.kh, self.batch)
-        lanes = _filtering().Lanes.of(self.outputs, self.inputs, self.how.bits)
+        lanes = _filtering().Lanes.of(self.outputs, self.inputs, self.spec.bits)
         padded, like = lanes.lanes * lanes.vectors, slopes
         values = self.height * self.width * self.batch * padded
         room = _TILE * self.outputs * padded, tiles.room(padded), tiles.room(self.outputs)
@@ -91,7 +91,7 @@ class WinogradPlan(Plan):
             turned, rest = zeros(like, values, (self, "turned")), scratch(like, *room)
         of_weights, of_values, of_slopes = rest
         call(
-            _filtering().winograd_weight_gradient(self.kh, lanes, self.in_vectors, self.how.bits),
+            _filtering().winograd_weight_gradient(self.kh, lanes, self.in_vectors, self.spec.bits),
             result=own_weight,
             slopes=slopes,
             turned=turned,
@@ -101,7 +101,7 @@ class WinogradPlan(Plan):
             strip=zeros(like, 7 * tiles.wide * padded, (self, "values")),
             lines=zeros(like, 7 * tiles.wide, (self, "slopes")),
             source=source,
-            groups=self.how.groups,
+            groups=self.spec.groups,
             outputs=self.outputs,
             channels=self.inputs,
             height=self.height,
@@ -109,8 +109,8 @@ class WinogradPlan(Plan):
             rows=self.rows,
             columns=self.columns,
             batch=self.batch,
-            top=self.how.padding[0],
-            left=self.how.padding[1],
+            top=self.spec.padding[0],
+            left=self.spec.padding[1],
             down=tiles.down,
             across=tiles.across,
             at_once=tiles.at_once,
@@ -128,7 +128,7 @@ class WinogradPlan(Plan):
         turned: bool,
     ) -> None:
         """The convolution, or with weights turned round the one from its outputs to its inputs."""
-        before, rectify = self.how.padding, self.how.rectify
+        before, rectify = self.spec.padding, self.spec.rectify
         source_shape = self.inputs, self.height, self.width
         out_shape = self.outputs, self.rows, self.columns
         if turned:
@@ -142,7 +142,7 @@ class WinogradPlan(Plan):
         call(
             _filtering().winograd(
                 *(self.kh, tile_of(outputs), turned, shortcut is not None, rectify),
-                *(self.in_vectors, self.how.bits),
+                *(self.in_vectors, self.spec.bits),
             ),
             out=out,
             packed=packed,
@@ -154,7 +154,7 @@ class WinogradPlan(Plan):
             weights=weight,
             bias=bias,
             shortcut=shortcut,
-            groups=self.how.groups,
+            groups=self.spec.groups,
             outputs=outputs,
             channels=inputs,
             height=height,

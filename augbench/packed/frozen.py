@@ -1,0 +1,78 @@
+"""Features of a frozen network: may those of an image be computed once, and kept?"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+__all__ = [
+    "ROUNDING_OF_FEATURES",
+    "example_images",
+    "features_need_company",
+    "perturbed",
+    "same_features",
+]
+
+_LEAST_IMAGES = 8
+ROUNDING_OF_FEATURES = 1e-4
+"""A difference of less than that, of the largest value, is float order; of more, perhaps."""
+
+
+def example_images(like: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Images [count, C, H, W] in [0, 1], from nearly black to nearly white, as `like` lies."""
+    images = torch.rand(count, *like.shape[1:], generator=generator)
+    # A single one is dark or bright by chance, another one each time.
+    spread = (
+        torch.linspace(-1, 1, count) if count > 1 else 2 * torch.rand(1, generator=generator) - 1
+    )
+    level = spread[torch.randperm(count, generator=generator)].view(-1, 1, 1, 1)
+    dark, bright = images * 10 ** (2 * level), 1 - (1 - images) * 10**-level
+    return torch.where(level < 0, dark, bright).to(like.device, like.dtype)
+
+
+def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
+    """Whether a frozen backbone's features of an image depend on more than the image.
+
+    They are compared whole, halved and one by one, on images of its own, eight at least, and
+    with gradients switched on, as they are for a head that is finetuned on them. Its weights are
+    perturbed, since a factor that is zero at first hides what training will bring out.
+    """
+    generator = torch.Generator().manual_seed(0)
+    images = example_images(like, max(_LEAST_IMAGES, len(like)), generator)
+    one = perturbed(backbone, generator).eval().requires_grad_(False)
+    again = one(images.clone()).detach()
+    with torch.no_grad():
+        whole = one(images.clone())
+        halved = torch.cat([one(part.clone()) for part in images.split(len(images) // 2)])
+        # Eight alone will do, of a large batch.
+        alone = torch.cat([one(image[None].clone()) for image in images[:_LEAST_IMAGES]])
+    return not all(same_features(part, whole[: len(part)]) for part in (halved, alone, again))
+
+
+def same_features(one: Tensor, other: Tensor) -> bool:
+    """Whether features [..., N, D] of N images are the same but for float order.
+
+    A dark image's may be small beside a bright one's: each is measured by its own largest. Those
+    that are not finite in both are passed over.
+    """
+    if one.shape != other.shape:
+        return False
+    apart = (one - other).abs().amax(-1)
+    size = other.abs().amax(-1)
+    known = one.isfinite().all(-1) | other.isfinite().all(-1)
+    if not bool(known.any()):
+        return True
+    allowed = ROUNDING_OF_FEATURES * (size + 1e-3 * size[known].max()) + torch.finfo(one.dtype).tiny
+    return bool((apart <= allowed)[known].all())
+
+
+def perturbed(backbone: nn.Module, generator: torch.Generator) -> nn.Module:
+    """A copy with other weights, since cells of one seed start from the same ones."""
+    copied = copy.deepcopy(backbone)
+    with torch.no_grad():
+        for value in copied.parameters():
+            noise = torch.randn(value.shape, generator=generator).to(value.device)
+            value.add_(noise, alpha=0.1 * float(value.abs().mean()) + 0.01)
+    return copied
