@@ -61,19 +61,19 @@ class Observer:
     """Watches a study being computed; every method does nothing unless overridden."""
 
     def planned(self, plan: Plan, stored: Mapping[str, float]) -> None:
-        """The plan, and the accuracy of those of its cells that are in the store."""
+        """Called with the plan, and the accuracies of stored cells by their keys."""
 
     def started(self, device: str) -> None:
-        """A worker is ready on this device."""
+        """Called when a worker is ready, on this device."""
 
     def progressed(self, steps: int) -> None:
-        """So many more steps were done."""
+        """Called with the number of steps done since the last call."""
 
     def finished(self, cell: Cell, result: CellResult) -> None:
-        """A cell ended and was stored."""
+        """Called when a cell has ended and is stored."""
 
     def noted(self, text: str) -> None:
-        """Something a user may want to know, such as the engine's choice."""
+        """Called with a line for the user, such as how the engine trained the cells."""
 
 
 @takes_options(Options)
@@ -178,12 +178,12 @@ def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") 
 
 
 def _unique_cells(cells: Iterable[Cell]) -> list[Cell]:
-    """Two data sets of the same content give the same cells; each is trained once."""
+    """The cells without repetition: two data sets of the same content give the same ones."""
     return list({cell.key: cell for cell in cells}.values())
 
 
 def _train(plan: Plan, cells: Sequence[Cell], emit: Emit) -> str:
-    """Train the cells; returns by which engine and where, in words."""
+    """Train the cells; returns the engine and the place in words."""
     options = plan.options
     device = ("cuda" if cuda_devices() else "cpu") if options.device == "auto" else options.device
     on_cpu = device == "cpu"

@@ -77,7 +77,7 @@ def _run_git(folder: Path, *arguments: str) -> str:
 
 
 def cuda_devices() -> int:
-    """How many CUDA devices the driver sees, without importing torch."""
+    """Count the CUDA devices that the driver sees, without importing torch."""
     library = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
         driver = ctypes.CDLL(library)

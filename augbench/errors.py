@@ -41,7 +41,7 @@ class AugbenchError(Exception):
 
 
 class UsageError(AugbenchError, ValueError):
-    """What the user gave cannot be used."""
+    """An input of the user's cannot be used."""
 
     exit_code = 2
 

@@ -14,13 +14,13 @@ from _measure import machine, table
 from augbench.api import plan
 from augbench.protocol.metrics import metric
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import Workshop
+from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
 
 SUMMARIES = (statistics.median, max)
 
 
-class Nudged(Workshop):
+class Nudged(CellMaterials):
     """Makes backbones that differ from the others' in the last place."""
 
     def backbone(self, cell):
@@ -69,13 +69,13 @@ def main():
     )
     registry = planned.registry
 
-    def train(engine, kind=Workshop):
-        workshop = kind(
+    def train(engine, kind=CellMaterials):
+        materials = kind(
             registry.create,
             lambda info: registry.create(planned.datasets[info.content_hash])(None),
             options.device,
         )
-        results = engine.train(planned.cells, workshop, test_every=0, progress=lambda steps: None)
+        results = engine.train(planned.cells, materials, test_every=0, progress=lambda steps: None)
         return {result.key: result for result in results}
 
     packed, reference = train(PackedEngine()), train(ReferenceEngine())

@@ -22,7 +22,7 @@ from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell, Settings
 from augbench.training.blocks import blocks
-from augbench.training.materials import Workshop
+from augbench.training.materials import CellMaterials
 from augbench.training.together import descent
 
 WARMING, STEPS = 24, 24  # steps at least: the first learn which way is faster
@@ -71,10 +71,10 @@ def cells_of(dataset, registry, count, batch):
     ]
 
 
-def seconds_per_step(cells, workshop, packer):
+def seconds_per_step(cells, materials, packer):
     """A training of a few steps, batches included; of one network as the reference trains it."""
-    modules = [workshop.backbone(cell) for cell in cells]
-    heads = [workshop.head(c, m, finetune=False) for c, m in zip(cells, modules, strict=True)]
+    modules = [materials.backbone(cell) for cell in cells]
+    heads = [materials.head(c, m, finetune=False) for c, m in zip(cells, modules, strict=True)]
     if packer is None:
         model = nn.Sequential(modules[0], heads[0], nn.LogSoftmax(1)).train()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
@@ -93,7 +93,7 @@ def seconds_per_step(cells, workshop, packer):
             descend(x, y / -y.shape[1])
 
     done, start = 0, 0.0
-    drawn = blocks(cells, workshop)
+    drawn = blocks(cells, materials)
     while True:
         if done >= WARMING and not start:
             start, done = time.process_time(), 0
@@ -117,12 +117,14 @@ def compare(
     def create(component):
         return factory if component.kind == "backbone" else registry.create(component)
 
-    workshop = Workshop(create, lambda info: dataset)
+    materials = CellMaterials(create, lambda info: dataset)
     cells = cells_of(dataset, registry, count, batch)
     best = [float("inf"), float("inf")]
     for number in range(rounds + 1):  # the first warms up
-        packed = seconds_per_step(cells, workshop, packer) / count
-        alone = min(seconds_per_step([cells[k]], workshop, None) for k in (0, 1 % count, 2 % count))
+        packed = seconds_per_step(cells, materials, packer) / count
+        alone = min(
+            seconds_per_step([cells[k]], materials, None) for k in (0, 1 % count, 2 % count)
+        )
         if number:
             best = [min(best[0], packed), min(best[1], alone)]
     return [f"{1e3 * best[0]:.2f}", f"{1e3 * best[1]:.2f}", f"{best[1] / best[0]:.1f}"]

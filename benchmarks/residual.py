@@ -18,14 +18,14 @@ from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell, Settings
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import Workshop
+from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
 
 
-def seconds(engine, cells, workshop):
-    clock = time.process_time if workshop.device.type == "cpu" else time.perf_counter
+def seconds(engine, cells, materials):
+    clock = time.process_time if materials.device.type == "cpu" else time.perf_counter
     start = clock()
-    for result in engine.train(cells, workshop, test_every=0, progress=lambda steps: None):
+    for result in engine.train(cells, materials, test_every=0, progress=lambda steps: None):
         assert not result.error, result.error
     return (clock() - start) / len(cells)
 
@@ -66,9 +66,9 @@ def main():
         def create(component, factory=factory):
             return factory if component.kind == "backbone" else registry.create(component)
 
-        workshop = Workshop(create, lambda info: loaded[info.content_hash], options.device)
-        alone = seconds(ReferenceEngine(), cells[:1], workshop)
-        packed = seconds(PackedEngine(), cells, workshop)
+        materials = CellMaterials(create, lambda info: loaded[info.content_hash], options.device)
+        alone = seconds(ReferenceEngine(), cells[:1], materials)
+        packed = seconds(PackedEngine(), cells, materials)
         rows.append(
             [network, options.cells, f"{packed:.1f}", f"{alone:.1f}", f"{alone / packed:.1f}"]
         )

@@ -58,14 +58,14 @@ def phases():
     from augbench.api import Options, plan
     from augbench.training import together as training
     from augbench.training.engine import PackedEngine
-    from augbench.training.materials import Workshop
+    from augbench.training.materials import CellMaterials
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     with tempfile.TemporaryDirectory() as folder:
         planned = plan(Options(augmentations=("none", "collage", "mixup"), seeds=1, out=folder))
     registry = planned.registry
-    workshop = Workshop(
+    materials = CellMaterials(
         registry.create,
         lambda info: registry.create(planned.datasets[info.content_hash])(None),
     )
@@ -99,7 +99,7 @@ def phases():
     peak, start = sgemm_peak(), time.perf_counter()
     list(
         PackedEngine().train(
-            planned.cells[:11], workshop, test_every=0, progress=lambda steps: None
+            planned.cells[:11], materials, test_every=0, progress=lambda steps: None
         )
     )
     spent["all, with data and probe"] = time.perf_counter() - start

@@ -30,7 +30,7 @@ pytestmark = [
 def test_the_network_learns_its_few_images_within_the_handouts_batches(
     dataset, samples_per_class, batches, loss
 ):
-    from augbench.training.materials import Workshop
+    from augbench.training.materials import CellMaterials
     from augbench.training.reference import pretrain
 
     planned = plan(
@@ -45,8 +45,8 @@ def test_the_network_learns_its_few_images_within_the_handouts_batches(
         data_root=ROOT,
     )
     (cell,) = planned.cells
-    workshop = Workshop(planned.registry.create, lambda info: planned.load(info.content_hash))
-    _, _, curve = pretrain(cell, workshop, 0, lambda steps: None)
+    materials = CellMaterials(planned.registry.create, lambda info: planned.load(info.content_hash))
+    _, _, curve = pretrain(cell, materials, 0, lambda steps: None)
     # Means over 50 batches at a time, as the network trains.
     reached = [a > 0.9 and b < loss for a, b in zip(curve.accuracy, curve.loss, strict=True)]
     assert any(reached), (curve.accuracy[-1], curve.loss[-1])

@@ -13,8 +13,3 @@ def test_ci_calls_the_readmes_test_command():
 def test_the_readmes_plugin_is_the_example():
     (block,) = re.findall(r"```python\n# half_and_half.py\n(.*?)```", README, flags=re.DOTALL)
     assert block.strip() == (ROOT / "examples" / "half_and_half.py").read_text().strip()
-
-
-def test_every_page_that_the_readme_names_exists():
-    for target in re.findall(r"\]\(([^)]+)\)", README):
-        assert (ROOT / target).exists(), target

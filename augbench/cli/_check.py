@@ -98,7 +98,7 @@ def _targets(
 
 
 def _of_name(registry: Registry, name: str) -> _Found:
-    """What a name means: components of any kind, else all that a distribution registers."""
+    """The components of that name, of any kind, or else all that a distribution of it registers."""
     found: _Found = []
     for kind in WORDS:
         try:
@@ -158,7 +158,7 @@ def _checker(
 
 
 def _keep_hypothesis_in(folder: str) -> None:
-    """Hypothesis would leave a folder of its own where the user happens to be."""
+    """Keep Hypothesis from leaving a folder of its own in the working directory."""
     from hypothesis.configuration import set_hypothesis_home_dir
 
     set_hypothesis_home_dir(folder)

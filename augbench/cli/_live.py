@@ -1,4 +1,4 @@
-"""What `augbench run` shows while it works: a filling table, or plain lines."""
+"""The display of `augbench run` while it works: a filling table, or plain lines."""
 
 from __future__ import annotations
 

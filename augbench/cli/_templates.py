@@ -1,4 +1,4 @@
-"""What `augbench new` writes. `@NAME@`, `@MODULE@` and `@CLASS@` are filled in."""
+"""The files that `augbench new` writes. `@NAME@`, `@MODULE@` and `@CLASS@` are filled in."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Where packs of cells run: in this process, or in worker processes."""
+"""Executors, which run packs of cells: in this process, or in worker processes."""

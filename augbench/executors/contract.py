@@ -1,4 +1,4 @@
-"""The contract of an executor: what it is given, what it reports.
+"""The contract of an executor: its inputs and the events that it reports.
 
 Everything here but the executor itself is a plain value that can be pickled, so that packs can be
 trained in another process or on another machine. There, `PackTrainer(job).train(pack, emit)` of
@@ -63,14 +63,14 @@ class Started:
 
 @dataclass(frozen=True)
 class StepsDone:
-    """So many more steps are done; a cell counts `Cell.steps` in all."""
+    """Progress by a number of `steps`; a cell counts `Cell.steps` in all."""
 
     steps: int
 
 
 @dataclass(frozen=True)
 class Packed:
-    """How the networks of a pack were trained; see `augbench.training.notes.Note`."""
+    """A pack was divided: how its networks are trained; see `augbench.training.notes.Note`."""
 
     note: Note
 
@@ -99,7 +99,7 @@ class Executor(Protocol):
         ...
 
     def where(self, packs: int) -> str:
-        """The place in words, such as `2 workers of one thread`, for a study of so many packs."""
+        """The place in words, such as `2 workers of one thread`, for a study of `packs` packs."""
         ...
 
     def run(self, packs: Sequence[Pack], job: Job, emit: Emit) -> None:

@@ -21,9 +21,9 @@ from pathlib import Path
 import augbench
 from augbench.errors import AugbenchError
 from augbench.executors.contract import Emit, Finished, Job, Pack
+from augbench.executors.threads import worker_environment
 from augbench.options import named
 from augbench.protocol.cell_result import CellResult
-from augbench.training.threads import worker_environment
 
 __all__ = ["WorkerProcesses"]
 
@@ -72,7 +72,7 @@ class _Worker:
         self._send(pack)
 
     def exit_code(self) -> int:
-        """How it ended."""
+        """Wait for its end; returns the exit code."""
         return self._process.wait()
 
     def stop(self) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.plugins.components import Component
     from augbench.training.contract import Engine
-    from augbench.training.materials import Workshop
+    from augbench.training.materials import CellMaterials
 
 __all__ = ["PackTrainer", "main"]
 
@@ -40,7 +40,7 @@ class PackTrainer:
     def __init__(self, job: Job, registry: Registry | None = None) -> None:
         import torch
 
-        from augbench.training.materials import Workshop
+        from augbench.training.materials import CellMaterials
 
         self._job = job
         registry = registry or Registry.load(job.plugins)
@@ -53,7 +53,7 @@ class PackTrainer:
             for backbone, shape in job.backbones:
                 _check_backbone(registry, backbone, shape)
             self._device = _device(job.device)
-        self._workshop: Workshop = Workshop(registry.create, load, self._device)
+        self._materials: CellMaterials = CellMaterials(registry.create, load, self._device)
         self._engine: Engine = _engine(job.engine)
         self.device_name = (
             torch.cuda.get_device_name(self._device)
@@ -75,7 +75,7 @@ class PackTrainer:
         cells = {cell.key: cell for cell in pack}
         with written_as(dict(self._job.spelling)):
             for result in self._engine.train(
-                pack, self._workshop, test_every=self._job.test_every, progress=progress
+                pack, self._materials, test_every=self._job.test_every, progress=progress
             ):
                 emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
@@ -145,7 +145,7 @@ def main() -> None:
     try:
         path, job = pickle.load(source)
         sys.path[:] = path
-        from augbench.training.threads import configure_worker_threads
+        from augbench.executors.threads import configure_worker_threads
 
         # What torch makes while it is imported stays: looking for garbage in it costs 0.3 s now,
         # and milliseconds each time later.

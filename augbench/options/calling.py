@@ -132,7 +132,7 @@ def _signature(table: type, function: Callable[..., Any]) -> inspect.Signature:
 
 
 def _annotation(option: Option[Any, Any] | None, otherwise: Any) -> Any:
-    """What may be given for an option, from the type of its `__set__`."""
+    """The annotation of an option's argument: the type that its `__set__` takes."""
     if option is None:
         return otherwise
     for base in inspect.getmro(type(option)):

@@ -22,7 +22,7 @@ _Kept = TypeVar("_Kept", covariant=True)
 
 @dataclass(frozen=True)
 class KeyEntry:
-    """Where an option stands in a cell's key.
+    """The entry of an option in a cell's key.
 
     `part` is what it changes: a change of the pretraining makes every finetuning of it stale.
     `name` is its name there. An option enters the key only where it differs from its default, so

@@ -102,7 +102,7 @@ class Settings:
 
     @cached_property
     def key_parts(self) -> dict[str, dict[str, Any]]:
-        """What enters a cell's key, by the part that it changes."""
+        """The settings that enter a cell's key, by the part of the training that they change."""
         parts: dict[str, dict[str, Any]] = {"pretraining": {}, "finetuning": {}}
         for name, option in options_of(type(self)).items():
             value = getattr(self, name)
@@ -124,7 +124,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Options(Settings):
-    """What a user asks for; the defaults are the handout's study, on the embedded data sets.
+    """A user's study; the defaults are the handout's study, on the embedded data sets.
 
     Augmentations, data sets and the backbone are specs such as `mixup:alpha=0.4`. Raises
     `OptionError` for a value of the wrong type or out of range.
@@ -290,7 +290,7 @@ class Options(Settings):
 
     @property
     def settings(self) -> Settings:
-        """The part that cells are trained under, and known by."""
+        """The hyper-parameters alone, which enter the keys of cells."""
         return Settings(**{name: getattr(self, name) for name in options_of(Settings)})
 
 

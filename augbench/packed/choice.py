@@ -119,7 +119,8 @@ def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choic
             together = backbones[: min(most or MOST_TIMED, MOST_TIMED)]
             reason = difference(packer, together, images)
         except Exception as error:  # whatever an unknown module raises, it is a reason
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            text = str(error).partition("While executing")[0]  # torch.fx's own words follow
+            reason = " ".join(text.split())[:200] or type(error).__name__
         if reason is not None:
             refused.append(f"{name}: {reason}")
             continue

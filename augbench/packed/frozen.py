@@ -21,10 +21,15 @@ ROUNDING_OF_FEATURES = 1e-4
 
 
 def example_images(like: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Images [count, C, H, W] in [0, 1], from dark ones to bright ones, on the device of `like`."""
+    """Images [count, C, H, W] in [0, 1], from nearly black to nearly white, as `like` lies."""
     images = torch.rand(count, *like.shape[1:], generator=generator)
-    brightness = torch.logspace(-2, 0, count)[torch.randperm(count, generator=generator)]
-    return (images * brightness.view(-1, 1, 1, 1)).to(like.device, like.dtype)
+    # A single one is dark or bright by chance, another one each time.
+    spread = (
+        torch.linspace(-1, 1, count) if count > 1 else 2 * torch.rand(1, generator=generator) - 1
+    )
+    level = spread[torch.randperm(count, generator=generator)].view(-1, 1, 1, 1)
+    dark, bright = images * 10 ** (2 * level), 1 - (1 - images) * 10**-level
+    return torch.where(level < 0, dark, bright).to(like.device, like.dtype)
 
 
 def features_need_company(backbone: nn.Module, like: Tensor) -> bool:

@@ -245,7 +245,6 @@ class _Comparison:
                 return f"other features in eval mode, of {name} images"
         return None
 
-    @torch.no_grad()
     def _compare_far_from_one(self) -> str | None:
         """Compare features in training of images so bright that their squares leave float32.
 
@@ -258,11 +257,12 @@ class _Comparison:
         for one in (*self.plain, *self.truth):
             one.train()
         own = [_FAR * images for images in self._images(self.dtype)]
-        got = self.packed(torch.cat(own, dim=1))[self.compared]
+        # With gradients, as in training: torch may take other operators without.
+        got = self.packed(torch.cat(own, dim=1)).detach()[self.compared]
         images = [own[k] for k in self.compared]
-        plain = torch.stack([one(x) for one, x in zip(self.plain, images, strict=True)])
+        plain = torch.stack([one(x).detach() for one, x in zip(self.plain, images, strict=True)])
         nets = zip(self.truth, images, strict=True)
-        truth = torch.stack([one(x.double()) for one, x in nets])
+        truth = torch.stack([one(x.double()).detach() for one, x in nets])
         lost = _largest(plain.double() - truth) / _largest(truth)
         known = lost < _AT_MOST[self.dtype]  # which NaN is not
         if bool(known.any()) and not self._close(got[known], plain[known], truth[known]):

@@ -1,4 +1,4 @@
-"""Which images a step sees: batch orders and partners, drawn for a whole training at once."""
+"""Batches and partners: the images of each step, drawn for a whole training at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK_STEPS = 32
 
 
 def block_steps(batch_size: int, image_shape: tuple[int, int, int]) -> int:
-    """How many steps an augmentation is called for at once.
+    """The number of steps that one call of an augmentation serves.
 
     It decides the order of an augmentation's draws, so it is a constant of the protocol: 32
     steps, fewer where 32 would hold more than 2²¹ pixel values (8 MiB of float32).
@@ -25,7 +25,7 @@ def block_steps(batch_size: int, image_shape: tuple[int, int, int]) -> int:
 
 
 def effective_batch_size(batch_size: int, images: int) -> int:
-    """A training set smaller than the batch is used whole: each step sees every image once."""
+    """The images of a step: a training set smaller than the batch is used whole, at each step."""
     return min(batch_size, images)
 
 

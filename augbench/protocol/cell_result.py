@@ -1,4 +1,4 @@
-"""What a finished cell leaves behind: plain values, no torch."""
+"""The result of a cell: plain values, no torch."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ class CellResult:
 
     @property
     def ok(self) -> bool:
-        """Whether the cell was computed."""
+        """True if the cell was computed without an error."""
         return self.error is None

@@ -1,4 +1,4 @@
-"""What a study asks for is checked before anything trains, against what the data sets hold.
+"""Checks of a study against what its data sets hold, before anything trains.
 
 Each option by itself was checked when it was given (`augbench.options`).
 """

@@ -1,4 +1,4 @@
-"""What is measured on a test set: accuracy, likelihood, calibration, and every image's outcome."""
+"""Measurement on a test set: accuracy, likelihood, calibration, and every image's outcome."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["Evaluation", "evaluate", "expected_calibration_error", "fit_temperature"]
+__all__ = ["Evaluation", "evaluate", "expected_calibration_error", "fit_temperature", "measure"]
 
 _BINS = 15
 _TEMPERATURES = (0.05, 20.0)
@@ -52,6 +52,24 @@ def evaluate(logits: Tensor, labels: Tensor, temperature: Tensor | float = 1.0) 
         )
         measured += map(Evaluation, *columns)
     return measured
+
+
+def measure(
+    outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor
+) -> list[tuple[dict[str, float], bytes]]:
+    """Measure K readouts, before and after temperature scaling: metrics and bits of each.
+
+    Outputs are [K, N, classes], with labels [N] that the heads share; held-out ones
+    [K, N', classes], with labels [K, N'].
+    """
+    measured = evaluate(outputs, labels)
+    metrics = [{"accuracy": one.accuracy, "nll": one.nll, "ece": one.ece} for one in measured]
+    if held_out_outputs is not None:
+        temperatures = fit_temperature(held_out_outputs, held_out_labels)
+        scaled = evaluate(outputs, labels, temperatures)
+        for own, temperature, one in zip(metrics, temperatures.tolist(), scaled, strict=True):
+            own |= {"temperature": temperature, "nll_scaled": one.nll, "ece_scaled": one.ece}
+    return [(own, one.correct) for own, one in zip(metrics, measured, strict=True)]
 
 
 def expected_calibration_error(confidence: Tensor, correct: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""How stored bytes become what a network sees: the one place, for every engine and picture."""
+"""Conversion of stored bytes to a network's inputs: one place, for every engine and picture."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def soft_label_cross_entropy(log_probabilities: Tensor, targets: Tensor) -> Tens
 
 
 def loss_weights(targets: Tensor) -> Tensor:
-    """What log-probabilities [..., B, classes] weigh in the sum of their losses: −y / B.
+    """The weights −y / B of log-probabilities [..., B, classes] in the sum of their losses.
 
     `targets` y are class probabilities of the same shape, a batch of B for each of any number of
     cells and steps.

@@ -1,4 +1,4 @@
-"""From a batch's sources to augmented images and soft labels; what a plugin returns is checked."""
+"""Augmented images and soft labels from a batch's sources; what a plugin returns is checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Floor and ceiling: the cells that show between which bounds a curve can lie.
+"""Floor and ceiling: the cells that bound the range of a learning curve.
 
 Both are cells of the baseline. `samples_per_class` tells them apart from the sweep: it is 0 where
 there is nothing to pretrain on, and None where all of D_P is used.

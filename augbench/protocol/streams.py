@@ -21,7 +21,7 @@ __all__ = ["Role", "cell_stream", "stream", "words"]
 
 
 class Role(IntEnum):
-    """What a stream is for. The numbers are part of the protocol: never renumber."""
+    """The purpose of a stream. The numbers are part of the protocol: never renumber."""
 
     SUBSET = 0
     WEIGHTS = 1

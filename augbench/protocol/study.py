@@ -29,7 +29,7 @@ PROTOCOL_VERSION = 1
 def place_name(
     pretrain: str, finetune: str, augmentation: str, samples_per_class: int | None, seed: int
 ) -> str:
-    """Where a cell stands in its study, in one line."""
+    """A cell's place in its study, in one line."""
     return f"{pretrain}→{finetune} {augmentation} {size_name(samples_per_class)} seed {seed}"
 
 
@@ -59,7 +59,7 @@ class Cell:
 
     @cached_property
     def pretrain_key(self) -> str:
-        """The key of what was pretrained: one pretraining can serve several finetunings."""
+        """The key of the pretraining alone, which can serve several finetunings."""
         return _digest(self._pretraining())
 
     def _pretraining(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ class Cell:
 
     @property
     def pretrain_images(self) -> int:
-        """How many images the backbone is pretrained on."""
+        """The number of images that the backbone is pretrained on."""
         if self.samples_per_class is None:
             return sum(self.pretrain.train_counts)
         return self.samples_per_class * len(self.pretrain.classes)

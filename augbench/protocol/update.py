@@ -1,4 +1,4 @@
-"""How weights follow a loss: one step of the optimiser, the same for every engine."""
+"""The update of weights: one step of the optimiser, the same for every engine."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell, Settings
 from augbench.training.contract import Engine
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import Workshop
+from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
 
 __all__ = ["disagreement"]
@@ -113,8 +113,8 @@ class _Study:
                 return lambda channels, size: _nudged(self._build((channels, *size)), nudge)
             return _AUGMENTATIONS[component.name]
 
-        workshop = Workshop(create, lambda info: self._dataset)
-        results = engine.train(self.cells, workshop, test_every=0, progress=lambda steps: None)
+        materials = CellMaterials(create, lambda info: self._dataset)
+        results = engine.train(self.cells, materials, test_every=0, progress=lambda steps: None)
         of_key = {result.key: result for result in results}
         return [of_key[cell.key] for cell in self.cells]
 

@@ -1,1 +1,1 @@
-"""How cells are trained: one by one (`reference`, the protocol itself) or together (`packed`)."""
+"""Training of cells: one by one (`reference`, the protocol itself) or together (`engine`)."""

@@ -1,4 +1,4 @@
-"""What K cells see in a block of steps: drawn as the reference draws, laid out for one network."""
+"""Inputs and targets of K cells for a block of steps, drawn as the reference draws them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from augbench.protocol.inputs import network_inputs
 from augbench.protocol.mixing import check_weights, mixed, soft_labels, weights_of
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
-from augbench.training.materials import Workshop
+from augbench.training.materials import CellMaterials
 
 __all__ = ["GuiltyCellsError", "blocks"]
 
@@ -34,23 +34,23 @@ class GuiltyCellsError(Exception):
         self.errors = errors
 
 
-def blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, Tensor]]:
+def blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield a block's inputs [S, B, K·C, H, W] and soft labels [S, K, B, classes], to the end.
 
     The cells can be trained together (`planning.trained_alike`). Raises `GuiltyCellsError` where
     an augmentation raises, or returns what its contract forbids.
     """
-    drawn = _blocks(cells, workshop)
-    return _beside_the_steps(drawn, workshop.device) if workshop.device.type == "cuda" else drawn
+    drawn = _blocks(cells, materials)
+    return _beside_the_steps(drawn, materials.device) if materials.device.type == "cuda" else drawn
 
 
-def _blocks(cells: Sequence[Cell], workshop: Workshop) -> Iterator[tuple[Tensor, Tensor]]:
+def _blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[Tensor, Tensor]]:
     shape, classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
-    augmentations = [workshop.augmentation(cell) for cell in cells]
+    augmentations = [materials.augmentation(cell) for cell in cells]
     rngs = [cell_stream(cell, Role.AUGMENTATION) for cell in cells]
     _check_sources(augmentations, cells[0])
     most = max(augmentation.sources for augmentation in augmentations)
-    common = _Common(cells, most, workshop)
+    common = _Common(cells, most, materials)
     block = block_steps(common.batch, shape) if common.batch else 1
     for start in range(0, common.steps, block):
         # [G, S·B, C, H, W] and [G, S·B], most times: of each group of cells
@@ -91,19 +91,19 @@ def _check_sources(augmentations: Sequence[Augmentation], cell: Cell) -> None:
 
 
 class _Common:
-    """What cells of one seed and size, a group, have in common: only their augmentations differ."""
+    """The images and partners of each group: cells of one seed and size share them."""
 
-    def __init__(self, cells: Sequence[Cell], most: int, workshop: Workshop) -> None:
+    def __init__(self, cells: Sequence[Cell], most: int, materials: CellMaterials) -> None:
         groups = list(dict.fromkeys(map(_group, cells)))
         self.group_of = [groups.index(_group(cell)) for cell in cells]
         ones = [cells[self.group_of.index(g)] for g in range(len(groups))]
-        data = [workshop.pretrain_set(one) for one in ones]
+        data = [materials.pretrain_set(one) for one in ones]
         self._images = torch.cat([one.images for one in data])  # of all groups
         self._labels = torch.cat([one.labels for one in data])
         device, sizes = self._labels.device, [len(one) for one in data]
         self.group_index = torch.tensor(self.group_of, device=device)
         batches, partners = zip(
-            *(_draw(one, size, most, workshop) for one, size in zip(ones, sizes, strict=True)),
+            *(_draw(one, size, most, materials) for one, size in zip(ones, sizes, strict=True)),
             strict=True,
         )
         offsets = np.cumsum([0, *sizes[:-1]])[:, None, None]
@@ -130,8 +130,10 @@ def _group(cell: Cell) -> tuple[int, int | None]:
     return cell.seed, cell.samples_per_class
 
 
-def _draw(cell: Cell, images: int, most: int, workshop: Workshop) -> tuple[np.ndarray, np.ndarray]:
-    """Which images each step sees, [steps, B], and their partners' positions in the batch."""
+def _draw(
+    cell: Cell, images: int, most: int, materials: CellMaterials
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the images of each step, [steps, B], and their partners' positions in the batch."""
     batches = draw_batches(
         images, cell.settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
     )
@@ -153,7 +155,7 @@ def _augmented(
 
 
 def _weights(shares: Sequence[Tensor], sources: Sequence[int]) -> Tensor:
-    """The weights [K, N, most sources] of K augmentations with so many sources; see `mixed`."""
+    """The weights [K, N, most sources] of K augmentations, of `sources` each; see `mixed`."""
     weights = shares[0].new_zeros(len(shares), len(shares[0]), max(sources))
     for count in set(sources):
         members = [k for k, one in enumerate(sources) if one == count]

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
-from augbench.training.materials import Workshop
+from augbench.training.materials import CellMaterials
 
 __all__ = ["Engine", "Progress", "failed"]
 
@@ -28,7 +28,12 @@ class Engine(Protocol):
     name: str
 
     def train(
-        self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
+        self,
+        cells: Sequence[Cell],
+        materials: CellMaterials,
+        *,
+        test_every: int,
+        progress: Progress,
     ) -> Iterator[CellResult]:
         """Train the cells and yield one result each.
 

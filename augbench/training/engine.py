@@ -23,7 +23,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.training.blocks import GuiltyCellsError
 from augbench.training.contract import Progress
-from augbench.training.materials import Workshop, seeded
+from augbench.training.materials import CellMaterials, seeded
 from augbench.training.notes import Note, summary
 from augbench.training.packs import plan_packs, trained_alike
 from augbench.training.reference import ReferenceEngine
@@ -52,23 +52,28 @@ class PackedEngine:
 
     @property
     def choice(self) -> str:
-        """How the cells so far were trained, and why, in one line."""
+        """One line on the way that the cells so far were trained, and why."""
         return summary(self.notes)
 
     def train(
-        self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
+        self,
+        cells: Sequence[Cell],
+        materials: CellMaterials,
+        *,
+        test_every: int,
+        progress: Progress,
     ) -> Iterator[CellResult]:
         """See `augbench.training.contract.Engine`."""
-        kind = workshop.device.type
+        kind = materials.device.type
         for pack in plan_packs(cells, 1, device_kind=kind, pack_limit=self._pack_limit):
-            for units, choice in self._divide(pack, workshop):
-                yield from self._train(units, choice, workshop, test_every, progress)
+            for units, choice in self._divide(pack, materials):
+                yield from self._train(units, choice, materials, test_every, progress)
 
     def _train(
         self,
         units: Sequence[Unit],
         choice: Choice,
-        workshop: Workshop,
+        materials: CellMaterials,
         test_every: int,
         progress: Progress,
     ) -> Iterator[CellResult]:
@@ -80,18 +85,18 @@ class PackedEngine:
         try:
             if not choice.keeps:
                 raise UnpackableError(choice.reason)
-            results, doubtful = train_together(units, choice.packer, workshop, test_every, counter)
+            results, doubtful = train_together(units, choice.packer, materials, test_every, counter)
             yield from results
             alone = [units[k] for k in doubtful]
             counted = sum(unit[0].pretrain_steps * len(unit) for unit in alone)
             if alone:
                 self._note(len(alone), "once more one by one, since numbers left float32's range")
         except torch.cuda.OutOfMemoryError:
-            together, alone = [units[:middle], units[middle:]], []
-            if not middle:
-                together, alone = [], list(units)
-            else:
+            if middle:
+                together = [units[:middle], units[middle:]]
                 self._note(len(units), "in halves, for lack of memory")
+            else:
+                alone = list(units)
         except GuiltyCellsError as error:
             # Alone, each fails alone, with its own error; the others stay together.
             alone = [units[k] for k in error.errors]
@@ -103,20 +108,22 @@ class PackedEngine:
         # Only here is the memory free again that the error's traceback held.
         again = counter.after_a_restart(counted)
         for part in filter(None, together):
-            yield from self._train(part, choice, workshop, test_every, again)
+            yield from self._train(part, choice, materials, test_every, again)
         cells = [cell for unit in alone for cell in unit]
-        yield from ReferenceEngine().train(cells, workshop, test_every=test_every, progress=again)
+        yield from ReferenceEngine().train(cells, materials, test_every=test_every, progress=again)
 
-    def _divide(self, pack: Sequence[Cell], workshop: Workshop) -> list[tuple[list[Unit], Choice]]:
+    def _divide(
+        self, pack: Sequence[Cell], materials: CellMaterials
+    ) -> list[tuple[list[Unit], Choice]]:
         """Decide how the cells of a pack are trained, and in which parts."""
         by_pretraining = groupby(sorted(pack, key=_pretraining), _pretraining)
         units = [list(cells) for _, cells in by_pretraining]
-        alone = [unit for unit in units if not _plain_augmentation(unit[0], workshop)]
+        alone = [unit for unit in units if not _plain_augmentation(unit[0], materials)]
         packable = [unit for unit in units if unit not in alone]
-        divided = [([unit], self._choice_alone(unit[0], workshop)) for unit in alone]
+        divided = [([unit], self._choice_alone(unit[0], materials)) for unit in alone]
         if packable:
             try:
-                choice, limit = self._choose([unit[0] for unit in packable], workshop)
+                choice, limit = self._choose([unit[0] for unit in packable], materials)
             except Exception as error:
                 choice, limit = Choice(None, f"one by one ({error})", keeps=False), 1
             size = -(-len(packable) // -(-len(packable) // limit))
@@ -127,45 +134,43 @@ class PackedEngine:
                 divided.append((part, choice))
         return divided
 
-    def _choice_alone(self, cell: Cell, workshop: Workshop) -> Choice:
+    def _choice_alone(self, cell: Cell, materials: CellMaterials) -> Choice:
         """No packing; the features of the frozen backbone may be kept if it lets them."""
         key = (trained_alike(cell), "alone")
         if key not in self._choices:
             try:
                 with seeded(cell_stream(cell, Role.OTHER)):
-                    images = _images_like(cell, workshop)
-                    choice = choose([workshop.backbone(cell)], images, pack=False)
+                    images = _images_like(cell, materials)
+                    choice = choose([materials.backbone(cell)], images, pack=False)
             except Exception as error:
                 choice = Choice(None, f"one by one ({error})", keeps=False)
             self._choices[key] = choice
         return self._choices[key]
 
-    def _choose(self, ones: Sequence[Cell], workshop: Workshop) -> tuple[Choice, int]:
+    def _choose(self, ones: Sequence[Cell], materials: CellMaterials) -> tuple[Choice, int]:
         """The packing of these cells' backbones, and how many of them fit into memory."""
         one, key = ones[0], (trained_alike(ones[0]), len(ones))
         with seeded(cell_stream(one, Role.OTHER)):
-            backbones = [workshop.backbone(cell) for cell in ones[:_MOST_COMPARED]]
+            backbones = [materials.backbone(cell) for cell in ones[:_MOST_COMPARED]]
             choice = self._choices.get(key)
             if choice is None:
-                choice = choose(backbones, _images_like(one, workshop))
+                choice = choose(backbones, _images_like(one, materials))
                 self._choices[key] = replace(choice, seconds=0)  # they are spent once
         settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
         kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class
         feature_dim = backbones[0].feature_dim
         assert isinstance(feature_dim, int)
-        limit = _feature_bytes(workshop.device) // (4 * feature_dim * classes * kept)
+        limit = _feature_bytes(materials.device) // (4 * feature_dim * classes * kept)
         if choice.most and not self._pack_limit:
             limit = min(limit, choice.most)
         return choice, max(1, limit) if choice.packer else 1
 
-    def _note(
-        self, cells: int, reason: str, gain: float | None = None, seconds: float = 0.0
-    ) -> None:
-        self.notes.append(Note(cells, " ".join(reason.split()), gain, seconds))
+    def _note(self, cells: int, reason: str, gain: float | None = None, took: float = 0.0) -> None:
+        self.notes.append(Note(cells, " ".join(reason.split()), gain, took))
 
 
 def _feature_bytes(device: torch.device) -> int:
-    """How much memory the kept features of a pack may take."""
+    """The bytes of memory that the kept features of a pack may take."""
     if device.type != "cuda":
         return _FEATURE_BYTES
     free, _ = torch.cuda.mem_get_info(device)
@@ -173,20 +178,20 @@ def _feature_bytes(device: torch.device) -> int:
     return int(_FEATURE_SHARE * (free + reserved))
 
 
-def _images_like(cell: Cell, workshop: Workshop) -> Tensor:
+def _images_like(cell: Cell, materials: CellMaterials) -> Tensor:
     """A batch [B, C, H, W] of the shape that the cell is pretrained on."""
     batch = effective_batch_size(cell.settings.batch_size, cell.pretrain_images) or 8
-    return torch.rand(batch, *cell.pretrain.image_shape).to(workshop.device)
+    return torch.rand(batch, *cell.pretrain.image_shape).to(materials.device)
 
 
 def _pretraining(cell: Cell) -> str:
     return cell.pretrain_key
 
 
-def _plain_augmentation(cell: Cell, workshop: Workshop) -> bool:
-    """Whether the augmentation can be made, and is content with images."""
+def _plain_augmentation(cell: Cell, materials: CellMaterials) -> bool:
+    """True if the augmentation can be made, and is content with images."""
     try:
-        return not needs_of(workshop.augmentation(cell))
+        return not needs_of(materials.augmentation(cell))
     except Exception:
         return False  # the reference will raise it again, for this cell alone
 
@@ -202,7 +207,7 @@ class _Counter:
         self._progress(steps)
 
     def after_a_restart(self, again: int | None = None) -> Progress:
-        """What to report to once so many steps, or all, are done again."""
+        """The progress to report to while so many steps, or all, are done again."""
         self._again = self._done if again is None else again
 
         def progress(steps: int) -> None:

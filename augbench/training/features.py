@@ -1,29 +1,26 @@
-"""Finetuning on kept features: an image passes each frozen backbone once."""
+"""Kept features: an image passes each frozen backbone once, and every readout uses them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from augbench.packed import Heads, side_by_side
-from augbench.protocol.batches import draw_batches
+from augbench.packed import side_by_side
 from augbench.protocol.inputs import network_inputs
-from augbench.protocol.streams import Role, cell_stream
-from augbench.protocol.study import Cell
-from augbench.training.contract import Progress
-from augbench.training.materials import Labelled, Workshop, once_a_seed
-from augbench.training.recording import Recorder, hits
+from augbench.training.materials import Labelled
 
-__all__ = ["Extractor", "OneByOne", "features_of", "finetune_heads", "outputs_of"]
+__all__ = ["Extractor", "OneByOne", "Predict", "features_of", "outputs_of"]
 
 _IMAGES_AT_ONCE = {"cpu": 512, "cuda": 2**16}  # over all cells of a pack: bounds the memory
 _OF_A_CELL = {"cpu": 64, "cuda": 2**16}  # at most: bounds what the kernels touch in turn
 _ROUND = 8  # the kernels take so many images at a time
-_BLOCK = 100  # steps whose losses are computed together
+
+
+Predict = Callable[[Tensor], Tensor]
+"""From features [K, n, D] to log-probabilities [K, n, classes]."""
 
 
 class Extractor(Protocol):
@@ -78,74 +75,36 @@ def features_of(
         start += step
 
 
-def finetune_heads(
-    cells: Sequence[Cell],
-    heads: Heads,
-    features: Tensor,
-    labels: Tensor,
-    images: int,
-    workshop: Workshop,
-    test_every: int,
-    progress: Progress,
-) -> tuple[Recorder, list[tuple[int, Heads]]]:
-    """Train the heads of K cells on the first `images` of features [K, N, D], labels [K, N].
-
-    Also returns copies of the heads after every `test_every` steps, to be measured together.
-    """
-    settings, classes = cells[0].settings, len(cells[0].finetune.classes)
-    count, stride, width = features.shape
-
-    def order(cell: Cell) -> np.ndarray:
-        rng = cell_stream(cell, Role.FINETUNE_ORDER)
-        return draw_batches(images, settings.batch_size, settings.finetune_steps, rng)
-
-    batches = np.stack(once_a_seed(cells, order), axis=1)  # [steps, K, B]
-    rows = torch.from_numpy(batches + np.arange(count)[:, None] * stride).to(features.device)
-    steps, _, batch = rows.shape
-    features, labels = features.view(-1, width), labels.reshape(-1)  # [K·N, D], [K·N]
-    recorder, snapshots = Recorder(), []
-    for start in range(0, steps, _BLOCK):
-        block = rows[start : start + _BLOCK].flatten(1)  # [S, K·B]
-        targets = nn.functional.one_hot(labels[block], classes).float()
-        targets = targets.view(-1, count, batch, classes)  # [S, K, B, classes]
-        outputs = torch.empty_like(targets)
-        for s, (chosen, wanted) in enumerate(zip(block, targets, strict=True)):
-            x = features.index_select(0, chosen).view(count, batch, width)
-            outputs[s] = heads.descend(x, wanted, settings.learning_rate)
-            if test_every and (start + s + 1) % test_every == 0:
-                snapshots.append((start + s + 1, heads.clone()))
-        recorder.block(-(targets * outputs).sum(-1).mean(-1), hits(outputs, targets))
-        progress(len(block) * count)
-    return recorder, snapshots
-
-
 @torch.no_grad()
 def outputs_of(
     extractor: Extractor,
     members: Sequence[int],
     images: Labelled,
     *,
-    heads: Sequence[Heads] = (),
-    snapshots: Sequence[Heads] = (),
+    kept: Sequence[Predict] = (),
+    snapshots: Sequence[Predict] = (),
 ) -> tuple[list[Tensor], list[list[tuple[float, float]]]]:
-    """Measure heads of the cells `members` on images that all cells share, in one pass.
+    """Measure readouts of the cells `members` on images that all cells share, in one pass.
 
-    Returns the outputs [K, N, classes] of each of `heads`, and each cell's (loss, accuracy) for
-    each of `snapshots`, whose outputs are not kept.
+    Returns the outputs [K, N, classes] of those that are `kept`, and each cell's (loss, accuracy)
+    for each of `snapshots`, whose outputs are not.
     """
     device, count = images.labels.device, len(images)
     chosen = torch.tensor(members, device=device)
     all_of_them = list(members) == list(range(extractor.cells))
-    outputs = [h.weight.new_empty(len(members), count, h.weight.shape[1]) for h in heads]
+    outputs: list[Tensor] = []
     sums = torch.zeros(len(snapshots), 2, len(members), dtype=torch.float64, device=device)
     for start, features in features_of(extractor, [images.images], [0] * extractor.cells):
         features = features if all_of_them else features[chosen]
         end = start + features.shape[1]
         labels = images.labels[start:end].expand(len(members), -1)  # [K, n]
-        for head, kept in zip(heads, outputs, strict=True):
-            kept[:, start:end] = head(features)
-        for head, total in zip(snapshots, sums, strict=True):
-            log_probabilities = head(features)
+        for n, predict in enumerate(kept):
+            made = predict(features)  # [K, n, classes]
+            if start == 0:
+                outputs.append(made.new_empty(len(members), count, made.shape[2]))
+            outputs[n][:, start:end] = made
+        for predict, total in zip(snapshots, sums, strict=True):
+            log_probabilities = predict(features)
             total[0] -= log_probabilities.gather(2, labels[..., None]).double().sum((1, 2))
             total[1] += (log_probabilities.argmax(2) == labels).double().sum(1)
     measured = [

@@ -1,4 +1,4 @@
-"""What an engine works with: components made from their descriptions, and data in memory."""
+"""The materials of an engine: components made from their descriptions, and data in memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from augbench.plugins.components import Component
     from augbench.protocol.study import Cell
 
-__all__ = ["Labelled", "Workshop", "once_a_seed", "seeded"]
+__all__ = ["CellMaterials", "Labelled", "eval_mode", "once_a_seed", "seeded"]
 
 _T = TypeVar("_T")
 
@@ -42,7 +42,7 @@ class Labelled:
 
 
 def once_a_seed(cells: Sequence[Cell], make: Callable[[Cell], _T]) -> list[_T]:
-    """What is made for each cell, once for all cells of a seed."""
+    """Call `make` once for each seed; returns each cell's value, in the cells' order."""
     of_seed = {cell.seed: cell for cell in cells}
     made = {seed: make(cell) for seed, cell in of_seed.items()}
     return [made[cell.seed] for cell in cells]
@@ -56,8 +56,20 @@ def seeded(rng: np.random.Generator) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Put a model into eval mode for a block, and then every module back into its own."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
 @dataclass
-class Workshop:
+class CellMaterials:
     """Makes what cells name: data sets are loaded once, and must be what was planned."""
 
     create: Callable[[Component], Any]

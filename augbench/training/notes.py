@@ -1,4 +1,4 @@
-"""How packs were trained, in words. No torch."""
+"""Notes on how packs were trained, in words. No torch."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Note(NamedTuple):
 
 
 def summary(notes: Iterable[Note]) -> str:
-    """One line on the training of packs, with what verifying them took if that is a second."""
+    """One line on the training of packs, with the time of verifying if that is a second or more."""
     of_reason: dict[str, tuple[list[int], list[float]]] = {}
     took = 0.0
     for count, reason, gain, seconds in notes:

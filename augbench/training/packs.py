@@ -19,7 +19,7 @@ _FEWEST = 4
 """A pack is not cut below this many cells for the cache's sake."""
 
 _OVERHEAD = 1.5
-"""What a pack costs besides its cells, in cells: a step's time in the interpreter."""
+"""The cost of a pack besides its cells, in cells: the interpreter's time for its steps."""
 
 _MOST_ON_GPU = 512
 
@@ -27,7 +27,10 @@ _Unit = list[Cell]  # the cells of one pretraining, which finetune on different 
 
 
 def trained_alike(cell: Cell) -> Hashable:
-    """Cells of equal value can be trained together: same network, same shapes, same steps."""
+    """A value that is equal for cells with the same network, shapes and steps.
+
+    Such cells can be trained together.
+    """
     return (
         cell.pretrain.content_hash,
         json.dumps(cell.backbone.identity(), sort_keys=True),
@@ -39,7 +42,7 @@ def trained_alike(cell: Cell) -> Hashable:
 def plan_packs(
     cells: Iterable[Cell], workers: int, *, device_kind: str = "cpu", pack_limit: int | None = None
 ) -> list[list[Cell]]:
-    """Deal cells into packs that each train together, for so many workers, in a good order.
+    """Deal cells into packs that each train together, for `workers` workers, in a good order.
 
     Cells that share a pretraining stay together. On a CPU, packs are cut to the cache and hold
     one seed where it has enough cells, since these share images; there are packs enough, and of
@@ -86,7 +89,7 @@ def _cost_of(pack: Sequence[_Unit]) -> float:
 
 
 def _limit(cell: Cell, device_kind: str) -> int:
-    """How many pretrainings a pack may hold."""
+    """The largest number of pretrainings in a pack."""
     if device_kind != "cpu":
         return _MOST_ON_GPU
     channels, height, width = cell.pretrain.image_shape
@@ -113,7 +116,7 @@ def _cut(lot: Sequence[_Unit], parts: int) -> list[list[_Unit]]:
 
 
 def _makespan(packs: Sequence[Sequence[_Unit]], workers: int) -> float:
-    """When the last worker ends, if each takes the largest pack left whenever it is free."""
+    """The time at which the last worker ends, if a free one always takes the largest pack left."""
     loads = [0.0] * workers
     for load in sorted((_cost_of(pack) for pack in packs), reverse=True):
         heapq.heapreplace(loads, loads[0] + load)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from augbench.errors import DivergedError
 from augbench.options import named
 from augbench.protocol.cell_result import TrainingCurve
 
-__all__ = ["CURVE_STEPS", "DivergedError", "Recorder", "check_finite", "hits"]
+__all__ = ["CURVE_STEPS", "DivergedError", "Recorder", "check_finite", "check_metrics", "hits"]
 
 CURVE_STEPS = 50
 """Steps per point of a training curve."""
@@ -46,7 +48,7 @@ class Recorder:
         self._accuracies += accuracies.unbind()
 
     def test(self, measured: list[tuple[float, float]], step: int | None = None) -> None:
-        """Record (loss, accuracy) of each cell on the test set, after so many or all steps."""
+        """Record (loss, accuracy) of each cell on the test set, after `step` steps or all."""
         self._tests.append((self.steps if step is None else step, measured))
 
     def curves(self, cells: int = 1) -> list[TrainingCurve]:
@@ -84,3 +86,11 @@ def check_finite(curve: TrainingCurve, what: str, learning_rate: float) -> None:
                 f"{what} diverged: the loss is {loss} by step {step} at a learning rate of "
                 f"{learning_rate:g}; try a smaller {named('learning_rate')}"
             )
+
+
+def check_metrics(metrics: dict[str, float]) -> None:
+    """Raise `DivergedError` if one of the metrics is no finite number."""
+    if not all(map(math.isfinite, metrics.values())):
+        raise DivergedError(
+            f"finetuning diverged at its last step; try a smaller {named('learning_rate')}"
+        )

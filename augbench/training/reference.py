@@ -6,7 +6,6 @@ engine is held to: where they differ, this one is right.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
@@ -14,10 +13,9 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from augbench.options import named
 from augbench.protocol.batches import block_steps, draw_batches, draw_partners
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.evaluation import evaluate, fit_temperature
+from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import soft_label_cross_entropy
 from augbench.protocol.mixing import augment, soft_labels
@@ -25,8 +23,8 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.contract import Progress, failed
-from augbench.training.materials import Labelled, Workshop, seeded
-from augbench.training.recording import DivergedError, Recorder, check_finite, hits
+from augbench.training.materials import CellMaterials, Labelled, eval_mode, seeded
+from augbench.training.recording import Recorder, check_finite, check_metrics, hits
 from augbench.training.suppliers import supplier_for
 
 __all__ = ["ReferenceEngine"]
@@ -40,21 +38,26 @@ class ReferenceEngine:
     name = "reference"
 
     def train(
-        self, cells: Sequence[Cell], workshop: Workshop, *, test_every: int, progress: Progress
+        self,
+        cells: Sequence[Cell],
+        materials: CellMaterials,
+        *,
+        test_every: int,
+        progress: Progress,
     ) -> Iterator[CellResult]:
         """See `augbench.training.contract.Engine`."""
         for _, group in groupby(sorted(cells, key=_pretraining), key=_pretraining):
-            yield from self._train_group(list(group), workshop, test_every, progress)
+            yield from self._train_group(list(group), materials, test_every, progress)
 
     def _train_group(
-        self, cells: list[Cell], workshop: Workshop, test_every: int, progress: Progress
+        self, cells: list[Cell], materials: CellMaterials, test_every: int, progress: Progress
     ) -> Iterator[CellResult]:
         start = time.perf_counter()
         try:
             # Backbones may draw from torch's global generator: seed it from the cell's stream.
             with seeded(cell_stream(cells[0], Role.OTHER)):
                 backbone, metrics, curve = pretrain(
-                    cells[0], workshop, test_every, lambda steps: progress(steps * len(cells))
+                    cells[0], materials, test_every, lambda steps: progress(steps * len(cells))
                 )
         except Exception as error:
             yield from (failed(cell, error, self.name) for cell in cells)
@@ -63,7 +66,7 @@ class ReferenceEngine:
         for cell in cells:
             start = time.perf_counter()
             try:
-                result = finetune(cell, workshop, backbone, test_every, progress)
+                result = finetune(cell, materials, backbone, test_every, progress)
             except Exception as error:
                 yield failed(cell, error, self.name)
                 continue
@@ -82,18 +85,18 @@ def _pretraining(cell: Cell) -> str:
 
 
 def pretrain(
-    cell: Cell, workshop: Workshop, test_every: int, progress: Progress
+    cell: Cell, materials: CellMaterials, test_every: int, progress: Progress
 ) -> tuple[nn.Module, dict[str, float], TrainingCurve]:
     """Train backbone and head on s samples per class of D_P, with the augmentation."""
     settings, classes = cell.settings, len(cell.pretrain.classes)
-    augmentation = workshop.augmentation(cell)
-    backbone = workshop.backbone(cell)
-    head = workshop.head(cell, backbone, finetune=False)
+    augmentation = materials.augmentation(cell)
+    backbone = materials.backbone(cell)
+    head = materials.head(cell, backbone, finetune=False)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1)).train()
     update = Update(model.parameters(), settings.learning_rate)
 
-    data = workshop.pretrain_set(cell)
-    test = workshop.test_set(cell.pretrain)
+    data = materials.pretrain_set(cell)
+    test = materials.test_set(cell.pretrain)
     batches = draw_batches(
         len(data), settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
     )  # [steps, B]: which images a step sees
@@ -153,18 +156,18 @@ def pretrain(
 
 
 def finetune(
-    cell: Cell, workshop: Workshop, backbone: nn.Module, test_every: int, progress: Progress
+    cell: Cell, materials: CellMaterials, backbone: nn.Module, test_every: int, progress: Progress
 ) -> CellResult:
     """Train a fresh head for D_F on the frozen backbone, without augmentation; measure it."""
     settings = cell.settings
     # Frozen: eval mode (no dropout, no new batch statistics), and no gradient reaches it.
     backbone.eval().requires_grad_(False)
-    head = workshop.head(cell, backbone, finetune=True)
+    head = materials.head(cell, backbone, finetune=True)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
     update = Update(head.parameters(), settings.learning_rate)
 
-    data, held_out = workshop.finetune_sets(cell)
-    test = workshop.test_set(cell.finetune)
+    data, held_out = materials.finetune_sets(cell)
+    test = materials.test_set(cell.finetune)
     targets = nn.functional.one_hot(data.labels, len(cell.finetune.classes)).float()
     batches = draw_batches(
         len(data),
@@ -193,41 +196,11 @@ def finetune(
     return CellResult(cell.key, measured[0], {"finetune": curve}, measured[1])
 
 
-def measure(
-    outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor
-) -> list[tuple[dict[str, float], bytes]]:
-    """The metrics of K finetuned heads, before and after temperature scaling, and their bits.
-
-    Outputs are [K, N, classes], with labels [N] that the heads share; held-out ones
-    [K, N', classes], with labels [K, N'].
-    """
-    measured = evaluate(outputs, labels)
-    metrics = [{"accuracy": one.accuracy, "nll": one.nll, "ece": one.ece} for one in measured]
-    if held_out_outputs is not None:
-        temperatures = fit_temperature(held_out_outputs, held_out_labels)
-        scaled = evaluate(outputs, labels, temperatures)
-        for own, temperature, one in zip(metrics, temperatures.tolist(), scaled, strict=True):
-            own |= {"temperature": temperature, "nll_scaled": one.nll, "ece_scaled": one.ece}
-    return [(own, one.correct) for own, one in zip(metrics, measured, strict=True)]
-
-
-def check_metrics(metrics: dict[str, float]) -> None:
-    """Raise `DivergedError` if one of the metrics is no finite number."""
-    if not all(map(math.isfinite, metrics.values())):
-        raise DivergedError(
-            f"finetuning diverged at its last step; try a smaller {named('learning_rate')}"
-        )
-
-
 @torch.no_grad()
 def _outputs(model: nn.Module, images: Tensor) -> Tensor:
     """Log-probabilities [N, classes] in eval mode; the model's mode is restored."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    outputs = torch.cat([model(network_inputs(chunk)) for chunk in images.split(_CHUNK)])
-    for module, training in modes:
-        module.training = training
-    return outputs
+    with eval_mode(model):
+        return torch.cat([model(network_inputs(chunk)) for chunk in images.split(_CHUNK)])
 
 
 def _loss_and_accuracy(model: nn.Module, test: Labelled) -> tuple[float, float]:

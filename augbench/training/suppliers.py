@@ -1,4 +1,4 @@
-"""What an augmentation may need of the network in training: gradients, or a hidden layer.
+"""Suppliers of what an augmentation needs of the network: gradients, or a hidden layer.
 
 Such an augmentation is called step by step, and its supplier does the forward pass of the step.
 What the supplier does besides leaves no trace: no dropout mask is drawn for it, no batch
@@ -7,8 +7,6 @@ statistics and no gradient of a parameter change, and the mode of every module i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 from augbench.augmentations.contract import Augmentation, HiddenAugmentation, needs_of
 from augbench.errors import ContractError
 from augbench.protocol.mixing import augment
+from augbench.training.materials import eval_mode
 
 __all__ = ["Supplier", "hidden_layers", "input_gradients", "supplier_for"]
 
@@ -49,7 +48,7 @@ def supplier_for(
     image_shape: tuple[int, int, int],
     rng: np.random.Generator,
 ) -> Supplier | None:
-    """What supplies the augmentation's needs; None if images are all it needs.
+    """Make the supplier of the augmentation's needs; None if it needs images alone.
 
     The first module of `model` is the backbone. `rng` is the augmentation's own stream.
     """
@@ -134,7 +133,7 @@ def input_gradients(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     `model` maps images to log-probabilities; it is asked in eval mode. The losses are summed, so
     that an image's gradient does not depend on how many others there are.
     """
-    with _asked(model), torch.enable_grad():
+    with eval_mode(model), torch.enable_grad():
         pixels = images.detach().clone().requires_grad_()
         loss = -model(pixels).gather(1, labels[:, None]).sum()
         (gradients,) = torch.autograd.grad(loss, pixels)
@@ -163,22 +162,10 @@ def hidden_layers(backbone: nn.Module, images: Tensor) -> dict[str, nn.Module]:
 
     handles = [child.register_forward_hook(watch(name)) for name, child in parent.named_children()]
     try:
-        with _asked(backbone), torch.no_grad():
+        with eval_mode(backbone), torch.no_grad():
             backbone(images)
     finally:
         for handle in handles:
             handle.remove()
     named = dict(parent.named_children())
     return {name: named[name] for name in runs if name in fit and runs.count(name) == 1}
-
-
-@contextmanager
-def _asked(model: nn.Module) -> Iterator[None]:
-    """Put a model into eval mode for a question, and every module back into its own."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

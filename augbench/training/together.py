@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from augbench.packed import Heads, Packed, Replayed, UnpackableError, same_features
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.evaluation import evaluate
+from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import loss_weights, summed_losses
 from augbench.protocol.streams import Role, cell_stream
@@ -24,16 +24,11 @@ from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.blocks import blocks
 from augbench.training.contract import Progress, failed
-from augbench.training.features import (
-    Extractor,
-    OneByOne,
-    features_of,
-    finetune_heads,
-    outputs_of,
-)
-from augbench.training.materials import Labelled, Workshop, once_a_seed, seeded
-from augbench.training.recording import Recorder, check_finite, hits
-from augbench.training.reference import check_metrics, measure, pretrain
+from augbench.training.features import Extractor, OneByOne, features_of, outputs_of
+from augbench.training.materials import CellMaterials, Labelled, once_a_seed, seeded
+from augbench.training.readout import READOUTS
+from augbench.training.recording import Recorder, check_finite, check_metrics, hits
+from augbench.training.reference import pretrain
 
 __all__ = ["Unit", "descent", "train_together"]
 
@@ -68,7 +63,7 @@ class _Pretrained:
 def train_together(
     units: Sequence[Unit],
     packer: Callable[[Sequence[nn.Module]], Packed] | None,
-    workshop: Workshop,
+    materials: CellMaterials,
     test_every: int,
     progress: Progress,
 ) -> tuple[list[CellResult], list[int]]:
@@ -82,21 +77,21 @@ def train_together(
     start = time.perf_counter()
     with seeded(cell_stream(units[0][0], Role.OTHER)):
         if packer is None:
-            trained = _pretrain_alone(units, workshop, test_every, progress)
+            trained = _pretrain_alone(units, materials, test_every, progress)
         else:
-            trained = _pretrain(units, packer, workshop, test_every, progress)
+            trained = _pretrain(units, packer, materials, test_every, progress)
     target = _target_hash
-    _check_company(trained.backbones, workshop.test_set(units[0][0].pretrain))
+    _check_company(trained.backbones, materials.test_set(units[0][0].pretrain))
     certain = [(k, unit) for k, unit in enumerate(units) if k not in trained.doubtful]
     numbered = sorted(((k, cell) for k, unit in certain for cell in unit), key=target)
     results: list[CellResult] = []
     for _, group in groupby(numbered, target):
         members, cells = zip(*group, strict=True)
-        results += _finetune(trained, members, cells, workshop, test_every, progress)
+        results += _finetune(trained, members, cells, materials, test_every, progress)
     if trained.heads is not None:  # D_F was never D_P, whose test set is still to be seen
         everyone = range(len(units))
-        test_set = workshop.test_set(units[0][0].pretrain)
-        (outputs,), _ = outputs_of(trained.backbones, everyone, test_set, heads=[trained.heads])
+        test_set = materials.test_set(units[0][0].pretrain)
+        (outputs,), _ = outputs_of(trained.backbones, everyone, test_set, kept=[trained.heads])
         trained.measured(outputs, test_set.labels)
     seconds = (time.perf_counter() - start) / max(1, len(results))
     return [
@@ -114,22 +109,22 @@ def _target_hash(numbered: tuple[int, Cell]) -> str:
 def _pretrain(
     units: Sequence[Unit],
     packer: Callable[[Sequence[nn.Module]], Packed],
-    workshop: Workshop,
+    materials: CellMaterials,
     test_every: int,
     progress: Progress,
 ) -> _Pretrained:
     """Train K backbones and heads on D_P, each with its own cell's augmentation."""
-    cells, test_set = [unit[0] for unit in units], workshop.test_set(units[0][0].pretrain)
+    cells, test_set = [unit[0] for unit in units], materials.test_set(units[0][0].pretrain)
     # Cells of one seed start from the same weights and dropout streams.
-    modules = once_a_seed(cells, workshop.backbone)
-    heads = Heads(once_a_seed(cells, lambda cell: workshop.head(cell, modules[0], finetune=False)))
+    modules = once_a_seed(cells, materials.backbone)
+    heads = Heads(once_a_seed(cells, lambda cell: materials.head(cell, modules[0], finetune=False)))
     backbones = packer(modules)
     backbones.train()
     descend = descent(backbones, heads, cells[0].settings.learning_rate)
     recorder, step = Recorder(), 0
     finetunings, began = sum(len(unit) for unit in units), time.perf_counter()
 
-    for inputs, targets in blocks(cells, workshop):  # [S, B, K·C, H, W], [S, K, B, classes]
+    for inputs, targets in blocks(cells, materials):  # [S, B, K·C, H, W], [S, K, B, classes]
         outputs = torch.empty_like(targets)
         weights = loss_weights(targets)
         for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
@@ -200,11 +195,11 @@ def descent(
 
 
 def _pretrain_alone(
-    units: Sequence[Unit], workshop: Workshop, test_every: int, progress: Progress
+    units: Sequence[Unit], materials: CellMaterials, test_every: int, progress: Progress
 ) -> _Pretrained:
     (unit,) = units
     module, metrics, curve = pretrain(
-        unit[0], workshop, test_every, lambda steps: progress(steps * len(unit))
+        unit[0], materials, test_every, lambda steps: progress(steps * len(unit))
     )
     return _Pretrained(OneByOne([module.eval()]), module, [curve], [metrics], None)
 
@@ -213,34 +208,37 @@ def _finetune(
     trained: _Pretrained,
     members: Sequence[int],
     cells: Sequence[Cell],
-    workshop: Workshop,
+    materials: CellMaterials,
     test_every: int,
     progress: Progress,
 ) -> list[CellResult]:
-    """Train fresh heads for one D_F on the frozen backbones of `members`, and measure them."""
-    one, device, backbones = cells[0], workshop.device, trained.backbones
+    """Fit a readout for one D_F to the frozen backbones of `members`, and measure it."""
+    one, device, backbones = cells[0], materials.device, trained.backbones
     # Cells of one seed finetune on the same images, in the same order, from the same head.
     seeds = list(dict.fromkeys(cell.seed for cell in cells))
     of_seed = {cell.seed: cell for cell in cells}
-    sets = [workshop.finetune_sets(of_seed[seed]) for seed in seeds]
+    sets = [materials.finetune_sets(of_seed[seed]) for seed in seeds]
     (data, held_out), set_of = sets[0], [seeds.index(cell.seed) for cell in cells]
     images = [torch.cat([a.images, b.images]) for a, b in sets]
     labels = torch.stack([torch.cat([a.labels, b.labels]) for a, b in sets])  # [seeds, N + N']
-    heads = Heads(once_a_seed(cells, lambda cell: workshop.head(cell, trained.like, finetune=True)))
 
-    width = heads.weight.shape[2]
+    width = trained.like.feature_dim
+    assert isinstance(width, int)  # checked when the backbone was made
     features = torch.empty(len(cells), labels.shape[1], width, device=device)  # [K, N + N', D]
     seen_by = dict(zip(members, set_of, strict=True))
     of_backbone = [seen_by.get(k, 0) for k in range(backbones.cells)]
     for start, chunk in features_of(backbones, images, of_backbone):
         features[:, start : start + chunk.shape[1]] = chunk[list(members)]
-    recorder, snapshots = finetune_heads(
-        cells, heads, features, labels[set_of], len(data), workshop, test_every, progress
+    fitted = READOUTS["linear"].fit(
+        *(cells, features, labels[set_of], len(data), materials),
+        like=trained.like,
+        test_every=test_every,
+        progress=progress,
     )
-    held_out_outputs = heads(features[:, len(data) :]) if len(held_out) else None
+    held_out_outputs = fitted.predict(features[:, len(data) :]) if len(held_out) else None
     del features
 
-    test_set, both = workshop.test_set(one.finetune), [heads]
+    test_set, both = materials.test_set(one.finetune), [fitted.predict]
     same_data = one.finetune.content_hash == one.pretrain.content_hash
     if trained.heads is not None and same_data and list(members) == list(range(backbones.cells)):
         both.append(trained.heads)  # one pass over the test set serves both
@@ -248,15 +246,15 @@ def _finetune(
         backbones,
         members,
         test_set,
-        heads=both,
-        snapshots=[snapshot for _, snapshot in snapshots],
+        kept=both,
+        snapshots=[snapshot for _, snapshot in fitted.snapshots],
     )
-    for (step, _), values in zip(snapshots, measured, strict=True):
-        recorder.test(values, step)
+    for (step, _), values in zip(fitted.snapshots, measured, strict=True):
+        fitted.recorder.test(values, step)
     if rest:
         trained.measured(rest[0], test_set.labels)
 
-    rate, curves = one.settings.learning_rate, recorder.curves(len(cells))
+    rate, curves = one.settings.learning_rate, fitted.recorder.curves(len(cells))
     results = []
     held_out_labels = labels[set_of][:, len(data) :]
     measures = measure(outputs, test_set.labels, held_out_outputs, held_out_labels)

@@ -13,7 +13,7 @@ from augbench.augmentations.none import NoAugmentation
 from augbench.datasets.contract import Dataset
 from augbench.plugins.components import Component
 from augbench.protocol.study import Cell, Settings
-from augbench.training.materials import Workshop
+from augbench.training.materials import CellMaterials
 
 SETTINGS = Settings(
     batch_size=4,
@@ -102,8 +102,8 @@ class Lab:
             settings,
         )
 
-    def workshop(self):
-        return Workshop(
+    def materials(self):
+        return CellMaterials(
             lambda component: self.of(component), lambda info: self.datasets[info.content_hash]
         )
 
@@ -117,7 +117,7 @@ class Lab:
         results = {
             result.key: result
             for result in engine.train(
-                cells, self.workshop(), test_every=test_every, progress=done.append
+                cells, self.materials(), test_every=test_every, progress=done.append
             )
         }
         assert set(results) == {cell.key for cell in cells}

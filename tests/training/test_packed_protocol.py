@@ -377,9 +377,9 @@ def test_finetuning_leaves_not_one_bit_of_the_backbone_changed(lab, monkeypatch)
     lab.train(PackedEngine(), [lab.cell("none"), lab.cell("mixup")], test_every=10)
     assert seen == [True]
 
-    workshop, cell = lab.workshop(), lab.cell()
-    backbone = workshop.backbone(cell)
+    materials, cell = lab.materials(), lab.cell()
+    backbone = materials.backbone(cell)
     before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    finetune(cell, workshop, backbone, 10, lambda steps: None)
+    finetune(cell, materials, backbone, 10, lambda steps: None)
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, before[name]), name

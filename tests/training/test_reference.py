@@ -11,12 +11,12 @@ from augbench.training.reference import ReferenceEngine
 
 
 def test_one_cell_is_plain_pytorch(lab):
-    cell, workshop = lab.cell("collage", 5), lab.workshop()
+    cell, materials = lab.cell("collage", 5), lab.materials()
     result = lab.train(ReferenceEngine(), [cell], test_every=20)[cell.key]
 
-    backbone = workshop.backbone(cell).train()
-    head = workshop.head(cell, backbone, finetune=False)
-    data = workshop.pretrain_set(cell)
+    backbone = materials.backbone(cell).train()
+    head = materials.head(cell, backbone, finetune=False)
+    data = materials.pretrain_set(cell)
     x, labels = data.images.float() / 255, data.labels
     batches = draw_batches(15, 4, 40, cell_stream(cell, Role.ORDER))
     (partners,) = draw_partners(2, 40, 4, [cell_stream(cell, Role.PARTNERS, 0)])
@@ -36,8 +36,8 @@ def test_one_cell_is_plain_pytorch(lab):
     assert result.curves["pretrain"].loss == pytest.approx([np.mean(losses)], abs=1e-5)
 
     backbone.eval()
-    head = workshop.head(cell, backbone, finetune=True)
-    tuning, held_out = workshop.finetune_sets(cell)
+    head = materials.head(cell, backbone, finetune=True)
+    tuning, held_out = materials.finetune_sets(cell)
     assert (len(tuning), len(held_out)) == (24, 12)
     with torch.no_grad():
         features = backbone(tuning.images.float() / 255)
@@ -50,7 +50,7 @@ def test_one_cell_is_plain_pytorch(lab):
             head.weight -= 0.01 * grads[0]
             head.bias -= 0.01 * grads[1]
     assert result.curves["finetune"].loss == pytest.approx([np.mean(losses)], abs=1e-5)
-    test = workshop.test_set(cell.finetune)
+    test = materials.test_set(cell.finetune)
     with torch.no_grad():
         predicted = head(backbone(test.images.float() / 255)).argmax(1)
     right = (predicted == test.labels).numpy()

@@ -23,7 +23,7 @@ _ALLOCATOR = ":".join(
 
 
 def worker_environment() -> dict[str, str]:
-    """What to add to a worker's environment before it starts: one thread, memory that is kept.
+    """Variables for a worker's environment before it starts: one thread, memory that is kept.
 
     A user's own GLIBC_TUNABLES stay as they are.
     """

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 LOOK = """
-from augbench.training.threads import configure_worker_threads
+from augbench.executors.threads import configure_worker_threads
 {before}
 configure_worker_threads()
 import torch
