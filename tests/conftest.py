@@ -2,10 +2,15 @@ import os
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Before torch is imported: its threads would fight over the cores with the workers of tests.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# No test is timed: a busy machine is no fault of what it computes.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 TINY = Path(__file__).parent / "support" / "tiny.py"
 

@@ -1,4 +1,4 @@
-"""Listing, resolving and hashing the built-in components costs next to nothing."""
+"""Listing, resolving and hashing the built-in components imports nothing slow."""
 
 from __future__ import annotations
 
@@ -10,15 +10,11 @@ from pathlib import Path
 import augbench
 
 CODE = """
-import sys, time
+import sys
 from augbench.plugins import Component
 assert "pluggy" not in sys.modules
 from augbench.plugins import Registry
-Registry.load()
-start = time.perf_counter()
 registry = Registry.load()
-took = time.perf_counter() - start
-assert took < 0.2, f"{took:.3f} s"  # some 10 ms on an idle machine
 for kind in ("augmentation", "backbone", "dataset"):
     assert all(i.status == "ok" for i in registry.describe(kind) if i.distribution == "augbench")
 registry.create(registry.resolve("augmentation", "augbench:mixup:alpha=0.4"))
@@ -28,7 +24,7 @@ assert "torch" not in sys.modules
 """
 
 
-def test_no_torch_is_imported_and_loading_is_fast() -> None:
+def test_no_torch_is_imported() -> None:
     root = str(Path(augbench.__file__).parents[1])
     done = subprocess.run(
         [sys.executable, "-c", CODE],
