@@ -15,7 +15,7 @@ __all__ = [
     "same_features",
 ]
 
-_LEAST_IMAGES = 8
+_LEAST_IMAGES = 16
 ROUNDING_OF_FEATURES = 1e-4
 """A difference of less than that, of the largest value, is float order; of more, perhaps."""
 
@@ -35,19 +35,26 @@ def example_images(like: Tensor, count: int, generator: torch.Generator) -> Tens
 def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
     """True if a frozen backbone's features of an image depend on more than the image.
 
-    They are compared whole, halved and one by one, on images of its own, eight at least, and
-    with gradients switched on, as they are for a head that is finetuned on them. Its weights are
-    perturbed, since a factor that is zero at first hides what training will bring out.
+    They are compared whole, halved and one by one, on sixteen images of its own at least, and
+    with gradients switched on, as they are for a head that is finetuned on them. That is done with
+    the backbone as it is, and with perturbed weights on images from black to white: a factor that
+    is zero at first hides what training will bring out.
     """
     generator = torch.Generator().manual_seed(0)
-    images = example_images(like, max(_LEAST_IMAGES, len(like)), generator)
-    one = perturbed(backbone, generator).eval().requires_grad_(False)
-    again = one(images.clone()).detach()
+    count = max(_LEAST_IMAGES, len(like))
+    alike = torch.rand(count, *like.shape[1:], generator=generator).to(like)
+    unlike = example_images(like, count, generator)
+    return _need_company(backbone, alike) or _need_company(perturbed(backbone, generator), unlike)
+
+
+def _need_company(backbone: nn.Module, images: Tensor) -> bool:
+    frozen = copy.deepcopy(backbone).eval().requires_grad_(False)
+    again = frozen(images.clone()).detach()
     with torch.no_grad():
-        whole = one(images.clone())
-        halved = torch.cat([one(part.clone()) for part in images.split(len(images) // 2)])
-        # Eight alone will do, of a large batch.
-        alone = torch.cat([one(image[None].clone()) for image in images[:_LEAST_IMAGES]])
+        whole = frozen(images.clone())
+        halved = torch.cat([frozen(part.clone()) for part in images.split(len(images) // 2)])
+        # Sixteen alone will do, of a large batch.
+        alone = torch.cat([frozen(image[None].clone()) for image in images[:_LEAST_IMAGES]])
     return not all(same_features(part, whole[: len(part)]) for part in (halved, alone, again))
 
 

@@ -277,12 +277,17 @@ class _Trial:
 
 
 def _laid_out(x: Tensor, nudge: int) -> Tensor:
-    """The same images, for every other control in another order in memory.
+    """The same images; for a control nudged too, and for every other one in another memory order.
 
-    Torch's batch normalisation of values beyond 1e19 gives zeros in one and numbers in another:
-    where the plain network itself hangs on that, it is no judge.
+    Torch's batch normalisation of values beyond 1e19 gives zeros in one order and numbers in
+    another. Of a map that is one bias everywhere it gives zeros whose sign, which a rectifier
+    behind it asks for, is rounding. Where the plain network hangs on that, it is no judge.
     """
-    return x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2) if nudge % 2 else x.clone()
+    if not nudge:
+        return x.clone()
+    generator = torch.Generator().manual_seed(nudge)
+    x = x + _NUDGE[x.dtype] * torch.randn(x.shape, generator=generator).to(x.dtype)
+    return x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2) if nudge % 2 else x
 
 
 def _diverged(values: Tensor) -> bool:
