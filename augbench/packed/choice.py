@@ -71,7 +71,7 @@ class Choice:
 
 
 MOST_TIMED = 64
-"""With so many cells packing is timed, where there are more: they gain no less."""
+"""The most cells that packing is timed with: more gain no less."""
 
 _PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", PackedByRules), ("by vmap", PackedByVmap))
 # Bytes of the second-level cache that a core has to itself on today's servers (1 to 2 MiB). A

@@ -1,4 +1,4 @@
-"""Convolution, pooling and normalisation in planes, against torch's own."""
+"""Convolution, pooling and normalisation of batch-last maps, against torch's own."""
 
 import contextlib
 import importlib.util

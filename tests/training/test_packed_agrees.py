@@ -144,10 +144,10 @@ def test_images_of_several_channels_and_of_any_shape_are_packed(lab, agree):
 
 
 def test_what_a_gpu_is_given_agrees_too(lab, agree, monkeypatch):
-    """On the CPU: maps in planes without kernels, convolutions as products of columns."""
+    """On the CPU: batch-last maps without kernels, convolutions as products of columns."""
     monkeypatch.setattr(ops.layout, "kernels", lambda: None)
     for room in (ops, ops.layout):
-        monkeypatch.setattr(room, "preferred", lambda x: True)
+        monkeypatch.setattr(room, "prefers_batch_last", lambda x: True)
     names = ["conv", "batch norm", "channel dropout", "strided", "relu", "residual"]
     lab.factories["drawn"] = lambda channels, _: with_width(*network(names, "pooled", channels))
     cells = [lab.cell(a, s, 0, backbone="drawn") for a in ("none", "mixup") for s in (2, 5)]

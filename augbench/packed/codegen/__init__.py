@@ -1,9 +1,9 @@
 """Loops in machine code, made by LLVM for this processor: the layers of many cells at once.
 
-Values lie in *planes* [M, H, W, B], the batch innermost, so that a row of one channel of the whole
-batch is one run of memory, whatever the kernel's width. torch's own convolutions of 1 to 16
-channels leave most of a vector register empty; these fill it. `ops/`, beside this room, is
-what calls them.
+Values lie in *planes*, one [H, W, B] for each of M channels, the batch innermost, so that a row of
+one channel of the whole batch is one run of memory, whatever the kernel's width. torch's own
+convolutions of 1 to 16 channels leave most of a vector register empty; these fill it. `ops/`,
+beside this room, is what calls them.
 """
 
 from augbench.packed.codegen.convolution import convolve

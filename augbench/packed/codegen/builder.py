@@ -56,13 +56,13 @@ class Builder:
 
     @contextlib.contextmanager
     def in_lanes(self, lanes: int) -> Iterator[None]:
-        """Use vectors of so many lanes."""
+        """Use vectors of `lanes` lanes."""
         before, self.lanes = self.lanes, lanes
         yield
         self.lanes = before
 
     def narrowed(self, lanes: int) -> contextlib.AbstractContextManager[None]:
-        """Use vectors of so many lanes at most."""
+        """Use vectors of `lanes` lanes at most."""
         return self.in_lanes(min(self.lanes, lanes))
 
     # Numbers
@@ -109,7 +109,7 @@ class Builder:
     # Memory
 
     def at(self, pointer: Any, offset: Any, kind: Any = None) -> Any:
-        """The address of the number (or other `kind`) so many behind a pointer."""
+        """The address of the number (or other `kind`) at an `offset` behind a pointer."""
         return self.build.gep(pointer, [self._int(offset)], source_etype=kind or self.real)
 
     def load(self, address: Any, kind: Any = None, mask: Any = None) -> Any:

@@ -132,7 +132,7 @@ class Code(Builder):
         return self.build.shuffle_vector(a, b, numbers)
 
     def joined(self, vectors: Sequence[Any]) -> Any:
-        """One vector of the lanes of so many, a power of two, one after the other."""
+        """One vector of the lanes of 1, 2, 4 … vectors, one after the other."""
         vectors = list(vectors)
         while len(vectors) > 1:
             lanes = range(2 * vectors[0].type.count)
@@ -148,7 +148,7 @@ class Code(Builder):
         ]
 
     def _first_lanes(self, count: Any) -> Any:
-        """The mask of the first so many lanes."""
+        """The mask of the first `count` lanes."""
         kind = ir.VectorType(INT, self.lanes)
         numbers = ir.Constant(kind, list(range(self.lanes)))
         counts = self.build.insert_element(

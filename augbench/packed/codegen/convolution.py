@@ -93,7 +93,7 @@ class Weights:
 
     @staticmethod
     def turned(code: Code, first: Any, sizes: Sizes) -> Weights:
-        """The same, turned round, and from outputs to channels."""
+        """Weights turned by half a turn, from outputs to channels: for the input's gradient."""
         plain = Weights.plain(code, first, sizes)
         last = code.at(first, code.difference(plain.channel, 1))
         return Weights(last, plain.channel, plain.output, code.difference(0, plain.row), INT(-1))
@@ -116,7 +116,7 @@ class Weights:
 
 @compiled(32)
 def convolve(tile: int, kw: int, add: bool, rectify: bool, bits: int) -> Code:
-    """Compile the convolution of G groups, in tiles of so many output channels, for `kw` columns.
+    """Compile the convolution of G groups, in tiles of `tile` output channels, for `kw` columns.
 
     Its arguments: output [G·outputs, rows, length], a scratch [outputs·channels·kh·kw], input
     [G·channels, height, row], the first weight, bias [G·outputs] and taps int64 [kw]; to `add` to

@@ -23,7 +23,7 @@ __all__ = [
 class ByColumns(NamedTuple):
     """Rows of `width` columns, summed by columns, of `channels` at once.
 
-    `padding` columns were added before them; vectors are of at most so many `lanes`.
+    `padding` columns were added before them; vectors have `lanes` at most.
     """
 
     width: int
@@ -52,7 +52,7 @@ def _parts(width: int) -> list[range]:
 
 @compiled(32)
 def weight_gradient(tile: int, kw: int, bits: int) -> Code:
-    """Compile the gradient of the weights, for tiles of so many outputs and `kw` columns.
+    """Compile the gradient of the weights, for tiles of `tile` outputs and `kw` columns.
 
     Its arguments: the result [G·outputs, channels, kh, kw], the slopes of the output [G·outputs,
     rows, length], input and taps as in `convolve`; G, the other `Sizes`.

@@ -118,7 +118,7 @@ def _sources(folder: Path) -> str:
 
 
 def compiled(most: int) -> Callable[[Callable[..., Code]], Callable[..., Kernel]]:
-    """Turn a writer of functions into one of kernels, of which the last so many are remembered.
+    """Turn a writer of functions into one of kernels, of which the last `most` are remembered.
 
     What was compiled once, for the same arguments, is found in the user's cache, and not even
     written again.

@@ -96,7 +96,7 @@ class _Thinned(torch.autograd.Function):
 
 
 def channels_between_zeros(cells: int, x: Tensor, before: int, after: int) -> Tensor:
-    """The channels of each cell, behind and before so many that are zero."""
+    """The channels of each cell, behind `before` channels of zeros, and `after` behind them."""
     made: Tensor = _BetweenZeros.apply(cells, x, before, after)
     return made
 

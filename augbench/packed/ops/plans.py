@@ -29,10 +29,10 @@ class ConvolutionSpec(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The pixels [y::stride, x::stride] of an input, so many rows and columns of them.
+    """The pixels [y::stride, x::stride] of an input: `rows` × `columns` of them.
 
     Their gradient is a convolution of the slopes with kh×kw of the weights, of which the first is
-    number `weight` of a kernel; its rows begin at a `column`, with so many above as `padding`.
+    number `weight` of a kernel; its rows begin at a `column`, below `padding` rows of zeros.
     """
 
     y: int
@@ -282,7 +282,7 @@ def weight_tile(outputs: int, kw: int) -> int:
 
 @lru_cache(maxsize=64)
 def taps_of(kw: int, stride: int, width: int, batch: int) -> Tensor:
-    """The offset of each column of the kernel in a row of so many columns; see `rows_of`."""
+    """The offset of each column of a kernel in a row of `width` columns; see `rows_of`."""
     per_remainder = width // stride
     with torch.inference_mode(False):  # it is kept, and may be needed for gradients later
         return torch.tensor([(j % stride * per_remainder + j // stride) * batch for j in range(kw)])

@@ -12,7 +12,7 @@ __all__ = ["PooledPlan"]
 
 
 class PooledPlan(Plan):
-    """The same, of stride 1, with the maximum over windows that follows it."""
+    """A convolution of stride 1 with the maximum over windows that follows it."""
 
     def forward(
         self, source: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None = None

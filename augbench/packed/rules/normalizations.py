@@ -219,4 +219,4 @@ class _OfFunction(_WideBatchNorm):
 
 
 class _OfFunction1d(_OfFunction, WideBatchNorm1d):
-    """The same for vectors, and for [B, C, L]."""
+    """A layer of given statistics and factors for vectors, and for [B, C, L]."""

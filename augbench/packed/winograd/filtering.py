@@ -35,7 +35,7 @@ def winograd(
 ) -> Code:
     """Compile the convolution of G groups with kernels k×k, 3 or 5, and a stride of 1.
 
-    Outputs are in tiles of so many channels. Its arguments: output [G·outputs, rows, columns, B];
+    Outputs are in tiles of `tile` channels. Its arguments: output [G·outputs, rows, columns, B];
     room for one group's weights [36·outputs·channels], its values [36, channels·at_once·beside·B
     and `APART`] and their sums [36, outputs·at_once·beside·B and `APART`]; a strip of zeros
     [7, wide] and one of anything; input [G·channels, height, width, B], weights

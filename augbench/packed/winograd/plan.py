@@ -198,6 +198,6 @@ class _Tiles(NamedTuple):
         return _Tiles(down, across, at_once, beside, (across * m + k - 1) * batch, batch)
 
     def room(self, maps: int) -> int:
-        """The size, in numbers, of the tiles of so many maps that are worked on at once."""
+        """The size, in numbers, of the tiles of `maps` channels that are worked on at once."""
         apart: int = _filtering().APART
         return _TILE * (maps * self.at_once * self.beside * self.batch + apart)

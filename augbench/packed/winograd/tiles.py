@@ -60,7 +60,7 @@ class Tiles:
 
     @staticmethod
     def of(given: Any, k: int, lanes: int, together: int) -> Tiles:
-        """Those that the arguments of a kernel tell of."""
+        """The tiles that a kernel's arguments describe."""
         shape = given.down, given.across, given.at_once, given.beside
         return Tiles(SIDE + 1 - k, lanes, together, *shape, given.batch)
 
@@ -120,7 +120,7 @@ class Planes:
     left: Any
 
     def rows(self, code: Code, plane: Any, top: Any, count: int) -> list[Any]:
-        """Where so many rows of a plane are, `top` and those below it."""
+        """The addresses of `count` rows of a plane, `top` and those below it."""
         above, elsewhere = code.product(plane, self.height), code.product(self.wide, SIDE)
         found = []
         for i in range(count):
