@@ -16,7 +16,7 @@ __all__ = [
 ]
 
 _LEAST_IMAGES = 16
-ROUNDING_OF_FEATURES = 1e-4
+ROUNDING_OF_FEATURES = {torch.float32: 1e-4, torch.float64: 1e-9}
 """A difference of less than that, of the largest value, is float order; of more, perhaps."""
 
 
@@ -49,6 +49,12 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
 
 def _need_company(backbone: nn.Module, images: Tensor) -> bool:
     frozen = copy.deepcopy(backbone).eval().requires_grad_(False)
+    if images.device.type != "mps":
+        try:  # float64 tells what an image's features owe to others from the order of sums
+            copy.deepcopy(frozen).double()(images.double())
+            frozen, images = frozen.double(), images.double()
+        except RuntimeError:  # it makes values of a type of its own
+            pass
     again = frozen(images.clone()).detach()
     with torch.no_grad():
         whole = frozen(images.clone())
@@ -71,7 +77,8 @@ def same_features(one: Tensor, other: Tensor) -> bool:
     known = one.isfinite().all(-1) | other.isfinite().all(-1)
     if not bool(known.any()):
         return True
-    allowed = ROUNDING_OF_FEATURES * (size + 1e-3 * size[known].max()) + torch.finfo(one.dtype).tiny
+    rounding = ROUNDING_OF_FEATURES[one.dtype]
+    allowed = rounding * (size + 1e-3 * size[known].max()) + torch.finfo(one.dtype).tiny
     return bool((apart <= allowed)[known].all())
 
 

@@ -289,7 +289,7 @@ class _Comparison:
         if beside is not None:
             allowed = torch.maximum(allowed, _CANCELLING[self.dtype] * beside.to(allowed.dtype))
         if self.dtype is not torch.float64:
-            self.sharp &= bool((apart <= ROUNDING_OF_FEATURES * largest).all())
+            self.sharp &= bool((apart <= ROUNDING_OF_FEATURES[torch.float32] * largest).all())
         near = apart <= allowed + torch.finfo(self.dtype).tiny
         return bool((near & apart.isfinite() & largest.isfinite()).all())
 

@@ -34,7 +34,9 @@ _TESTED = 8  # the step after which the networks are also asked in eval mode
 _TOLERANCE = {torch.float32: 3e-4, torch.float64: 1e-7}
 _NUDGE = {torch.float32: 1e-7, torch.float64: 1e-16}
 _NUDGES = 4
-_BEYOND = 30  # times as far apart as a nudged control, and it is a fault
+_BEYOND = {torch.float64: 30, torch.float32: 300}
+"""Times as far apart as a nudged control, and it is a fault: in float32 only what float64 cannot
+show, since a packing rounds otherwise at each step, and a control is nudged at the first alone."""
 
 
 @dataclass
@@ -202,7 +204,7 @@ class _Trial:
                 return None, replayed  # the numbers from here on say nothing
             apart = _apart(got, wanted)
             own = max(_apart(one[name], wanted) for one in controls)
-            if not apart <= _BEYOND * own:
+            if not apart <= _BEYOND[self.dtype] * own:
                 return f"{name}: {apart:.2g} apart, controls {own:.2g}", replayed
             if own > 1e-2:
                 return None, replayed  # chaos
@@ -286,7 +288,8 @@ def _laid_out(x: Tensor, nudge: int) -> Tensor:
     if not nudge:
         return x.clone()
     generator = torch.Generator().manual_seed(nudge)
-    x = x + _NUDGE[x.dtype] * torch.randn(x.shape, generator=generator).to(x.dtype)
+    size = _NUDGE[x.dtype] * (1000 if float(x.abs().max()) < 1e-6 else 1)  # above a bias's rounding
+    x = x + size * torch.randn(x.shape, generator=generator).to(x.dtype)
     return x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2) if nudge % 2 else x
 
 
