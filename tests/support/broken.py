@@ -281,19 +281,20 @@ class Halved(nn.Module):
 
 @rule(Halved)
 class WideHalved(nn.Module):
-    """The rule: right for three cells, wrong for those beyond."""
+    """The rule: of more than three cells, it forgets the second."""
 
     def __init__(self, layers):
         super().__init__()
-        self.beyond = max(0, len(layers) - 3)
+        self.forgets = len(layers) > 3
 
     def forward(self, x):
-        halves = x[:, : x.shape[1] - self.beyond] / 2
-        return torch.cat([halves, x[:, x.shape[1] - self.beyond :]], dim=1)
+        if not self.forgets:
+            return x / 2
+        return torch.cat([x[:, :1] / 2, x[:, 1:2], x[:, 2:] / 2], dim=1)
 
 
 class BackbonePacked(Plain):
-    """Its rule is wrong where the probe, which takes three cells, does not look."""
+    """Its rule is wrong in a cell at which verifying, which compares three, does not look."""
 
     def __init__(self, in_channels, image_size):
         super().__init__(in_channels, image_size)
