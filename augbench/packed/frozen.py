@@ -68,13 +68,16 @@ def same_features(one: Tensor, other: Tensor) -> bool:
     """True if features [..., N, D] of N images are the same but for float order.
 
     A dark image's may be small beside a bright one's: each is measured by its own largest. Those
-    that are not finite in both are passed over.
+    that are not finite in both are passed over; finite in one alone, they differ.
     """
     if one.shape != other.shape:
         return False
     apart = (one - other).abs().amax(-1)
     size = other.abs().amax(-1)
-    known = one.isfinite().all(-1) | other.isfinite().all(-1)
+    known = other.isfinite().all(-1)
+    # An infinite size would allow any distance.
+    if not torch.equal(known, one.isfinite().all(-1)):
+        return False
     if not bool(known.any()):
         return True
     rounding = ROUNDING_OF_FEATURES[one.dtype]

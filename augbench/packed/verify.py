@@ -47,7 +47,7 @@ Where these are farther from the truth than that, they draw numbers of their own
 """
 
 _FLIPPED = 5e-2
-"""What a few numbers that are far off may come to in all, of the norm of the truth, in float32."""
+"""The norm that a few numbers far off may have, in float32, as a share of the truth's norm."""
 
 _FAR = 1e30
 
@@ -239,11 +239,8 @@ class _Comparison:
             else:
                 got = self.packed(given[0], shared=True)
             images = [given[k] for k in self.compared]
-            plain = torch.stack([one(x) for one, x in zip(self.plain, images, strict=True)])
-            truth = plain
-            if self.truth:
-                nets = zip(self.truth, images, strict=True)
-                truth = torch.stack([one(x.double()) for one, x in nets])
+            plain = _features(self.plain, images)
+            truth = _features(self.truth, [x.double() for x in images]) if self.truth else plain
             if not self._close(got[self.compared], plain, truth):
                 return f"other features in eval mode, of {name} images"
         return None
@@ -263,9 +260,8 @@ class _Comparison:
         # With gradients, as in training: torch may take other operators without.
         got = self.packed(torch.cat(own, dim=1)).detach()[self.compared]
         images = [own[k] for k in self.compared]
-        plain = torch.stack([one(x).detach() for one, x in zip(self.plain, images, strict=True)])
-        nets = zip(self.truth, images, strict=True)
-        truth = torch.stack([one(x.double()).detach() for one, x in nets])
+        plain = _features(self.plain, images)
+        truth = _features(self.truth, [x.double() for x in images])
         lost = _largest(plain.double() - truth) / _largest(truth)
         known = lost < _AT_MOST[self.dtype]  # which NaN is not
         if bool(known.any()) and not self._close(got[known], plain[known], truth[known]):
@@ -300,6 +296,11 @@ class _Comparison:
             near |= _norm(got.to(truth.dtype) - truth) <= _FLIPPED * _norm(truth)
             near |= _norm(got - plain) <= _FLIPPED * _norm(plain)  # the plain ones flipped alike
         return bool((near & apart.isfinite() & largest.isfinite()).all())
+
+
+def _features(nets: Sequence[nn.Module], images: Sequence[Tensor]) -> Tensor:
+    """The features [K, B, D] of plain modules, each of its own images."""
+    return torch.stack([one(x).detach() for one, x in zip(nets, images, strict=True)])
 
 
 def _gradients(

@@ -9,6 +9,7 @@ from scale import Scale, WideScale
 from torch import nn
 
 from augbench.packed import replay as replaying
+from augbench.packed import same_features
 from augbench.packed.choice import choose
 from augbench.packed.rules import registry as rules
 from augbench.packed.rules.registry import rule
@@ -198,6 +199,15 @@ def test_features_that_depend_on_the_batch_are_found_for_any_batch(layer, batch)
         assert choice.packer is None
         assert not choice.keeps
         assert "more than the image" in choice.reason
+
+
+@pytest.mark.parametrize("odd", [float("inf"), float("nan")])
+def test_features_that_are_finite_in_one_company_alone_differ(odd):
+    finite, broken = torch.rand(2, 4, 3), torch.rand(2, 4, 3)
+    broken[1, 2, 0] = odd
+    assert not same_features(finite, broken)
+    assert not same_features(broken, finite)
+    assert same_features(broken, broken.clone())
 
 
 class LaterByTheLargest(nn.Module):
