@@ -8,6 +8,7 @@ checkers see in the constructor what may be given, on an instance what is kept.
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, Generic, Literal, Never, TypeVar, cast, overload
 
@@ -52,7 +53,7 @@ class Shorthand:
         return _word(self.flag)
 
 
-class Option(Generic[_Given, _Kept]):
+class Option(ABC, Generic[_Given, _Kept]):
     """An option of a study, declared as a class attribute: `seeds: Count = Count("--seeds", …)`.
 
     `flags` take a value, `shorthands` none. `title` is its name in reports; `help` a sentence on
@@ -108,9 +109,9 @@ class Option(Generic[_Given, _Kept]):
         instance.__dict__[self.name] = self.check(value)
 
     @property
+    @abstractmethod
     def expected(self) -> str:
         """The type and range in words."""
-        raise NotImplementedError
 
     def check(self, value: Any) -> _Kept:
         """The value as it is kept; raises `OptionError`, one line, for what is not allowed."""
@@ -118,9 +119,9 @@ class Option(Generic[_Given, _Kept]):
             return cast(_Kept, None)
         return self.read(_plain(value))
 
+    @abstractmethod
     def read(self, value: Any) -> _Kept:
         """`check` for a kind of option: any value but an allowed None."""
-        raise NotImplementedError
 
     def parse(self, text: str) -> _Kept:
         """The value that a text of the command line stands for; raises `OptionError`."""
