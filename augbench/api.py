@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
-from augbench.augmentations.contract import needs_of
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
 from augbench.environment import cuda_devices, describe_environment
+from augbench.errors import StudyError
 from augbench.executors.contract import (
     Emit,
     Event,
@@ -25,20 +25,20 @@ from augbench.executors.contract import (
     StepsDone,
 )
 from augbench.executors.processes import WorkerProcesses
-from augbench.options import Options, spelling, takes_options
+from augbench.options import Options, named, spelling, takes_options
 from augbench.plugins.components import Component
+from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
+from augbench.protocol.arrangement import arrange
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.checks import check_study
-from augbench.protocol.study import Cell, Study
+from augbench.protocol.study import Arm, Cell, Study
 from augbench.results import StudyResult
 from augbench.store import Store
 from augbench.training.notes import Note, summary
 from augbench.training.packs import plan_packs
 
 __all__ = ["Observer", "Options", "Plan", "execute", "plan", "run"]
-
-BASELINE = "none"
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,9 @@ def plan(options: Options) -> Plan:
     before anything trains.
     """
     registry = Registry.load(options.plugins, strict=options.strict_plugins)
-    baseline = registry.resolve("augmentation", BASELINE) if options.baseline else None
-    augmentations = _unique(
-        [
-            *([baseline] if baseline else []),
-            *(registry.resolve("augmentation", spec) for spec in _specs(options, registry)),
-        ]
-    )
+    base = _one(registry, "base", options.base) if options.base else None
+    baseline = _baseline(options, registry, base)
+    arms = _arms(options, registry, base, baseline)
     infos: dict[str, DatasetInfo] = {}
     datasets: dict[str, Component] = {}
     root = data_root(options.data_root)
@@ -111,34 +107,66 @@ def plan(options: Options) -> Plan:
     )
     study = Study(
         pairs=pairs,
-        augmentations=augmentations,
+        arms=arms,
         backbone=registry.resolve("backbone", options.backbone),
         samples_per_class=tuple(sorted(set(options.samples_per_class))),
         seeds=options.seeds,
         settings=options.settings,
         baseline=baseline,
+        base=base,
         ruler_sizes=tuple(sorted(set(options.ruler_sizes))),
         references=options.references,
         test_every=options.test_every,
     )
-    made = {item.label: registry.create(item) for item in augmentations}
-    for one in made.values():
-        needs_of(one)  # raises ContractError for what no engine can supply
-    check_study(study, {label: one.sources for label, one in made.items()})
+    # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
+    arranged = {arm.label: arrange(arm.pipeline, registry.create) for arm in arms}
+    check_study(study, {label: one.sources for label, one in arranged.items()})
     return Plan(options, registry, study, tuple(study.cells()), datasets)
 
 
-def _specs(options: Options, registry: Registry) -> Iterable[str]:
-    """The augmentations asked for, with `all` standing for everything that is installed."""
+def _one(registry: Registry, option: str, spec: str) -> Pipeline:
+    """The pipeline of an option that takes no grid."""
+    found = registry.pipelines(spec)
+    if len(found) > 1:
+        raise StudyError(
+            f"{named(option, spec)}: expected one pipeline, got a grid of {len(found)}"
+        )
+    return found[0]
+
+
+def _baseline(options: Options, registry: Registry, base: Pipeline | None) -> Arm | None:
+    if options.baseline is None:
+        return None
+    pipeline = _one(registry, "baseline", options.baseline)
+    return Arm(pipeline.label, pipeline.on(base), options.settings)
+
+
+def _arms(
+    options: Options, registry: Registry, base: Pipeline | None, baseline: Arm | None
+) -> tuple[Arm, ...]:
+    """The arms of a study, the baseline first; raises `StudyError` if two share a name."""
+    arms = [baseline] if baseline else []
     for spec in options.augmentations:
-        if spec == "all":
-            yield from (name for name in registry.names("augmentation") if name != BASELINE)
-        else:
-            yield spec
-
-
-def _unique(components: Iterable[Component]) -> tuple[Component, ...]:
-    return tuple(dict.fromkeys(components))
+        specs = [spec]
+        if spec == "all":  # everything that is installed
+            specs = [name for name in registry.names("augmentation") if name != "none"]
+        for pipeline in (one for spec in specs for one in registry.pipelines(spec)):
+            arms.append(Arm(pipeline.label, pipeline.on(base), options.settings))
+    for own in options.arms:
+        under = _one(registry, "base", own.base) if own.base else base
+        pipelines = registry.pipelines(own.augmentations)
+        for pipeline in pipelines:
+            name = own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}"
+            settings = replace(options.settings, **dict(own.settings))
+            arms.append(Arm(name, pipeline.on(under), settings))
+    by_label: dict[str, Arm] = {}
+    for arm in arms:
+        if by_label.setdefault(arm.label, arm) != arm:
+            raise StudyError(
+                f"two arms are called {arm.label!r}: name one of them otherwise, as in "
+                f'{named("arms")} "name=other aug=…"'
+            )
+    return tuple(by_label.values())
 
 
 def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") -> StudyResult:

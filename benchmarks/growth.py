@@ -20,7 +20,7 @@ from augbench.packed.trace import PackedByRules
 from augbench.packed.vmap import PackedByVmap
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
-from augbench.protocol.study import Cell, Settings
+from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.blocks import blocks
 from augbench.training.materials import CellMaterials
 from augbench.training.together import descent
@@ -60,12 +60,16 @@ def noise(channels, side):
 
 
 def cells_of(dataset, registry, count, batch):
-    methods = [registry.resolve("augmentation", name) for name in ("none", "collage", "mixup")]
+    rules = Settings(batch_size=batch, pretrain_steps=400)
+    methods = [
+        Arm.of(registry.resolve("augmentation", name), rules)
+        for name in ("none", "collage", "mixup")
+    ]
     backbone = Component("backbone", "network")
     return [
         Cell(
-            *(dataset.info, dataset.info, backbone, methods[k % 3], 64, k // 21),
-            Settings(batch_size=batch, pretrain_steps=400),
+            *(dataset.info, dataset.info, backbone),
+            *(methods[k % 3], 64, k // 21),
         )
         for k in range(count)
     ]

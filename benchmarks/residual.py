@@ -16,7 +16,7 @@ from growth import residual_net
 
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
-from augbench.protocol.study import Cell, Settings
+from augbench.protocol.study import Arm, Cell
 from augbench.training.engine import PackedEngine
 from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
@@ -54,12 +54,13 @@ def main():
         for name in ("glyph-digits", "glyph-letters")
     )
     loaded = {one.content_hash: one for one in (digits, letters)}
-    methods = [registry.resolve("augmentation", name) for name in ("none", "collage", "mixup")]
+    names = ("none", "collage", "mixup")
+    methods = [Arm.of(registry.resolve("augmentation", name)) for name in names]
     rows = []
     for network in options.networks:
         backbone, factory = backbone_of(network, registry)
         cells = [
-            Cell(digits.info, letters.info, backbone, methods[k % 3], 2 ** (k // 3), 0, Settings())
+            Cell(digits.info, letters.info, backbone, methods[k % 3], 2 ** (k // 3), 0)
             for k in range(options.cells)
         ]
 

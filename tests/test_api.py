@@ -146,7 +146,7 @@ def test_references_and_ruler_are_cells_of_the_baseline_alone(tiny_options):
 
 
 def test_the_baseline_can_be_left_out_and_is_not_doubled(tiny_options):
-    assert {c.augmentation.label for c in plan(replace(tiny_options, baseline=False)).cells} == {
+    assert {c.arm.label for c in plan(replace(tiny_options, baseline=False)).cells} == {
         "mixup"
     }
     doubled = replace(tiny_options, augmentations=("none", "mixup", "mixup:alpha=0.3"))

@@ -4,9 +4,9 @@ The harness draws the sources (position i of a batch and other positions of the 
 i itself), makes the soft labels from the weights, and calls the augmentation on whole blocks of
 steps at once: row i of the output may depend on row i of the sources and on the draws alone.
 
-Four class attributes describe an augmentation; all but `sources` are optional, and a
-class that lacks one means its default: `needs`, `shares` and `value_range`, which `needs_of`,
-`shares_of` and `value_range_of` read.
+Class attributes describe an augmentation; all but `sources` are optional, and a class that lacks
+one means its default: `needs`, `shares`, `value_range` and `returns_distribution`, which
+`needs_of`, `shares_of`, `value_range_of` and `returns_distribution_of` read.
 """
 
 from __future__ import annotations
@@ -21,18 +21,20 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "FROM_NETWORK",
     "NEEDS",
     "Augmentation",
     "HiddenAugmentation",
     "needs_of",
+    "returns_distribution_of",
     "shares_of",
     "value_range_of",
 ]
 
-NEEDS = frozenset({"gradients", "hidden"})
-"""The allowed members of `needs`: things that only a network in training can supply.
+FROM_NETWORK = frozenset({"gradients", "hidden"})
+"""The needs that only a network in training can supply.
 
-An augmentation that needs something is called step by step: N is the batch, not a block of steps.
+An augmentation that has one is called step by step: N is the batch, not a block of steps.
 
 - `"gradients"`: the call receives a keyword argument `gradients`, a tuple with one float32 tensor
   [N, C, H, W] for each source: the gradient of that image's own loss (the cross entropy of its
@@ -40,6 +42,17 @@ An augmentation that needs something is called step by step: N is the batch, not
   the step, in eval mode. It costs a forward and a backward pass a step.
 - `"hidden"`: the call mixes the outputs of one layer of the network instead of images, see
   `HiddenAugmentation`. It costs no further pass.
+"""
+
+NEEDS = FROM_NETWORK | {"labels", "progress"}
+"""The allowed members of `needs`: keyword arguments of the call beside the sources.
+
+- `"labels"`: the call receives `labels`, a tuple with one int64 tensor [N] for each source: the
+  classes of its images, for mixing within or across classes.
+- `"progress"`: the call receives `progress`, float32 [N] in [0, 1): the share of pretraining that
+  is done before the step to which an image belongs, for augmentation that fades or ends early.
+
+Both are supplied for whole blocks of steps.
 """
 
 
@@ -65,6 +78,10 @@ class Augmentation(Protocol):
       the weighted mean of the sources wherever these are constant images. Where weights are
       something else, `shares` is a string that says so, and why.
     - `value_range = (0.0, 1.0)`: the range of the output's values, for sources in [0, 1].
+    - `returns_distribution = False`: if True, the second result is a class distribution
+      [N, classes], each row summing to 1, instead of weights; the call receives `classes`, their
+      number, as a keyword argument. For labels that no weights of sources give, such as smoothed
+      ones; most such augmentations need `"labels"` as well.
     """
 
     sources: ClassVar[int]
@@ -116,7 +133,7 @@ def needs_of(augmentation: object) -> frozenset[str]:
             raise ContractError(
                 f"{who} needs {need!r}, which AugBench cannot supply (it can supply {known})"
             )
-    if len(needs) > 1:
+    if set(needs) >= FROM_NETWORK:
         raise ContractError(f"{who}: 'gradients' and 'hidden' cannot be needed together")
     if "hidden" in needs and not callable(getattr(augmentation, "choose_layer", None)):
         raise ContractError(f"{who} needs 'hidden', but has no method choose_layer(layers, *, rng)")
@@ -146,3 +163,14 @@ def value_range_of(augmentation: object) -> tuple[float, float]:
     raise ContractError(
         f"{type(augmentation).__name__}: expected `value_range` as (low, high), got {declared!r}"
     )
+
+
+def returns_distribution_of(augmentation: object) -> bool:
+    """Return True if the second result of a call is a class distribution instead of weights."""
+    declared = getattr(augmentation, "returns_distribution", False)
+    if not isinstance(declared, bool):
+        raise ContractError(
+            f"{type(augmentation).__name__}: expected `returns_distribution` to be True or False, "
+            f"got {declared!r}"
+        )
+    return declared

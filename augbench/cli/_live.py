@@ -142,11 +142,11 @@ class Live(Observer):
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)
             table = new_accuracy_table(pair, study.samples_per_class)
-            for augmentation in study.augmentations:
+            for arm in study.arms:
                 table.add_row(
-                    escape(augmentation.label),
+                    escape(study.shown[arm.label]),
                     *(
-                        self._entry((pair, augmentation.label, size), study.seeds)
+                        self._entry((pair, arm.label, size), study.seeds)
                         for size in study.samples_per_class
                     ),
                 )
@@ -165,7 +165,7 @@ class Live(Observer):
 def _place(cell: Cell) -> _Place:
     return (
         (cell.pretrain.name, cell.finetune.name),
-        cell.augmentation.label,
+        cell.arm.label,
         cell.samples_per_class,
     )
 
@@ -174,7 +174,7 @@ def _name(cell: Cell) -> str:
     return place_name(
         cell.pretrain.name,
         cell.finetune.name,
-        cell.augmentation.label,
+        cell.arm.label,
         cell.samples_per_class,
         cell.seed,
     )
@@ -195,7 +195,7 @@ def print_plan(plan: Plan, console: Console | None = None) -> None:
     settings = study.settings
     lines = [
         "pairs: " + ", ".join(f"{p.name} → {f.name}" for p, f in study.pairs),
-        "augmentations: " + ", ".join(item.label for item in study.augmentations),
+        "arms: " + ", ".join(study.shown.values()),
         *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
         f"{len(plan.cells)} cells = {len(pretrainings)} pretrainings of "

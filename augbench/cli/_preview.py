@@ -39,9 +39,9 @@ def preview_command(
     from augbench.plugins.registry import Registry
 
     registry = Registry.load(plugins, strict=strict_plugins)
-    components = [registry.resolve("augmentation", spec) for spec in augmentations]
+    pipelines = [one for spec in augmentations for one in registry.pipelines(spec)]
     images = load_dataset(
         registry, registry.resolve("dataset", dataset), data_root, download=download
     )
-    for path in preview(registry, components, images, out, columns=columns, seed=seed):
+    for path in preview(registry, pipelines, images, out, columns=columns, seed=seed):
         click.echo(f"drew {path}")

@@ -84,7 +84,7 @@ def _list(store: Store) -> None:
     """One line a study, the latest last."""
     for number, description, command, last_run_at in store.studies():
         pairs = ", ".join(f"{pretrain} → {finetune}" for pretrain, finetune in description["pairs"])
-        arms = ", ".join(item["label"] for item in description["augmentations"])
+        arms = ", ".join(arm["shown"] for arm in description["arms"])
         when = datetime.fromtimestamp(last_run_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
         click.echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds; last run {when}")
         if command:

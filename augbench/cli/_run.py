@@ -32,9 +32,9 @@ def run_command(
 ) -> None:
     """Run a study: which augmentation helps at which number of labels?
 
-    Every augmentation × samples per class × seed × pair of data sets is a cell: the backbone is
-    pretrained under the augmentation, frozen, and a linear head finetuned and tested. Cells that
-    the store in --out already holds are not computed again.
+    Every arm × samples per class × seed × pair of data sets is a cell: the backbone is
+    pretrained under the arm's augmentations, frozen, and a linear head finetuned and tested.
+    Cells that the store in --out already holds are not computed again.
     """
     options = given_options(context, given)
 
@@ -54,7 +54,8 @@ def run_command(
 
         for dataset in {info.content_hash: info for info, _ in planned.study.pairs}:
             images = planned.load(dataset)
-            for path in preview(planned.registry, planned.study.augmentations, images, out):
+            pipelines = dict.fromkeys(arm.pipeline for arm in planned.study.arms)
+            for path in preview(planned.registry, list(pipelines), images, out):
                 click.echo(f"drew {path}")
     with Live() as live:
         result = execute(planned, live, command=shlex.join(["augbench", *sys.argv[1:]]))

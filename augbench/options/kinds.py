@@ -19,6 +19,7 @@ __all__ = [
     "Number",
     "OptionalCount",
     "OptionalFolder",
+    "OptionalName",
     "Sizes",
     "Switch",
 ]
@@ -143,6 +144,28 @@ class Name(Option[str, str]):
         return self.what
 
     def read(self, value: Any) -> str:
+        if not isinstance(value, str) or not value.strip():
+            self.refuse(value)
+        return value
+
+
+class OptionalName(Option["str | bool | None", "str | None"]):
+    """A spec, or None; False means None as well, and True the default."""
+
+    def __init__(
+        self, *flags: str, what: str = "a name", metavar: str = "SPEC", **declared: Any
+    ) -> None:
+        super().__init__(*flags, **declared)
+        self.what = what
+        self.metavar = metavar
+
+    @property
+    def expected(self) -> str:
+        return self.what
+
+    def read(self, value: Any) -> str | None:
+        if isinstance(value, bool):
+            return self.default if value else None
         if not isinstance(value, str) or not value.strip():
             self.refuse(value)
         return value

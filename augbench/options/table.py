@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from augbench.options.arms import Arms
 from augbench.options.kinds import (
     Choice,
     Count,
@@ -22,6 +23,7 @@ from augbench.options.kinds import (
     Number,
     OptionalCount,
     OptionalFolder,
+    OptionalName,
     Sizes,
     Switch,
 )
@@ -110,6 +112,14 @@ class Settings:
                 parts[option.key.part][option.key.name] = value
         return parts
 
+    def differing_from(self, other: Settings) -> dict[str, Any]:
+        """The settings, by name, that are not those of `other`."""
+        return {
+            name: getattr(self, name)
+            for name in options_of(type(self))
+            if getattr(self, name) != getattr(other, name)
+        }
+
     def to_json(self) -> dict[str, Any]:
         """The settings by name; one that was added later only where it is not at its default.
 
@@ -135,16 +145,38 @@ class Options(Settings):
         empty=True,
         default=("collage", "mixup"),
         title="augmentations",
-        help="Augmentations, with parameters as in mixup:alpha=0.4; `all` for every installed one. "
-        "The baseline `none` is always compared.",
+        help="Augmentations: mixup:alpha=0.4, crop-flip+mixup in sequence, cutmix@0.5 with a "
+        "probability, 'mixup|cutmix' one of several, mixup:alpha=0.1/0.3 a grid of arms; `all` for "
+        "every installed one.",
         group=STUDY,
     )
     _: KW_ONLY
-    baseline: Switch = Switch(
-        shorthands=(Shorthand("--no-baseline", False, "Leave the baseline `none` out."),),
-        default=True,
+    arms: Arms = Arms(
+        "--arm",
+        table=Settings,
+        default=(),
+        title="arms",
+        help="An arm with settings of its own: name, aug, and any option of training.",
+        group=STUDY,
+    )
+    base: OptionalName = OptionalName(
+        "--base",
+        what="augmentations",
+        default=None,
+        none_words="nothing",
+        title="base",
+        help="Augmentations under every arm, the baseline included, as in crop-flip:flip=false.",
+        group=STUDY,
+        reported=True,
+    )
+    baseline: OptionalName = OptionalName(
+        "--baseline",
+        what="an augmentation",
+        shorthands=(Shorthand("--no-baseline", None, "Leave the baseline out."),),
+        default="none",
+        none_words="no baseline",
         title="baseline",
-        help="Compare with the baseline `none`.",
+        help="What the arms are compared with.",
         group=STUDY,
     )
     pretrain_datasets: Names = Names(

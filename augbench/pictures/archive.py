@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from augbench.errors import StoreError
 from augbench.options import named
+from augbench.plugins.pipelines import Pipeline
 
 __all__ = [
     "FILE_NAME",
@@ -85,14 +86,14 @@ def pictures_of(folder: Path, description: Mapping[str, Any]) -> list[Picture]:
     found = []
     for dataset in dict.fromkeys(pretrain for pretrain, _ in description["pairs"]):
         content_hash = description["datasets"][dataset]["content_hash"]
-        for augmentation in description["augmentations"]:
-            identity = {name: value for name, value in augmentation.items() if name != "label"}
-            key = picture_key(content_hash, identity)
+        for arm in description["arms"]:
+            key = picture_key(content_hash, Pipeline.from_json(arm["pipeline"]).identity())
             if f"{key}.originals" in arrays:
                 originals, results, captions, problem = (arrays[f"{key}.{p}"] for p in _PARTS)
                 texts = tuple(map(str, captions))
-                label = augmentation["label"]
-                found.append(Picture(dataset, label, originals, results, texts, str(problem)))
+                found.append(
+                    Picture(dataset, arm["shown"], originals, results, texts, str(problem))
+                )
     return found
 
 

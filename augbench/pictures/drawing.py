@@ -18,7 +18,7 @@ from augbench.plotting import save_figure, style, wrapped
 
 if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset
-    from augbench.plugins.components import Component
+    from augbench.plugins.pipelines import Pipeline
     from augbench.plugins.registry import Registry
 
 __all__ = ["draw_augmentation", "draw_gallery", "preview"]
@@ -29,23 +29,23 @@ _CAPTION = 20
 
 def preview(
     registry: Registry,
-    augmentations: Sequence[Component],
+    pipelines: Sequence[Pipeline],
     dataset: Dataset,
     folder: Path,
     *,
     columns: int = 10,
     seed: int = 0,
 ) -> list[Path]:
-    """Draw each augmentation on `columns` training images, mixed with each other as in a batch.
+    """Draw each pipeline on `columns` training images, mixed with each other as in a batch.
 
     Returns the paths of the figures, `augmentation-NAME.png` and `.svg` in `folder`. Raises
     `UsageError` if there are fewer columns than an augmentation has sources.
     """
     paths = []
-    for component in augmentations:
-        drawn = make_picture(registry, component, dataset, columns=columns, seed=seed)
-        figure = draw_augmentation(component.label, drawn.originals, drawn.results, drawn.captions)
-        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", component.label)
+    for pipeline in pipelines:
+        drawn = make_picture(registry, pipeline, dataset, columns=columns, seed=seed)
+        figure = draw_augmentation(pipeline.label, drawn.originals, drawn.results, drawn.captions)
+        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", pipeline.label)
         paths += save_figure(figure, folder / f"augmentation-{slug}")
     return paths
 

@@ -13,6 +13,7 @@ def register_augmentations(register: Register) -> None:
     register("none", "augbench.augmentations.none:NoAugmentation")
     register("collage", "augbench.augmentations.collage:Collage")
     register("mixup", "augbench.augmentations.mixup:Mixup")
+    register("crop-flip", "augbench.augmentations.crop_flip:CropFlip")
 
 
 @hookimpl

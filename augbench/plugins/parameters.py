@@ -9,15 +9,28 @@ import re
 import sys
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from augbench.errors import ParameterError
 from augbench.plugins.components import Kind, ParameterValue
 from augbench.plugins.suggestion import suggestion
 
-__all__ = ["Parameter", "declared", "format_value", "label", "parse", "split", "values"]
+__all__ = [
+    "Parameter",
+    "declared",
+    "format_value",
+    "label",
+    "parse",
+    "split",
+    "split_outside_quotes",
+    "values",
+    "varied",
+    "written",
+]
 
 _ANY = "bool | int | float | str"
 _BASES = {bool: "bool", int: "int", float: "float", str: "str", types.NoneType: "none"}
@@ -129,19 +142,29 @@ def _canonical(value: ParameterValue, names: str) -> ParameterValue:
     return plain + 0.0 if isinstance(plain, float) else plain  # −0.0 and 0.0 are one value
 
 
+_QUOTED = re.compile(r"""(?:(?<=[:=,/])|^)(['"])(.*?)\1(?=\s*(?:[,/+|@]|$))""", re.DOTALL)
+"""A value in quotes: they open where a value may begin, and close where one may end."""
+_SPECIAL = re.compile(r"[+@|/'\"]|^\s|\s$")
 _KEY = re.compile(r"\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
+
+
+def split_outside_quotes(text: str, separators: str) -> list[str]:
+    """Split at each of the separators (single characters) that stands outside quotes."""
+    hidden = _QUOTED.sub(lambda found: "\0" * len(found[0]), text)
+    ends = [k for k, sign in enumerate(hidden) if sign in separators]
+    return [text[a + 1 : b] for a, b in pairwise([-1, *ends, len(text)])]
 
 
 def split(text: str) -> tuple[str | None, dict[str, str]]:
     """Split `[VALUE,]key=value,...` into VALUE and the named ones.
 
     A part that does not begin with `key=` continues what stands before it, so that a path or a
-    list of names may hold commas.
+    list of names may hold commas; so may a value in quotes, which are taken off.
     """
     value: str | None = None
     named: dict[str, str] = {}
     last: str | None = None
-    for part in text.split(","):
+    for part in split_outside_quotes(text, ","):
         if match := _KEY.fullmatch(part):
             last = match[1]
             if last in named:
@@ -151,7 +174,15 @@ def split(text: str) -> tuple[str | None, dict[str, str]]:
             named[last] += "," + part
         else:
             value = part if value is None else f"{value},{part}"
-    return value, named
+    return _unquoted(value), {name: _unquoted(word) for name, word in named.items()}
+
+
+_Text = TypeVar("_Text", str, "str | None")
+
+
+def _unquoted(text: _Text) -> _Text:
+    found = _QUOTED.fullmatch(text.strip()) if text else None
+    return found[2] if found else text
 
 
 def parse(parameter: Parameter, text: str) -> ParameterValue:
@@ -190,6 +221,14 @@ def format_value(value: ParameterValue) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
+def written(value: ParameterValue) -> str:
+    """Write a value for a spec of augmentations, in quotes where a part of it would separate."""
+    text = format_value(value)
+    if not _SPECIAL.search(text):
+        return text
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
 def values(declared: tuple[Parameter, ...], text: str | None) -> dict[str, ParameterValue]:
     """Read every parameter's value from a spec's text (None: no text), or take its default."""
     by_name = {parameter.name: parameter for parameter in declared}
@@ -217,11 +256,18 @@ def values(declared: tuple[Parameter, ...], text: str | None) -> dict[str, Param
     return {p.name: found.get(p.name, p.default) for p in declared}
 
 
-def label(name: str, declared: tuple[Parameter, ...], values: dict[str, ParameterValue]) -> str:
+def varied(declared: tuple[Parameter, ...], values: dict[str, ParameterValue]) -> frozenset[str]:
+    """The names of the parameters that differ from their defaults, or have none."""
+    return frozenset(p.name for p in declared if p.required or values[p.name] != p.default)
+
+
+def label(
+    name: str,
+    declared: tuple[Parameter, ...],
+    values: dict[str, ParameterValue],
+    write: Callable[[ParameterValue], str] = format_value,
+) -> str:
     """The name with the parameters that differ from their defaults; `resolve` reads it back."""
-    differing = [
-        f"{p.name}={format_value(values[p.name])}"
-        for p in declared
-        if p.required or values[p.name] != p.default
-    ]
-    return f"{name}:{','.join(differing)}" if differing else name
+    differing = varied(declared, values)
+    told = [f"{p.name}={write(values[p.name])}" for p in declared if p.name in differing]
+    return f"{name}:{','.join(told)}" if told else name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from augbench.plugins.components import WORDS, Component, Kind
 from augbench.plugins.discovery import Plugin, Status, installed, named, normalized
 from augbench.plugins.loading import Entry, Loader
 from augbench.plugins.parameters import Parameter
+from augbench.plugins.pipelines import Member, Pipeline, Stage, expanded, parsed
 from augbench.plugins.suggestion import suggestion
 
 __all__ = ["ComponentInfo", "Parameter", "PluginInfo", "Registry"]
@@ -166,7 +168,39 @@ class Registry:
             distribution=entry.plugin.distribution,
             version=entry.plugin.version,
             source_hash=self._factories.source_hash(entry),
-            label=parameters.label(name, declared, values),
+            varied=parameters.varied(declared, values),
+            label=parameters.label(
+                name,
+                declared,
+                values,
+                parameters.written if kind == "augmentation" else parameters.format_value,
+            ),
+        )
+
+    def pipelines(self, spec: str) -> list[Pipeline]:
+        """Read a spec of augmentations, such as `crop-flip+mixup:alpha=0.1/0.3`: see `pipelines`.
+
+        A grid gives several pipelines. Raises as `resolve` does.
+        """
+        try:
+            return [self._pipeline(one) for one in expanded(spec)]
+        except UsageError as error:
+            if re.search(r"\d[eE]\+\d", spec):
+                hint = "; a number with a + needs quotes, as in mixup:alpha='1e+3'"
+                raise type(error)(f"{error}{hint}") from None
+            raise
+
+    def _pipeline(self, spec: str) -> Pipeline:
+        return Pipeline(
+            tuple(
+                Stage(
+                    tuple(
+                        Member(self.resolve("augmentation", name), probability)
+                        for name, probability in members
+                    )
+                )
+                for members in parsed(spec)
+            )
         )
 
     def create(self, component: Component) -> Any:

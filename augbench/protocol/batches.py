@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from augbench.errors import StudyError
 
-__all__ = ["block_steps", "draw_batches", "draw_partners", "effective_batch_size"]
+__all__ = ["block_steps", "draw_batches", "draw_partners", "effective_batch_size", "partner_rows"]
 
 _BLOCK_VALUES = 2**21
 _BLOCK_STEPS = 32
@@ -73,3 +73,13 @@ def draw_partners(
     if not offsets:
         return np.empty((0, steps, batch_size), np.int64)
     return (positions + np.stack(offsets)) % batch_size
+
+
+def partner_rows(partners: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of a block at which partners stand, [K − 1, S·B], of their positions [K − 1, S, B].
+
+    A block holds S batches of B images, one after the other.
+    """
+    further, steps, batch = partners.shape
+    rows: NDArray[np.int64] = partners + batch * np.arange(steps)[:, None]
+    return rows.reshape(further, steps * batch)

@@ -19,9 +19,9 @@ __all__ = ["check_study"]
 def check_study(study: Study, sources: Mapping[str, int]) -> None:
     """Raise `StudyError`, one line, for a study that cannot be carried out.
 
-    `sources` maps the label of each augmentation to how many images it takes.
+    `sources` maps the label of each arm to how many images one of its outputs is made of.
     """
-    if not study.augmentations:
+    if not study.arms:
         raise StudyError(
             f"nothing to compare: name an augmentation with {named('augmentations')}, or keep "
             "the baseline"
@@ -37,12 +37,13 @@ def check_study(study: Study, sources: Mapping[str, int]) -> None:
             _enough(option, max(getattr(study, option), default=0), pretrain)
         _enough("finetune_samples_per_class", study.settings.finetune_samples_per_class, finetune)
         smallest = min((*study.samples_per_class, *study.ruler_sizes))
-        batch = effective_batch_size(study.settings.batch_size, smallest * len(pretrain.classes))
-        for label, count in sources.items():
-            if batch < count:
+        for arm in study.arms:
+            images = smallest * len(pretrain.classes)
+            batch = effective_batch_size(arm.settings.batch_size, images)
+            if batch < (count := sources[arm.label]):
                 raise StudyError(
-                    f"{label!r} makes each output of {count} different images of a batch, but a "
-                    f"batch holds {batch}; use {named('batch_size', count)} or more"
+                    f"{arm.label!r} makes each output of {count} different images of a batch, but "
+                    f"a batch holds {batch}; use {named('batch_size', count)} or more"
                 )
 
 

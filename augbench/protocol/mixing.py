@@ -36,18 +36,25 @@ def mixed(
     augmentation: Augmentation,
     sources: Sequence[Tensor],
     rng: np.random.Generator,
+    *,
+    classes: int | None = None,
     **supplied: Any,
 ) -> tuple[Tensor, Tensor]:
     """As `augment`, but looks at no value, so that a GPU need not be waited for.
 
-    Of one or two sources, the second result is the first one's share alone, [N].
+    Of one or two sources, the second result is the first one's share alone, [N]. With `classes`,
+    the augmentation is one that returns a class distribution, [N, classes].
     """
     anchor, who = sources[0], type(augmentation).__name__
+    if classes is not None:
+        supplied["classes"] = classes
     result = augmentation(*sources, rng=rng, **supplied)
-    if len(sources) == 1 and isinstance(result, Tensor):
+    if len(sources) == 1 and classes is None and isinstance(result, Tensor):
         image, shares = result, anchor.new_ones(len(anchor))
     elif isinstance(result, tuple) and len(result) == 2:
-        image, shares = result[0], _shares(result[1], anchor, len(sources), who)
+        width = classes or (len(sources) if len(sources) > 2 else None)
+        what = "weights" if classes is None else "a class distribution"
+        image, shares = result[0], _shares(result[1], anchor, width, who, what)
     else:
         raise ContractError(
             f"{who}: expected a tuple (image, weight), got {type(result).__name__}; "
@@ -61,16 +68,16 @@ def mixed(
     return image, shares
 
 
-def _shares(given: object, anchor: Tensor, sources: int, who: str) -> Tensor:
-    """A `lam` [N] or weights [N, K], checked for their shape."""
+def _shares(given: object, anchor: Tensor, width: int | None, who: str, what: str) -> Tensor:
+    """Shares [N], or weights or class probabilities [N, width], checked for their shape."""
     try:
         shares = torch.as_tensor(given, dtype=anchor.dtype, device=anchor.device)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ContractError(f"{who}: weights are no array of numbers ({error})") from error
-    expected = (len(anchor),) if sources <= 2 else (len(anchor), sources)
+        raise ContractError(f"{who}: {what} is no array of numbers ({error})") from error
+    expected = (len(anchor),) if width is None else (len(anchor), width)
     if tuple(shares.shape) != expected:
         raise ContractError(
-            f"{who}: expected weights of shape {list(expected)}, got {list(shares.shape)}"
+            f"{who}: expected {what} of shape {list(expected)}, got {list(shares.shape)}"
         )
     return shares
 
@@ -81,7 +88,10 @@ def weights_of(shares: Tensor, sources: int) -> Tensor:
 
 
 def check_weights(weights: Tensor, who: str) -> None:
-    """Raise `ContractError` unless weights [..., K] are in [0, 1] and each K of them sum to 1."""
+    """Raise `ContractError` unless weights [..., K] are in [0, 1] and each K of them sum to 1.
+
+    The same holds for class distributions [..., classes].
+    """
     off = (weights.sum(dim=-1) - 1).abs().max()
     # Read back at once: on a GPU, each reading waits.
     low, high, furthest = torch.stack((*weights.aminmax(), off)).tolist()

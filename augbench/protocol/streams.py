@@ -1,7 +1,7 @@
 """Random streams: every draw of a cell comes from a stream of its own.
 
-A stream is addressed by (root seed, role, data set, seed i). Only the augmentation's own stream
-depends on the augmentation: all else, from the subset to the dropout masks, is common to the
+A stream is addressed by (root seed, role, data set, seed i). Only the augmentations' own streams
+depend on the augmentation: all else, from the subset to the dropout masks, is common to the
 cells of a seed, so that augmentations are compared in pairs (common random numbers; the variance
 that remains between seeds includes the data subset, Bouthillier et al. 2021, arXiv 2103.03098).
 """
@@ -9,15 +9,18 @@ that remains between seeds includes the data subset, Bouthillier et al. 2021, ar
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from augbench.plugins.components import Component
+    from augbench.plugins.pipelines import Pipeline
     from augbench.protocol.study import Cell
 
-__all__ = ["Role", "cell_stream", "stream", "words"]
+__all__ = ["Role", "cell_stream", "spec_words", "stage_words", "stream", "words"]
 
 
 class Role(IntEnum):
@@ -33,6 +36,7 @@ class Role(IntEnum):
     FINETUNE_SUBSET = 7
     FINETUNE_HEAD = 8
     FINETUNE_ORDER = 9
+    CHOICE = 10
 
 
 _OF_FINETUNING = frozenset({Role.FINETUNE_SUBSET, Role.FINETUNE_HEAD, Role.FINETUNE_ORDER})
@@ -45,10 +49,6 @@ def cell_stream(cell: Cell, role: Role, *extra: int) -> np.random.Generator:
     `extra` tells apart the streams within a role, as in `stream`.
     """
     info = cell.finetune if role in _OF_FINETUNING else cell.pretrain
-    if role is Role.AUGMENTATION:
-        # Not version or source: a corrected method is compared on the same draws.
-        one = cell.augmentation
-        extra = (*words(repr((one.distribution, one.name, one.parameters))), *extra)
     return stream(
         role,
         root=cell.settings.root_seed,
@@ -56,6 +56,44 @@ def cell_stream(cell: Cell, role: Role, *extra: int) -> np.random.Generator:
         seed=cell.seed,
         extra=extra,
     )
+
+
+_TOLD_AT_DEFAULT = {("augbench", "mixup"): frozenset({"alpha"})}
+"""Parameters that name a stream even at their defaults, as all did when the handout's numbers
+were first drawn. Others do so only off their defaults: a new parameter changes no draws."""
+
+
+def spec_words(component: Component) -> tuple[int, int, int, int]:
+    """What tells an augmentation's own streams apart: its name, and the parameters that are set.
+
+    Neither version nor source: a corrected method is compared on the same draws.
+    """
+    told = component.varied | _TOLD_AT_DEFAULT.get(
+        (component.distribution, component.name), frozenset()
+    )
+    parameters = tuple(one for one in component.parameters if one[0] in told)
+    return words(repr((component.distribution, component.name, parameters)))
+
+
+def stage_words(pipeline: Pipeline) -> list[tuple[tuple[int, ...], list[tuple[int, ...]]]]:
+    """The addresses of each stage's streams: of its choice, and of each of its members.
+
+    They hang on the stage's own spec, so that `mixup` draws alike alone, on a base and behind
+    other stages; one that occurs again in the same pipeline draws anew.
+    """
+    met: Counter[object] = Counter()
+
+    def numbered(address: tuple[int, ...]) -> tuple[int, ...]:
+        met[address] += 1
+        return (*address, met[address] - 1) if met[address] > 1 else address
+
+    addresses = []
+    for stage in pipeline.stages:
+        members = [spec_words(member.component) for member in stage.members]
+        odds = [member.probability for member in stage.members]
+        choice = words(repr((members, odds)))
+        addresses.append((numbered(choice), [numbered(member) for member in members]))
+    return addresses
 
 
 def words(text: str) -> tuple[int, int, int, int]:

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from augbench.datasets.contract import DatasetInfo
 from augbench.options import Options, Settings
 from augbench.plugins.components import Component
+from augbench.plugins.pipelines import Pipeline, shown_labels
+from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.references import REFERENCES, size_name
 
 __all__ = [
     "PROTOCOL_VERSION",
+    "Arm",
+    "Budget",
     "Cell",
     "Settings",
     "Study",
     "place_name",
+    "study_key",
 ]
 
 PROTOCOL_VERSION = 1
@@ -27,26 +32,84 @@ PROTOCOL_VERSION = 1
 
 
 def place_name(
-    pretrain: str, finetune: str, augmentation: str, samples_per_class: int | None, seed: int
+    pretrain: str, finetune: str, arm: str, samples_per_class: int | None, seed: int
 ) -> str:
     """A cell's place in its study, in one line."""
-    return f"{pretrain}→{finetune} {augmentation} {size_name(samples_per_class)} seed {seed}"
+    return f"{pretrain}→{finetune} {arm} {size_name(samples_per_class)} seed {seed}"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What is compared: a pipeline of augmentations, and the settings that it is trained under.
+
+    `label` is short and unique in its study; of an arm on a base, it leaves the base out. An arm
+    with a budget of its own is trained for as long as its settings say, whatever the study's.
+    """
+
+    label: str
+    pipeline: Pipeline
+    settings: Settings = Settings()
+    own_budget: bool = False
+
+    @classmethod
+    def of(cls, component: Component, settings: Settings = Settings()) -> Arm:
+        """The arm of one augmentation alone."""
+        return cls(component.label, Pipeline.of(component), settings)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The length of pretraining: steps, or epochs.
+
+    An epoch is as many steps as batches fit into the set, ⌊s·classes / batch⌋, where a batch is no
+    larger than the set.
+    """
+
+    amount: int
+    in_epochs: bool = False
+
+    @property
+    def label(self) -> str:
+        """The budget in words."""
+        unit = "epoch" if self.in_epochs else "step"
+        return f"{self.amount:,} {unit}{'s' * (self.amount != 1)}"
+
+    def steps(self, images: int, batch_size: int) -> int:
+        """The steps of a pretraining on so many images."""
+        if not self.in_epochs:
+            return self.amount
+        return self.amount * (images // effective_batch_size(batch_size, images))
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One (D_P, D_F, backbone, augmentation, s, seed) under the settings.
+    """One (D_P, D_F, backbone, arm, s, seed, budget).
 
-    `samples_per_class` is s, or that of a reference: see `augbench.protocol.references`.
+    `samples_per_class` is s, or that of a reference: see `augbench.protocol.references`. Without a
+    budget, pretraining is as long as the arm's settings say. The name of an arm changes nothing:
+    arms of equal pipelines and settings give equal cells.
     """
 
     pretrain: DatasetInfo
     finetune: DatasetInfo
     backbone: Component
-    augmentation: Component
+    arm: Arm
     samples_per_class: int | None
     seed: int
-    settings: Settings = Settings()
+    budget: Budget | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings that it is trained under."""
+        own, images = self.arm.settings, self.pretrain_images
+        if self.budget is None or self.arm.own_budget or not images:
+            return own
+        return replace(own, pretrain_steps=self.budget.steps(images, own.batch_size))
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The augmentations of its pretraining."""
+        return self.arm.pipeline
 
     @cached_property
     def key(self) -> str:
@@ -68,7 +131,7 @@ class Cell:
             "seed": self.seed,
             "dataset": self.pretrain.content_hash,
             "backbone": self.backbone.identity(),
-            "augmentation": self.augmentation.identity(),
+            "augmentation": self.pipeline.identity(),
             "samples_per_class": self.samples_per_class,
             **self.settings.key_parts["pretraining"],
         }
@@ -100,17 +163,21 @@ def _digest(value: dict[str, Any]) -> str:
 class Study:
     """Everything that one run is to answer.
 
-    `ruler_sizes` are further sizes for the baseline alone, against which label multipliers are
-    read; `references` adds the floor and the ceiling of every pair and seed.
+    `settings` are those of arms without settings of their own; without `budgets`, they tell how
+    long pretraining lasts. `base` lies under the arms, whose
+    pipelines hold it. `ruler_sizes` are further sizes for the baseline alone, against which label
+    multipliers are read; `references` adds the floor and the ceiling of every pair and seed.
     """
 
     pairs: tuple[tuple[DatasetInfo, DatasetInfo], ...]
-    augmentations: tuple[Component, ...]
+    arms: tuple[Arm, ...]
     backbone: Component
     samples_per_class: tuple[int, ...] = Options.samples_per_class
     seeds: int = Options.seeds
     settings: Settings = Settings()
-    baseline: Component | None = None
+    budgets: tuple[Budget, ...] = ()
+    baseline: Arm | None = None
+    base: Pipeline | None = None
     ruler_sizes: tuple[int, ...] = ()
     references: bool = False
     test_every: int = 0
@@ -122,10 +189,8 @@ class Study:
     def _cells(self) -> Iterator[Cell]:
         for seed in range(self.seeds):
             for pretrain, finetune in self.pairs:
-                wanted: list[tuple[Component, int | None]] = [
-                    (augmentation, size)
-                    for augmentation in self.augmentations
-                    for size in self.samples_per_class
+                wanted: list[tuple[Arm, int | None]] = [
+                    (arm, size) for arm in self.arms for size in self.samples_per_class
                 ]
                 if self.baseline is not None:
                     extra = [
@@ -134,14 +199,24 @@ class Study:
                     wanted += [(self.baseline, size) for size in extra]
                     if self.references:
                         wanted += [(self.baseline, one.samples_per_class) for one in REFERENCES]
-                for augmentation, size in wanted:
-                    yield Cell(
-                        pretrain, finetune, self.backbone, augmentation, size, seed, self.settings
-                    )
+                for arm, size in wanted:
+                    for budget in self.all_budgets:
+                        yield Cell(pretrain, finetune, self.backbone, arm, size, seed, budget)
+
+    @property
+    def all_budgets(self) -> tuple[Budget, ...]:
+        """The budgets, the shortest first: those that were named, or the settings'."""
+        return self.budgets or (Budget(self.settings.pretrain_steps),)
+
+    @cached_property
+    def shown(self) -> dict[str, str]:
+        """The label of each arm as tables print it: in a grid, every value is told."""
+        labels = shown_labels([(arm.label, arm.pipeline) for arm in self.arms])
+        return dict(zip((arm.label for arm in self.arms), labels, strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """A description for the store and for reports."""
-        return {
+        description = {
             "protocol": PROTOCOL_VERSION,
             "pairs": [[pretrain.name, finetune.name] for pretrain, finetune in self.pairs],
             "datasets": {
@@ -154,9 +229,9 @@ class Study:
                 for pair in self.pairs
                 for info in pair
             },
-            "augmentations": [_component(item) for item in self.augmentations],
+            "arms": [self._arm(arm) for arm in self.arms],
             "baseline": self.baseline.label if self.baseline else None,
-            "backbone": _component(self.backbone),
+            "backbone": self.backbone.to_json(),
             "samples_per_class": list(self.samples_per_class),
             "ruler_sizes": list(self.ruler_sizes),
             "references": self.references,
@@ -164,7 +239,38 @@ class Study:
             "settings": self.settings.to_json(),
             "test_every": self.test_every,
         }
+        if self.base is not None:
+            description["base"] = self.base.label
+        if self.budgets:
+            description["budgets"] = [budget.label for budget in self.budgets]
+        return description
+
+    def _arm(self, arm: Arm) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "label": arm.label,
+            "shown": self.shown[arm.label],
+            "pipeline": arm.pipeline.to_json(),
+        }
+        if arm.settings != self.settings:
+            described["settings"] = arm.settings.differing_from(self.settings)
+        return described
 
 
-def _component(component: Component) -> dict[str, Any]:
-    return {"label": component.label, **component.identity()}
+def study_key(description: Mapping[str, Any], keys: Iterable[str]) -> str:
+    """What a study is known by: SHA-256 over its description and the keys of its cells.
+
+    Of components only their identities count, so that a release changes no study.
+    """
+    reduced = {
+        **description,
+        "backbone": Component.from_json(description["backbone"]).identity(),
+        "arms": [
+            {
+                "label": arm["label"],
+                "pipeline": Pipeline.from_json(arm["pipeline"]).identity(),
+                "settings": arm.get("settings", {}),
+            }
+            for arm in description["arms"]
+        ],
+    }
+    return _digest({"description": reduced, "cells": list(keys)})

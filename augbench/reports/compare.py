@@ -97,18 +97,32 @@ def _rows(first: StudyResult, second: StudyResult, confidence: float) -> list[Si
 
 
 def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], dict[str, str]]:
-    """The settings of both studies, flat; an augmentation that only one has is one entry."""
+    """The settings of both studies, flat; an arm that only one has is one entry."""
     flat = []
     for one, other in ((first, second), (second, first)):
         description = titled(one.stored.description)
-        description["augmentations"] = {
-            item["label"]: {name: value for name, value in item.items() if name != "label"}
-            if item["label"] in other.augmentations
-            else "yes"
-            for item in description["augmentations"]
+        description["arms"] = {
+            arm["label"]: _arm(arm) if arm["label"] in other.augmentations else "yes"
+            for arm in description["arms"]
         }
+        description["backbone"] = _component(description["backbone"])
         flat.append(_flat(description))
     return flat[0], flat[1]
+
+
+def _arm(arm: Mapping[str, Any]) -> dict[str, Any]:
+    """An arm's augmentations, by their labels, and its own settings."""
+    parts = {one["label"]: _component(one) for stage in arm["pipeline"] for one in stage}
+    return {
+        **(parts[arm["label"]] if [*parts] == [arm["label"]] else parts),
+        **arm.get("settings", {}),
+    }
+
+
+def _component(component: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells a component from another one, without what is for people or for keys."""
+    left = {"kind", "label", "varied"}
+    return {name: value for name, value in component.items() if name not in left}
 
 
 def _environments(result: StudyResult) -> dict[str, str]:

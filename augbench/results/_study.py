@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -46,10 +46,21 @@ class StudyResult:
 
     stored: StoredStudy
 
-    @property
+    @cached_property
     def cells(self) -> tuple[PlannedCell, ...]:
-        """Every planned cell, in the order of the plan."""
-        return self.stored.cells
+        """Every planned cell, in the order of the plan, its arm called as reports call it."""
+        shown = self._shown
+        return tuple(
+            cell
+            if shown[cell.augmentation] == cell.augmentation
+            else replace(cell, augmentation=shown[cell.augmentation])
+            for cell in self.stored.cells
+        )
+
+    @cached_property
+    def _shown(self) -> dict[str, str]:
+        """The label of each arm as reports print it, by the one that is stored."""
+        return {arm["label"]: arm["shown"] for arm in self.stored.description["arms"]}
 
     @property
     def failed(self) -> tuple[PlannedCell, ...]:
@@ -70,14 +81,14 @@ class StudyResult:
 
     @property
     def augmentations(self) -> tuple[str, ...]:
-        """The labels of the augmentations, the baseline first."""
-        return tuple(item["label"] for item in self.stored.description["augmentations"])
+        """The labels of the arms, the baseline first; in a grid, they tell every value."""
+        return tuple(self._shown.values())
 
     @property
     def baseline(self) -> str | None:
         """The label of the baseline, if the study has one."""
         label: str | None = self.stored.description["baseline"]
-        return label
+        return label if label is None else self._shown[label]
 
     @property
     def sizes(self) -> tuple[int, ...]:

@@ -141,11 +141,11 @@ def _add_studies(read: sqlite3.Connection, write: sqlite3.Connection) -> None:
         )
         (new,) = write.execute("SELECT id FROM studies WHERE key = ?", (values[0],)).fetchone()
         plan = read.execute(
-            "SELECT position, key, pretrain_dataset, finetune_dataset, augmentation, "
+            "SELECT position, key, pretrain_dataset, finetune_dataset, arm, budget, "
             "samples_per_class, seed FROM plans WHERE study = ? ORDER BY position",
             (number,),
         )
         write.executemany(
-            "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(new, *line) for line in plan],
         )

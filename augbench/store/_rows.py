@@ -19,13 +19,15 @@ class PlannedCell:
     """One planned cell of a stored study, with its result once there is one.
 
     `status` is `ok`, `failed` or `missing`. `samples_per_class` is s, 0 for the floor and None
-    for the ceiling. `environment` describes the machine and the versions that computed it.
+    for the ceiling; `augmentation` is the label of the arm, `budget` the length of pretraining in
+    words. `environment` describes the machine and the versions that computed it.
     """
 
     key: str
     pretrain_dataset: str
     finetune_dataset: str
     augmentation: str
+    budget: str
     samples_per_class: int | None
     seed: int
     status: str
@@ -87,16 +89,16 @@ class _StoredCurves(Mapping[str, TrainingCurve]):
 
 def planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> PlannedCell:
     """One row of the query in `Store.study`."""
-    key, pretrain, finetune, augmentation, size, seed, status = row[:7]
+    key, pretrain, finetune, arm, budget, size, seed, status = row[:8]
     result = None
     if status is not None:
-        error, trace, metrics, curves, correct, engine = row[7:13]
+        error, trace, metrics, curves, correct, engine = row[8:14]
         result = CellResult(
             key=key,
             metrics=json.loads(metrics),
             curves=_StoredCurves(curves),
             correct=correct,
-            seconds=row[14],
+            seconds=row[15],
             engine=engine,
             error=error,
             traceback=trace,
@@ -105,12 +107,13 @@ def planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> Plann
         key=key,
         pretrain_dataset=pretrain,
         finetune_dataset=finetune,
-        augmentation=augmentation,
+        augmentation=arm,
+        budget=budget,
         samples_per_class=size,
         seed=seed,
         status=status or "missing",
         result=result,
-        device=row[13] or "",
-        finished_at=row[15],
-        environment=environments.get(row[16], {}),
+        device=row[14] or "",
+        finished_at=row[16],
+        environment=environments.get(row[17], {}),
     )

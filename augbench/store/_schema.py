@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 FILE_NAME = "augbench.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
 CREATE TABLE cells (
@@ -31,7 +31,7 @@ CREATE TABLE cells (
     pretrain_dataset TEXT NOT NULL,
     finetune_dataset TEXT NOT NULL,
     backbone TEXT NOT NULL,
-    augmentation TEXT NOT NULL,
+    augmentation TEXT NOT NULL,         -- the pipeline, as it is written in a spec
     samples_per_class INTEGER,          -- 0: the floor; NULL: the ceiling, all of D_P
     seed INTEGER NOT NULL,
     settings TEXT NOT NULL,             -- JSON: hyper-parameters, components, data sets
@@ -61,7 +61,8 @@ CREATE TABLE plans (
     key TEXT NOT NULL,
     pretrain_dataset TEXT NOT NULL,
     finetune_dataset TEXT NOT NULL,
-    augmentation TEXT NOT NULL,
+    arm TEXT NOT NULL,
+    budget TEXT NOT NULL,               -- of pretraining, such as '2000 steps' or '50 epochs'
     samples_per_class INTEGER,
     seed INTEGER NOT NULL,
     PRIMARY KEY (study, position)

@@ -17,7 +17,7 @@ from augbench.errors import StoreError
 from augbench.options import named
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study
+from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study, study_key
 from augbench.store._rows import StoredStudy, planned_cell
 from augbench.store._schema import (
     FILE_NAME,
@@ -28,6 +28,7 @@ from augbench.store._schema import (
     reason,
     sqlite_errors,
 )
+from augbench.store._upgrade import upgrade
 
 __all__ = ["Store"]
 
@@ -63,6 +64,8 @@ class Store:
                     for statement in SCHEMA.split(";\n"):
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                elif version == 1:
+                    upgrade(connection)
             store._check_version()
         return store
 
@@ -79,7 +82,13 @@ class Store:
             connection = open_for_reading(path)
         store = cls(path, connection)
         with closed_on_error(connection), sqlite_errors(path):
-            store._check_version()
+            older = store._schema_version() == 1
+            if not older:
+                store._check_version()
+        if older:  # upgraded in place, so this time for writing
+            store.close()
+            cls.open(path.parent).close()
+            return cls.read(folder)
         return store
 
     def _schema_version(self) -> int:
@@ -131,11 +140,9 @@ class Store:
 
     def plan(self, study: Study, cells: Sequence[Cell], command: str) -> int:
         """Keep the study and its plan; returns its number. The same study keeps its number."""
-        description = json.dumps(study.to_json(), sort_keys=True, allow_nan=False)
-        digest = hashlib.sha256(description.encode())
-        for cell in cells:
-            digest.update(cell.key.encode())
-        key, now = digest.hexdigest(), time.time()
+        described = study.to_json()
+        description = json.dumps(described, sort_keys=True, allow_nan=False)
+        key, now = study_key(described, [cell.key for cell in cells]), time.time()
         with sqlite_errors(self.path), self._transaction():
             self._connection.execute(
                 "INSERT INTO studies (key, description, command, created_at, last_run_at) "
@@ -146,7 +153,7 @@ class Store:
                 "SELECT id FROM studies WHERE key = ?", (key,)
             ).fetchone()
             self._connection.executemany(
-                "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         number,
@@ -154,7 +161,8 @@ class Store:
                         cell.key,
                         cell.pretrain.name,
                         cell.finetune.name,
-                        cell.augmentation.label,
+                        cell.arm.label,
+                        cell.budget.label if cell.budget else "",
                         cell.samples_per_class,
                         cell.seed,
                     )
@@ -194,14 +202,14 @@ class Store:
             cell.pretrain.name,
             cell.finetune.name,
             cell.backbone.label,
-            cell.augmentation.label,
+            cell.pipeline.label,
             cell.samples_per_class,
             cell.seed,
             json.dumps(
                 {
                     **cell.settings.to_json(),
                     "backbone": cell.backbone.identity(),
-                    "augmentation": cell.augmentation.identity(),
+                    "augmentation": cell.pipeline.identity(),
                     "pretrain_dataset": cell.pretrain.content_hash,
                     "finetune_dataset": cell.finetune.content_hash,
                 }
@@ -256,7 +264,7 @@ class Store:
                 for key, text in self._connection.execute("SELECT * FROM environments")
             }
             rows = self._connection.execute(
-                "SELECT p.key, p.pretrain_dataset, p.finetune_dataset, p.augmentation, "
+                "SELECT p.key, p.pretrain_dataset, p.finetune_dataset, p.arm, p.budget, "
                 "p.samples_per_class, p.seed, c.status, c.error, c.traceback, c.metrics, "
                 "c.curves, c.correct, c.engine, c.device, c.seconds, c.finished_at, c.environment "
                 "FROM plans p LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? "

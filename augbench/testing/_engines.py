@@ -16,7 +16,7 @@ from augbench.augmentations.none import NoAugmentation
 from augbench.datasets.contract import Dataset
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult
-from augbench.protocol.study import Cell, Settings
+from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.contract import Engine
 from augbench.training.engine import PackedEngine
 from augbench.training.materials import CellMaterials
@@ -98,8 +98,13 @@ class _Study:
         seeds = 4 if sum(p.numel() for p in build(shape).parameters()) < _LARGE else 1
         self.cells = [
             Cell(
-                *(info, info, backbone, Component("augmentation", name)),
-                *(_PER_CLASS // 2, seed, _SETTINGS),
+                *(
+                    info,
+                    info,
+                    backbone,
+                    Arm.of(Component("augmentation", name, label=name), _SETTINGS),
+                ),
+                *(_PER_CLASS // 2, seed),
             )
             for name in _AUGMENTATIONS
             for seed in range(seeds)
@@ -149,7 +154,7 @@ def _first(
     for k, cell in enumerate(study.cells):
         message = _compare(one_by_one[k], together[k], [one[k] for one in nudged], precision)
         if message:
-            return f"{cell.augmentation.name}, seed {cell.seed}: {message}"
+            return f"{cell.arm.label}, seed {cell.seed}: {message}"
     return ""
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from augbench.augmentations.contract import Augmentation
 from augbench.errors import ContractError, StudyError
 from augbench.packed import side_by_side
+from augbench.protocol.augmenting import Augmenter, Mixture, Rows
 from augbench.protocol.batches import (
     block_steps,
     draw_batches,
     draw_partners,
     effective_batch_size,
+    partner_rows,
 )
 from augbench.protocol.inputs import network_inputs
-from augbench.protocol.mixing import check_weights, mixed, soft_labels, weights_of
+from augbench.protocol.mixing import check_weights, soft_labels, weights_of
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.training.materials import CellMaterials
@@ -46,48 +48,90 @@ def blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[Te
 
 def _blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[Tensor, Tensor]]:
     shape, classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
-    augmentations = [materials.augmentation(cell) for cell in cells]
-    rngs = [cell_stream(cell, Role.AUGMENTATION) for cell in cells]
-    _check_sources(augmentations, cells[0])
-    most = max(augmentation.sources for augmentation in augmentations)
-    common = _Common(cells, most, materials)
+    augmenters = [materials.augmenter(cell) for cell in cells]
+    _check_sources(augmenters, cells[0])
+    common = _Common(cells, max(augmenter.sources for augmenter in augmenters), materials)
     block = block_steps(common.batch, shape) if common.batch else 1
     for start in range(0, common.steps, block):
-        # [G, S·B, C, H, W] and [G, S·B], most times: of each group of cells
-        sources, labels = common.sources(slice(start, start + block))
-        mixes, errors = [], {}
-        for k, (augmentation, g) in enumerate(zip(augmentations, common.group_of, strict=True)):
+        sources = common.sources(slice(start, start + block))
+        mixtures, errors = [], {}
+        for k, (augmenter, g) in enumerate(zip(augmenters, common.group_of, strict=True)):
+            rows = Rows(
+                [labels[g] for labels in sources.labels[: augmenter.sources]],
+                classes,
+                (start, common.batch, common.steps),
+            )
             try:
-                own = [one[g] for one in sources[: augmentation.sources]]
-                mixes.append(_augmented(augmentation, own, rngs[k]))
+                own = sources.ahead_of_mixer(g, augmenter, rows)
+                mixtures.append(augmenter.mix(own, rows))
             except torch.cuda.OutOfMemoryError:
                 raise  # nobody's fault
             except Exception as error:
                 errors[k] = error
         if errors:
             raise GuiltyCellsError(errors)
-        images, shares = zip(*mixes, strict=True)
-        weights = _weights(shares, [augmentation.sources for augmentation in augmentations])
-        _check(weights, augmentations)
-        of_cell = torch.stack([one[common.group_index] for one in labels], dim=-1)
-        targets = soft_labels(of_cell, weights, classes)  # [K, S·B, classes]
+        targets = _targets(mixtures, augmenters, sources.labels, common.group_index, classes)
         yield (
-            side_by_side(images, common.batch),
+            side_by_side([mixture.images for mixture in mixtures], common.batch),
             targets.unflatten(1, (-1, common.batch)).transpose(0, 1),
         )
 
 
-def _check_sources(augmentations: Sequence[Augmentation], cell: Cell) -> None:
+def _check_sources(augmenters: Sequence[Augmenter], cell: Cell) -> None:
     batch = effective_batch_size(cell.settings.batch_size, cell.pretrain_images)
     errors: dict[int, Exception] = {}
-    for k, augmentation in enumerate(augmentations):
-        try:
-            if cell.pretrain_steps and augmentation.sources > batch:
-                raise StudyError(f"needs a batch of at least {augmentation.sources}")
-        except Exception as error:
-            errors[k] = error
+    for k, augmenter in enumerate(augmenters):
+        if cell.pretrain_steps and augmenter.sources > batch:
+            errors[k] = StudyError(f"needs a batch of at least {augmenter.sources}")
     if errors:
         raise GuiltyCellsError(errors)
+
+
+@dataclass
+class _Sources:
+    """The sources of a block, for each of G groups of cells.
+
+    `anchors` are [G, S·B, C, H, W], `labels` [G, S·B] of each source; `places` [K − 1, G, S·B] are
+    the rows at which partners stand.
+    """
+
+    anchors: Tensor
+    labels: list[Tensor]
+    places: Tensor
+    _done: dict[object, Tensor | Exception] = field(default_factory=dict)
+    _partners: dict[object, Tensor] = field(default_factory=dict)
+
+    def ahead_of_mixer(self, g: int, augmenter: Augmenter, rows: Rows) -> list[Tensor]:
+        """The sources of a cell's mixer, each [S·B, C, H, W].
+
+        What stages ahead of the mixer give, and the partners picked from it, is computed once for
+        all cells of a group that have these stages in common, as those on one base have.
+        """
+        images = self.anchors[g]
+        known: tuple[object, ...] = (g,)
+        for number, stage in enumerate(augmenter.ahead):
+            known = (*known, stage)
+            if known not in self._done:
+                try:
+                    only = slice(number, number + 1)
+                    self._done[known] = augmenter.ahead_of_mixer(images, rows, stages=only)
+                except torch.cuda.OutOfMemoryError:
+                    raise
+                except Exception as error:
+                    self._done[known] = error  # of every cell that has this stage
+            done = self._done[known]
+            if isinstance(done, Exception):
+                raise done
+            images = done
+        return [images, *(self._picked(k, g, known, images) for k in range(augmenter.sources - 1))]
+
+    def _picked(self, k: int, g: int, known: tuple[object, ...], images: Tensor) -> Tensor:
+        """The k-th partners, picked from images of group g that `known` stages gave."""
+        key = (k, *known)
+        if key not in self._partners:
+            # index_select copies whole images; images[index] copies number by number.
+            self._partners[key] = images.index_select(0, self.places[k, g])
+        return self._partners[key]
 
 
 class _Common:
@@ -109,20 +153,22 @@ class _Common:
         offsets = np.cumsum([0, *sizes[:-1]])[:, None, None]
         # [G, steps, B] positions among the images of all groups, and [most − 1, G, steps, B]
         self._batches = torch.from_numpy(np.stack(batches) + offsets).to(device)
-        self._partners = torch.from_numpy(np.stack(partners, axis=1)).to(device)
+        self._partners = np.stack(partners, axis=1)
         _, self.steps, self.batch = self._batches.shape
 
-    def sources(self, steps: slice) -> tuple[list[Tensor], list[Tensor]]:
-        """Images [G, S·B, C, H, W] and labels [G, S·B] of each source."""
-        anchor = self._batches[:, steps]
-        chosen = [anchor] + [anchor.gather(2, one[:, steps]) for one in self._partners]
-        count = len(anchor)
-        # index_select copies whole images; images[index] copies number by number.
-        images = [network_inputs(self._images.index_select(0, index.flatten())) for index in chosen]
-        labels = [self._labels.index_select(0, index.flatten()) for index in chosen]
-        return (
-            [one.unflatten(0, (count, -1)) for one in images],
-            [one.view(count, -1) for one in labels],
+    def sources(self, steps: slice) -> _Sources:
+        """The sources of some steps."""
+        chosen = self._batches[:, steps].flatten(1)  # [G, S·B]
+        count, device = len(chosen), chosen.device
+        places = torch.from_numpy(
+            np.stack([partner_rows(own[:, steps]) for own in self._partners.swapaxes(0, 1)], axis=1)
+        ).to(device)  # [most − 1, G, S·B]
+        images = network_inputs(self._images.index_select(0, chosen.flatten()))
+        labels = self._labels.index_select(0, chosen.flatten()).view(count, -1)
+        return _Sources(
+            images.unflatten(0, (count, -1)),
+            [labels, *(labels.gather(1, one) for one in places)],
+            places,
         )
 
 
@@ -143,38 +189,45 @@ def _draw(
     return batches, draw_partners(most, steps, batch, rngs)
 
 
-def _augmented(
-    augmentation: Augmentation, images: Sequence[Tensor], rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    before = [image._version for image in images]
-    image, shares = mixed(augmentation, images, rng)
-    if before != [image._version for image in images]:
-        # Cells share their sources: what one changed, the others would see.
-        raise ContractError(f"{type(augmentation).__name__} changes its inputs")
-    return image, shares
-
-
-def _weights(shares: Sequence[Tensor], sources: Sequence[int]) -> Tensor:
-    """The weights [K, N, most sources] of K augmentations, of `sources` each; see `mixed`."""
-    weights = shares[0].new_zeros(len(shares), len(shares[0]), max(sources))
-    for count in set(sources):
-        members = [k for k, one in enumerate(sources) if one == count]
-        weights[members, :, :count] = weights_of(torch.stack([shares[k] for k in members]), count)
-    return weights
-
-
-def _check(weights: Tensor, augmentations: Sequence[Augmentation]) -> None:
-    """Check the weights of all cells at once, and of each only if something is wrong."""
+def _targets(
+    mixtures: Sequence[Mixture],
+    augmenters: Sequence[Augmenter],
+    labels: Sequence[Tensor],
+    group_of: Tensor,
+    classes: int,
+) -> Tensor:
+    """The class probabilities [K, N, classes] of all cells, checked."""
+    weights = _weights(mixtures)
+    given = {k: one.distribution for k, one in enumerate(mixtures) if one.distribution is not None}
     try:
         check_weights(weights, "")
+        for distribution in given.values():
+            check_weights(distribution, "")
     except ContractError:
         errors: dict[int, Exception] = {}
-        for k, (own, augmentation) in enumerate(zip(weights, augmentations, strict=True)):
+        for k, (mixture, augmenter) in enumerate(zip(mixtures, augmenters, strict=True)):
             try:
-                check_weights(own, type(augmentation).__name__)
+                mixture.check(augmenter.name)
             except ContractError as error:
                 errors[k] = error
         raise GuiltyCellsError(errors) from None
+    of_cell = torch.stack([one[group_of] for one in labels[: weights.shape[2]]], dim=-1)
+    targets = soft_labels(of_cell, weights, classes)
+    for k, distribution in given.items():
+        targets[k] = distribution
+    return targets
+
+
+def _weights(mixtures: Sequence[Mixture]) -> Tensor:
+    """The weights [K, N, most sources] of K mixtures, zero for sources that one does not have."""
+    most = max(mixture.sources for mixture in mixtures)
+    first = mixtures[0].shares
+    weights = first.new_zeros(len(mixtures), len(first), most)
+    for count in {mixture.sources for mixture in mixtures}:
+        members = [k for k, one in enumerate(mixtures) if one.sources == count]
+        shares = torch.stack([mixtures[k].shares for k in members])
+        weights[members, :, :count] = weights_of(shares, count)
+    return weights
 
 
 def _beside_the_steps(

@@ -15,7 +15,6 @@ from itertools import groupby
 import torch
 from torch import Tensor
 
-from augbench.augmentations.contract import needs_of
 from augbench.packed import Choice, UnpackableError, choose
 from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.cell_result import CellResult
@@ -191,7 +190,7 @@ def _pretraining(cell: Cell) -> str:
 def _plain_augmentation(cell: Cell, materials: CellMaterials) -> bool:
     """True if the augmentation can be made, and is content with images."""
     try:
-        return not needs_of(materials.augmentation(cell))
+        return not materials.augmenter(cell).arrangement.from_network
     except Exception:
         return False  # the reference will raise it again, for this cell alone
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,12 +16,12 @@ from torch import Tensor, nn
 from augbench.datasets.subsets import nested_subset
 from augbench.errors import ContractError, DatasetError
 from augbench.packed import own_dropout
+from augbench.protocol.augmenting import Augmenter, augmenter_of
 from augbench.protocol.streams import Role, cell_stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from augbench.augmentations.contract import Augmentation
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.plugins.components import Component
     from augbench.protocol.study import Cell
@@ -137,10 +138,9 @@ class CellMaterials:
             torch.tensor(images, device=self.device), torch.tensor(labels, device=self.device)
         )
 
-    def augmentation(self, cell: Cell) -> Augmentation:
-        """A new instance of the cell's augmentation."""
-        made: Augmentation = self.create(cell.augmentation)
-        return made
+    def augmenter(self, cell: Cell) -> Augmenter:
+        """The cell's pipeline, made anew, with its streams at their beginning."""
+        return augmenter_of(cell.pipeline, self.create, partial(cell_stream, cell))
 
     def backbone(self, cell: Cell) -> nn.Module:
         """A new backbone with the seed's initial weights and the cell's own dropout streams.

@@ -13,12 +13,12 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
-from augbench.protocol.batches import block_steps, draw_batches, draw_partners
+from augbench.protocol.augmenting import Rows
+from augbench.protocol.batches import block_steps, draw_batches, draw_partners, partner_rows
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import soft_label_cross_entropy
-from augbench.protocol.mixing import augment, soft_labels
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
@@ -89,7 +89,7 @@ def pretrain(
 ) -> tuple[nn.Module, dict[str, float], TrainingCurve]:
     """Train backbone and head on s samples per class of D_P, with the augmentation."""
     settings, classes = cell.settings, len(cell.pretrain.classes)
-    augmentation = materials.augmentation(cell)
+    augmenter = materials.augmenter(cell)
     backbone = materials.backbone(cell)
     head = materials.head(cell, backbone, finetune=False)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1)).train()
@@ -102,45 +102,44 @@ def pretrain(
     )  # [steps, B]: which images a step sees
     steps, size = batches.shape
     partners = draw_partners(
-        augmentation.sources,
+        augmenter.sources,
         steps,
         size,
-        [cell_stream(cell, Role.PARTNERS, k) for k in range(augmentation.sources - 1)],
+        [cell_stream(cell, Role.PARTNERS, k) for k in range(augmenter.sources - 1)],
     )  # [K − 1, steps, B]: with which positions of the same batch each position is mixed
-    rng = cell_stream(cell, Role.AUGMENTATION)
     block = block_steps(size, cell.pretrain.image_shape) if size else 1
-    # An augmentation that needs the network in training: called step by step, see needs.py.
-    supplier = supplier_for(augmentation, model, cell.pretrain.image_shape, rng)
-    block = block if supplier is None else 1
+    # What needs the network in training is mixed step by step, see suppliers.py.
+    supplier = supplier_for(augmenter, model, cell.pretrain.image_shape)
 
     recorder, began = Recorder(), time.perf_counter()
     for start in range(0, steps, block):
-        # An augmentation is called for a whole block of steps at once.
-        anchor = torch.from_numpy(batches[start : start + block]).to(data.labels.device)  # [S, B]
-        chosen = [anchor] + [
-            anchor.gather(1, torch.from_numpy(p[start : start + block]).to(anchor.device))
-            for p in partners
-        ]
-        sources = [
-            network_inputs(data.images[index.flatten()]) for index in chosen
-        ]  # K × [S·B, C, H, W]
-        labels = torch.stack([data.labels[index.flatten()] for index in chosen], dim=1)
+        # Augmentations are called for a whole block of steps at once.
+        chosen = torch.from_numpy(batches[start : start + block]).to(data.labels.device)  # [S, B]
+        count = len(chosen)
+        labels = data.labels[chosen.flatten()]  # [S·B]
+        anchor = network_inputs(data.images[chosen.flatten()])  # [S·B, C, H, W]
+        places = torch.from_numpy(partner_rows(partners[:, start : start + block]))
+        places = places.to(labels.device)  # [K − 1, S·B]: where in the block partners stand
+        rows = Rows([labels, *labels[places]], classes, (start, size, steps))
+        anchor = augmenter.ahead_of_mixer(anchor, rows)
+        sources = [anchor, *(anchor[other] for other in places)]
         forwards: Iterable[tuple[Tensor, Tensor]]
         if supplier is None:
-            inputs, weights = augment(augmentation, sources, rng)  # [S·B, C, H, W], [S·B, K]
-            targets = soft_labels(labels, weights, classes)  # [S·B, classes]
-            pairs = zip(inputs.split(size), targets.split(size), strict=True)
+            mixture = augmenter.mix(sources, rows)
+            mixture.check(augmenter.name)
+            pairs = zip(mixture.images.split(size), mixture.targets(rows).split(size), strict=True)
             forwards = ((model(x), y) for x, y in pairs)  # one at a time, as the loop asks
         else:
-            outputs, weights = supplier.forward(sources, labels, partners[:, start])
-            forwards = [(outputs, soft_labels(labels, weights, classes))]
+            by_step = zip(*(one.split(size) for one in sources), strict=True)
+            given = zip(by_step, rows.by_step(), partners.swapaxes(0, 1)[start:], strict=False)
+            forwards = (supplier.forward(*step) for step in given)
         for log_probabilities, y in forwards:  # [B, classes] both
             loss = soft_label_cross_entropy(log_probabilities, y)
             update(loss)
             recorder.step(loss, hits(log_probabilities, y))
             if test_every and recorder.steps % test_every == 0:
                 recorder.test([_loss_and_accuracy(model, test)])
-        progress(len(anchor))
+        progress(count)
 
     curve = recorder.curves()[0]
     seconds = time.perf_counter() - began

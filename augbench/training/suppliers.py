@@ -7,16 +7,16 @@ statistics and no gradient of a parameter change, and the mode of every module i
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from augbench.augmentations.contract import Augmentation, HiddenAugmentation, needs_of
-from augbench.errors import ContractError
-from augbench.protocol.mixing import augment
+from augbench.protocol.augmenting import Augmenter, Mixture, Rows
 from augbench.training.materials import eval_mode
 
 __all__ = ["Supplier", "hidden_layers", "input_gradients", "supplier_for"]
@@ -31,100 +31,89 @@ class Supplier(Protocol):
     extra_passes: int
 
     def forward(
-        self, sources: list[Tensor], labels: Tensor, partners: NDArray[np.int64]
+        self, sources: Sequence[Tensor], rows: Rows, partners: NDArray[np.int64]
     ) -> tuple[Tensor, Tensor]:
         """Augment one batch and pass it through the model.
 
-        `sources` are K tensors [B, C, H, W], `labels` [B, K], and `partners` [K − 1, B] are the
-        positions in the batch at which the further sources stand. Returns the log-probabilities
-        [B, classes] and the weights of the sources [B, K].
+        `sources` are K tensors [B, C, H, W]; `partners` [K − 1, B] are the positions in the batch
+        at which the further ones stand. Returns the log-probabilities and targets [B, classes].
         """
         ...
 
 
 def supplier_for(
-    augmentation: Augmentation,
-    model: nn.Sequential,
-    image_shape: tuple[int, int, int],
-    rng: np.random.Generator,
+    augmenter: Augmenter, model: nn.Sequential, image_shape: tuple[int, int, int]
 ) -> Supplier | None:
-    """Make the supplier of the augmentation's needs; None if it needs images alone.
+    """Make the supplier of what a pipeline needs of the network; None if that is nothing.
 
-    The first module of `model` is the backbone. `rng` is the augmentation's own stream.
+    The first module of `model` is the backbone.
     """
-    needs = needs_of(augmentation)
+    needs = augmenter.arrangement.from_network
     if "gradients" in needs:
-        return _Gradients(augmentation, model, rng)
+        return _Gradients(augmenter, model)
     if "hidden" in needs:
-        return _Hidden(cast(HiddenAugmentation, augmentation), model, image_shape, rng)
+        return _Hidden(augmenter, model, image_shape)
     return None
 
 
 class _Gradients:
     """Tells the augmentation how each image's own loss depends on its pixels."""
 
-    def __init__(
-        self, augmentation: Augmentation, model: nn.Module, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, augmenter: Augmenter, model: nn.Module) -> None:
         self.extra_passes = 0
-        self._augmentation, self._model, self._rng = augmentation, model, rng
+        self._augmenter, self._model = augmenter, model
 
     def forward(
-        self, sources: list[Tensor], labels: Tensor, partners: NDArray[np.int64]
+        self, sources: Sequence[Tensor], rows: Rows, partners: NDArray[np.int64]
     ) -> tuple[Tensor, Tensor]:
         """See `Supplier`."""
         # Every source is an image of this batch: one pass has the gradients of them all.
-        anchor = input_gradients(self._model, sources[0], labels[:, 0])  # [B, C, H, W]
+        anchor = input_gradients(self._model, sources[0], rows.labels[0])  # [B, C, H, W]
         self.extra_passes += 1
         gradients = (anchor, *(anchor[torch.from_numpy(p)] for p in partners))
-        inputs, weights = augment(self._augmentation, sources, self._rng, gradients=gradients)
-        return self._model(inputs), weights
+        mixture = self._augmenter.mix(sources, replace(rows, gradients=gradients))
+        mixture.check(self._augmenter.name)
+        return self._model(mixture.images), mixture.targets(rows)
 
 
 class _Hidden:
     """Lets the augmentation mix the output of a layer that it chooses for each batch."""
 
     def __init__(
-        self,
-        augmentation: HiddenAugmentation,
-        model: nn.Sequential,
-        image_shape: tuple[int, int, int],
-        rng: np.random.Generator,
+        self, augmenter: Augmenter, model: nn.Sequential, image_shape: tuple[int, int, int]
     ) -> None:
         self.extra_passes = 0
-        self._augmentation, self._model, self._rng = augmentation, model, rng
+        self._augmenter, self._model = augmenter, model
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         self._layers = hidden_layers(model[0], torch.zeros(2, *image_shape, device=device))
 
     def forward(
-        self, sources: list[Tensor], labels: Tensor, partners: NDArray[np.int64]
+        self, sources: Sequence[Tensor], rows: Rows, partners: NDArray[np.int64]
     ) -> tuple[Tensor, Tensor]:
         """See `Supplier`."""
-        names = ("", *self._layers)
-        layer = self._augmentation.choose_layer(names, rng=self._rng)
-        if layer not in names:
-            raise ContractError(
-                f"{type(self._augmentation).__name__}.choose_layer: expected one of "
-                f"{', '.join(map(repr, names))}, got {layer!r}"
-            )
+        layer = self._augmenter.choose_layer(("", *self._layers))
         if not layer:
-            inputs, weights = augment(self._augmentation, sources, self._rng)
-            return self._model(inputs), weights
-        found: list[Tensor] = []
+            mixture = self._mix(sources, rows)
+            return self._model(mixture.images), mixture.targets(rows)
+        found: list[Mixture] = []
 
         def mix(module: nn.Module, inputs: Any, hidden: Tensor) -> Tensor:
             parts = [hidden, *(hidden[torch.from_numpy(p)] for p in partners)]  # K × [B, …]
-            mixed, weights = augment(self._augmentation, parts, self._rng)
-            found.append(weights.detach())
-            return mixed
+            found.append(self._mix(parts, rows))
+            return found[0].images
 
         handle = self._layers[layer].register_forward_hook(mix)
         try:
             log_probabilities = self._model(sources[0])
         finally:
             handle.remove()
-        (weights,) = found
-        return log_probabilities, weights
+        (mixture,) = found
+        return log_probabilities, mixture.targets(rows).detach()
+
+    def _mix(self, sources: Sequence[Tensor], rows: Rows) -> Mixture:
+        mixture = self._augmenter.mix(sources, rows)
+        mixture.check(self._augmenter.name)
+        return mixture
 
 
 def input_gradients(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:

@@ -144,7 +144,7 @@ def test_the_defaults_of_all_surfaces_are_one(augbench, tmp_path, monkeypatch):
         given = {name: v for name, v in context.params.items() if name in TABLE}
         assert given_options(context, given) == Options() == made_from(Options, {})
     assert plan().options == Options()
-    assert [c.augmentation.label for c in plan(seeds=1, samples_per_class=1).cells] == [
+    assert [c.arm.label for c in plan(seeds=1, samples_per_class=1).cells] == [
         "none",
         "collage",
         "mixup",

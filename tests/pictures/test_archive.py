@@ -21,7 +21,7 @@ def _picture(label, **options):
 
 
 def _key(study, label):
-    (component,) = [item for item in study.augmentations if item.label == label]
+    (arm,) = [one for one in study.arms if one.label == label]
     return picture_key(dataset("digits").content_hash, component.identity())
 
 
@@ -49,7 +49,7 @@ def test_pictures_are_added_to_those_of_earlier_studies(tmp_path):
 
 
 def test_another_source_or_data_set_is_another_picture():
-    identity = make_study(["mixup"]).augmentations[1].identity()
+    identity = make_study(["mixup"]).arms[1].pipeline.identity()
     keys = {
         picture_key("aa", identity),
         picture_key("bb", identity),

@@ -55,7 +55,7 @@ def test_a_reference_is_known_by_its_size():
 
 def test_a_study_adds_the_references_to_its_baseline_alone():
     study = make_study(["mixup"], seeds=1, references=True)
-    found = [(c.augmentation.label, c.samples_per_class) for c in study.cells()]
+    found = [(c.arm.label, c.samples_per_class) for c in study.cells()]
     assert [size for label, size in found if label == "none" and reference(size)] == [0, None]
     assert not [size for label, size in found if label == "mixup" and reference(size)]
     floor, ceiling = (

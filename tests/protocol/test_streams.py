@@ -6,13 +6,14 @@ import torch
 
 from augbench.datasets.contract import DatasetInfo
 from augbench.plugins.components import Component
-from augbench.protocol.streams import Role, cell_stream, stream, words
-from augbench.protocol.study import Cell
+from augbench.plugins.pipelines import Pipeline
+from augbench.protocol.streams import Role, cell_stream, spec_words, stage_words, stream, words
+from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.materials import seeded
 
 A = DatasetInfo("a", "hash-a", (1, 8, 8), ("0", "1"), (9, 9), 10)
 B = DatasetInfo("b", "hash-b", (1, 8, 8), ("0", "1", "2"), (9, 9, 9), 10)
-CELL = Cell(A, B, Component("backbone", "net"), Component("augmentation", "none"), 4, 3)
+CELL = Cell(A, B, Component("backbone", "net"), Arm.of(Component("augmentation", "none")), 4, 3)
 
 
 def draws(cell, role, *extra):
@@ -20,9 +21,9 @@ def draws(cell, role, *extra):
 
 
 @pytest.mark.parametrize("role", list(Role))
-def test_only_the_augmentations_own_stream_depends_on_the_augmentation(role):
-    other = replace(CELL, augmentation=Component("augmentation", "mixup", (("alpha", 0.3),)))
-    assert (draws(CELL, role) == draws(other, role)) == (role is not Role.AUGMENTATION)
+def test_what_arms_have_in_common_does_not_depend_on_the_arm(role):
+    other = replace(CELL, arm=Arm.of(Component("augmentation", "mixup", (("alpha", 0.3),))))
+    assert draws(CELL, role) == draws(other, role)
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -34,7 +35,7 @@ def test_no_stream_depends_on_the_size_or_the_backbone(role):
 @pytest.mark.parametrize("role", list(Role))
 def test_every_stream_depends_on_the_seed_and_the_root(role):
     assert draws(CELL, role) != draws(replace(CELL, seed=4), role)
-    moved = replace(CELL, settings=replace(CELL.settings, root_seed=1))
+    moved = replace(CELL, arm=replace(CELL.arm, settings=Settings(root_seed=1)))
     assert draws(CELL, role) != draws(moved, role)
 
 
@@ -46,9 +47,28 @@ def test_pretraining_streams_know_no_finetuning_data_and_the_reverse():
 
 
 def test_a_corrected_method_is_compared_on_the_same_draws():
-    one = replace(CELL, augmentation=Component("augmentation", "x", version="1", source_hash="p"))
-    two = replace(CELL, augmentation=Component("augmentation", "x", version="2", source_hash="q"))
-    assert draws(one, Role.AUGMENTATION) == draws(two, Role.AUGMENTATION)
+    one = Component("augmentation", "x", version="1", source_hash="p")
+    assert spec_words(one) == spec_words(replace(one, version="2", source_hash="q"))
+
+
+def test_a_parameter_names_a_stream_where_it_is_set_alone():
+    plain = Component("augmentation", "x", (("a", 1.0),))
+    grown = replace(plain, parameters=(("a", 1.0), ("b", 2.0)))
+    assert spec_words(plain) == spec_words(grown)
+    assert spec_words(grown) != spec_words(replace(grown, varied=frozenset({"b"})))
+
+
+def test_the_default_mixup_draws_as_it_always_did():
+    mixup = Component("augmentation", "mixup", (("alpha", 0.3),))
+    assert spec_words(mixup) == words("('augbench', 'mixup', (('alpha', 0.3),))")
+
+
+def test_a_stage_draws_alike_alone_and_in_company_and_anew_where_it_occurs_again():
+    flip, blur = (Pipeline.of(Component("augmentation", name)) for name in ("flip", "blur"))
+    ((_, alone),) = stage_words(flip)
+    _, (_, behind), (_, again) = stage_words(Pipeline(blur.stages + 2 * flip.stages))
+    assert behind == alone
+    assert again != alone
 
 
 def test_streams_of_different_addresses_share_nothing():

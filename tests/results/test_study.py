@@ -13,7 +13,7 @@ def _result(folder, study, extra_passes=0.0):
         number = store.plan(study, study.cells(), "augbench run")
         for cell in study.cells():
             result = invent(cell, study)
-            billed = extra_passes if cell.augmentation.label == "mixup" else 0.0
+            billed = extra_passes if cell.arm.label == "mixup" else 0.0
             metrics = {**result.metrics, "extra_passes": billed}
             store.record(cell, replace(result, metrics=metrics), {}, "cpu")
         return StudyResult(store.study(number))

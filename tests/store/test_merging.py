@@ -116,9 +116,9 @@ def test_pictures_are_merged_too(stores):
 
     images = np.zeros((1, 1, 4, 4), np.uint8)
     for folder, study in ((a, COLLAGE), (b, MIXUP)):
-        component = study.augmentations[1]
-        key = picture_key(study.pairs[0][0].content_hash, component.identity())
-        add_pictures(folder, {key: Picture("digits", component.label, images, images, ("x",))})
+        arm = study.arms[1]
+        key = picture_key(study.pairs[0][0].content_hash, arm.pipeline.identity())
+        add_pictures(folder, {key: Picture("digits", arm.label, images, images, ("x",))})
     merge([a, b], c)
     whole = make_study(["collage", "mixup"]).to_json()
     assert [picture.augmentation for picture in pictures_of(c, whole)] == ["collage", "mixup"]

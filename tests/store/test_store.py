@@ -1,4 +1,3 @@
-import hashlib
 import json
 import sqlite3
 from dataclasses import replace
@@ -8,15 +7,25 @@ import pytest
 from augbench.datasets.contract import DatasetInfo
 from augbench.errors import StoreError
 from augbench.plugins.components import Component
+from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.study import Cell, Settings, Study
+from augbench.protocol.study import Arm, Budget, Cell, Settings, Study, study_key
 from augbench.store import FILE_NAME, Store
 
 DIGITS = DatasetInfo("digits", "aa" * 32, (1, 16, 16), ("0", "1"), (9, 9), 16)
 LETTERS = DatasetInfo("letters", "bb" * 32, (1, 16, 16), ("a", "b", "c"), (9, 9, 9), 24)
 CONVNET = Component("backbone", "convnet", (("dropout", 0.5),), source_hash="1", label="convnet")
-NONE = Component("augmentation", "none", label="none")
-MIXUP = Component("augmentation", "mixup", (("alpha", 0.3),), source_hash="2", label="mixup")
+NONE = Arm.of(Component("augmentation", "none", label="none"))
+MIXUP = Arm.of(
+    Component("augmentation", "mixup", (("alpha", 0.3),), source_hash="2", label="mixup")
+)
+
+
+def mixup(**changes):
+    (stage,) = MIXUP.pipeline.stages
+    return Arm.of(replace(stage.members[0].component, **changes))
+
+
 CELL = Cell(DIGITS, LETTERS, CONVNET, MIXUP, 4, 0)
 STUDY = Study(((DIGITS, LETTERS),), (NONE, MIXUP), CONVNET, (1, 4), seeds=2, baseline=NONE)
 RESULT = CellResult(
@@ -38,15 +47,18 @@ RESULT = CellResult(
         replace(CELL, seed=1),
         replace(CELL, samples_per_class=8),
         replace(CELL, samples_per_class=None),
-        replace(CELL, augmentation=replace(MIXUP, parameters=(("alpha", 0.4),))),
-        replace(CELL, augmentation=replace(MIXUP, source_hash="3")),
-        replace(CELL, augmentation=replace(MIXUP, version="2")),
-        replace(CELL, augmentation=replace(MIXUP, distribution="theirs")),
+        replace(CELL, arm=mixup(parameters=(("alpha", 0.4),), varied=frozenset({"alpha"}))),
+        replace(CELL, arm=mixup(source_hash="3")),
+        replace(CELL, arm=mixup(distribution="theirs")),
+        replace(CELL, arm=replace(MIXUP, pipeline=Pipeline(2 * MIXUP.pipeline.stages))),
+        replace(CELL, arm=replace(MIXUP, pipeline=NONE.pipeline)),
+        replace(CELL, budget=Budget(500)),
+        replace(CELL, budget=Budget(3, in_epochs=True)),
         replace(CELL, backbone=replace(CONVNET, source_hash="4")),
         replace(CELL, pretrain=replace(DIGITS, content_hash="cc" * 32)),
         replace(CELL, finetune=replace(LETTERS, content_hash="cc" * 32)),
         *(
-            replace(CELL, settings=replace(Settings(), **{name: value}))
+            replace(CELL, arm=replace(MIXUP, settings=replace(Settings(), **{name: value})))
             for name, value in {
                 "batch_size": 16,
                 "pretrain_steps": 1,
@@ -61,6 +73,25 @@ RESULT = CellResult(
 )
 def test_whatever_can_change_a_result_changes_the_key(other):
     assert other.key != CELL.key
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        replace(CELL, arm=mixup(version="2")),
+        replace(CELL, arm=mixup(parameters=(("alpha", 0.3), ("new", 1.0)))),
+        replace(CELL, arm=replace(MIXUP, label="heavy")),
+        replace(CELL, budget=Budget(2000)),
+        replace(CELL, budget=Budget(500), arm=replace(MIXUP, own_budget=True)),
+    ],
+)
+def test_releases_and_names_change_no_key(same):
+    assert same.key == CELL.key
+
+
+def test_without_its_source_a_version_tells_two_components_apart():
+    one, other = (mixup(source_hash="", version=version) for version in ("1", "2"))
+    assert replace(CELL, arm=one).key != replace(CELL, arm=other).key
 
 
 OTHER = Settings(
@@ -79,23 +110,23 @@ OTHER = Settings(
     [
         (
             CELL,
-            "22030ff662dd811c9e9e5fc5f190335dad6730117f9cd4cd978ced7b61f0beb8",
-            "ea3319409eeda70a955b729f41d753852c29f92c6dc753931611db2ec78b8583",
+            "7f770db02bf0773458c40f8ff12323fca177502f68aa1600576275cf92691326",
+            "5378606b588b43ab57ba3da57b9f646a54ea37d97466b44ac82bfd285d466718",
         ),
         (
-            replace(CELL, settings=OTHER),
-            "deda8cdadd80755d0a0f37a3f1d564a81eeb5bf97f40ff5a89628117ca1dcb13",
-            "93f3c11538432ebce39db576b08192139445a936a710fbe1dc589eed46cc77a3",
+            replace(CELL, arm=replace(MIXUP, settings=OTHER)),
+            "ab79580bd1569f3d8fa8b60e1c9c52f5c41bae3a92f56661fcf841ea69691ddf",
+            "945684589f0c50e973f115478bbc4d1ff305578ad881a73d3e8de75ae29369ba",
         ),
         (
             replace(CELL, samples_per_class=0),
-            "8c428a0c355e50d3bc5159a90aca01ce3e44075397f3a5362c78c566a0ec3e96",
-            "31aabb635a03ba7be90736dcd986f216a36051e6c4dc99b3d930f8a616816ad7",
+            "96308367196649ddf167a03e9b598cd050902af2ba3fff24b0df6a5df1fe9378",
+            "d41d96f1782ee77d5b7bf3fe1195591f1ab4a6e6821a4cd16148399a836491b5",
         ),
         (
             replace(CELL, samples_per_class=None),
-            "d4c87de5d083709f4c40ba74df4b50948e189b615dcd9e92dfd92ac10ec0dc26",
-            "a27cac82f729b07066334e209e92a5190726ee665e30b9d8d474fbb6eb239854",
+            "4b48cbc2c4cb866b6c9be2c4831624557f1fa98a0938e6dd5fc80e9b64d4d679",
+            "461e52d28fbd8066497eae1d23c3a2059cf5dd78206f912ea6837f33eeccf0d4",
         ),
     ],
 )
@@ -106,29 +137,28 @@ def test_cells_that_were_stored_once_are_found_for_ever(cell, key, pretrain_key)
 @pytest.mark.parametrize(
     ("study", "digest"),
     [
-        (STUDY, "1e5522c6c413db14dfccc49dd3eb0ee1c22236eb29cc408dd8aab975db55d10d"),
+        (STUDY, "6490fb75ea24035986fd70270750e6e705fa12b42da3371a3be683c145e0bebe"),
         (
             replace(STUDY, settings=OTHER, ruler_sizes=(8,), references=True, test_every=500),
-            "33d465f0a6475a94ccee71eb2927529d9053e65e18e9d66f5754e0467527c306",
+            "dcbf696bec21239cd0907a642927a5adb9396865e51b94feecd13859d2ee2947",
         ),
     ],
 )
 def test_a_study_that_was_stored_once_keeps_its_number(study, digest):
-    text = json.dumps(study.to_json(), sort_keys=True, allow_nan=False)
-    assert hashlib.sha256(text.encode()).hexdigest() == digest
+    assert study_key(study.to_json(), [cell.key for cell in study.cells()]) == digest
 
 
 def test_names_and_labels_are_not_part_of_a_key():
     renamed = replace(
         CELL,
         pretrain=replace(DIGITS, name="folder:/home/me/digits", classes=("zero", "one")),
-        augmentation=replace(MIXUP, label="mixup:alpha=0.3"),
+        arm=mixup(label="mixup:alpha=0.3"),
     )
     assert renamed.key == CELL.key
 
 
 def test_finetunings_of_one_pretraining_share_its_key():
-    other = replace(CELL, finetune=DIGITS, settings=Settings(finetune_steps=7))
+    other = replace(CELL, finetune=DIGITS, arm=replace(MIXUP, settings=Settings(finetune_steps=7)))
     assert other.pretrain_key == CELL.pretrain_key
     assert other.key != CELL.key
 

@@ -12,7 +12,7 @@ from augbench.augmentations.mixup import Mixup
 from augbench.augmentations.none import NoAugmentation
 from augbench.datasets.contract import Dataset
 from augbench.plugins.components import Component
-from augbench.protocol.study import Cell, Settings
+from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.materials import CellMaterials
 
 SETTINGS = Settings(
@@ -96,10 +96,9 @@ class Lab:
             source or self.source,
             target or self.target,
             Component("backbone", backbone),
-            Component("augmentation", augmentation),
+            Arm.of(Component("augmentation", augmentation, label=augmentation), settings),
             size,
             seed,
-            settings,
         )
 
     def materials(self):

@@ -7,7 +7,7 @@ import numpy as np
 from augbench.datasets.contract import DatasetInfo
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.study import Cell, Settings, Study
+from augbench.protocol.study import Arm, Cell, Settings, Study
 from augbench.store import Store
 
 ENVIRONMENT = {"augbench": "0.1.0", "python": "3.11", "torch": "2.4", "cpu": "invented"}
@@ -24,6 +24,10 @@ def dataset(name, *, classes=("a", "b", "c"), number=1):
 def augmentation(label):
     """An augmentation of that label, with nothing behind it."""
     return Component("augmentation", label.partition(":")[0], source_hash=label, label=label)
+
+
+def arm(label, settings=None):
+    return Arm.of(augmentation(label), settings or Settings())
 
 
 def make_study(
@@ -44,12 +48,12 @@ def make_study(
     labels = ((baseline,) if baseline else ()) + tuple(augmentations)
     return Study(
         pairs=tuple((infos[a], infos[b]) for a, b in pairs),
-        augmentations=tuple(augmentation(label) for label in labels),
+        arms=tuple(arm(label, settings) for label in labels),
         backbone=Component("backbone", "convnet", label="convnet"),
         samples_per_class=tuple(sizes),
         seeds=seeds,
         settings=settings or Settings(),
-        baseline=augmentation(baseline) if baseline else None,
+        baseline=arm(baseline, settings) if baseline else None,
         ruler_sizes=tuple(ruler),
         references=references,
     )
@@ -57,18 +61,18 @@ def make_study(
 
 def invent(cell, study):
     """A result like a trained cell's: a rising curve, seeds that share their luck, some noise."""
-    labels = [item.label for item in study.augmentations]
-    arm = labels.index(cell.augmentation.label)
+    labels = [one.label for one in study.arms]
+    number = labels.index(cell.arm.label)
     pair = [(p.name, f.name) for p, f in study.pairs].index(
         (cell.pretrain.name, cell.finetune.name)
     )
     size = cell.samples_per_class
     luck = np.random.default_rng([7, cell.seed, pair]).normal(0, 0.02)
-    rng = np.random.default_rng([8, cell.seed, pair, arm, 999 if size is None else size])
+    rng = np.random.default_rng([8, cell.seed, pair, number, 999 if size is None else size])
     level = {0: -1.0, None: 9.0}.get(size) if size in (0, None) else np.log2(size)
     truth = 0.55 + 0.05 * level - 0.08 * pair + luck
-    if arm:
-        truth += (0.05 - 0.012 * level) * (1.5 - arm % 3)
+    if number:
+        truth += (0.05 - 0.012 * level) * (1.5 - number % 3)
     share = float(np.clip(truth + rng.normal(0, 0.012), 0.02, 0.98))
     correct = rng.random(TEST_IMAGES) < share
     accuracy = float(correct.mean())
@@ -81,7 +85,7 @@ def invent(cell, study):
         {
             "accuracy": accuracy,
             "nll": nll,
-            "ece": 0.1 + 0.05 * rng.random() - 0.02 * arm,
+            "ece": 0.1 + 0.05 * rng.random() - 0.02 * number,
             "temperature": 1.3,
             "nll_scaled": 0.9 * nll,
             "ece_scaled": 0.03 + 0.02 * rng.random(),
@@ -92,7 +96,7 @@ def invent(cell, study):
         },
         {"pretrain": curve, "finetune": curve},
         np.packbits(correct).tobytes(),
-        1.0 + arm,
+        1.0 + number,
         "reference",
     )
 
@@ -102,7 +106,7 @@ def fill(folder, study, *, fail=(), skip=(), command="augbench run", environment
     with Store.open(folder) as store:
         number = store.plan(study, study.cells(), command)
         for cell in study.cells():
-            place = (cell.augmentation.label, cell.samples_per_class, cell.seed)
+            place = (cell.arm.label, cell.samples_per_class, cell.seed)
             if place in skip:
                 continue
             result = invent(cell, study)

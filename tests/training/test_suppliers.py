@@ -8,10 +8,18 @@ import torch
 from torch import nn
 
 from augbench.api import execute, plan
-from augbench.augmentations.contract import needs_of, shares_of, value_range_of
+from augbench.augmentations.contract import (
+    needs_of,
+    returns_distribution_of,
+    shares_of,
+    value_range_of,
+)
 from augbench.errors import ContractError
 from augbench.packed.dropout import StreamDropout
-from augbench.protocol.mixing import augment
+from augbench.plugins.components import Component
+from augbench.plugins.pipelines import Pipeline
+from augbench.protocol.augmenting import Rows, augmenter_of
+from augbench.protocol.mixing import augment, soft_labels
 from augbench.training.suppliers import hidden_layers, input_gradients, supplier_for
 
 
@@ -56,25 +64,29 @@ def make_model(*, dropout=True):
 
 @pytest.fixture
 def batch():
-    """Sources [2 × [5, 1, 6, 6]], labels [5, 2], partners [1, 5]."""
+    """Sources [2 × [5, 1, 6, 6]], what else is known of their rows, partners [1, 5]."""
     rng = np.random.default_rng(0)
     images = torch.tensor(rng.random((5, 1, 6, 6), dtype=np.float32))
     labels = torch.tensor([0, 1, 2, 0, 1])
     partners = np.array([[1, 2, 3, 4, 0]])
     p = torch.from_numpy(partners[0])
-    return [images, images[p]], torch.stack([labels, labels[p]], dim=1), partners
+    return [images, images[p]], Rows([labels, labels[p]], 3, (0, 5, 1)), partners
 
 
 def supply(augmentation, model):
-    return supplier_for(augmentation, model, (1, 6, 6), np.random.default_rng(2))
+    pipeline = Pipeline.of(Component("augmentation", "made"))
+    augmenter = augmenter_of(
+        pipeline, lambda component: augmentation, lambda *address: np.random.default_rng(2)
+    )
+    return supplier_for(augmenter, model, (1, 6, 6))
 
 
 def test_each_source_comes_with_the_gradient_of_its_own_loss(batch):
-    sources, labels, partners = batch
+    sources, rows, partners = batch
     model, augmentation = make_model(), Steeper()
     before = copy.deepcopy(model).eval()  # the step itself changes batch statistics
-    supply(augmentation, model).forward(sources, labels, partners)
-    for source, label, given in zip(sources, labels.T, augmentation.seen, strict=True):
+    supply(augmentation, model).forward(sources, rows, partners)
+    for source, label, given in zip(sources, rows.labels, augmentation.seen, strict=True):
         for n in range(5):
             x = source[n : n + 1].clone().requires_grad_()
             nn.functional.nll_loss(before(x), label[n : n + 1]).backward()
@@ -82,7 +94,7 @@ def test_each_source_comes_with_the_gradient_of_its_own_loss(batch):
 
 
 def test_asking_for_gradients_leaves_no_trace_in_the_model(batch):
-    sources, labels, _ = batch
+    sources, rows, _ = batch
     model = make_model()
     model[0][2].eval()  # a frozen batch norm stays one
     model(sources[0]).sum().backward()
@@ -91,7 +103,7 @@ def test_asking_for_gradients_leaves_no_trace_in_the_model(batch):
     gradients = [p.grad.clone() for p in model.parameters()]
     stream = model[0][1].rng.bit_generator.state
     globals_before = random.getstate(), torch.get_rng_state()
-    input_gradients(model, sources[0], labels[:, 0])
+    input_gradients(model, sources[0], rows.labels[0])
     assert [module.training for module in model.modules()] == modes
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     pairs = zip(model.parameters(), gradients, strict=True)
@@ -103,11 +115,11 @@ def test_asking_for_gradients_leaves_no_trace_in_the_model(batch):
 
 @pytest.mark.parametrize("augmentation", [Steeper(), HiddenMixup()])
 def test_the_step_itself_draws_the_same_dropout_masks_as_any_other(batch, augmentation):
-    sources, labels, partners = batch
+    sources, rows, partners = batch
     model, other = make_model(), make_model()
     supplier = supply(augmentation, model)
     for _ in range(3):
-        supplier.forward(sources, labels, partners)
+        supplier.forward(sources, rows, partners)
         other(sources[0])
     assert model[0][1].rng.bit_generator.state == other[0][1].rng.bit_generator.state
 
@@ -121,13 +133,14 @@ def test_each_step_with_gradients_bills_one_extra_pass(batch):
 
 
 def test_a_hidden_layer_is_mixed_with_that_of_the_partners(batch):
-    sources, labels, partners = batch
+    sources, rows, partners = batch
     model = make_model(dropout=False)
     augmentation = HiddenMixup(layer="0")
-    outputs, weights = supply(augmentation, model).forward(sources, labels, partners)
+    outputs, targets = supply(augmentation, model).forward(sources, rows, partners)
     assert augmentation.shape == (5, 4, 4, 4)
     lam = torch.tensor(np.random.default_rng(2).beta(2, 2, size=5), dtype=torch.float32)
-    torch.testing.assert_close(weights, torch.stack([lam, 1 - lam], dim=1))
+    one, other = (nn.functional.one_hot(labels, 3) for labels in rows.labels)
+    torch.testing.assert_close(targets, lam[:, None] * one + (1 - lam[:, None]) * other)
     with torch.no_grad():
         hidden = model[0][0](sources[0])
         share = lam.view(-1, 1, 1, 1)
@@ -140,12 +153,12 @@ def test_a_hidden_layer_is_mixed_with_that_of_the_partners(batch):
 
 
 def test_to_mix_at_the_input_is_to_mix_images(batch):
-    sources, labels, partners = batch
+    sources, rows, partners = batch
     model, augmentation = make_model(dropout=False), HiddenMixup(layer="")
-    outputs, weights = supply(augmentation, model).forward(sources, labels, partners)
-    images, expected_weights = augment(augmentation, sources, np.random.default_rng(2))
+    outputs, targets = supply(augmentation, model).forward(sources, rows, partners)
+    images, weights = augment(augmentation, sources, np.random.default_rng(2))
     torch.testing.assert_close(outputs, model(images))
-    assert torch.equal(weights, expected_weights)
+    assert torch.equal(targets, soft_labels(torch.stack(rows.labels, dim=1), weights, 3))
 
 
 class Odd(nn.Module):
@@ -187,7 +200,8 @@ def test_what_is_not_declared_has_its_default():
     assert needs_of(make()) == frozenset()
     assert shares_of(make()) is True
     assert value_range_of(make()) == (0, 1)
-    assert supplier_for(make(), make_model(), (1, 6, 6), np.random.default_rng(0)) is None
+    assert returns_distribution_of(make()) is False
+    assert supply(make(sources=1), make_model()) is None
 
 
 @pytest.mark.parametrize(

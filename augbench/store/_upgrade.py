@@ -1,0 +1,149 @@
+"""Upgrade a store of format 1 in place: keys without versions and defaults, studies with arms.
+
+Format 1 had every parameter and the version of a component in a key, so that a release made all
+cells stale. What is stored says which parameters were off their defaults (labels do), so that the
+new keys can be computed without the plugins. A cell whose augmentation draws from another stream
+today keeps its old key: its study still reads it, and a new study computes it anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from typing import Any
+
+from augbench.datasets.contract import DatasetInfo
+from augbench.options import Settings, options_of
+from augbench.plugins.components import Component, Kind
+from augbench.plugins.parameters import split
+from augbench.plugins.pipelines import Pipeline
+from augbench.protocol.streams import spec_words, words
+from augbench.protocol.study import Arm, Budget, Cell, study_key
+from augbench.store._schema import SCHEMA_VERSION
+
+__all__ = ["upgrade"]
+
+_PLANS = """
+CREATE TABLE plans_2 (
+    study INTEGER NOT NULL REFERENCES studies (id),
+    position INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    pretrain_dataset TEXT NOT NULL,
+    finetune_dataset TEXT NOT NULL,
+    arm TEXT NOT NULL,
+    budget TEXT NOT NULL,
+    samples_per_class INTEGER,
+    seed INTEGER NOT NULL,
+    PRIMARY KEY (study, position)
+)
+"""
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Bring a store from format 1 to the present one, within the caller's transaction."""
+    moved = _upgraded_cells(connection)
+    connection.execute(_PLANS)
+    studies = connection.execute("SELECT id, description FROM studies ORDER BY id").fetchall()
+    known: dict[str, int] = {}
+    for number, text in studies:
+        description = _description(json.loads(text))
+        budget = Budget(description["settings"]["pretrain_steps"]).label
+        rows = connection.execute(
+            "SELECT study, position, key, pretrain_dataset, finetune_dataset, augmentation, "
+            "samples_per_class, seed FROM plans WHERE study = ? ORDER BY position",
+            (number,),
+        ).fetchall()
+        plan = [(*row[:2], moved.get(row[2], row[2]), *row[3:6], budget, *row[6:]) for row in rows]
+        key = study_key(description, [row[2] for row in plan])
+        if key in known:  # the same study, under another version
+            connection.execute(
+                "UPDATE studies SET last_run_at = max(last_run_at, (SELECT last_run_at FROM "
+                "studies WHERE id = ?)) WHERE id = ?",
+                (number, known[key]),
+            )
+            connection.execute("DELETE FROM studies WHERE id = ?", (number,))
+            continue
+        known[key] = number
+        connection.execute(
+            "UPDATE studies SET key = ?, description = ? WHERE id = ?",
+            (key, json.dumps(description, sort_keys=True, allow_nan=False), number),
+        )
+        connection.executemany("INSERT INTO plans_2 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", plan)
+    connection.execute("DROP TABLE plans")
+    connection.execute("ALTER TABLE plans_2 RENAME TO plans")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _upgraded_cells(connection: sqlite3.Connection) -> dict[str, str]:
+    """Give cells their new keys; returns the new key of each old one that has one."""
+    moved: dict[str, str] = {}
+    rows = connection.execute(
+        "SELECT key, backbone, augmentation, samples_per_class, seed, settings FROM cells "
+        # Of two cells that become one, the good and later one stays.
+        "ORDER BY status = 'ok', finished_at"
+    ).fetchall()
+    for old, backbone_label, label, size, seed, text in rows:
+        settings = json.loads(text)
+        backbone = _component("backbone", backbone_label, settings["backbone"])
+        augmentation = _component("augmentation", label, settings["augmentation"])
+        drawn = (augmentation.distribution, augmentation.name, augmentation.parameters)
+        if spec_words(augmentation) != words(repr(drawn)):
+            continue
+        options = Settings(**{k: v for k, v in settings.items() if k in options_of(Settings)})
+        cell = Cell(
+            _dataset(settings["pretrain_dataset"]),
+            _dataset(settings["finetune_dataset"]),
+            backbone,
+            Arm.of(augmentation, options),
+            size,
+            seed,
+        )
+        identities = {
+            "backbone": backbone.identity(),
+            "augmentation": cell.pipeline.identity(),
+        }
+        moved[old] = cell.key
+        connection.execute(
+            "UPDATE OR REPLACE cells SET key = ?, pretrain_key = ?, settings = ? WHERE key = ?",
+            (cell.key, cell.pretrain_key, json.dumps({**settings, **identities}), old),
+        )
+    return moved
+
+
+def _description(old: Mapping[str, Any]) -> dict[str, Any]:
+    """The description of a study as it is written today."""
+    kept = {name: value for name, value in old.items() if name != "augmentations"}
+    backbone = _component("backbone", old["backbone"]["label"], old["backbone"])
+    arms = [
+        {
+            "label": one["label"],
+            "shown": one["label"],
+            "pipeline": Pipeline.of(_component("augmentation", one["label"], one)).to_json(),
+        }
+        for one in old["augmentations"]
+    ]
+    return {**kept, "arms": arms, "backbone": backbone.to_json()}
+
+
+def _component(kind: Kind, label: str, identity: Mapping[str, Any]) -> Component:
+    """The component of an old identity; the label tells what was off its default."""
+    head = f"{identity['distribution']}:{identity['name']}"
+    if not f"{label}:".startswith(f"{head}:"):
+        head = identity["name"]
+    _, named = split(label[len(head) + 1 :])
+    return Component(
+        kind=kind,
+        name=identity["name"],
+        parameters=tuple(sorted(identity["parameters"].items())),
+        distribution=identity["distribution"],
+        version=identity["version"],
+        source_hash=identity["source"],
+        varied=frozenset(named) & frozenset(identity["parameters"]),
+        label=label,
+    )
+
+
+def _dataset(content_hash: str) -> DatasetInfo:
+    """A data set of which nothing but its content counts; a class, so that there are images."""
+    return DatasetInfo("", content_hash, (1, 1, 1), ("",), (1,), 1)

@@ -1,0 +1,151 @@
+"""A store as the first format wrote it, opened by today's code."""
+
+import json
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from augbench.datasets.contract import DatasetInfo
+from augbench.plugins.components import Component
+from augbench.protocol.study import Arm, Cell, Settings, Study
+from augbench.store import Store
+
+SCHEMA_1 = """
+CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
+CREATE TABLE cells (key TEXT PRIMARY KEY, pretrain_key TEXT, protocol INTEGER,
+    pretrain_dataset TEXT, finetune_dataset TEXT, backbone TEXT, augmentation TEXT,
+    samples_per_class INTEGER, seed INTEGER, settings TEXT, status TEXT, error TEXT,
+    traceback TEXT, metrics TEXT, curves TEXT, correct BLOB, engine TEXT, device TEXT,
+    seconds REAL, finished_at REAL, environment TEXT);
+CREATE TABLE studies (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, description TEXT,
+    command TEXT, created_at REAL, last_run_at REAL);
+CREATE TABLE plans (study INTEGER, position INTEGER, key TEXT, pretrain_dataset TEXT,
+    finetune_dataset TEXT, augmentation TEXT, samples_per_class INTEGER, seed INTEGER,
+    PRIMARY KEY (study, position));
+PRAGMA user_version = 1;
+"""
+DIGITS = DatasetInfo("digits", "aa" * 32, (1, 16, 16), ("a", "b"), (9, 9), 20)
+SETTINGS = Settings(pretrain_steps=500)
+CONVNET = Component(
+    "backbone", "convnet", (("dropout", 0.5),), version="1", source_hash="s1", label="convnet"
+)
+
+
+def component(name, *, version="1", distribution="augbench", varied=(), **parameters):
+    label = ",".join(f"{key}={parameters[key]}" for key in varied)
+    return Component(
+        "augmentation",
+        name,
+        tuple(sorted(parameters.items())),
+        distribution,
+        version,
+        "s2",
+        frozenset(varied),
+        f"{name}:{label}" if label else name,
+    )
+
+
+NONE = component("none")
+MIXUP = component("mixup", alpha=0.3)
+STRONG = component("mixup", alpha=1.0, varied=["alpha"])
+CUTMIX = component("cutmix", distribution="theirs", alpha=1.0)
+
+
+def old_identity(one):
+    return {
+        "name": one.name,
+        "parameters": dict(one.parameters),
+        "distribution": one.distribution,
+        "version": one.version,
+        "source": one.source_hash,
+    }
+
+
+def cell(augmentation, settings=SETTINGS):
+    return Cell(DIGITS, DIGITS, CONVNET, Arm.of(augmentation, settings), 4, 0)
+
+
+def study(*augmentations):
+    arms = tuple(Arm.of(one, SETTINGS) for one in augmentations)
+    return Study(
+        ((DIGITS, DIGITS),), arms, CONVNET, (4,), 1, SETTINGS, baseline=Arm.of(NONE, SETTINGS)
+    )
+
+
+def write_old_store(folder, *studies):
+    """Studies are lists of augmentations; each is computed, under keys as good as any."""
+    folder.mkdir()
+    connection = sqlite3.connect(folder / "augbench.sqlite")
+    connection.executescript(SCHEMA_1)
+    for number, augmentations in enumerate(studies, 1):
+        description = study(*augmentations).to_json()
+        del description["arms"]
+        description["augmentations"] = [
+            {"label": one.label, **old_identity(one)} for one in augmentations
+        ]
+        description["backbone"] = {"label": CONVNET.label, **old_identity(CONVNET)}
+        connection.execute(
+            "INSERT INTO studies VALUES (?, ?, ?, 'augbench run', ?, ?)",
+            (number, f"study {number}", json.dumps(description), number, number),
+        )
+        for position, one in enumerate(augmentations):
+            key = f"old {one.label} {one.version}"
+            settings = {
+                **SETTINGS.to_json(),
+                "backbone": old_identity(CONVNET),
+                "augmentation": old_identity(one),
+                "pretrain_dataset": DIGITS.content_hash,
+                "finetune_dataset": DIGITS.content_hash,
+            }
+            connection.execute(
+                f"INSERT OR REPLACE INTO cells VALUES ({','.join('?' * 21)})",
+                (
+                    *(key, "", 1, "digits", "digits", "convnet", one.label, 4, 0),
+                    *(json.dumps(settings), "ok", None, None),
+                    *(json.dumps({"accuracy": 0.5 + number / 10}), "{}", b"", "packed", "cpu"),
+                    *(1.0, float(number), "e"),
+                ),
+            )
+            connection.execute(
+                "INSERT INTO plans VALUES (?, ?, ?, 'digits', 'digits', ?, 4, 0)",
+                (number, position, key, one.label),
+            )
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize("one", [NONE, MIXUP, STRONG], ids=lambda one: one.label)
+def test_cells_of_the_first_format_are_found_under_their_new_keys(tmp_path, one):
+    write_old_store(tmp_path / "old", [NONE, MIXUP, STRONG])
+    with Store.open(tmp_path / "old") as store:
+        assert store.finished([cell(one).key]) == {cell(one).key: 0.6}
+        assert store.finished([cell(one, replace(SETTINGS, batch_size=9)).key]) == {}
+
+
+def test_a_study_of_the_first_format_keeps_its_number_and_its_results(tmp_path):
+    write_old_store(tmp_path / "old", [NONE, MIXUP])
+    with Store.read(tmp_path / "old") as store:
+        found = store.study(1)
+    assert [(c.augmentation, c.budget, c.status) for c in found.cells] == [
+        ("none", "500 steps", "ok"),
+        ("mixup", "500 steps", "ok"),
+    ]
+    again = study(NONE, MIXUP)
+    with Store.open(tmp_path / "old") as store:
+        assert store.plan(again, again.cells(), "augbench run") == 1
+
+
+def test_a_study_that_a_release_made_twice_becomes_one_with_the_later_result(tmp_path):
+    newer = [replace(one, version="2") for one in (NONE, MIXUP)]
+    write_old_store(tmp_path / "old", [NONE, MIXUP], newer)
+    with Store.open(tmp_path / "old") as store:
+        assert [number for number, *_ in store.studies()] == [1]
+        assert store.finished([cell(MIXUP).key]) == {cell(MIXUP).key: 0.7}
+
+
+def test_a_cell_whose_draws_are_others_today_stays_with_its_study_alone(tmp_path):
+    write_old_store(tmp_path / "old", [NONE, CUTMIX])
+    with Store.open(tmp_path / "old") as store:
+        assert [c.status for c in store.study(1).cells] == ["ok", "ok"]
+        assert store.finished([cell(CUTMIX).key]) == {}
