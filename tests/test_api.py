@@ -146,9 +146,7 @@ def test_references_and_ruler_are_cells_of_the_baseline_alone(tiny_options):
 
 
 def test_the_baseline_can_be_left_out_and_is_not_doubled(tiny_options):
-    assert {c.arm.label for c in plan(replace(tiny_options, baseline=False)).cells} == {
-        "mixup"
-    }
+    assert {c.arm.label for c in plan(replace(tiny_options, baseline=False)).cells} == {"mixup"}
     doubled = replace(tiny_options, augmentations=("none", "mixup", "mixup:alpha=0.3"))
     assert len(plan(doubled).cells) == 8
 
