@@ -99,9 +99,16 @@ class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
     metavar = "N,N,…"
     examples = ("1,2,4", "[1, 2, 4]")
 
-    def __init__(self, *flags: str, empty: bool = False, **declared: Any) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        empty: bool = False,
+        examples: tuple[str, str] = examples,
+        **declared: Any,
+    ) -> None:
         super().__init__(*flags, **declared)
         self.empty = empty
+        self.examples = examples
 
     @property
     def expected(self) -> str:
@@ -123,7 +130,7 @@ class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
         return self.read(sizes)
 
     def show(self, value: Any) -> str:
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(str, [value] if _is_whole(value) else value)) or "none"
 
     def write(self, value: Any) -> str:
         return self.show(value).replace(", ", ",")

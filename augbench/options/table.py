@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from augbench.errors import OptionError
 from augbench.options.arms import Arms
 from augbench.options.kinds import (
     Choice,
@@ -28,6 +29,7 @@ from augbench.options.kinds import (
     Switch,
 )
 from augbench.options.option import KeyEntry, Option, Shorthand, options_of
+from augbench.options.spelling import named
 
 __all__ = ["Options", "Settings", "grouped"]
 
@@ -217,6 +219,25 @@ class Options(Settings):
         group=STUDY,
         reported=True,
     )
+    # A cell has one budget, a study may have several.
+    pretrain_steps: Sizes = Sizes(  # type: ignore[assignment]
+        "--n-batches-pre-train",
+        default=(Settings.pretrain_steps,),
+        title="pretraining steps",
+        help="Steps of pretraining; several are budgets to be compared.",
+        group=TRAINING,
+        reported=True,
+        examples=("500,2000", "[500, 2000]"),
+    )
+    epochs: Sizes = Sizes(
+        "--epochs",
+        empty=True,
+        default=(),
+        title="pretraining epochs",
+        help="Epochs of pretraining instead of steps: passes over the images.",
+        group=TRAINING,
+        examples=("50,200", "[50, 200]"),
+    )
     references: Switch = Switch(
         shorthands=(Shorthand("--references", True),),
         default=False,
@@ -322,8 +343,14 @@ class Options(Settings):
 
     @property
     def settings(self) -> Settings:
-        """The hyper-parameters alone, which enter the keys of cells."""
-        return Settings(**{name: getattr(self, name) for name in options_of(Settings)})
+        """The hyper-parameters alone, which enter the keys of cells; with the longest budget."""
+        given = {name: getattr(self, name) for name in options_of(Settings)}
+        return Settings(**{**given, "pretrain_steps": max(self.pretrain_steps)})
+
+    def __post_init__(self) -> None:
+        if self.epochs and self.pretrain_steps != Options.pretrain_steps:
+            both = f"{named('epochs')} or {named('pretrain_steps')}"
+            raise OptionError(f"give either {both}, not both: a study has one kind of budget")
 
 
 def grouped(table: type) -> dict[str, dict[str, Option[Any, Any]]]:

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 import torch
 from torch import Tensor, nn
 
 from augbench.protocol.augmenting import Rows
-from augbench.protocol.batches import block_steps, draw_batches, draw_partners, partner_rows
+from augbench.protocol.batches import (
+    block_steps,
+    draw_batches,
+    draw_partners,
+    effective_batch_size,
+    partner_rows,
+    whole_blocks,
+)
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
@@ -97,17 +104,18 @@ def pretrain(
 
     data = materials.pretrain_set(cell)
     test = materials.test_set(cell.pretrain)
+    steps, size = cell.pretrain_steps, effective_batch_size(settings.batch_size, len(data))
+    block = block_steps(size, cell.pretrain.image_shape) if size else 1
+    drawn = whole_blocks(steps, block)
     batches = draw_batches(
-        len(data), settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
-    )  # [steps, B]: which images a step sees
-    steps, size = batches.shape
+        len(data), settings.batch_size, drawn, cell_stream(cell, Role.ORDER)
+    )  # [drawn, B]: which images a step sees
     partners = draw_partners(
         augmenter.sources,
-        steps,
+        drawn,
         size,
         [cell_stream(cell, Role.PARTNERS, k) for k in range(augmenter.sources - 1)],
-    )  # [K − 1, steps, B]: with which positions of the same batch each position is mixed
-    block = block_steps(size, cell.pretrain.image_shape) if size else 1
+    )  # [K − 1, drawn, B]: with which positions of the same batch each position is mixed
     # What needs the network in training is mixed step by step, see suppliers.py.
     supplier = supplier_for(augmenter, model, cell.pretrain.image_shape)
 
@@ -115,7 +123,6 @@ def pretrain(
     for start in range(0, steps, block):
         # Augmentations are called for a whole block of steps at once.
         chosen = torch.from_numpy(batches[start : start + block]).to(data.labels.device)  # [S, B]
-        count = len(chosen)
         labels = data.labels[chosen.flatten()]  # [S·B]
         anchor = network_inputs(data.images[chosen.flatten()])  # [S·B, C, H, W]
         places = torch.from_numpy(partner_rows(partners[:, start : start + block]))
@@ -133,7 +140,8 @@ def pretrain(
             by_step = zip(*(one.split(size) for one in sources), strict=True)
             given = zip(by_step, rows.by_step(), partners.swapaxes(0, 1)[start:], strict=False)
             forwards = (supplier.forward(*step) for step in given)
-        for log_probabilities, y in forwards:  # [B, classes] both
+        count = min(block, steps - start)
+        for log_probabilities, y in islice(forwards, count):  # [B, classes] both
             loss = soft_label_cross_entropy(log_probabilities, y)
             update(loss)
             recorder.step(loss, hits(log_probabilities, y))
