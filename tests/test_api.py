@@ -153,7 +153,7 @@ def test_the_baseline_can_be_left_out_and_is_not_doubled(tiny_options):
 
 def test_all_stands_for_everything_installed(tiny_options):
     planned = plan(replace(tiny_options, augmentations=("all",)))
-    labels = [item.label for item in planned.study.augmentations]
+    labels = [arm.label for arm in planned.study.arms]
     assert labels[0] == "none"
     assert {"collage", "mixup", "breaks"} < set(labels)
     assert len(labels) == len(set(labels))

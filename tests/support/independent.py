@@ -22,7 +22,7 @@ class Raw:
         self.study = json.loads(text)
         self.cells = {}
         for *place, status, metrics, correct, seconds in database.execute(
-            "SELECT p.pretrain_dataset, p.finetune_dataset, p.augmentation, p.samples_per_class, "
+            "SELECT p.pretrain_dataset, p.finetune_dataset, p.arm, p.samples_per_class, "
             "p.seed, c.status, c.metrics, c.correct, c.seconds FROM plans p "
             "LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? ORDER BY p.position",
             (number,),

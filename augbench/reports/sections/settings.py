@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from augbench.options import reported
+from augbench.options import named, reported
+from augbench.plugins.pipelines import Pipeline
 from augbench.reports.sections._section import Report, Section
 
 __all__ = ["Settings"]
@@ -19,8 +21,21 @@ class Settings(Section):
     def page(self, report: Report) -> dict[str, Any]:
         """The stored study, with its command, its description, and its options in words."""
         stored = report.result.stored
+        study = stored.description
+        parts = [one for arm in study["arms"] for stage in arm["pipeline"] for one in stage]
         return {
             "stored": stored,
-            "study": stored.description,
-            "settings": reported(stored.description),
+            "study": study,
+            "settings": reported(study),
+            "components": list({one["label"]: one for one in [*parts, study["backbone"]]}.values()),
+            "arms": list(_arms(study)),
         }
+
+
+def _arms(study: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(name, what it is) of each arm that is more than its name says."""
+    for arm in study["arms"]:
+        spec = Pipeline.from_json(arm["pipeline"]).label
+        own = [f"{named(name)} = {value}" for name, value in arm.get("settings", {}).items()]
+        if own or spec != arm["label"]:
+            yield arm["shown"], "; ".join([spec, *own])
