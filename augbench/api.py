@@ -25,7 +25,7 @@ from augbench.executors.contract import (
     StepsDone,
 )
 from augbench.executors.processes import WorkerProcesses
-from augbench.options import Options, named, spelling, takes_options
+from augbench.options import Options, filled_from_recipe, named, spelling, takes_options
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
@@ -287,6 +287,7 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
+@filled_from_recipe
 @dataclass(frozen=True)
 class _RunOptions(Options):
     """The arguments of `run`: the options of a study, and who watches it."""

@@ -14,6 +14,7 @@ from augbench.options import Options, Settings
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline, shown_labels
 from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.recipe import Recipe
 from augbench.protocol.references import REFERENCES, size_name
 
 __all__ = [
@@ -134,7 +135,8 @@ class Cell:
         Under a constant schedule, and without augmentations that look at the share of training
         that is done, a shorter budget is a prefix of a longer one.
         """
-        if self.arm.follows_progress:
+        recipe = Recipe.of(self.settings, "pretraining")
+        if self.arm.follows_progress or not recipe.is_constant:
             return self.pretrain_key
         return _digest({**self._pretraining(), "steps": None})
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import fields
 from itertools import pairwise
 
+from augbench.options import Settings
 from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.recipe import OF_EACH_CELL
 from augbench.protocol.study import Cell
 
 __all__ = ["Unit", "cost", "plan_packs", "trained_alike", "units_of"]
@@ -41,14 +44,22 @@ def units_of(cells: Iterable[Cell]) -> list[Unit]:
 def trained_alike(cell: Cell) -> Hashable:
     """A value that is equal for cells with the same network, shapes and steps.
 
-    Such cells can be trained together.
+    Such cells can be trained together, each with learning rate, momentum, weight decay, label
+    smoothing and clipping of its own.
     """
     return (
         cell.pretrain.content_hash,
         json.dumps(cell.backbone.identity(), sort_keys=True),
-        cell.settings,
+        _alike(cell.settings),
         effective_batch_size(cell.settings.batch_size, cell.pretrain_images),
     )
+
+
+def _alike(settings: Settings) -> Hashable:
+    """The settings without the numbers of which each cell may have its own."""
+    own = {*OF_EACH_CELL, *(f"finetune_{name}" for name in OF_EACH_CELL)}
+    names = (field.name for field in fields(settings) if field.name not in own)
+    return tuple(getattr(settings, name) for name in names)
 
 
 def plan_packs(

@@ -19,7 +19,8 @@ from augbench.packed import Heads, Packed, Replayed, UnpackableError, same_featu
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
-from augbench.protocol.loss import loss_weights, summed_losses
+from augbench.protocol.loss import loss_weights, smoothed, summed_losses
+from augbench.protocol.recipe import Recipe
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
@@ -138,12 +139,16 @@ def _pretrain(
     Yields them, frozen, where each budget ends; the training then goes on from there.
     """
     cells, test_set = [unit[0] for unit in units], materials.test_set(units[0][0].pretrain)
-    # Cells of one seed start from the same weights and dropout streams.
-    modules = once_a_seed(cells, materials.backbone)
+    # Cells of one seed start from the same weights and dropout streams, but normalize by images
+    # of their own.
+    make, normalized = materials.backbone, cells[0].settings.normalize != "none"
+    modules = list(map(make, cells)) if normalized else once_a_seed(cells, make)
     heads = Heads(once_a_seed(cells, lambda cell: materials.head(cell, modules[0], finetune=False)))
     backbones = packer(modules)
     backbones.train()
-    descend = descent(backbones, heads, cells[0].settings.learning_rate)
+    recipes = [Recipe.of(cell.settings, "pretraining") for cell in cells]
+    descend = descent(backbones, heads, recipes, cells[0].pretrain_steps)
+    smoothing = torch.tensor([one.label_smoothing for one in recipes], device=materials.device)
     recorder, step, spent = Recorder(), 0, 0.0
     ends = sorted({cell.pretrain_steps for unit in units for cell in unit})
 
@@ -159,6 +164,7 @@ def _pretrain(
     began = time.perf_counter()
     # [S, B, K·C, H, W], [S, K, B, classes]
     for inputs, targets in _ending_at(blocks(cells, materials), ends):
+        targets = smoothed(targets, smoothing[:, None, None])
         outputs = torch.empty_like(targets)
         weights = loss_weights(targets)
         for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
@@ -221,22 +227,22 @@ def _doubtful(backbones: Packed, curves: Sequence[TrainingCurve]) -> list[int]:
 
 
 def descent(
-    backbones: Packed, heads: Heads, learning_rate: float
+    backbones: Packed, heads: Heads, recipes: Sequence[Recipe], steps: int
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A step of gradient descent of K cells, replayed from a tape where that pays.
 
-    It takes images [B, K·C, H, W] and `loss_weights` [K, B, classes], and returns the
-    log-probabilities before the step.
+    There will be `steps` of them, by each cell's own recipe. One takes images [B, K·C, H, W] and
+    `loss_weights` [K, B, classes], and returns the log-probabilities before the step.
     """
     state = [*heads.parameters(), *backbones.stacked().values()]
-    update = Update(state, learning_rate)
+    update = Update(state, recipes, steps)
 
     def descend(x: Tensor, weight: Tensor) -> Tensor:
         log_probabilities = heads(backbones(x))
         update(summed_losses(weight, log_probabilities))
         return log_probabilities.detach()
 
-    return Replayed(descend, state) if backbones.replayable else descend
+    return Replayed(descend, [*state, *update.state]) if backbones.replayable else descend
 
 
 def _pretrain_alone(
@@ -311,14 +317,15 @@ def _finetune(
     if rest:
         trained.measured(rest[0], test_set.labels)
 
-    rate, curves = one.settings.learning_rate, fitted.recorder.curves(len(cells))
+    curves = fitted.recorder.curves(len(cells))
     results = []
     held_out_labels = labels[set_of][:, len(data) :]
     measures = measure(outputs, test_set.labels, held_out_outputs, held_out_labels)
     for k, cell, curve, (metrics, correct) in zip(members, cells, curves, measures, strict=True):
         try:
-            check_finite(trained.curves[k], "pretraining", rate)
-            check_finite(curve, "finetuning", rate)
+            check_finite(trained.curves[k], "pretraining", cell.settings.learning_rate)
+            own = Recipe.of(cell.settings, "finetuning")
+            check_finite(curve, "finetuning", own.learning_rate)
             check_metrics(metrics)
         except Exception as error:
             results.append(failed(cell, error, "packed"))

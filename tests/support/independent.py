@@ -31,7 +31,7 @@ class Raw:
         database.close()
         self.sizes = self.study["samples_per_class"]
         self.ruler = [s for s in self.study["ruler_sizes"] if s not in self.sizes]
-        self.labels = [item["label"] for item in self.study["augmentations"]]
+        self.labels = [arm["shown"] for arm in self.study["arms"]]
         self.n = self.study["seeds"]
 
     def y(self, pair, label, sizes, metric="accuracy"):
