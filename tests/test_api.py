@@ -179,6 +179,7 @@ def test_a_plan_makes_each_augmentation_once(tiny_options, tmp_path):
     assert first is not second
 
 
+@pytest.mark.usefixtures("only_built_in")
 def test_all_stands_for_everything_installed(tiny_options):
     planned = plan(replace(tiny_options, augmentations=("all",)))
     labels = [item.label for item in planned.study.augmentations]
