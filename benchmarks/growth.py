@@ -1,4 +1,4 @@
-"""How the cost of pretraining grows: with cells in a pack, batch, image size, and the network.
+"""Growth of the cost of pretraining with cells in a pack, batch, image size, and the network.
 
 `python benchmarks/growth.py`. CPU milliseconds of pretraining per cell and step, one thread, packed
 and one by one, each pair measured in turn in this process; the fastest of a few rounds.

@@ -1,4 +1,4 @@
-"""Which packing a backbone gets: the fastest of those that are proved to give the same numbers."""
+"""The choice of a backbone's packing: the fastest that is proved to give the same numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who owns a parameter: layers that share one, and forwards that use one by themselves."""
+"""Ownership of parameters: layers that share one, and forwards that use one by themselves."""
 
 from __future__ import annotations
 

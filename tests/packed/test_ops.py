@@ -49,7 +49,7 @@ def widest_kernel():
 
 
 class Case(NamedTuple):
-    """What a convolution is given."""
+    """Arguments of a convolution, and the generator that drew them."""
 
     x: Tensor
     weight: Tensor
@@ -240,7 +240,7 @@ def test_kernels_that_were_forgotten_are_made_again():
 
 
 def pooled(x, weight, bias, *, pool, rectify, **how):
-    """What torch makes of it."""
+    """Torch's convolution, pooling and rectifier, one after the other."""
     made = F.max_pool2d(F.conv2d(x, weight, bias, **how), pool)
     return F.relu(made) if rectify else made
 

@@ -1,4 +1,4 @@
-"""What the check of a packing finds: each of these is packed wrongly, or would be."""
+"""Faults that the check of a packing finds: each network here is, or would be, packed wrongly."""
 
 import copy
 from dataclasses import replace
