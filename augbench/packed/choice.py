@@ -217,6 +217,7 @@ def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> flo
     if packed.replayable and not images.is_cuda and seconds(together) < LONGEST:
         with Tape() as tape:  # as the training will do it
             together()
+        # Right or not: the packing is verified next, and a replay by `Replayed` as it is recorded.
         step = tape.replay if tape.complete else together
     best, many = 0.0, len(backbones) / timed
     for _ in range(_TRIALS):

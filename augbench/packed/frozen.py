@@ -45,7 +45,7 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
     is zero at first hides what training will bring out.
     """
     generator = torch.Generator().manual_seed(0)
-    count = max(_LEAST_IMAGES, len(like))
+    count = max(_LEAST_IMAGES, len(like))  # of two or four, the odd one may be missed by chance
     alike = torch.rand(count, *like.shape[1:], generator=generator).to(like)
     unlike = example_images(like, count, generator)
     return _need_company(backbone, alike) or _need_company(perturbed(backbone, generator), unlike)
