@@ -26,6 +26,12 @@ from augbench.plugins.parameters import split_outside_quotes, written
 
 __all__ = ["Member", "Pipeline", "Stage", "expanded", "parsed", "shown_labels"]
 
+_DIGITS = 12
+"""Decimals of a probability: so a third is one number, whether it is written or left to share."""
+
+_HEAD = re.compile(r"(?:\s*[\w.-]+\s*:)*(?:\s*[^\W\d]\w*\s*=)?")
+"""What stands before the first value of a grid: names and colons, and the parameter's name."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -53,8 +59,8 @@ class Stage:
     @cached_property
     def label(self) -> str:
         """The stage as it is written in a spec."""
-        even = (1 / len(self.members),) * len(self.members)
-        told = not _same(even, [member.probability for member in self.members])
+        even = round(1 / len(self.members), _DIGITS)
+        told = any(member.probability != even for member in self.members)
         return "|".join(
             member.component.label + (f"@{member.probability!r}" if told else "")
             for member in self.members
@@ -134,8 +140,8 @@ def expanded(spec: str) -> list[str]:
     choices = []
     for part, separator in _parts(spec, ",+|@"):
         first, *others = split_outside_quotes(part, "/")
-        head = re.match(r"[^=]*=|(?:.*:)?", first, re.DOTALL)
-        assert head is not None  # the second alternative matches nothing as well
+        head = _HEAD.match(first)
+        assert head is not None  # it matches nothing as well
         values = [first, *(head[0] + other for other in others)]
         choices.append([value + separator for value in values])
     return ["".join(chosen) for chosen in itertools.product(*choices)]
@@ -161,19 +167,19 @@ def _stage(text: str) -> list[tuple[str, float]]:
         given.append((name.strip(), _probability(numbers[0], member) if numbers else None))
     told = sum(probability for _, probability in given if probability is not None)
     silent = sum(probability is None for _, probability in given)
-    if told > 1 + 1e-9 or (silent and told >= 1):
+    rest = round((1 - told) / silent, _DIGITS) if silent else 1.0
+    if told > 1 + 1e-9 or rest <= 0:
         raise ParameterError(
             f"the probabilities of {text.strip()!r} leave nothing for a member, or sum to more "
             f"than 1 ({told:g}); lower them"
         )
-    rest = round((1 - told) / silent, 12) if silent else 0.0
     return [(name, rest if chance is None else chance) for name, chance in given]
 
 
 def _probability(text: str, member: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
+        value = round(float(text), _DIGITS)
+    except (ValueError, OverflowError):
         value = math.nan
     if not 0 < value <= 1:
         raise ParameterError(
@@ -190,10 +196,6 @@ def _parts(text: str, separators: str) -> Iterable[tuple[str, str]]:
         position += len(part)
         yield part, text[position : position + 1]
         position += 1
-
-
-def _same(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(math.isclose(a, b) for a, b in zip(one, other, strict=True))
 
 
 def shown_labels(arms: Sequence[tuple[str, Pipeline]]) -> list[str]:
