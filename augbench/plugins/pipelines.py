@@ -201,30 +201,41 @@ def _parts(text: str, separators: str) -> Iterable[tuple[str, str]]:
 def shown_labels(arms: Sequence[tuple[str, Pipeline]]) -> list[str]:
     """Labels in company: where arms differ in a parameter, each one's value, defaults included.
 
-    `arms` are labels, as they are stored, and pipelines. A label that its user chose stays.
+    `arms` are labels, as they are stored, and pipelines, on their bases. A label that its user
+    chose stays.
     """
+    own = [_labelled_part(label, pipeline) for label, pipeline in arms]
     shown = []
-    for label, pipeline in arms:
-        if label != pipeline.label:
+    for (label, _), part in zip(arms, own, strict=True):
+        if part is None:
             shown.append(label)
             continue
-        like = [other for name, other in arms if name == other.label and _alike(pipeline, other)]
+        like = [other for other in own if other is not None and _alike(part, other)]
         stages, position = [], 0
-        for stage in pipeline.stages:
+        for stage in part.stages:
             members = []
             for member in stage.members:
-                values = [other.components[position].parameters for other in like]
-                own = member.component
+                values = [dict(other.components[position].parameters) for other in like]
+                component = member.component
                 varying = {
                     name
-                    for name, value in own.parameters
-                    if any(dict(one)[name] != value for one in values)
+                    for name, value in component.parameters
+                    if any(one[name] != value for one in values)
                 }
-                members.append(Member(_telling(own, varying), member.probability))
+                members.append(Member(_telling(component, varying), member.probability))
                 position += 1
             stages.append(Stage(tuple(members)))
         shown.append(Pipeline(tuple(stages)).label)
     return shown
+
+
+def _labelled_part(label: str, pipeline: Pipeline) -> Pipeline | None:
+    """The last stages of a pipeline, those that its label tells; None if it tells none."""
+    for first in range(len(pipeline.stages)):
+        part = Pipeline(pipeline.stages[first:])
+        if part.label == label:
+            return part
+    return None
 
 
 def _telling(component: Component, names: set[str]) -> Component:

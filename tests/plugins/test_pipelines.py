@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import augbench as package
 from augbench.errors import ParameterError, UnknownNameError
 from augbench.plugins import Registry
 from augbench.plugins.pipelines import Pipeline, shown_labels
@@ -50,6 +53,7 @@ def read(registry: Registry, spec: str) -> list[list[tuple[str, dict[str, Any], 
 
 
 MIXUP = {"alpha": 0.3}
+CROP = {"padding": None, "flip": True}
 
 
 def blur(mode: str = "a", size: int = 3, sigma: float = 1.0) -> dict[str, Any]:
@@ -217,3 +221,71 @@ def test_in_company_every_arm_tells_what_differs(registry: Registry) -> None:
         "collage",
     ]
     assert shown_labels([("mine", pipelines[0])]) == ["mine"]
+
+
+def test_in_company_every_arm_on_a_base_tells_what_differs_and_not_its_base(
+    registry: Registry,
+) -> None:
+    (base,) = registry.pipelines("blur:size=7")
+    arms = [
+        one for s in ("none", "mixup:alpha=0.1/0.3", "collage") for one in registry.pipelines(s)
+    ]
+    assert shown_labels([(one.label, one.on(base)) for one in arms]) == [
+        "none",
+        "mixup:alpha=0.1",
+        "mixup:alpha=0.3",
+        "collage",
+    ]
+
+
+ROOT = Path(package.__file__).parents[1]
+PAGE = (ROOT / "docs" / "arms.md").read_text()
+WRITTEN, VALUES = (
+    [
+        [cell.strip().strip("`") for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
+        for row in re.findall(r"^\| `.*\|$", part, re.MULTILINE)
+    ]
+    for part in PAGE.split("## Signs in values")
+)
+(SHOWN,) = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)^```", PAGE, re.MULTILINE)
+(TABLE,) = re.findall(r"^```text\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_the_page_s_table_of_specs_means_what_it_says(registry: Registry) -> None:
+    specs = [shlex.split(row[0].replace("\\|", "|"))[0] for row in WRITTEN]
+    assert [read(registry, spec) for spec in specs] == [
+        [[("mixup", MIXUP, 1)]],
+        [[("mixup", {"alpha": 1}, 1)]],
+        [[("crop-flip", CROP, 1)], [("mixup", MIXUP, 1)]],
+        [[("mixup", MIXUP, 1)], [("crop-flip", CROP, 1)]],
+        [[("mixup", MIXUP, 0.5)]],
+        [[("mixup", MIXUP, 0.5), ("collage", {}, 0.5)]],
+        [[("mixup", MIXUP, 0.7), ("collage", {}, 0.3)]],
+        [[("mixup", MIXUP, 0.5), ("collage", {}, 0.3)]],
+    ]
+    assert read(registry, "crop-flip@0.5+mixup|collage") == [
+        [("crop-flip", CROP, 0.5)],
+        [("mixup", MIXUP, 0.5), ("collage", {}, 0.5)],
+    ]
+
+
+def test_the_page_s_values_in_quotes_are_those_that_it_says(registry: Registry) -> None:
+    for spec, value in VALUES:
+        ((_, parameters, _),) = read(registry, spec)[0]
+        assert value in map(str, parameters.values())
+    assert len(VALUES) == 3
+
+
+def test_the_page_s_command_prints_what_is_shown(augbench: Any, tmp_path: Path) -> None:
+    command, printed = SHOWN
+    program, *arguments = shlex.split(command)
+    assert program == "augbench"
+    code, out, errors = augbench(*arguments, "--out", tmp_path)
+    assert (code, errors) == (0, "")
+    position = 0
+    for lines in printed.split("...\n"):  # three dots stand for any lines
+        assert lines in out[position:]
+        position = out.index(lines, position) + len(lines)
+    arms = re.search(r"^arms: (.*)$", printed, re.MULTILINE)[1]
+    told = re.findall(r"^│ (\S.*?) +│", TABLE, re.MULTILINE)
+    assert told == arms.split(", ")

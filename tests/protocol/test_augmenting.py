@@ -38,7 +38,9 @@ class Three:
 
     def __call__(self, a, b, c, *, rng):
         weights = a.new_tensor(rng.dirichlet((1, 1, 1), size=len(a)))
-        return sum(w.view(-1, 1, 1, 1) * x for w, x in zip(weights.T, (a, b, c))), weights
+        return sum(
+            w.view(-1, 1, 1, 1) * x for w, x in zip(weights.T, (a, b, c), strict=True)
+        ), weights
 
 
 class Smooth:
@@ -249,7 +251,7 @@ def test_mixers_of_different_numbers_of_sources_are_drawn_among():
     got, targets = run(spec)
     images, labels = batch()
     drawn = choices(spec).random(24)
-    pair, triple = drawn < 0.4, (0.4 <= drawn) & (drawn < 0.8)
+    pair, triple = drawn < 0.4, (drawn >= 0.4) & (drawn < 0.8)
     for chosen, expected in ((pair, run("mixup")), (triple, run("three"))):
         assert chosen.any()
         torch.testing.assert_close(got[chosen], expected[0][chosen])
