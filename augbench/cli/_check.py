@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from augbench.cli._shared import data_options, plugin_options
+from augbench.cli._shared import data_options, plugin_options, tell_problems
 from augbench.errors import ContractError, PluginError, UnknownNameError, UsageError
 from augbench.plugins.components import WORDS
 from augbench.plugins.suggestion import suggestion
@@ -60,6 +60,7 @@ def check_command(
     registry = Registry.load((*plugins, *files), strict=strict_plugins)
     found = _targets(registry, [name for name in names if name not in files], files, plugins)
     reasons = _expected_failures(expected, len(found))
+    tell_problems(registry)
 
     reports = []
     for kind, spec in found:

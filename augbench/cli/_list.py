@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from augbench.cli._shared import plugin_options
+from augbench.cli._shared import plugin_options, tell_problems
 
 if TYPE_CHECKING:
     from augbench.plugins.components import Kind
@@ -49,5 +49,4 @@ def list_command(kind: str, as_json: bool, plugins: tuple[str, ...], strict_plug
         source = f"{info.distribution} {info.version}".strip()
         table.add_row(*map(escape, (info.name, parameters, what, source)))
     Console().print(table)
-    for problem in registry.problems:
-        click.echo(f"warning: {problem}", err=True)
+    tell_problems(registry)

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import data_options, out_option, plugin_options, study_options
+from augbench.cli._shared import (
+    data_options,
+    out_option,
+    plugin_options,
+    study_options,
+    tell_problems,
+)
 from augbench.options import Options
 
 __all__ = ["preview_command"]
@@ -39,6 +45,7 @@ def preview_command(
     from augbench.plugins.registry import Registry
 
     registry = Registry.load(plugins, strict=strict_plugins)
+    tell_problems(registry)
     pipelines = [one for spec in augmentations for one in registry.pipelines(spec)]
     images = load_dataset(
         registry, registry.resolve("dataset", dataset), data_root, download=download

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from augbench.cli._shared import GroupedCommand, given_options, study_options
+from augbench.cli._shared import GroupedCommand, given_options, study_options, tell_problems
 from augbench.errors import CellsFailedError
 
 __all__ = ["run_command"]
@@ -44,8 +44,7 @@ def run_command(
 
     planned = plan(options)
     out = options.out
-    for problem in planned.registry.problems:
-        click.echo(f"warning: {problem}", err=True)
+    tell_problems(planned.registry)
     if dry_run:
         print_plan(planned)
         return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from augbench.options import Option, Options, grouped, made_from, options_of
+
+if TYPE_CHECKING:
+    from augbench.plugins.registry import Registry
 
 __all__ = [
     "GroupedCommand",
@@ -17,6 +20,7 @@ __all__ = [
     "out_option",
     "plugin_options",
     "study_options",
+    "tell_problems",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -118,6 +122,12 @@ def given_options(context: click.Context, values: Mapping[str, Any]) -> Options:
 def plugin_options(function: _F) -> _F:
     """Add `--plugin` and `--strict-plugins`."""
     return study_options("plugins", "strict_plugins")(function)
+
+
+def tell_problems(registry: Registry) -> None:
+    """Print a warning for each plugin that failed, or whose component lost its name."""
+    for problem in registry.problems:
+        click.echo(f"warning: {problem}", err=True)
 
 
 def data_options(function: _F) -> _F:

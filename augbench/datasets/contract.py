@@ -59,6 +59,12 @@ class Dataset:
                     f"data set {self.name!r}: expected {part} images as uint8 [N, C, H, W], "
                     f"got {images.dtype} {list(images.shape)}"
                 )
+            if _channels_last(images.shape):
+                raise DatasetError(
+                    f"data set {self.name!r}: expected {part} images as [N, C, H, W], got "
+                    f"{list(images.shape)}, which looks like N×H×W×C: "
+                    "images.transpose(0, 3, 1, 2) has the channels in front"
+                )
             if labels.shape != (len(images),) or labels.dtype != np.int64:
                 raise DatasetError(
                     f"data set {self.name!r}: expected {part} labels as int64 [{len(images)}], "
@@ -108,6 +114,13 @@ class Dataset:
             train_counts=tuple(int(count) for count in counts),
             test_size=len(self.test_labels),
         )
+
+
+def _channels_last(shape: tuple[int, ...]) -> bool:
+    """True for the shape of coloured images, or of square grey ones, whose channels come last."""
+    _, first, second, last = shape
+    coloured = last in (3, 4) and min(first, second) > 4
+    return coloured or (last == 1 and first == second > 4)
 
 
 class DatasetFactory(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import warnings
 from typing import Any
 
@@ -16,6 +17,8 @@ from augbench.plugins.suggestion import suggestion
 
 __all__ = ["Factories"]
 
+_ANY_NUMBER = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 class Factories:
     """Imports components when they are asked for, each once."""
@@ -27,6 +30,7 @@ class Factories:
     def get(self, entry: Entry) -> Any:
         """The class or function itself; raises `PluginError` if it cannot be imported."""
         if not isinstance(entry.factory, str):
+            _refuse_a_call(entry, entry.factory)
             return entry.factory
         if entry not in self._imported:
             with watched(entry.plugin.builtin) as remarks:
@@ -39,6 +43,7 @@ class Factories:
                     ) from error
             for remark in remarks:
                 entry.plugin.warn(remark)
+            _refuse_a_call(entry, self._imported[entry])
         return self._imported[entry]
 
     def construct(self, entry: Entry, name: str, parameters: dict[str, ParameterValue]) -> Any:
@@ -76,6 +81,23 @@ class Factories:
                 )
             self._hashes[entry] = found or ""
         return self._hashes[entry]
+
+
+def _refuse_a_call(entry: Entry, factory: Any) -> None:
+    """Raise `PluginError` for a function that does not make an augmentation, but mixes itself."""
+    if entry.kind != "augmentation" or not inspect.isfunction(factory):
+        return
+    parameters = inspect.signature(factory).parameters
+    required = [
+        p for p in parameters.values() if p.default is p.empty and p.kind not in _ANY_NUMBER
+    ]
+    if required or "rng" in parameters:
+        raise PluginError(
+            f"augmentation {entry.qualified!r}: expected a class, whose objects are called with "
+            f"images, got the function {factory.__name__!r}: write it as the method "
+            "`__call__(self, …, *, rng)` of a class with an attribute `sources` "
+            "(see docs/plugins.md)"
+        )
 
 
 def _imported(target: str) -> Any:

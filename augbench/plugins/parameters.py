@@ -142,9 +142,12 @@ def _canonical(value: ParameterValue, names: str) -> ParameterValue:
     return plain + 0.0 if isinstance(plain, float) else plain  # −0.0 and 0.0 are one value
 
 
-_QUOTED = re.compile(r"""(?:(?<=[:=,/])|^)(['"])(.*?)\1(?=\s*(?:[,/+|@]|$))""", re.DOTALL)
-"""A value in quotes: they open where a value may begin, and close where one may end."""
-_SPECIAL = re.compile(r"[+@|/'\"]|^\s|\s$")
+_QUOTED = re.compile(
+    r"""(?:(?<=[:=,/])|^)(['"])((?:(?!\1).|\1\1)*)\1(?=\s*(?:[,/+|@]|$))""", re.DOTALL
+)
+"""A value in quotes: they open where a value may begin, and close where one may end. Inside, a
+doubled quote means one, as in a table of comma-separated values."""
+_SPECIAL = re.compile(r"[+@|/'\"]|^\s|\s$|,\s*[^\W\d]\w*\s*=")
 _KEY = re.compile(r"\s*([^\W\d]\w*)\s*=(.*)", re.DOTALL)
 
 
@@ -182,7 +185,7 @@ _Text = TypeVar("_Text", str, "str | None")
 
 def _unquoted(text: _Text) -> _Text:
     found = _QUOTED.fullmatch(text.strip()) if text else None
-    return found[2] if found else text
+    return found[2].replace(found[1] * 2, found[1]) if found else text
 
 
 def parse(parameter: Parameter, text: str) -> ParameterValue:
@@ -226,7 +229,8 @@ def written(value: ParameterValue) -> str:
     text = format_value(value)
     if not _SPECIAL.search(text):
         return text
-    return f'"{text}"' if "'" in text else f"'{text}'"
+    quote = '"' if "'" in text and '"' not in text else "'"
+    return quote + text.replace(quote, quote * 2) + quote
 
 
 def values(declared: tuple[Parameter, ...], text: str | None) -> dict[str, ParameterValue]:

@@ -26,6 +26,12 @@ from augbench.plugins.parameters import split_outside_quotes, written
 
 __all__ = ["Member", "Pipeline", "Stage", "expanded", "parsed", "shown_labels"]
 
+_DIGITS = 12
+"""Decimals of a probability: so a third is one number, whether it is written or left to share."""
+
+_HEAD = re.compile(r"(?:\s*[\w.-]+\s*:)*(?:\s*[^\W\d]\w*\s*=)?")
+"""What stands before the first value of a grid: names and colons, and the parameter's name."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -53,8 +59,8 @@ class Stage:
     @cached_property
     def label(self) -> str:
         """The stage as it is written in a spec."""
-        even = (1 / len(self.members),) * len(self.members)
-        told = not _same(even, [member.probability for member in self.members])
+        even = round(1 / len(self.members), _DIGITS)
+        told = any(member.probability != even for member in self.members)
         return "|".join(
             member.component.label + (f"@{member.probability!r}" if told else "")
             for member in self.members
@@ -134,8 +140,8 @@ def expanded(spec: str) -> list[str]:
     choices = []
     for part, separator in _parts(spec, ",+|@"):
         first, *others = split_outside_quotes(part, "/")
-        head = re.match(r"[^=]*=|(?:.*:)?", first, re.DOTALL)
-        assert head is not None  # the second alternative matches nothing as well
+        head = _HEAD.match(first)
+        assert head is not None  # it matches nothing as well
         values = [first, *(head[0] + other for other in others)]
         choices.append([value + separator for value in values])
     return ["".join(chosen) for chosen in itertools.product(*choices)]
@@ -161,19 +167,19 @@ def _stage(text: str) -> list[tuple[str, float]]:
         given.append((name.strip(), _probability(numbers[0], member) if numbers else None))
     told = sum(probability for _, probability in given if probability is not None)
     silent = sum(probability is None for _, probability in given)
-    if told > 1 + 1e-9 or (silent and told >= 1):
+    rest = round((1 - told) / silent, _DIGITS) if silent else 1.0
+    if told > 1 + 1e-9 or rest <= 0:
         raise ParameterError(
             f"the probabilities of {text.strip()!r} leave nothing for a member, or sum to more "
             f"than 1 ({told:g}); lower them"
         )
-    rest = round((1 - told) / silent, 12) if silent else 0.0
     return [(name, rest if chance is None else chance) for name, chance in given]
 
 
 def _probability(text: str, member: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
+        value = round(float(text), _DIGITS)
+    except (ValueError, OverflowError):
         value = math.nan
     if not 0 < value <= 1:
         raise ParameterError(
@@ -192,37 +198,44 @@ def _parts(text: str, separators: str) -> Iterable[tuple[str, str]]:
         position += 1
 
 
-def _same(one: Sequence[float], other: Sequence[float]) -> bool:
-    return all(math.isclose(a, b) for a, b in zip(one, other, strict=True))
-
-
 def shown_labels(arms: Sequence[tuple[str, Pipeline]]) -> list[str]:
     """Labels in company: where arms differ in a parameter, each one's value, defaults included.
 
-    `arms` are labels, as they are stored, and pipelines. A label that its user chose stays.
+    `arms` are labels, as they are stored, and pipelines, on their bases. A label that its user
+    chose stays.
     """
+    own = [_labelled_part(label, pipeline) for label, pipeline in arms]
     shown = []
-    for label, pipeline in arms:
-        if label != pipeline.label:
+    for (label, _), part in zip(arms, own, strict=True):
+        if part is None:
             shown.append(label)
             continue
-        like = [other for name, other in arms if name == other.label and _alike(pipeline, other)]
+        like = [other for other in own if other is not None and _alike(part, other)]
         stages, position = [], 0
-        for stage in pipeline.stages:
+        for stage in part.stages:
             members = []
             for member in stage.members:
-                values = [other.components[position].parameters for other in like]
-                own = member.component
+                values = [dict(other.components[position].parameters) for other in like]
+                component = member.component
                 varying = {
                     name
-                    for name, value in own.parameters
-                    if any(dict(one)[name] != value for one in values)
+                    for name, value in component.parameters
+                    if any(one[name] != value for one in values)
                 }
-                members.append(Member(_telling(own, varying), member.probability))
+                members.append(Member(_telling(component, varying), member.probability))
                 position += 1
             stages.append(Stage(tuple(members)))
         shown.append(Pipeline(tuple(stages)).label)
     return shown
+
+
+def _labelled_part(label: str, pipeline: Pipeline) -> Pipeline | None:
+    """The last stages of a pipeline, those that its label tells; None if it tells none."""
+    for first in range(len(pipeline.stages)):
+        part = Pipeline(pipeline.stages[first:])
+        if part.label == label:
+            return part
+    return None
 
 
 def _telling(component: Component, names: set[str]) -> Component:

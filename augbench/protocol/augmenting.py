@@ -5,7 +5,7 @@ Both engines call it, block of steps by block, so that both see the same images 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -94,7 +94,9 @@ class Mixture:
 
     def check(self, who: str) -> None:
         """Raise `ContractError` for weights or probabilities out of range."""
-        check_weights(self.weights if self.distribution is None else self.distribution, who)
+        check_weights(self.weights, who)
+        if self.distribution is not None:
+            check_weights(self.distribution, who, "class probabilities")
 
 
 class _Stage:
@@ -161,15 +163,25 @@ def _call(
     member: Augmentation, sources: Sequence[Tensor], rng: np.random.Generator, rows: Rows
 ) -> Mixture:
     """Call an augmentation; check the shapes that it returns, and that its inputs stay."""
-    before = [one._version for one in sources]
     supplied = rows.for_call(member)
+    inputs = [*sources, *_tensors(supplied.values())]
+    before = [one._version for one in inputs]
     images, second = mixed(member, sources, rng, **supplied)
-    if before != [one._version for one in sources]:
-        # Arms share their sources: what one changed, the others would see.
+    if before != [one._version for one in inputs]:
+        # Arms share their sources and labels: what one changed, the others would see.
         raise ContractError(f"{type(member).__name__} changes its inputs")
     if "classes" in supplied:
         return Mixture(images, images.new_ones(len(images)), 1, second)
     return Mixture(images, second, len(sources))
+
+
+def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
+    """The tensors among some values, and in tuples among these."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _tensors(value)
 
 
 class Augmenter:

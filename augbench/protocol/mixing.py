@@ -56,8 +56,9 @@ def mixed(
         what = "weights" if classes is None else "a class distribution"
         image, shares = result[0], _shares(result[1], anchor, width, who, what)
     else:
+        second = "weight" if classes is None else "class distribution"
         raise ContractError(
-            f"{who}: expected a tuple (image, weight), got {type(result).__name__}; "
+            f"{who}: expected a tuple (image, {second}), got {type(result).__name__}; "
             "see docs/plugins.md"
         )
     if not isinstance(image, Tensor) or image.shape != anchor.shape or image.dtype != anchor.dtype:
@@ -87,18 +88,19 @@ def weights_of(shares: Tensor, sources: int) -> Tensor:
     return torch.stack((shares, 1 - shares), dim=-1)[..., :sources] if sources <= 2 else shares
 
 
-def check_weights(weights: Tensor, who: str) -> None:
-    """Raise `ContractError` unless weights [..., K] are in [0, 1] and each K of them sum to 1.
+def check_weights(weights: Tensor, who: str, what: str = "weights") -> None:
+    """Raise `ContractError` unless no weight [..., K] is negative and each K of them sum to 1.
 
-    The same holds for class distributions [..., classes].
+    The same holds for class probabilities [..., classes]; `what` names the values in the message.
     """
     off = (weights.sum(dim=-1) - 1).abs().max()
     # Read back at once: on a GPU, each reading waits.
     low, high, furthest = torch.stack((*weights.aminmax(), off)).tolist()
-    # Written so that a NaN fails it as well.
-    if not (low >= 0 and high <= 1 and furthest <= 1e-4):
+    # Written so that a NaN fails it as well. A weight may pass 1 by a rounding: the probabilities
+    # of two sources of one class are added up.
+    if not (low >= 0 and furthest <= 1e-4):
         raise ContractError(
-            f"{who}: expected weights in [0, 1] whose rows sum to 1, got {low:.4g} … "
+            f"{who}: expected {what} in [0, 1] whose rows sum to 1, got {low:.4g} … "
             f"{high:.4g}, the furthest row off by {furthest:.4g}"
         )
 

@@ -25,9 +25,9 @@ def _inputs(subject: Subject) -> None:
         call = subject.call(case)
         if call.error is not None:
             raise UnusableError("every call raises an error: see 'runs'")
-        for k, (before, after) in enumerate(zip(call.before, call.after, strict=True)):
-            if not torch.equal(before, after):
-                return f"source {k} was changed in place"
+        for name, before in call.before.items():
+            if not torch.equal(before, call.after[name]):
+                return f"{name} was changed in place"
         return None
 
     subject.search(examine)
@@ -57,21 +57,41 @@ def _global_state(subject: Subject) -> None:
 
 def _rows(subject: Subject) -> None:
     def examine(case: Case) -> str | None:
-        sources, gradients = case.sources(subject.count), case.gradients(subject.count)
-        base = subject.call(case, sources=sources, gradients=gradients)
+        # All dark beside one bright image, or the reverse: what is the batch's shows.
+        dark = case.seed % 2
+        sources = [0.05 * one if dark else one for one in case.sources(subject.count)]
+        supplied = subject.supplied(case)
+        base = subject.call(case, sources=sources, supplied=supplied)
         changed = case.seed % case.n
         others = [row for row in range(case.n) if row != changed]
-        sources = [_with_row(source, changed, 1 - source[changed]) for source in sources]
-        gradients = tuple(_with_row(g, changed, -2 * g[changed]) for g in gradients)
-        call = subject.call(case, sources=sources, gradients=gradients)
+        sources = [
+            _with_row(
+                source, changed, 1 - source[changed] if dark else 0.05 * (1 - source[changed])
+            )
+            for source in sources
+        ]
+        supplied = {name: _otherwise(name, one, changed, case) for name, one in supplied.items()}
+        call = subject.call(case, sources=sources, supplied=supplied)
+        what = " and ".join(["sources", *supplied])
         for row in others:
             if not torch.equal(_bits(base.image[row]), _bits(call.image[row])):
-                return f"the image of row {row} changed with the sources of row {changed}"
+                return f"the image of row {row} changed with the {what} of row {changed}"
             if not torch.equal(_bits(base.weights[row]), _bits(call.weights[row])):
-                return f"the weights of row {row} changed with the sources of row {changed}"
+                return f"the {call.second} of row {row} changed with the {what} of row {changed}"
         return None
 
     subject.search(examine, cases(n=(2, 3, 4, 5, 8)))
+
+
+def _otherwise(name: str, value: Any, row: int, case: Case) -> Any:
+    """What is supplied besides sources, with another value in one row."""
+    if isinstance(value, tuple):
+        return tuple(_otherwise(name, one, row, case) for one in value)
+    if name == "labels":
+        return _with_row(value, row, (value[row] + 1) % case.classes)
+    if name == "progress":
+        return _with_row(value, row, (value[row] + 0.5) % 1)
+    return _with_row(value, row, -2 * value[row])
 
 
 def _with_row(batch: Tensor, row: int, value: Tensor) -> Tensor:
@@ -85,13 +105,27 @@ def _bits(values: Tensor) -> Tensor:
 
 
 def _draws(subject: Subject) -> None:
-    outputs = []
+    # Labels that differ, labels that are equal; early and late: it may draw in some of these alone.
+    for variant in range(4 if subject.needs & {"labels", "progress"} else 1):
+        _draws_are_each_rows_own(subject, same=bool(variant % 2), progress=0.7 * (variant // 2))
+
+
+def _draws_are_each_rows_own(subject: Subject, *, same: bool, progress: float) -> None:
     shape = Case(n=16, height=28, width=28)
-    sources = [source[:1].expand(16, -1, -1, -1) for source in shape.sources(subject.count)]
-    gradients = [gradient[:1].expand(16, -1, -1, -1) for gradient in shape.gradients(subject.count)]
+    outputs = []
+    sources = [_repeated(source) for source in shape.sources(subject.count)]
+    supplied = {
+        name: tuple(map(_repeated, one)) if isinstance(one, tuple) else _repeated(one)
+        for name, one in subject.supplied(shape).items()
+    }
+    if "labels" in supplied:
+        kinds = [0 if same else k % shape.classes for k in range(subject.count)]
+        supplied["labels"] = tuple(torch.full((16,), kind) for kind in kinds)
+    if "progress" in supplied:
+        supplied["progress"] = torch.full((16,), progress)
     for seed in range(8):
-        case = Case(n=16, height=28, width=28, seed=seed)
-        call = subject.call(case, sources=sources, gradients=gradients)
+        case = Case(n=16, height=28, width=28, seed=8 * seed)  # all of as many classes
+        call = subject.call(case, sources=sources, supplied=supplied)
         try:
             image, weights = _bits(call.image), _bits(call.weights)
         except UnusableError as error:
@@ -105,6 +139,11 @@ def _draws(subject: Subject) -> None:
             "whole batch; draw with size=N",
             shape,
         )
+
+
+def _repeated(batch: Tensor) -> Tensor:
+    """The first row of a batch in all of its rows."""
+    return batch[:1].expand_as(batch)
 
 
 def _layers(subject: Subject) -> None:
@@ -123,7 +162,7 @@ def _layers(subject: Subject) -> None:
         if chosen[0] != chosen[1]:
             return "choose_layer: the same state of `rng` gave two layers"
         hidden = [10 * source.flatten(1) - 5 for source in case.sources(subject.count)]
-        call: Call = subject.call(case, sources=hidden)
+        call = subject.call(case, sources=hidden)
         if call.error is not None:
             kind = type(call.error).__name__
             return f"features [N, D] of any range: raises {kind}: {call.error}"

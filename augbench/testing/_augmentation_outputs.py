@@ -8,22 +8,26 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from augbench.augmentations.contract import needs_of, shares_of, value_range_of
+from augbench.augmentations.contract import (
+    needs_of,
+    returns_distribution_of,
+    shares_of,
+    value_range_of,
+)
 from augbench.errors import ContractError
-from augbench.testing._calls import Call, Subject
+from augbench.testing._calls import Subject
 from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._search import UnusableError
+from augbench.testing._shares import CHANNELS_FIRST, channels_last, check_shares, numbers
 from augbench.testing.strategies import Case, cases
 
 __all__ = ["OUTPUT_CHECKS"]
-
-_SHARE_TOLERANCE = 1e-6
 
 
 def _declarations(subject: Subject) -> None:
     made = subject.target.create()
     try:
-        for declared in (needs_of, shares_of, value_range_of):
+        for declared in (needs_of, shares_of, value_range_of, returns_distribution_of):
             declared(made)
     except ContractError as error:
         raise ViolationError(str(error), subject.target.name) from None
@@ -35,10 +39,25 @@ def _declarations(subject: Subject) -> None:
         )
 
 
+def _takes_channels_last(subject: Subject, case: Case) -> bool:
+    """True if no call succeeds on images [N, C, H, W], and this one does on [N, H, W, C]."""
+    if not subject.always_raises:
+        return False
+    sources = [channels_last(source) for source in case.sources(subject.count)]
+    call = subject.call(case, sources=sources)
+    try:
+        return call.image.shape == sources[0].shape
+    except UnusableError:
+        return False
+
+
 def _raises(subject: Subject) -> Callable[[Case], str | None]:
     def examine(case: Case) -> str | None:
         error = subject.call(case).error
-        return None if error is None else f"raises {type(error).__name__}: {error}"
+        if error is None:
+            return None
+        hint = f"; it works on {CHANNELS_FIRST}" if _takes_channels_last(subject, case) else ""
+        return f"raises {type(error).__name__}: {error}{hint}"
 
     return examine
 
@@ -89,8 +108,6 @@ def _runs(subject: Subject) -> None:
 
 
 def _type(subject: Subject) -> None:
-    many = subject.count > 1
-
     def examine(case: Case) -> str | None:
         call = subject.call(case)
         try:
@@ -98,7 +115,9 @@ def _type(subject: Subject) -> None:
         except UnusableError:
             if call.error is not None:
                 raise
-            wanted = "a tuple (image, weights)" if many else "an image, or a tuple (image, weight)"
+            wanted = f"a tuple (image, {call.second})"
+            if subject.count == 1 and call.classes is None:
+                wanted = "an image, or a tuple (image, weight)"
             return f"expected {wanted}, got {type(call.returned).__name__}"
         if not isinstance(image, Tensor):
             return f"expected the image as a torch.Tensor, got {type(image).__name__}"
@@ -109,50 +128,67 @@ def _type(subject: Subject) -> None:
         try:
             converted = torch.as_tensor(weights)
         except (TypeError, ValueError, RuntimeError):
-            return f"expected weights as a tensor of floats, got {type(weights).__name__}"
+            return f"expected {call.second} as a tensor of floats, got {type(weights).__name__}"
         if not converted.is_floating_point():
             kind = str(converted.dtype).removeprefix("torch.")
-            return f"expected weights as a tensor of floats, got {kind}"
+            return f"expected {call.second} as a tensor of floats, got {kind}"
         return None
 
     subject.search(examine)
 
 
 def _shape(subject: Subject) -> None:
-    count = subject.count
-
     def examine(case: Case) -> str | None:
         call = subject.call(case)
         image, weights = call.parts
-        if isinstance(image, Tensor) and image.shape != call.before[0].shape:
-            wanted = list(call.before[0].shape)
-            return f"expected an image of shape {wanted}, got {list(image.shape)}"
+        wanted = list(call.anchor.shape)
+        if isinstance(image, Tensor) and list(image.shape) != wanted:
+            last = list(image.shape) == [case.n, case.height, case.width, case.channels]
+            hint = ": it is N×H×W×C, and images are N×C×H×W" if last else ""
+            return f"expected an image of shape {wanted}, got {list(image.shape)}{hint}"
         if weights is None:
             return None
         try:
             shape = list(torch.as_tensor(weights).shape)
         except (TypeError, ValueError, RuntimeError):
-            raise UnusableError("the weights are no numbers: see 'type'") from None
-        expected = [case.n] if count <= 2 else [case.n, count]
-        return None if shape == expected else f"expected weights of shape {expected}, got {shape}"
+            raise UnusableError(f"the {call.second} are no numbers: see 'type'") from None
+        if shape == call.second_shape:
+            return None
+        return f"expected {call.second} of shape {call.second_shape}, got {shape}"
 
     subject.search(examine)
 
 
+_WITHOUT_GPU = (
+    "there is no GPU here, and torch's meta device, which has shapes but no values, cannot run it"
+)
+
+
 def _device(subject: Subject) -> None:
-    devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+    devices = ["cpu", "cuda" if torch.cuda.is_available() else "meta"]
 
     def examine(case: Case) -> str | None:
         for device in devices:
             call = subject.call(case, device=device)
             if call.error is not None and device != "cpu":
-                return f"raises {type(call.error).__name__} on {device}: {call.error}"
-            for what, value in zip(("image", "weights"), call.parts, strict=True):
-                if isinstance(value, Tensor) and value.device != call.before[0].device:
-                    return f"the sources are on {device}, the {what} on {value.device}"
+                return _failed_on(device, call.error)
+            for what, value in zip(("image", call.second), call.parts, strict=True):
+                if isinstance(value, Tensor) and value.device != call.anchor.device:
+                    verb = "is" if what == "image" else "are"
+                    return f"the sources are on {device}, the {what} {verb} on {value.device}"
         return None
 
     subject.search(examine, examples=5)
+
+
+def _failed_on(device: str, error: BaseException) -> str:
+    """The error of a call on another device in words; skips where it says nothing of a GPU."""
+    told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if device != "meta":
+        return f"raises {told} on {device}"
+    if "same device" in told or "expected device" in told:
+        return f"on any device but the CPU, it raises {told} (new tensors: `x.new_tensor(…)`)"
+    raise SkippedError(f"{_WITHOUT_GPU} ({told[:120]})")
 
 
 def _finite(subject: Subject) -> None:
@@ -189,76 +225,16 @@ def _range(subject: Subject) -> None:
 
 def _weights(subject: Subject) -> None:
     def examine(case: Case) -> str | None:
-        weights = subject.call(case).weights
-        for row, one in enumerate(weights):
-            shown = _numbers(one)
+        call = subject.call(case)
+        for row, one in enumerate(call.weights):
+            told = f"the {call.second} of row {row} are {numbers(one)}"
             if not one.isfinite().all() or (one < 0).any():
-                return f"the weights of row {row} are {shown}, expected none below 0"
+                return f"{told}, expected none below 0"
             if abs(float(one.sum()) - 1) > 1e-4:
-                return f"the weights of row {row} are {shown}, which sum to {float(one.sum()):.6g}"
+                return f"{told}, which sum to {float(one.sum()):.6g}"
         return None
 
     subject.search(examine)
-
-
-def _shares(subject: Subject) -> None:
-    try:
-        claim = shares_of(subject.prototype)
-    except ContractError:
-        raise SkippedError("the claim is unknown: see 'declarations'") from None
-    if subject.count == 1:
-        raise SkippedError("one source: its label is kept")
-    if isinstance(claim, str):
-        raise SkippedError(f"no pixel shares are claimed: {claim}")
-
-    def examine(case: Case) -> str | None:
-        call = subject.call(case, sources=_encoded(case, subject.count))
-        if call.error is None:
-            weights = call.valid_weights
-            if not call.image.isfinite().all():
-                raise UnusableError("not all values are finite: see 'finite'")
-            shares = call.image.cpu().double().mean(dim=(2, 3))[:, : subject.count]
-        else:  # it may refuse that many channels: one source at a time
-            shares, weights = _one_by_one(subject, case)
-        off = (shares - weights).abs().max(dim=1).values
-        row = int(off.nan_to_num(nan=float("inf")).argmax())
-        if bool(off[row] <= _SHARE_TOLERANCE):
-            return None
-        return (
-            f"the weights of row {row} are {_numbers(weights[row])}, "
-            f"but its sources' shares of the pixels are {_numbers(shares[row])}"
-        )
-
-    subject.search(examine, examples=40)
-
-
-def _encoded(case: Case, count: int) -> list[Tensor]:
-    """Make sources that encode themselves: source k is 1 in channel k and 0 elsewhere.
-
-    The channel means of an output are then the shares of its sources.
-    """
-    encoded = []
-    for k in range(count):
-        source = torch.zeros(case.n, max(3, count), case.height, case.width)
-        source[:, k] = 1
-        encoded.append(source)
-    return encoded
-
-
-def _one_by_one(subject: Subject, case: Case) -> tuple[Tensor, Tensor]:
-    shares, weights = [], torch.empty(0)
-    for k in range(subject.count):
-        shape = (case.n, case.channels, case.height, case.width)
-        call: Call = subject.call(
-            case, sources=[torch.full(shape, float(k == j)) for j in range(subject.count)]
-        )
-        shares.append(call.image.cpu().double().mean(dim=(1, 2, 3)))
-        weights = call.valid_weights
-    return torch.stack(shares, dim=1), weights
-
-
-def _numbers(values: Tensor) -> str:
-    return "(" + ", ".join(f"{float(value):.6f}" for value in values) + ")"
 
 
 OUTPUT_CHECKS: tuple[Check[Subject], ...] = (
@@ -271,5 +247,5 @@ OUTPUT_CHECKS: tuple[Check[Subject], ...] = (
     Check("finite", "all values are finite", _finite),
     Check("range", "all values lie in the declared range", _range),
     Check("weights", "weights are not negative, and each row's sum to 1", _weights),
-    Check("shares", "the weights are the sources' shares of the pixels", _shares),
+    Check("shares", "the weights are the sources' shares of the pixels", check_shares),
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from augbench.augmentations.contract import needs_of
+from augbench.augmentations.contract import needs_of, returns_distribution_of
 from augbench.errors import AugbenchError
+from augbench.plugins.isolation import PLUGIN_FAILURES
 from augbench.testing._checks import SkippedError, ViolationError
 from augbench.testing._search import UnusableError, smallest_failure
 from augbench.testing._targets import Target
@@ -24,24 +25,46 @@ __all__ = ["Call", "Subject"]
 
 @dataclass(frozen=True)
 class Call:
-    """One call: its sources before and after, and its result or error."""
+    """One call: its inputs before and after, by name, and its result or error.
+
+    `count` is the number of sources; with `classes`, a class distribution is expected in place of
+    weights.
+    """
 
     case: Case
-    before: list[Tensor]
-    after: list[Tensor]
+    count: int
+    classes: int | None
+    before: dict[str, Tensor]
+    after: dict[str, Tensor]
     returned: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
+
+    @property
+    def anchor(self) -> Tensor:
+        """The first source, as it was before the call."""
+        return self.before["source 0"]
+
+    @property
+    def second(self) -> str:
+        """The second result in words."""
+        return "weights" if self.classes is None else "class probabilities"
+
+    @property
+    def second_shape(self) -> list[int]:
+        """The shape of the second result: [N], [N, sources] or [N, classes]."""
+        width = self.classes or (self.count if self.count > 2 else None)
+        return [self.case.n] if width is None else [self.case.n, width]
 
     @property
     def parts(self) -> tuple[Any, Any]:
         """(image, weights) as returned; the weights are None where one source needs none."""
         if self.error is not None:
             raise UnusableError("every call raises an error: see 'runs'")
-        if len(self.before) == 1 and isinstance(self.returned, Tensor):
+        if self.count == 1 and self.classes is None and isinstance(self.returned, Tensor):
             return self.returned, None
         if isinstance(self.returned, tuple) and len(self.returned) == 2:
             return self.returned
-        raise UnusableError("it does not return (image, weights): see 'type'")
+        raise UnusableError(f"it does not return (image, {self.second}): see 'type'")
 
     @property
     def image(self) -> Tensor:
@@ -49,7 +72,7 @@ class Call:
         image = self.parts[0]
         if not isinstance(image, Tensor) or not image.is_floating_point():
             raise UnusableError("the image is no tensor of floats: see 'type'")
-        if image.device != self.before[0].device:
+        if image.device != self.anchor.device:
             raise UnusableError("the image is on another device: see 'device'")
         if image.ndim == 0 or len(image) != self.case.n:
             raise UnusableError("the image has another shape: see 'shape'")
@@ -57,20 +80,20 @@ class Call:
 
     @property
     def weights(self) -> Tensor:
-        """The weights of the sources, float64 [N, K] on the CPU, if they have a shape for it."""
-        given, count = self.parts[1], len(self.before)
+        """The weights of the sources, or class probabilities, float64 [N, K] on the CPU."""
+        given = self.parts[1]
         if given is None:
             return torch.ones(self.case.n, 1, dtype=torch.float64)
         if isinstance(given, Tensor) and given.device.type == "meta":
-            raise UnusableError("the weights are on another device: see 'device'")
+            raise UnusableError(f"the {self.second} are on another device: see 'device'")
         try:
             weights = torch.as_tensor(given).detach().cpu().double()
         except (TypeError, ValueError, RuntimeError):
-            raise UnusableError("the weights are no numbers: see 'type'") from None
-        if tuple(weights.shape) != ((self.case.n,) if count <= 2 else (self.case.n, count)):
-            raise UnusableError("the weights have another shape: see 'shape'")
-        if count <= 2:
-            weights = torch.stack([weights, 1 - weights], dim=1)[:, :count]
+            raise UnusableError(f"the {self.second} are no numbers: see 'type'") from None
+        if list(weights.shape) != self.second_shape:
+            raise UnusableError(f"the {self.second} have another shape: see 'shape'")
+        if self.count <= 2 and self.classes is None:
+            weights = torch.stack([weights, 1 - weights], dim=1)[:, : self.count]
         return weights
 
     @property
@@ -87,6 +110,17 @@ class Call:
         if images[0].shape != images[1].shape or images[0].dtype != images[1].dtype:
             return False
         return _equal(*images) and _equal(self.weights, other.weights)
+
+
+def _named(**inputs: Any) -> dict[str, Tensor]:
+    """Each tensor by name: `source 0`, `source 1`, `labels 0`, `progress`."""
+    named: dict[str, Tensor] = {}
+    for name, value in inputs.items():
+        if isinstance(value, tuple):
+            named |= {f"{name} {k}": one for k, one in enumerate(value)}
+        else:
+            named[name] = value
+    return named
 
 
 def _equal(left: Tensor, right: Tensor) -> bool:
@@ -106,10 +140,11 @@ class Subject:
         """The augmentation, which is never called itself; skips where it cannot be made."""
         if self._prototype is None:
             try:
-                self._prototype = self.target.create()
-                self._prototype.sources + 0
-            except (ViolationError, AugbenchError, AttributeError, TypeError):
+                made = self.target.create()
+                made.sources + 0
+            except (ViolationError, *PLUGIN_FAILURES):
                 raise SkippedError("it could not be made: see 'declarations'") from None
+            self._prototype = made
         return self._prototype
 
     @property
@@ -125,6 +160,14 @@ class Subject:
         except AugbenchError:
             raise SkippedError("what it needs is unknown: see 'declarations'") from None
 
+    @property
+    def returns_distribution(self) -> bool:
+        """True if it returns a class distribution instead of weights."""
+        try:
+            return returns_distribution_of(self.prototype)
+        except AugbenchError:
+            raise SkippedError("what it returns is unknown: see 'declarations'") from None
+
     @cached_property
     def always_raises(self) -> bool:
         """True if not even a plain call succeeds."""
@@ -134,8 +177,19 @@ class Subject:
         """Return an instance that nothing has called before."""
         try:
             return copy.deepcopy(self.prototype)
-        except Exception:
+        except PLUGIN_FAILURES:
             return self.prototype
+
+    def supplied(self, case: Case) -> dict[str, Any]:
+        """What it needs besides sources and `rng`, by keyword: tensors, or one a source."""
+        given: dict[str, Any] = {}
+        if "gradients" in self.needs:
+            given["gradients"] = case.gradients(self.count)
+        if "labels" in self.needs:
+            given["labels"] = case.labels(self.count)
+        if "progress" in self.needs:
+            given["progress"] = case.progress()
+        return given
 
     def call(
         self,
@@ -143,23 +197,32 @@ class Subject:
         *,
         augmentation: Any = None,
         sources: Sequence[Tensor] | None = None,
-        gradients: Sequence[Tensor] | None = None,
+        supplied: Mapping[str, Any] | None = None,
         device: str = "cpu",
     ) -> Call:
         """Call it, by default a fresh one, by default on the case's own images."""
-        given = case.sources(self.count) if sources is None else sources
-        given = [source.clone().to(device) for source in given]
-        before = [source.clone() for source in given]
-        supplied: dict[str, Any] = {}
-        if "gradients" in self.needs:
-            some = case.gradients(self.count) if gradients is None else gradients
-            supplied["gradients"] = tuple(gradient.clone().to(device) for gradient in some)
+
+        def own(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(own, value))
+            return value.clone().to(device)
+
+        given = own(tuple(case.sources(self.count) if sources is None else sources))
+        keywords = {
+            name: own(value)
+            for name, value in (self.supplied(case) if supplied is None else supplied).items()
+        }
+        inputs = _named(source=given, **keywords)
+        before = {name: value.clone() for name, value in inputs.items()}
+        classes = case.classes if self.returns_distribution else None
+        if classes is not None:
+            keywords["classes"] = classes
+        call = Call(case, self.count, classes, before, inputs)
         augmentation = self.fresh() if augmentation is None else augmentation
         try:
-            returned = augmentation(*given, rng=case.rng(), **supplied)
-        except Exception as error:
-            return Call(case, before, given, error=error)
-        return Call(case, before, given, returned)
+            return replace(call, returned=augmentation(*given, rng=case.rng(), **keywords))
+        except PLUGIN_FAILURES as error:
+            return replace(call, error=error)
 
     def search(
         self,

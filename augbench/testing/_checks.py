@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from augbench.errors import UsageError
+from augbench.plugins.isolation import PLUGIN_FAILURES, describe
 from augbench.plugins.suggestion import suggestion
 from augbench.testing._search import NothingUsableError
 from augbench.testing.outcomes import CheckResult, ConformanceReport, Status
@@ -50,6 +51,11 @@ def run_check(
         return CheckResult(check.name, failed, check.about, message, found.example, reason)
     except (SkippedError, NothingUsableError) as skipped:
         return CheckResult(check.name, "skipped", check.about, " ".join(str(skipped).split()))
+    except PLUGIN_FAILURES as error:
+        # Something that no check foresaw: the other checks go on.
+        failed = "expected failure" if reason else "failed"
+        message = f"the check ended with {describe(error)}"
+        return CheckResult(check.name, failed, check.about, message, reason=reason)
     passed: Status = "unexpected pass" if reason else "passed"
     return CheckResult(check.name, passed, check.about, reason=reason)
 

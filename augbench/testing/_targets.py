@@ -6,11 +6,13 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 from augbench.errors import AugbenchError, ParameterError, UnknownNameError
 from augbench.plugins.components import Component, Kind, ParameterValue
 from augbench.plugins.discovery import Plugin
+from augbench.plugins.isolation import PLUGIN_FAILURES, describe
 from augbench.plugins.loading import Entry
 from augbench.plugins.parameters import Parameter, format_value
 from augbench.plugins.registry import Registry
@@ -53,7 +55,7 @@ def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
         name, spec, given = target, info.qualified_name, None
     else:
         # A callable object of a kind whose factories are functions is itself the factory.
-        made = kind == "augmentation" and not isinstance(target, type)
+        made = kind == "augmentation" and not isinstance(target, (type, FunctionType))
         factory = type(target) if made else target
         name = getattr(factory, "__name__", type(factory).__name__)
         registry = _alone(kind, name, factory)
@@ -71,6 +73,8 @@ def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
         return Target(kind, name, spec, registry, info.parameters, problem=str(error))
     except AugbenchError as error:
         return Target(kind, name, spec, registry, info.parameters, problem=str(error))
+    except PLUGIN_FAILURES as error:
+        return Target(kind, name, spec, registry, info.parameters, problem=describe(error))
     return Target(kind, name, spec, registry, info.parameters, component)
 
 

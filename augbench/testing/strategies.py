@@ -32,11 +32,17 @@ _LARGEST_SEED = 2**16
 def image_batch(
     n: int = 1, channels: int = 1, height: int = 8, width: int = 8, seed: int = 0
 ) -> Tensor:
-    """Images float32 [N, C, H, W] in [0, 1], of 256 levels, some of them mostly blank."""
+    """Images float32 [N, C, H, W] in [0, 1], of 256 levels.
+
+    Some are mostly blank, some are of one colour (also black or white), some are black and white.
+    """
     rng = np.random.default_rng((seed, n, channels, height, width))
     levels = rng.integers(0, 256, size=(n, channels, height, width)) / 255
-    ink = rng.random((n, 1, height, width)) < rng.choice((0.2, 1.0), size=(n, 1, 1, 1))
-    return torch.tensor(levels * ink, dtype=torch.float32)
+    ink = rng.random((n, 1, height, width)) < 0.2
+    one_colour = levels[:, :, :1, :1]
+    looks = [levels, levels * ink, one_colour, np.rint(one_colour), np.rint(levels)]
+    look = rng.choice(len(looks), p=(0.3, 0.25, 0.1, 0.2, 0.15), size=(n, 1, 1, 1))
+    return torch.tensor(np.choose(look, looks), dtype=torch.float32)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,24 @@ class Case:
         return tuple(
             torch.tensor(rng.normal(size=shape), dtype=torch.float32) for _ in range(count)
         )
+
+    @property
+    def classes(self) -> int:
+        """The number of classes, 2 to 9."""
+        return 2 + self.seed % 8
+
+    def labels(self, count: int) -> tuple[Tensor, ...]:
+        """Return the classes of the images, int64 [N] for each source."""
+        rng = np.random.default_rng((self.seed, self.n, count, 1))
+        return tuple(torch.tensor(rng.integers(self.classes, size=self.n)) for _ in range(count))
+
+    def progress(self) -> Tensor:
+        """Return the share of training that is done before each row, float32 [N] in [0, 1).
+
+        Some rows are of the first step, where nothing is done.
+        """
+        done = np.random.default_rng((self.seed, self.n)).integers(-25, 100, size=self.n)
+        return torch.tensor(done.clip(0) / 100, dtype=torch.float32)
 
     def rng(self) -> np.random.Generator:
         """Return a new generator, the same for the same seed."""

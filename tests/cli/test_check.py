@@ -117,3 +117,49 @@ def test_a_plugin_that_fails_to_load_is_told(augbench, tmp_path):
     code, _, errors = augbench("check", "bad.py")
     assert code == 1
     assert "failed to load: ModuleNotFoundError: No module named 'nowhere_at_all'" in errors
+
+
+CLASH = """
+from augbench import hookimpl
+from augbench.augmentations.none import NoAugmentation
+
+
+def half(x_i, x_j, *, rng):
+    return (x_i + x_j) / 2, x_i.new_full((len(x_i),), 0.5)
+
+
+@hookimpl
+def register_augmentations(register):
+    register("mixup", NoAugmentation)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [("check",), ("preview", "--aug", "clash:mixup", "--columns", "2", "--plugin")]
+)
+def test_a_name_that_is_taken_is_told(augbench, tmp_path, arguments):
+    (tmp_path / "clash.py").write_text(CLASH)
+    code, _, errors = augbench(*arguments, "clash.py")
+    assert code == 0
+    assert errors == (
+        "warning: plugin 'clash' (clash): 'mixup' is a built-in augmentation: this one is "
+        "'clash:mixup'\n"
+    )
+
+
+@pytest.mark.parametrize("factory", ["half", "'other_functions:half'"])
+def test_a_function_registered_as_an_augmentation_is_told(augbench, tmp_path, monkeypatch, factory):
+    (tmp_path / "other_functions.py").write_text(CLASH)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "other_functions", raising=False)
+    source = CLASH.replace("'mixup', NoAugmentation".replace("'", '"'), f'"half", {factory}')
+    (tmp_path / "functions.py").write_text(source)
+    code, printed, errors = augbench("check", "functions.py")
+    assert code == 1
+    told = "augmentation 'functions:half': expected a class, whose objects are called with images"
+    assert told in printed
+    assert len(errors.splitlines()) == 1
+    code, _, errors = augbench("run", "--aug", "half", "--plugin", "functions.py", "--dry-run")
+    assert code == 1
+    assert told in errors
+    assert "Traceback" not in errors

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,7 +34,8 @@ def registry(install: Callable[..., Path]) -> Registry:
 
 
 def test_every_python_block_is_known_here() -> None:
-    names = ["stripes", "saliency", "manifold", "mlp", "checks", "hooks"]
+    names = ["stripes", "within", "early", "smoothing", "saliency", "manifold"]
+    names += ["mlp", "checks", "hooks"]
     packaged = {f"my_mixes/{name}.py" for name in names}
     assert set(BLOCKS) == {"half_and_half.py", "from_python.py"} | packaged
     assert len(BLOCKS) == TEXT.count("```python")
@@ -57,6 +59,28 @@ def test_the_augmentation_shown_passes_the_share_test(registry: Registry) -> Non
     torch.testing.assert_close(image.mean(dim=(2, 3)), torch.stack([lam, 1 - lam], dim=1))
     assert image.shape == x_i.shape
     assert len(lam.unique()) > 1
+
+
+def test_the_augmentations_shown_know_labels_and_progress(registry: Registry) -> None:
+    def made(spec: str) -> Any:
+        return registry.create(registry.resolve("augmentation", spec))
+
+    x_i, x_j = torch.zeros(4, 1, 2, 2), torch.ones(4, 1, 2, 2)
+    labels = torch.tensor([0, 1, 2, 0]), torch.tensor([0, 0, 2, 1])
+    rng = np.random.default_rng(0)
+    image, lam = made("within-class")(x_i, x_j, labels=labels, rng=rng)
+    assert (lam == 1).tolist() == [False, True, False, True]
+    assert torch.equal(image[:, 0, 0, 0], 1 - lam)
+    progress = torch.tensor([0.0, 0.3, 0.6, 0.9])
+    _, lam = made("early-mixup:until=0.5")(x_i, x_j, progress=progress, rng=rng)
+    assert (lam == 1).tolist() == [False, False, True, True]
+    image, smooth = made("label-smoothing:0.2")(x_i, labels=labels[:1], classes=4, rng=rng)
+    assert image is x_i
+    logits = torch.randn(4, 4, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        torch.nn.functional.cross_entropy(logits, smooth),
+        torch.nn.functional.cross_entropy(logits, labels[0], label_smoothing=0.2),
+    )
 
 
 def test_the_backbone_shown_tells_its_feature_dim(registry: Registry) -> None:
@@ -84,7 +108,7 @@ def test_the_python_shown_runs() -> None:
 
 
 def test_everything_shown_keeps_its_contract(registry: Registry) -> None:
-    for spec in ("stripes", "stripes:width=3"):
+    for spec in ("stripes", "stripes:width=3", "within-class", "early-mixup", "label-smoothing"):
         report = check_augmentation(spec, registry=registry)
         assert report.ok, str(report)
     for module, name in (("saliency", "Steeper"), ("manifold", "HiddenMixup")):

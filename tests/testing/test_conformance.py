@@ -209,9 +209,9 @@ def test_image_batches_are_float_images(images, rng):
 
 @given(given_sources=sources(3))
 @settings(max_examples=10, deadline=None)
-def test_sources_are_of_one_shape_and_differ(given_sources):
+def test_sources_are_of_one_shape(given_sources):
+    assert len(given_sources) == 3
     assert len({source.shape for source in given_sources}) == 1
-    assert not torch.equal(given_sources[0], given_sources[1])
 
 
 def test_images_replay_from_their_seed():
