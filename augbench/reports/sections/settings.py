@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from augbench.options import reported
@@ -23,4 +24,11 @@ class Settings(Section):
             "stored": stored,
             "study": stored.description,
             "settings": reported(stored.description),
+            "components": _components(stored.description),
         }
+
+
+def _components(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The augmentations of all arms, each once, and the backbone."""
+    found = [part for arm in study["arms"] for stage in arm["pipeline"] for part in stage]
+    return [*{part["label"]: part for part in found}.values(), study["backbone"]]
