@@ -24,13 +24,13 @@ from augbench.api import Observer, Plan
 from augbench.options import reported
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import Cell, place_name
+from augbench.protocol.study import Budget, Cell, place_name
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
 
 __all__ = ["Live", "print_plan"]
 
-_Place = tuple[Pair, str, int | None]
+_Place = tuple[Pair, str, int | None, Budget | None]
 
 
 class Live(Observer):
@@ -137,7 +137,7 @@ class Live(Observer):
 
     def _render(self) -> RenderableType:
         assert self._plan is not None
-        study = self._plan.study
+        study, longest = self._plan.study, self._plan.study.all_budgets[-1]
         tables: list[RenderableType] = []
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)
@@ -146,7 +146,7 @@ class Live(Observer):
                 table.add_row(
                     escape(study.shown[arm.label]),
                     *(
-                        self._entry((pair, arm.label, size), study.seeds)
+                        self._entry((pair, arm.label, size, longest), study.seeds)
                         for size in study.samples_per_class
                     ),
                 )
@@ -167,17 +167,19 @@ def _place(cell: Cell) -> _Place:
         (cell.pretrain.name, cell.finetune.name),
         cell.arm.label,
         cell.samples_per_class,
+        cell.budget,
     )
 
 
 def _name(cell: Cell) -> str:
-    return place_name(
+    place = place_name(
         cell.pretrain.name,
         cell.finetune.name,
         cell.arm.label,
         cell.samples_per_class,
         cell.seed,
     )
+    return f"{place}, {cell.budget.label}" if cell.budget else place
 
 
 def _duration(seconds: float) -> str:

@@ -175,6 +175,11 @@ class Registry:
                 parameters.written if kind == "augmentation" else parameters.format_value,
             ),
         )
+        if kind == "augmentation":
+            # Only its constructor can say whether it takes these values.
+            made = self._factories.construct(entry, f"{WORDS[kind]} {name!r}", values)
+            self._made[component] = made
+        return component
 
     def pipelines(self, spec: str) -> list[Pipeline]:
         """Read a spec of augmentations, such as `crop-flip+mixup:alpha=0.1/0.3`: see `pipelines`.
@@ -201,11 +206,6 @@ class Registry:
                 for members in parsed(spec)
             )
         )
-        if kind == "augmentation":
-            # Only its constructor can say whether it takes these values.
-            made = self._factories.construct(entry, f"{WORDS[kind]} {name!r}", values)
-            self._made[component] = made
-        return component
 
     def create(self, component: Component) -> Any:
         """Make the augmentation, or bind the parameters of a backbone's or data set's factory.

@@ -22,12 +22,11 @@ class Settings(Section):
         """The stored study, with its command, its description, and its options in words."""
         stored = report.result.stored
         study = stored.description
-        parts = [one for arm in study["arms"] for stage in arm["pipeline"] for one in stage]
         return {
             "stored": stored,
             "study": study,
             "settings": reported(study),
-            "components": list({one["label"]: one for one in [*parts, study["backbone"]]}.values()),
+            "components": _components(study),
             "arms": list(_arms(study)),
         }
 
@@ -39,3 +38,9 @@ def _arms(study: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         own = [f"{named(name)} = {value}" for name, value in arm.get("settings", {}).items()]
         if own or spec != arm["label"]:
             yield arm["shown"], "; ".join([spec, *own])
+
+
+def _components(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The augmentations of all arms, each once, and the backbone."""
+    found = [part for arm in study["arms"] for stage in arm["pipeline"] for part in stage]
+    return [*{part["label"]: part for part in found}.values(), study["backbone"]]
