@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -27,6 +27,7 @@ from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Budget, Cell, place_name
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
+from augbench.training.packs import units_of
 
 __all__ = ["Live", "print_plan"]
 
@@ -188,21 +189,30 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def _range(numbers: Iterable[int]) -> str:
+    """The numbers above 0 as `8`, or `8 to 32`."""
+    found = sorted({number for number in numbers if number}) or [0]
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
 def print_plan(plan: Plan, console: Console | None = None) -> None:
     """Print what a study would compute."""
     console = console or Console()
     study = plan.study
-    pretrainings = {cell.pretrain_key: cell for cell in plan.cells}
-    finetunings = {cell.key: cell for cell in plan.cells}
-    settings = study.settings
+    # One pretraining may serve several budgets, and one cell several data sets or arms.
+    pretrainings = [unit[0] for unit in units_of(plan.cells)]
+    finetunings = {cell.key: cell for cell in plan.cells}.values()
+    batches = _range(cell.pretrain_steps for cell in pretrainings)
+    finetuned = _range(cell.settings.finetune_steps for cell in finetunings)
+    images = _range(cell.settings.batch_size for cell in finetunings)
     lines = [
         "pairs: " + ", ".join(f"{p.name} → {f.name}" for p, f in study.pairs),
         "arms: " + ", ".join(study.shown.values()),
         *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
         f"{len(plan.cells)} cells = {len(pretrainings)} pretrainings of "
-        f"{settings.pretrain_steps} batches and {len(finetunings)} finetunings of "
-        f"{settings.finetune_steps} batches, {settings.batch_size} images each",
+        f"{batches} batches and {len(finetunings)} finetunings of {finetuned} batches, "
+        f"{images} images each",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
