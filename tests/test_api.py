@@ -170,7 +170,7 @@ def test_a_plan_makes_each_augmentation_once(tiny_options, tmp_path):
     planned = plan(
         replace(tiny_options, augmentations=specs, plugins=(*tiny_options.plugins, str(plugin)))
     )
-    component = planned.study.augmentations[1]
+    (component,) = planned.study.arms[1].pipeline.components
     first, second = planned.registry.create(component), planned.registry.create(component)
     made = sys.modules[type(first).__module__].made
     assert made == [1.0, 2.0, 3.0, 1.0, 1.0]  # once each by the plan, and twice here

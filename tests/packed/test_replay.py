@@ -21,6 +21,7 @@ from augbench.packed.replay import Replayed, ReplayError
 from augbench.packed.rules import registry as rules
 from augbench.packed.tape import refresh_each_replay
 from augbench.packed.trace import PackedByRules
+from augbench.protocol.recipe import Recipe
 from augbench.training.together import descent
 
 
@@ -82,7 +83,7 @@ def descents(make, dtype, cells=2, batch=3, classes=4, device="cpu"):
         ]
         packed, together = PackedByRules(own), Heads(heads)
         packed.train()
-        step = descent(packed, together, 0.1)
+        step = descent(packed, together, [Recipe(learning_rate=0.1)] * cells, 1000)
         assert isinstance(step, Replayed)
         both.append((step, [*together.parameters(), *packed.stacked().values()]))
     (plain_step, plain_state), (replayed, state) = both

@@ -23,6 +23,7 @@ from augbench.packed.heads import Heads
 from augbench.packed.ops import side_by_side
 from augbench.packed.replay import Replayed
 from augbench.protocol.loss import soft_label_cross_entropy
+from augbench.protocol.recipe import Recipe
 from augbench.training.together import descent
 from fuzzing.drawing import Case, draw
 
@@ -216,7 +217,9 @@ class _Trial:
         backbones = choice.packer([copy.deepcopy(one) for one in self.modules])
         heads = Heads([copy.deepcopy(one) for one in self.heads])
         backbones.train()
-        step = descent(backbones, heads, self.rate)
+        step = descent(
+            backbones, heads, [Recipe(learning_rate=self.rate)] * heads.weight.shape[0], 1000
+        )
         steps, cells = len(self.targets), len(self.modules)
         inputs = side_by_side([one.flatten(0, 1) for one in self.images], self.batch)
         seen = {}
