@@ -25,14 +25,14 @@ from augbench.executors.contract import (
     StepsDone,
 )
 from augbench.executors.processes import WorkerProcesses
-from augbench.options import Options, named, spelling, takes_options
+from augbench.options import Options, filled_from_recipe, named, spelling, takes_options
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
 from augbench.protocol.arrangement import arrange
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.checks import check_study
-from augbench.protocol.study import Arm, Cell, Study
+from augbench.protocol.study import Arm, Budget, Cell, Study
 from augbench.results import StudyResult
 from augbench.store import Store
 from augbench.training.notes import Note, summary
@@ -88,6 +88,11 @@ def plan(options: Options) -> Plan:
     base = _one(registry, "base", options.base) if options.base else None
     baseline = _baseline(options, registry, base)
     arms = _arms(options, registry, base, baseline)
+    # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
+    arranged = {arm.label: arrange(arm.pipeline, registry.create) for arm in arms}
+    arms = tuple(
+        replace(arm, follows_progress="progress" in arranged[arm.label].needs) for arm in arms
+    )
     infos: dict[str, DatasetInfo] = {}
     datasets: dict[str, Component] = {}
     root = data_root(options.data_root)
@@ -112,16 +117,23 @@ def plan(options: Options) -> Plan:
         samples_per_class=tuple(sorted(set(options.samples_per_class))),
         seeds=options.seeds,
         settings=options.settings,
-        baseline=baseline,
+        budgets=_budgets(options),
+        baseline=arms[0] if baseline else None,
         base=base,
         ruler_sizes=tuple(sorted(set(options.ruler_sizes))),
         references=options.references,
         test_every=options.test_every,
     )
-    # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
-    arranged = {arm.label: arrange(arm.pipeline, registry.create) for arm in arms}
     check_study(study, {label: one.sources for label, one in arranged.items()})
     return Plan(options, registry, study, tuple(study.cells()), datasets)
+
+
+def _budgets(options: Options) -> tuple[Budget, ...]:
+    """The budgets of a study, the shortest first; none if it has but one, in steps."""
+    if options.epochs:
+        return tuple(Budget(epochs, in_epochs=True) for epochs in sorted(set(options.epochs)))
+    steps = sorted(set(options.pretrain_steps))
+    return tuple(map(Budget, steps)) if len(steps) > 1 else ()
 
 
 def _one(registry: Registry, option: str, spec: str) -> Pipeline:
@@ -158,7 +170,8 @@ def _arms(
         for pipeline in pipelines:
             name = own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}"
             settings = replace(options.settings, **dict(own.settings))
-            arms.append(Arm(name, pipeline.on(under), settings))
+            own_budget = "pretrain_steps" in dict(own.settings)
+            arms.append(Arm(name, pipeline.on(under), settings, own_budget))
     by_label: dict[str, Arm] = {}
     for arm in arms:
         if by_label.setdefault(arm.label, arm) != arm:
@@ -274,6 +287,7 @@ def _cores() -> int:
         return os.cpu_count() or 1
 
 
+@filled_from_recipe
 @dataclass(frozen=True)
 class _RunOptions(Options):
     """The arguments of `run`: the options of a study, and who watches it."""

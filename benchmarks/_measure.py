@@ -1,4 +1,4 @@
-"""What the benchmarks share: running a command while watching its memory, and this machine."""
+"""Shared by the benchmarks: running a command while watching its memory, and this machine."""
 
 import platform
 import resource

@@ -1,7 +1,7 @@
-"""How far packed and one-by-one results of the same cells lie apart: the handout's 21 cells.
+"""Differences between packed and one-by-one results of the same cells: the handout's 21 cells.
 
-Beside it, how far the reference lies from itself when its initial weights are nudged by one part
-in ten million, less than float32 resolves in a sum: what no other order of sums can be blamed for.
+Beside it, the difference of the reference from itself when its initial weights are nudged by one
+part in ten million, less than float32 resolves in a sum: no order of sums is to blame for so much.
 `python benchmarks/agreement.py --steps 2000` takes all through the whole protocol, in ten minutes.
 """
 

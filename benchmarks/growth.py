@@ -1,4 +1,4 @@
-"""How the cost of pretraining grows: with cells in a pack, batch, image size, and the network.
+"""Growth of the cost of pretraining with cells in a pack, batch, image size, and the network.
 
 `python benchmarks/growth.py`. CPU milliseconds of pretraining per cell and step, one thread, packed
 and one by one, each pair measured in turn in this process; the fastest of a few rounds.
@@ -20,6 +20,7 @@ from augbench.packed.trace import PackedByRules
 from augbench.packed.vmap import PackedByVmap
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
+from augbench.protocol.recipe import Recipe
 from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.blocks import blocks
 from augbench.training.materials import CellMaterials
@@ -91,7 +92,7 @@ def seconds_per_step(cells, materials, packer):
     else:
         packed, together = packer(modules), Heads(heads)
         packed.train()
-        descend = descent(packed, together, 0.01)
+        descend = descent(packed, together, [Recipe()] * packed.cells, 400)
 
         def step(x, y):
             descend(x, y / -y.shape[1])

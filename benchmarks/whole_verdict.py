@@ -251,7 +251,7 @@ def procedures(studies: int, n: int, *, seed: int = 1) -> Iterator[str]:
 
 
 def selection(studies: int, n: int = 8, *, seed: int = 2) -> Iterator[str]:
-    """How far quoted sizes overstate a true gain of 1.2 points, and how often intervals cover."""
+    """Rows of a table: quoted size over a true gain of 1.2 points, coverage of the intervals."""
     scenario = Scenario("small", (EVERYWHERE,))
     rng = np.random.default_rng([seed, n])
     quoted: dict[str, list[tuple[float, bool]]] = {
@@ -273,7 +273,7 @@ def selection(studies: int, n: int = 8, *, seed: int = 2) -> Iterator[str]:
 
 
 def planned_power(studies: int, n: int, *, seed: int = 3) -> float:
-    """How often an area is found whose true difference is what a verdict calls detectable."""
+    """Share of studies that find an area of exactly the size that a verdict calls detectable."""
     null = Scenario("plan", (NOWHERE, NOWHERE))
     rng = np.random.default_rng([seed, n])
     told = [_first(rng, n, null).comparisons[0].detectable for _ in range(min(studies, 100))]

@@ -1,3 +1,4 @@
+import importlib.metadata
 import os
 import sys
 from pathlib import Path
@@ -19,6 +20,19 @@ TINY = Path(__file__).parent / "support" / "tiny.py"
 def _own_cache(tmp_path_factory, monkeypatch):
     """Tests neither read nor fill the user's cache; the session shares one of its own."""
     monkeypatch.setenv("AUGBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def only_built_in(monkeypatch):
+    """Hide the plugins that this environment has; those that a test installs itself are seen."""
+    every = importlib.metadata.distributions
+    entry_points = importlib.metadata.entry_points(group="augbench")
+    hidden = {point.dist.name for point in entry_points} - {"augbench"}
+    monkeypatch.setattr(
+        importlib.metadata,
+        "distributions",
+        lambda **kwargs: (d for d in every(**kwargs) if d.name not in hidden),
+    )
 
 
 @pytest.fixture

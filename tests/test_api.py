@@ -151,9 +151,36 @@ def test_the_baseline_can_be_left_out_and_is_not_doubled(tiny_options):
     assert len(plan(doubled).cells) == 8
 
 
+def test_a_plan_makes_each_augmentation_once(tiny_options, tmp_path):
+    plugin = tmp_path / "counted.py"
+    plugin.write_text(
+        "from augbench import hookimpl\n"
+        "made = []\n\n"
+        "class Counted:\n"
+        "    sources = 1\n"
+        "    def __init__(self, strength: float = 1.0):\n"
+        "        made.append(strength)\n"
+        "    def __call__(self, x, *, rng):\n"
+        "        return x\n\n"
+        "@hookimpl\n"
+        "def register_augmentations(register):\n"
+        "    register('counted', Counted)\n"
+    )
+    specs = ("counted", "counted:strength=2", "counted:strength=3")
+    planned = plan(
+        replace(tiny_options, augmentations=specs, plugins=(*tiny_options.plugins, str(plugin)))
+    )
+    component = planned.study.augmentations[1]
+    first, second = planned.registry.create(component), planned.registry.create(component)
+    made = sys.modules[type(first).__module__].made
+    assert made == [1.0, 2.0, 3.0, 1.0, 1.0]  # once each by the plan, and twice here
+    assert first is not second
+
+
+@pytest.mark.usefixtures("only_built_in")
 def test_all_stands_for_everything_installed(tiny_options):
     planned = plan(replace(tiny_options, augmentations=("all",)))
-    labels = [item.label for item in planned.study.augmentations]
+    labels = [arm.label for arm in planned.study.arms]
     assert labels[0] == "none"
     assert {"collage", "mixup", "breaks"} < set(labels)
     assert len(labels) == len(set(labels))

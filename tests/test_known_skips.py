@@ -1,4 +1,4 @@
-"""What `.ci/run` fails for: a skip whose reason is not on its list."""
+"""`.ci/run` fails for a skip whose reason is not on its list."""
 
 from pathlib import Path
 

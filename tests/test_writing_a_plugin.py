@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from augbench.cli import _templates
 from augbench.cli._new import _filled, _words
+from augbench.cli._templates import TEMPLATES
 from augbench.testing import check_augmentation
 from augbench.testing.augmentations import AUGMENTATION_CHECKS
 from augbench.testing.backbones import BACKBONE_CHECKS
@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "writing-a-plugin.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
 PYTHON = [text for kind, text in BLOCKS if kind == "python"]
+TEMPLATE = TEMPLATES["augmentation"]
 (DIFF,) = (text for kind, text in BLOCKS if kind == "diff")
 
 
@@ -71,10 +72,11 @@ def module_of(name, path, text):
 
 
 def test_the_class_and_the_test_shown_are_those_that_new_writes():
-    words = _words("my-mix")
-    written = _filled(_templates.DISTRIBUTION["@MODULE@/augmentation.py"], words)
+    words = _words(TEMPLATE, "my-mix")
+    files = TEMPLATE.distribution()
+    written = _filled(files["@MODULE@/augmentation.py"], words)
     assert PYTHON[0] in written
-    test = _filled(_templates.DISTRIBUTION["tests/test_@MODULE@.py"], words)
+    test = _filled(files["tests/test_@MODULE@.py"], words)
     imports, function = PYTHON[2].split("\n\n\n")
     assert function in test
     assert all(line in test for line in imports.splitlines())
@@ -82,7 +84,8 @@ def test_the_class_and_the_test_shown_are_those_that_new_writes():
 
 
 def test_the_checks_shown_are_what_the_kit_says(tmp_path):
-    written = _filled(_templates.DISTRIBUTION["@MODULE@/augmentation.py"], _words("my-mix"))
+    written = TEMPLATE.distribution()["@MODULE@/augmentation.py"]
+    written = _filled(written, _words(TEMPLATE, "my-mix"))
     shown = [lines for command, lines in commands() if command == "augbench check my-mix"]
     for k, source in enumerate([written, edited(written)]):
         module = module_of(f"shown_{k}", tmp_path / f"shown_{k}.py", source)

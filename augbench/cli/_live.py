@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -24,13 +24,14 @@ from augbench.api import Observer, Plan
 from augbench.options import reported
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import Cell, place_name
+from augbench.protocol.study import Budget, Cell, place_name
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
+from augbench.training.packs import units_of
 
 __all__ = ["Live", "print_plan"]
 
-_Place = tuple[Pair, str, int | None]
+_Place = tuple[Pair, str, int | None, Budget | None]
 
 
 class Live(Observer):
@@ -137,7 +138,7 @@ class Live(Observer):
 
     def _render(self) -> RenderableType:
         assert self._plan is not None
-        study = self._plan.study
+        study, longest = self._plan.study, self._plan.study.all_budgets[-1]
         tables: list[RenderableType] = []
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)
@@ -146,7 +147,7 @@ class Live(Observer):
                 table.add_row(
                     escape(study.shown[arm.label]),
                     *(
-                        self._entry((pair, arm.label, size), study.seeds)
+                        self._entry((pair, arm.label, size, longest), study.seeds)
                         for size in study.samples_per_class
                     ),
                 )
@@ -167,17 +168,19 @@ def _place(cell: Cell) -> _Place:
         (cell.pretrain.name, cell.finetune.name),
         cell.arm.label,
         cell.samples_per_class,
+        cell.budget,
     )
 
 
 def _name(cell: Cell) -> str:
-    return place_name(
+    place = place_name(
         cell.pretrain.name,
         cell.finetune.name,
         cell.arm.label,
         cell.samples_per_class,
         cell.seed,
     )
+    return f"{place}, {cell.budget.label}" if cell.budget else place
 
 
 def _duration(seconds: float) -> str:
@@ -186,21 +189,30 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def _range(numbers: Iterable[int]) -> str:
+    """The numbers above 0 as `8`, or `8 to 32`."""
+    found = sorted({number for number in numbers if number}) or [0]
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
 def print_plan(plan: Plan, console: Console | None = None) -> None:
     """Print what a study would compute."""
     console = console or Console()
     study = plan.study
-    pretrainings = {cell.pretrain_key: cell for cell in plan.cells}
-    finetunings = {cell.key: cell for cell in plan.cells}
-    settings = study.settings
+    # One pretraining may serve several budgets, and one cell several data sets or arms.
+    pretrainings = [unit[0] for unit in units_of(plan.cells)]
+    finetunings = {cell.key: cell for cell in plan.cells}.values()
+    batches = _range(cell.pretrain_steps for cell in pretrainings)
+    finetuned = _range(cell.settings.finetune_steps for cell in finetunings)
+    images = _range(cell.settings.batch_size for cell in finetunings)
     lines = [
         "pairs: " + ", ".join(f"{p.name} → {f.name}" for p, f in study.pairs),
         "arms: " + ", ".join(study.shown.values()),
         *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
         f"{len(plan.cells)} cells = {len(pretrainings)} pretrainings of "
-        f"{settings.pretrain_steps} batches and {len(finetunings)} finetunings of "
-        f"{settings.finetune_steps} batches, {settings.batch_size} images each",
+        f"{batches} batches and {len(finetunings)} finetunings of {finetuned} batches, "
+        f"{images} images each",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -6,10 +6,16 @@ import importlib.util
 import keyword
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from augbench.errors import UsageError
+from augbench.plugins.components import WORDS
+
+if TYPE_CHECKING:
+    from augbench.cli._templates._template import Template
+    from augbench.plugins.components import Kind
 
 __all__ = ["new_command"]
 
@@ -18,7 +24,7 @@ _LONGEST = 30
 
 
 @click.command("new")
-@click.argument("kind", type=click.Choice(["augmentation"]))
+@click.argument("kind", type=click.Choice(list(WORDS)))
 @click.argument("name")
 @click.option("--single-file", is_flag=True, help="Write one file for --plugin, no distribution.")
 @click.option(
@@ -28,15 +34,17 @@ _LONGEST = 30
     default=Path(),
     help="Folder to write into.  [default: this one]",
 )
-def new_command(kind: str, name: str, single_file: bool, out: Path) -> None:
+def new_command(kind: Kind, name: str, single_file: bool, out: Path) -> None:
     """Write a new plugin that works: a small installable distribution, with a test.
 
-    NAME is what users will write after --aug. Nothing is ever overwritten.
+    NAME is what users will write after --aug, --backbone, or --pre-train-dataset and
+    --finetune-dataset. Nothing is ever overwritten.
     """
-    from augbench.cli import _templates
+    from augbench.cli._templates import TEMPLATES
 
-    words = _words(name)
-    files = _templates.SINGLE_FILE if single_file else _templates.DISTRIBUTION
+    template = TEMPLATES[kind]
+    words = _words(template, name)
+    files = template.single_file() if single_file else template.distribution()
     target = out / (f"{words['MODULE']}.py" if single_file else name)
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} exists already: choose another name, or another --out")
@@ -51,17 +59,16 @@ def new_command(kind: str, name: str, single_file: bool, out: Path) -> None:
         raise UsageError(f"cannot write to {out}: {error.strerror or error}") from None
 
     click.echo("\nNow:")
+    verb, _, options = _filled(template.examples[0], words).partition(" ")
     if single_file:
-        check = f"augbench check {target}"
-        preview = f"augbench preview --plugin {target} --aug {name}"
+        click.echo(f"  augbench check {target}\n  augbench {verb} --plugin {target} {options}")
     else:
         click.echo(f'  pip install --editable "{target}[test]"')
-        check, preview = f"augbench check {name}", f"augbench preview --aug {name}"
-    click.echo(f"  {check}\n  {preview}")
+        click.echo(f"  augbench check {name}\n  augbench {verb} {options}")
 
 
-def _words(name: str) -> dict[str, str]:
-    """The names that follow from one; raises `UsageError` for one that cannot be used."""
+def _words(template: Template, name: str) -> dict[str, str]:
+    """The names that follow from a component's; raises `UsageError` for one that cannot be used."""
     if not _NAME.fullmatch(name) or len(name) > _LONGEST:
         raise UsageError(
             f"a name starts with a letter and consists of at most {_LONGEST} letters and digits, "
@@ -70,8 +77,8 @@ def _words(name: str) -> dict[str, str]:
     from augbench.plugins.registry import Registry
 
     module = re.sub("[-_]", "_", name).lower()
-    if name == "all" or name in Registry.load().names("augmentation"):
-        raise UsageError(f"there is an augmentation {name!r} already: choose another name")
+    if name == "all" or name in Registry.load().names(template.kind):
+        raise UsageError(f"there is {template.noun} {name!r} already: choose another name")
     if keyword.iskeyword(module) or importlib.util.find_spec(module) is not None:
         raise UsageError(
             f"{name!r} would become the module {module!r}, which Python has already: "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from augbench.datasets.contract import Dataset, reads
 from augbench.errors import DatasetError, ParameterError
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 __all__ = ["folder"]
 
 # What systems leave behind, beside files whose name begins with a dot.
 _HIDDEN = frozenset({"desktop.ini", "Thumbs.db"})
 
+Resize = Literal["stretch", "crop"]
 Classes = dict[str, list[Path]]  # class name → its images, both sorted by name
 
 
@@ -39,20 +43,28 @@ def folder(
     download: bool = False,
     path: str = "",
     size: int = 28,
+    resize: Resize = "stretch",
     channels: int = 1,
     test_fraction: float = 0.0,
 ) -> Dataset:
     """Images in the folder `path`, whose sub-folders' names are the classes, size × size pixels.
 
-    `path` is as the shell means it: `root` plays no part. Images are stretched to a square;
-    `channels` is 1 (grey) or 3 (colour); transparent pixels become black.
+    `path` is as the shell means it: `root` plays no part. With `resize="stretch"` the whole image
+    is stretched to a square; with `"crop"` its short side is brought to `size`, and the square in
+    the middle is kept. `channels` is 1 (grey) or 3 (colour); transparent pixels become black.
 
     With `test_fraction`, a class's images are ranked by the SHA-256 of `CLASS/IMAGE`, and the
     first `test_fraction` of them (rounded; at least one, never all) are its test images: the same
     on every machine, whatever the order of the files.
+
+    Raises `ParameterError` for a parameter out of range, and `DatasetError` for a folder of another
+    layout or a file that is no image.
     """
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ParameterError(f"folder: expected size as 1 pixel or more, got {size!r}")
+    if resize not in get_args(Resize):
+        expected = " or ".join(get_args(Resize))
+        raise ParameterError(f"folder: expected resize as {expected}, got {resize!r}")
     if channels not in (1, 3):
         raise ParameterError(f"folder: expected channels as 1 (grey) or 3 (colour), got {channels}")
     if not 0 <= test_fraction < 1:
@@ -64,8 +76,8 @@ def folder(
             f"{place} holds images of one class only ({next(iter(train))!r}); "
             "a classifier needs at least 2, each in a folder of its own"
         )
-    train_images, train_labels = _read(train, size, channels)
-    test_images, test_labels = _read(test, size, channels)
+    train_images, train_labels = _read(train, size, resize, channels)
+    test_images, test_labels = _read(test, size, resize, channels)
     return Dataset(
         f"folder:{path}", train_images, train_labels, test_images, test_labels, tuple(train)
     )
@@ -144,18 +156,18 @@ def _classes(place: Path) -> Classes:
 
 
 def _read(
-    classes: Classes, size: int, channels: int
+    classes: Classes, size: int, resize: Resize, channels: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images [N, C, size, size] and labels [N], class after class."""
     files = [(label, file) for label, group in enumerate(classes.values()) for file in group]
     images = np.empty((len(files), channels, size, size), dtype=np.uint8)
     for row, (_, file) in enumerate(files):
-        pixels = _read_image(file, size, channels)
+        pixels = _read_image(file, size, resize, channels)
         images[row] = pixels if channels == 1 else pixels.transpose(2, 0, 1)
     return images, np.array([label for label, _ in files], dtype=np.int64)
 
 
-def _read_image(file: Path, size: int, channels: int) -> NDArray[np.uint8]:
+def _read_image(file: Path, size: int, resize: Resize, channels: int) -> NDArray[np.uint8]:
     """One image, [size, size] or [size, size, 3]."""
     from PIL import Image, ImageOps
 
@@ -172,8 +184,21 @@ def _read_image(file: Path, size: int, channels: int) -> NDArray[np.uint8]:
                     black = Image.new("RGBA", image.size, (0, 0, 0, 255))
                     image = Image.alpha_composite(black, image)
                 image = image.convert("L" if channels == 1 else "RGB")
-                image = image.resize((size, size), Image.Resampling.BILINEAR)
-                return np.asarray(image, dtype=np.uint8)
+                return np.asarray(_square(image, size, resize), dtype=np.uint8)
     except Exception as error:  # Pillow's plugins raise whatever a damaged file makes them raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatasetError(f"{file} cannot be read as an image: {reason}") from error
+
+
+def _square(image: Image, size: int, resize: Resize) -> Image:
+    """The image as size × size pixels; `crop` is torchvision's `Resize` and `CenterCrop`."""
+    from PIL.Image import Resampling
+
+    if resize == "stretch":
+        return image.resize((size, size), Resampling.BILINEAR)
+    short = min(image.size)
+    # The long side is rounded down, and half a pixel to the even side, as torchvision does it.
+    width, height = (int(size * side / short) for side in image.size)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    image = image.resize((width, height), Resampling.BILINEAR)
+    return image.crop((left, top, left + size, top + size))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from augbench.errors import OptionError
@@ -84,9 +85,12 @@ class Arms(
         for word, value in words.items():
             name = own.get(word)
             if name is None:
+                flags = [one.flag.removeprefix("--") for k, one in options.items() if k in own]
+                close = get_close_matches(word, own, 1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
                 raise OptionError(
-                    f"{self.flag}: {word!r} is nothing that an arm has of its own (expected one "
-                    f"of {', '.join(own)})"
+                    f"{self.flag}: {word!r} is nothing that an arm has of its own{hint} (expected "
+                    f"one of name, aug, base, {', '.join(flags)})"
                 )
             if name in found:
                 raise OptionError(f"{self.flag}: {word!r} is given twice in {short(given)}")

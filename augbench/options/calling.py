@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, get_args, overload
 
 from augbench.errors import OptionError
 from augbench.options.option import Option, options_of, short
+from augbench.options.recipes import SET_BY_RECIPES
 from augbench.options.spelling import as_written, written_as
 from augbench.options.table import Options, Settings, grouped
 
@@ -53,6 +54,8 @@ def takes_options(
                 args = args[1:]
             positional = signature.bind_partial(*args).arguments
             values, spelled = _by_name(kind, positional, kwargs)
+            if "recipe" in values:  # a recipe takes the place of another
+                base = {name: v for name, v in base.items() if name not in SET_BY_RECIPES}
             with written_as(spelled):
                 return function(kind(**base | values))
 
@@ -97,7 +100,8 @@ def _by_name(
         if not isinstance(settings, Settings):
             raise OptionError(f"settings: expected a Settings, got {short(settings)}")
         values |= {name: getattr(settings, name) for name in options_of(Settings)}
-        spelled |= dict.fromkeys(options_of(Settings), "settings")
+        # A recipe could set nothing then.
+        spelled |= dict.fromkeys([*options_of(Settings), "recipe"], "settings")
     for word, value in given.items():
         name = names.get(word, "")
         if not name and word in shorthands:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +21,8 @@ __all__ = [
     "OptionalCount",
     "OptionalFolder",
     "OptionalName",
+    "OptionalNumber",
+    "Shares",
     "Sizes",
     "Switch",
 ]
@@ -67,30 +70,57 @@ class OptionalCount(_Whole["int | None", "int | None"]):
     """A whole number, or None for what the machine suggests."""
 
 
-class Number(Option[float, float]):
-    """A finite number above 0; with `zero=True`, 0 as well."""
+class _AnyNumber(Option[_Given, _Kept]):
+    """Finite numbers above 0, and below `below`; with `zero=True`, 0 as well.
 
-    def __init__(self, *flags: str, zero: bool = False, **declared: Any) -> None:
+    `zero_words` say what 0 does, where that is special.
+    """
+
+    def __init__(
+        self,
+        *flags: str,
+        zero: bool = False,
+        below: float = math.inf,
+        zero_words: str = "",
+        **declared: Any,
+    ) -> None:
         super().__init__(*flags, **declared)
-        self.zero = zero
+        self.zero, self.below, self.zero_words = zero, below, zero_words
 
     @property
     def expected(self) -> str:
-        return "a number of 0 or more" if self.zero else "a number above 0"
+        least = "a number of 0 or more" if self.zero else "a number above 0"
+        return least if self.below == math.inf else f"{least} and below {self.below:g}"
 
-    def read(self, value: Any) -> float:
+    def read(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.refuse(value)
         if not math.isfinite(value) or value < 0 or (value == 0 and not self.zero):
             self.refuse(value)
+        if value >= self.below:
+            self.refuse(value)
         return float(value)
 
-    def parse(self, text: str) -> float:
+    def show(self, value: Any) -> str:
+        return self.zero_words if value == 0 and self.zero_words else super().show(value)
+
+    def write(self, value: Any) -> str:
+        return super().show(value)
+
+    def parse(self, text: str) -> Any:
         try:
             value = float(text)
         except ValueError:
             self.refuse(text)
         return self.read(value)
+
+
+class Number(_AnyNumber[float, float]):
+    """A number."""
+
+
+class OptionalNumber(_AnyNumber["float | None", "float | None"]):
+    """A number, or None for what another option says."""
 
 
 class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
@@ -99,9 +129,16 @@ class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
     metavar = "N,N,…"
     examples = ("1,2,4", "[1, 2, 4]")
 
-    def __init__(self, *flags: str, empty: bool = False, **declared: Any) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        empty: bool = False,
+        examples: tuple[str, str] = examples,
+        **declared: Any,
+    ) -> None:
         super().__init__(*flags, **declared)
         self.empty = empty
+        self.examples = examples
 
     @property
     def expected(self) -> str:
@@ -121,6 +158,38 @@ class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
         except ValueError:
             self.refuse(text)
         return self.read(sizes)
+
+    def show(self, value: Any) -> str:
+        return ", ".join(map(str, [value] if _is_whole(value) else value)) or "none"
+
+    def write(self, value: Any) -> str:
+        return self.show(value).replace(", ", ",")
+
+
+class Shares(Option["float | Sequence[float]", "tuple[float, ...]"]):
+    """Shares of a whole, each above 0 and below 1, in rising order; or none."""
+
+    metavar = "X,X,…"
+    examples = ("0.5,0.75", "[0.5, 0.75]")
+
+    @property
+    def expected(self) -> str:
+        return "numbers above 0 and below 1 in rising order, or none"
+
+    def read(self, value: Any) -> tuple[float, ...]:
+        given = [value] if isinstance(value, float) else _listed(value)
+        if given is None or not all(isinstance(one, float) and 0 < one < 1 for one in given):
+            self.refuse(value)
+        if any(one >= other for one, other in pairwise(given)):
+            self.refuse(value)
+        return tuple(given)
+
+    def parse(self, text: str) -> tuple[float, ...]:
+        try:
+            shares = [float(part) for part in text.split(",") if text.strip()]
+        except ValueError:
+            self.refuse(text)
+        return self.read(shares)
 
     def show(self, value: Any) -> str:
         return ", ".join(map(str, value)) or "none"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from copy import copy
+from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, Literal, Never, TypeVar, cast, overload
 
 from augbench.errors import OptionError
 from augbench.options.spelling import named
 
-__all__ = ["KeyEntry", "Option", "Shorthand", "options_of", "short"]
+__all__ = ["KeyEntry", "Option", "Shorthand", "for_the_head", "options_of", "short"]
 
 _Given = TypeVar("_Given", contravariant=True)
 _Kept = TypeVar("_Kept", covariant=True)
@@ -166,6 +167,24 @@ def options_of(table: type) -> dict[str, Option[Any, Any]]:
     """The options that a dataclass declares, its bases' included, by their names in Python."""
     found = {field.name: inspect.getattr_static(table, field.name, None) for field in fields(table)}
     return {name: option for name, option in found.items() if isinstance(option, Option)}
+
+
+_AnyOption = TypeVar("_AnyOption", bound=Option[Any, Any])
+
+
+def for_the_head(option: _AnyOption) -> _AnyOption:
+    """The option of pretraining once more, for the head in finetuning: `--finetune-momentum`."""
+    head = copy(option)
+    head.flags = tuple(flag.replace("--", "--finetune-", 1) for flag in option.flags)
+    head.shorthands = tuple(
+        replace(one, flag=f"--finetune-{one.flag.removeprefix('--')}", help="")
+        for one in option.shorthands
+    )
+    head.title = f"finetuning {option.title}"
+    head.help = f"The same for the head in finetuning: {option.title}."
+    if option.key is not None:
+        head.key = replace(option.key, part="finetuning")
+    return head
 
 
 def short(value: Any, longest: int = 60) -> str:

@@ -23,7 +23,10 @@ def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
         for name, option in options.items():
             if option.reported:
                 place = settings if name in options_of(Settings) else description
-                rows.append((option.title, option.show(place.get(name, option.default))))
+                text = option.show(place.get(name, option.default))
+                if name == "pretrain_steps" and "budgets" in description:
+                    text = ", ".join(description["budgets"])
+                rows.append((option.title, text))
                 settings.pop(name, None)
     return [*rows, *((name.replace("_", " "), str(value)) for name, value in settings.items())]
 

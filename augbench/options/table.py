@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from augbench.errors import OptionError
 from augbench.options.arms import Arms
 from augbench.options.kinds import (
     Choice,
@@ -24,15 +25,20 @@ from augbench.options.kinds import (
     OptionalCount,
     OptionalFolder,
     OptionalName,
+    OptionalNumber,
+    Shares,
     Sizes,
     Switch,
 )
-from augbench.options.option import KeyEntry, Option, Shorthand, options_of
+from augbench.options.option import KeyEntry, Option, Shorthand, for_the_head, options_of
+from augbench.options.recipes import RECIPES, check_recipe, filled_from_recipe
+from augbench.options.spelling import named
 
 __all__ = ["Options", "Settings", "grouped"]
 
 STUDY = "What is compared"
 TRAINING = "How it is trained and measured"
+RECIPE = "How weights are learnt"
 MACHINE = "Where it runs"
 FILES = "Files and plugins"
 
@@ -47,7 +53,7 @@ class Settings:
         default=8,
         title="batch size",
         help="Images a step.",
-        group=TRAINING,
+        group=RECIPE,
         key=KeyEntry("pretraining", "batch_size", always=True),
     )
     pretrain_steps: Count = Count(
@@ -70,8 +76,8 @@ class Settings:
         "--lr",
         default=0.01,
         title="learning rate",
-        help="Learning rate of SGD.",
-        group=TRAINING,
+        help="Learning rate, the largest one of its schedule.",
+        group=RECIPE,
         key=KeyEntry("pretraining", "learning_rate", always=True),
     )
     finetune_samples_per_class: Count = Count(
@@ -101,6 +107,134 @@ class Settings:
         group=TRAINING,
         key=KeyEntry("pretraining", "root_seed", always=True),
     )
+    optimizer: Choice = Choice(
+        "--optimizer",
+        words=("sgd", "adamw"),
+        default="sgd",
+        title="optimizer",
+        help="Stochastic gradient descent, or AdamW.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "optimizer"),
+    )
+    momentum: Number = Number(
+        "--momentum",
+        zero=True,
+        below=1,
+        default=0.0,
+        title="momentum",
+        help="Momentum of SGD.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "momentum"),
+    )
+    nesterov: Switch = Switch(
+        shorthands=(
+            Shorthand("--nesterov", True),
+            Shorthand("--no-nesterov", False, "Momentum as it is, where a recipe says otherwise."),
+        ),
+        default=False,
+        title="Nesterov",
+        help="Nesterov's form of momentum.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "nesterov"),
+    )
+    weight_decay: Number = Number(
+        "--weight-decay",
+        zero=True,
+        default=0.0,
+        title="weight decay",
+        help="Weight decay, of all parameters; AdamW's is decoupled from the gradient.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "weight_decay"),
+    )
+    schedule: Choice = Choice(
+        "--schedule",
+        words=("constant", "cosine", "step"),
+        default="constant",
+        title="schedule",
+        help="Learning rate over the steps: constant, falling to 0 along a cosine, or multiplied "
+        "by a factor at each milestone.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "schedule"),
+    )
+    milestones: Shares = Shares(
+        "--milestones",
+        default=(),
+        title="milestones",
+        help="Milestones of the schedule `step`, as shares of all steps.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "milestones"),
+    )
+    milestone_factor: Number = Number(
+        "--milestone-factor",
+        below=1,
+        default=0.1,
+        title="factor at a milestone",
+        help="Factor of the learning rate at each milestone.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "milestone_factor"),
+    )
+    warmup: Number = Number(
+        "--warmup",
+        zero=True,
+        below=1,
+        default=0.0,
+        title="warm-up",
+        help="Share of the steps in which the learning rate first rises, in equal parts.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "warmup"),
+    )
+    label_smoothing: Number = Number(
+        "--label-smoothing",
+        zero=True,
+        below=1,
+        default=0.0,
+        title="label smoothing",
+        help="Share of every target that is spread over all classes.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "label_smoothing"),
+    )
+    clip_norm: Number = Number(
+        "--clip-norm",
+        zero=True,
+        zero_words="none",
+        default=0.0,
+        title="gradient clipping",
+        help="Largest norm of a step's gradient, all parameters together; 0 for no clipping.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "clip_norm"),
+    )
+    normalize: Choice = Choice(
+        "--normalize",
+        words=("none", "channels"),
+        default="none",
+        title="normalization",
+        help="Normalization of images, wherever the network sees them: none, or by mean and "
+        "deviation of each channel of the cell's own pretraining images.",
+        group=RECIPE,
+        key=KeyEntry("pretraining", "normalize"),
+    )
+    finetune_learning_rate: OptionalNumber = OptionalNumber(
+        "--finetune-lr",
+        default=None,
+        none_words="as in pretraining, or 0.01 by another optimizer",
+        title="finetuning learning rate",
+        help="Learning rate of the head in finetuning.",
+        group=RECIPE,
+        key=KeyEntry("finetuning", "learning_rate"),
+    )
+    finetune_optimizer: Choice = for_the_head(optimizer)
+    finetune_momentum: Number = for_the_head(momentum)
+    finetune_nesterov: Switch = for_the_head(nesterov)
+    finetune_weight_decay: Number = for_the_head(weight_decay)
+    finetune_schedule: Choice = for_the_head(schedule)
+    finetune_milestones: Shares = for_the_head(milestones)
+    finetune_milestone_factor: Number = for_the_head(milestone_factor)
+    finetune_warmup: Number = for_the_head(warmup)
+    finetune_label_smoothing: Number = for_the_head(label_smoothing)
+    finetune_clip_norm: Number = for_the_head(clip_norm)
+
+    def __post_init__(self) -> None:
+        check_recipe(self)
 
     @cached_property
     def key_parts(self) -> dict[str, dict[str, Any]]:
@@ -132,6 +266,7 @@ class Settings:
         }
 
 
+@filled_from_recipe
 @dataclass(frozen=True)
 class Options(Settings):
     """A user's study; the defaults are the handout's study, on the embedded data sets.
@@ -217,6 +352,25 @@ class Options(Settings):
         group=STUDY,
         reported=True,
     )
+    # A cell has one budget, a study may have several.
+    pretrain_steps: Sizes = Sizes(  # type: ignore[assignment]
+        "--n-batches-pre-train",
+        default=(Settings.pretrain_steps,),
+        title="pretraining steps",
+        help="Steps of pretraining; several are budgets to be compared.",
+        group=TRAINING,
+        reported=True,
+        examples=("500,2000", "[500, 2000]"),
+    )
+    epochs: Sizes = Sizes(
+        "--epochs",
+        empty=True,
+        default=(),
+        title="pretraining epochs",
+        help="Epochs of pretraining instead of steps: passes over the images.",
+        group=TRAINING,
+        examples=("50,200", "[50, 200]"),
+    )
     references: Switch = Switch(
         shorthands=(Shorthand("--references", True),),
         default=False,
@@ -250,6 +404,15 @@ class Options(Settings):
         help="Measure on the test set every N batches of both trainings; 0 for never.",
         group=TRAINING,
         reported=True,
+    )
+    recipe: Choice = Choice(
+        "--recipe",
+        words=tuple(RECIPES),
+        default="handout",
+        title="recipe",
+        help="Defaults of what is learnt and how: the handout's, or what the field uses for small "
+        "networks; see docs/recipes.md. Any option that is given wins.",
+        group=RECIPE,
     )
     engine: Choice = Choice(
         "--engine",
@@ -322,14 +485,21 @@ class Options(Settings):
 
     @property
     def settings(self) -> Settings:
-        """The hyper-parameters alone, which enter the keys of cells."""
-        return Settings(**{name: getattr(self, name) for name in options_of(Settings)})
+        """The hyper-parameters alone, which enter the keys of cells; with the longest budget."""
+        given = {name: getattr(self, name) for name in options_of(Settings)}
+        return Settings(**{**given, "pretrain_steps": max(self.pretrain_steps)})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.epochs and self.pretrain_steps != Options.pretrain_steps:
+            both = f"{named('epochs')} or {named('pretrain_steps')}"
+            raise OptionError(f"give either {both}, not both: a study has one kind of budget")
 
 
 def grouped(table: type) -> dict[str, dict[str, Option[Any, Any]]]:
     """The options of a table under the headings of the help, by their names in Python."""
     groups: dict[str, dict[str, Option[Any, Any]]] = {
-        heading: {} for heading in (STUDY, TRAINING, MACHINE, FILES)
+        heading: {} for heading in (STUDY, TRAINING, RECIPE, MACHINE, FILES)
     }
     for name, option in options_of(table).items():
         groups.setdefault(option.group, {})[name] = option

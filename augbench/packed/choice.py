@@ -1,4 +1,4 @@
-"""Which packing a backbone gets: the fastest of those that are proved to give the same numbers."""
+"""The choice of a backbone's packing: the fastest that is proved to give the same numbers."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class Choice:
     """The packing of a backbone, and the reason; without a `packer`, cells are trained one by one.
 
     `keeps` tells whether the frozen features of an image may be kept; `gain` how many times as
-    fast as one by one a step of training was seen to be; `most` how many cells' values stay in the
-    cache, if any number does not; `seconds` what the choice itself took.
+    fast as one by one a step of training was seen to be; `most` how many cells a pack should hold
+    at most, if any number will not do; `seconds` what the choice itself took.
     """
 
     packer: Packer | None
@@ -78,12 +78,16 @@ _PACKERS: tuple[tuple[str, Packer], ...] = (("by rules", PackedByRules), ("by vm
 # layer's output that fits is read by the next layer without a trip to memory.
 _CACHE = 2**20
 _FEWEST = 2  # cells: fewer gain less than the cache does
+# Packs of a network whose step alone takes longer than so many seconds hold so many cells at most:
+# all of a pack are verified together, and more of them would gain little.
+_LONG_ALONE = 0.03
+_MOST_OF_LONG = 8
 _REPEATS = 5
 _TRIALS = 3
 _TIMED_ALONE = 4
 _BEYOND_DOUBT = 2.0  # a gain that two pairs of steps agree on
 _LONGEST_TIMING = 2.0  # seconds, but for one pair of steps
-_WORTH_IT = 1.0
+_WORTH_IT = 1.1  # where steps are long, verifying costs more than a smaller gain gives back
 
 
 def choose(backbones: Sequence[nn.Module], images: Tensor, *, pack: bool = True) -> Choice:
@@ -91,9 +95,9 @@ def choose(backbones: Sequence[nn.Module], images: Tensor, *, pack: bool = True)
 
     Without `pack`, only whether the features of a frozen one may be kept is found out.
 
-    A packing is taken if it computes what the plain modules compute (`verify.py`) and is faster
-    than they are. The backbones are left as they are. Raises `UnpackableError` where they differ
-    by more than their numbers.
+    A packing is taken if it is faster than the plain modules, by a tenth at least, and computes
+    what they compute (`verify.py`). The backbones are left as they are. Raises
+    `UnpackableError` where they differ by more than their numbers.
     """
     start = time.perf_counter()
     check_alike(backbones)
@@ -118,18 +122,18 @@ def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choic
         try:
             most = _most(packer, one, images)
             together = backbones[: min(most or MOST_TIMED, MOST_TIMED)]
+            gain = _gain(packer, together, images)  # which is cheap beside what follows
+            if gain <= _WORTH_IT:
+                refused.append(f"{name}: only {gain:.2f} times as fast")
+                continue
             reason = difference(packer, together, images)
         except Exception as error:  # whatever an unknown module raises, it is a reason
             text = str(error).partition("While executing")[0]  # torch.fx's own words follow
             reason = " ".join(text.split())[:200] or type(error).__name__
-        if reason is not None:
-            refused.append(f"{name}: {reason}")
-            continue
-        gain = _gain(packer, together, images)
-        if gain > _WORTH_IT:
+        if reason is None:
             but = f" (not {'; not '.join(refused)})" if refused else ""
             return Choice(packer, f"packed {name}{but}", gain=gain, most=most)
-        refused.append(f"{name}: only {gain:.2f} times as fast")
+        refused.append(f"{name}: {reason}")
     return Choice(None, f"one by one (not {'; not '.join(refused)})")
 
 
@@ -144,13 +148,39 @@ def _why_not_kept(backbone: nn.Module, images: Tensor) -> str | None:
 
 
 def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
-    """The most cells whose largest value still stays in the cache; None if any number does."""
-    packed = packer([copy.deepcopy(backbone)])
-    if images.device.type != "cpu" or not isinstance(packed, PackedByRules):
+    """The most cells that one pack should hold; None if any number will do.
+
+    The largest value of a layer of theirs stays in the cache, and a long step is not made longer.
+    """
+    if images.device.type != "cpu":
         return None
+    packed = packer([copy.deepcopy(backbone)])
     packed.train()
-    bytes_of_one: int = packed.largest_value(images) * images.element_size()
-    return max(_FEWEST, _CACHE // bytes_of_one)
+    most = MOST_TIMED
+    if isinstance(packed, PackedByRules):
+        bytes_of_one: int = packed.largest_value(images) * images.element_size()
+        most = max(_FEWEST, _CACHE // bytes_of_one)
+    if most > _MOST_OF_LONG and _seconds_alone(backbone, images) > _LONG_ALONE:
+        return _MOST_OF_LONG
+    return most if isinstance(packed, PackedByRules) else None
+
+
+def _seconds_alone(backbone: nn.Module, images: Tensor) -> float:
+    """Seconds of this process that a step of one cell takes, the faster of two."""
+    alone = copy.deepcopy(backbone).train()
+    values = [value for value in alone.parameters() if value.requires_grad]
+    took = []
+    for _ in range(2):
+        start = time.process_time()
+        _step(alone, images, values)
+        took.append(time.process_time() - start)
+    return min(took)
+
+
+def _step(network: Callable[[Tensor], Tensor], images: Tensor, by: Sequence[Tensor]) -> None:
+    features = network(images).sum()
+    if features.requires_grad:
+        torch.autograd.grad(features, by, allow_unused=True)
 
 
 def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> float:
@@ -166,17 +196,12 @@ def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> flo
     values = [value for value in alone.parameters() if value.requires_grad]
     own, timed = images.repeat(1, packed.cells, 1, 1), min(len(backbones), _TIMED_ALONE)
 
-    def step_of(network: Callable[[Tensor], Tensor], x: Tensor, by: Sequence[Tensor]) -> None:
-        features = network(x).sum()
-        if features.requires_grad:
-            torch.autograd.grad(features, by, allow_unused=True)
-
     def one_by_one() -> None:
         for _ in range(timed):
-            step_of(alone, images, values)
+            _step(alone, images, values)
 
     def together() -> None:
-        step_of(packed, own, trained)
+        _step(packed, own, trained)
 
     def seconds(step: Callable[[], None]) -> float:
         start = clock()
@@ -192,6 +217,7 @@ def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> flo
     if packed.replayable and not images.is_cuda and seconds(together) < LONGEST:
         with Tape() as tape:  # as the training will do it
             together()
+        # Right or not: the packing is verified next, and a replay by `Replayed` as it is recorded.
         step = tape.replay if tape.complete else together
     best, many = 0.0, len(backbones) / timed
     for _ in range(_TRIALS):

@@ -85,7 +85,7 @@ class StreamDropPath(StreamDropout):
     ) -> np.ndarray:
         """Draw as `many` float32 masks; see `StreamDropout.masks`."""
         masks = super().masks(rng, many, shape)
-        return masks if self.scale else np.sign(masks)
+        return masks if self.scale else np.sign(masks)  # 1/(1−p) becomes 1
 
     def extra_repr(self) -> str:
         """Show what is dropped."""
@@ -96,6 +96,7 @@ def draw_mask(rng: np.random.Generator, shape: tuple[int, ...], p: float) -> np.
     """A float32 mask: 0 with probability p, else 1/(1−p)."""
     if p == 1:
         return np.zeros(shape, np.float32)
+    # One draw for each number, in the order of memory: K masks drawn at once are K drawn in turn.
     keep = rng.random(shape, dtype=np.float32) >= p
     return keep.astype(np.float32) * np.float32(1 / (1 - p))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import time
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +18,8 @@ __all__ = [
 ]
 
 _LEAST_IMAGES = 16
+_LEAST_ALONE = 4  # images of those, where more would take longer than `_LONGEST_ALONE` seconds
+_LONGEST_ALONE = 0.5
 ROUNDING_OF_FEATURES = {torch.float32: 1e-4, torch.float64: 1e-9}
 """A difference of less than that, of the largest value, is float order; of more, perhaps."""
 
@@ -41,7 +45,7 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
     is zero at first hides what training will bring out.
     """
     generator = torch.Generator().manual_seed(0)
-    count = max(_LEAST_IMAGES, len(like))
+    count = max(_LEAST_IMAGES, len(like))  # of two or four, the odd one may be missed by chance
     alike = torch.rand(count, *like.shape[1:], generator=generator).to(like)
     unlike = example_images(like, count, generator)
     return _need_company(backbone, alike) or _need_company(perturbed(backbone, generator), unlike)
@@ -49,19 +53,33 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
 
 def _need_company(backbone: nn.Module, images: Tensor) -> bool:
     frozen = copy.deepcopy(backbone).eval().requires_grad_(False)
+    again = None
     if images.device.type != "mps":
         try:  # float64 tells what an image's features owe to others from the order of sums
-            copy.deepcopy(frozen).double()(images.double())
-            frozen, images = frozen.double(), images.double()
+            precise = copy.deepcopy(frozen).double()
+            again = precise(images.double()).detach()
+            frozen, images = precise, images.double()
         except RuntimeError:  # it makes values of a type of its own
             pass
-    again = frozen(images.clone()).detach()
+    again = frozen(images.clone()).detach() if again is None else again
     with torch.no_grad():
         whole = frozen(images.clone())
         halved = torch.cat([frozen(part.clone()) for part in images.split(len(images) // 2)])
-        # Sixteen alone will do, of a large batch.
-        alone = torch.cat([frozen(image[None].clone()) for image in images[:_LEAST_IMAGES]])
+        alone = torch.cat(list(_one_by_one(frozen, images)))
     return not all(same_features(part, whole[: len(part)]) for part in (halved, alone, again))
+
+
+def _one_by_one(frozen: nn.Module, images: Tensor) -> Iterator[Tensor]:
+    """The features [1, D] of each image by itself: of sixteen, or of fewer where these take long.
+
+    What an image's features owe to the batch shows in any image but, perhaps, one: the brightest,
+    say, or the first.
+    """
+    start = time.perf_counter()
+    for number, image in enumerate(images[:_LEAST_IMAGES]):
+        if number >= _LEAST_ALONE and time.perf_counter() - start > _LONGEST_ALONE:
+            return
+        yield frozen(image[None].clone())
 
 
 def same_features(one: Tensor, other: Tensor) -> bool:

@@ -40,14 +40,28 @@ class Heads:
         return twin
 
     @torch.no_grad()
-    def descend(self, features: Tensor, targets: Tensor, learning_rate: float) -> Tensor:
+    def descend(self, features: Tensor, targets: Tensor, learning_rate: float | Tensor) -> Tensor:
         """One step of gradient descent on the heads alone; returns the log-probabilities before.
 
-        The gradient of the mean cross entropy with respect to the logits is (p − y) / B.
+        The learning rate is one for all heads, or a tensor [K].
         """
         log_probabilities = self(features)  # [K, B, classes]
         error = log_probabilities.exp().sub_(targets)
+        if isinstance(learning_rate, Tensor):
+            error, learning_rate = error.mul_(learning_rate[:, None, None]), 1.0
         rate = -learning_rate / features.shape[1]
         self.weight.baddbmm_(error.transpose(1, 2), features, alpha=rate)
         self.bias.add_(error.sum(dim=1, keepdim=True), alpha=rate)
         return log_probabilities
+
+    @torch.no_grad()
+    def gradients(self, features: Tensor, targets: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The log-probabilities, and the gradients of each head's mean cross entropy.
+
+        The gradient with respect to the logits is (p − y) / B; the parameters' are returned in
+        the order of `parameters`.
+        """
+        log_probabilities = self(features)  # [K, B, classes]
+        error = log_probabilities.exp().sub_(targets).div_(features.shape[1])
+        slopes = torch.bmm(error.transpose(1, 2), features), error.sum(dim=1, keepdim=True)
+        return log_probabilities, slopes

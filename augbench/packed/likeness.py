@@ -27,8 +27,8 @@ _KNOWN: dict[type[nn.Module], frozenset[str]] = {
 }
 _GENERATORS = (np.random.Generator, random.Random, torch.Generator)
 _ADDRESS = re.compile("0x[0-9a-f]+")
-_CALLS = 3
-_DEEPEST = 6
+_CALLS = 3  # an odd number: what each training step turns over does not end as it began
+_DEEPEST = 6  # collections within collections: an object may hold itself
 
 
 def check_alike(backbones: Sequence[nn.Module]) -> None:

@@ -1,4 +1,4 @@
-"""Who owns a parameter: layers that share one, and forwards that use one by themselves."""
+"""Ownership of parameters: layers that share one, and forwards that use one by themselves."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def tie(layers: Mapping[str, nn.Module], backbone: nn.Module) -> dict[str, Tenso
                 for leaf, value in values.items():
                     if value is None:
                         continue
+                    # Wide layers go by "block/conv", since a module's name may hold no dot.
                     full = ".".join(filter(None, (target.replace("/", "."), path, leaf)))
                     name = primary.get(full, full)
                     if name not in found:
@@ -66,6 +67,7 @@ class Own(nn.Module):
         self, name: str, backbones: Sequence[nn.Module], constants: Mapping[str, Tensor]
     ) -> str:
         """The key, in `values`, of the module that gives an attribute, or a traced constant."""
+        # Constants by identity: the traces of train and eval mode may use one name for two.
         constant, primary = constants.get(name), self._primary.get(name, name)
         key = f"own/{primary.replace('.', '/') if constant is None else id(constant)}"
         if key not in self.values:

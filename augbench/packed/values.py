@@ -29,7 +29,7 @@ DRAWS = (
     "{what} draws from torch's global generator: write nn.Dropout, nn.Dropout2d or DropPath as a "
     "layer, whose draws come from each cell's own stream"
 )
-"""Why what draws random numbers by itself is not packed."""
+"""Reason given for a module or function that draws random numbers and so is not packed."""
 
 
 class PerCell:

@@ -77,9 +77,9 @@ class _Comparison:
         self.cells = len(nets)
         self.compared = sorted({0, self.cells // 2, self.cells - 1})
         self.plain = [copy.deepcopy(nets[k]) for k in self.compared]
-        self.truth = []
-        if self._knows_truth():
-            self.truth = [copy.deepcopy(nets[k]).to(torch.float64) for k in self.compared]
+        self.truth = []  # in float64, the plain modules are it
+        if dtype is not torch.float64 and self._knows_truth():
+            self.truth = [copy.deepcopy(one).to(torch.float64) for one in self.plain]
         self.packed: Packed = packer(nets)
         self.packed.train()
         self.trained = {n: v for n, v in self.packed.stacked().items() if v.requires_grad}
@@ -214,12 +214,12 @@ class _Comparison:
 
     @torch.no_grad()
     def _take_state_of_packing(self) -> None:
-        for name, stacked in self.packed.stacked().items():
-            for nets in (self.plain, self.truth):
-                for one, value in zip(nets, self._of_compared(stacked), strict=False):
-                    own = _value_of(one, name)
-                    if own is not None:
-                        own.copy_(value.view_as(own))
+        stacked = self.packed.stacked()
+        for nets in (self.plain, self.truth):
+            for k, one in enumerate(nets):
+                for name, own in (*one.named_parameters(), *one.named_buffers()):
+                    if name in stacked:
+                        own.copy_(self._of_compared(stacked[name])[k].view_as(own))
 
     def _of_compared(self, stacked: Tensor) -> Tensor:
         """The numbers [compared, …] of a value of all cells, or of a counter that they share."""
@@ -290,7 +290,7 @@ class _Comparison:
         if self.dtype is not torch.float64:
             self.sharp &= bool((apart <= ROUNDING_OF_FEATURES[torch.float32] * largest).all())
         near = apart <= allowed + torch.finfo(self.dtype).tiny
-        if self.dtype is not torch.float64 and self.truth:
+        if self.truth and not bool(near.all()):
             # A rectifier whose input is nearly zero may open in one order of sums and stay shut in
             # another: a few numbers are then far off, most are not. Float64 will decide.
             near |= _norm(got.to(truth.dtype) - truth) <= _FLIPPED * _norm(truth)
@@ -321,7 +321,3 @@ def _largest(values: Tensor) -> Tensor:
     """The largest value of each cell [K], NaN if there is one."""
     flat = values.detach().abs().flatten(1)
     return flat.amax(1) if flat.shape[1] else flat.new_zeros(len(flat))
-
-
-def _value_of(network: nn.Module, name: str) -> Tensor | None:
-    return {**dict(network.named_parameters()), **dict(network.named_buffers())}.get(name)

@@ -1,6 +1,7 @@
 """The canonical form of a Python source: the code without its explanations.
 
-Comments, layout, docstrings and `pass` do not enter it. It is the same under Python 3.11, 3.12 and
+Comments, layout, docstrings and `pass` do not enter it, nor do declarations of a class that say
+how a component is used, not what it does. It is the same under Python 3.11, 3.12 and
 3.13, so that results stored under one of them are found under another. `ast.dump` does not hold to
 that: newer Pythons add fields to nodes (`type_params`), split f-strings at other places, and write
 strings with the Unicode tables of their own.
@@ -13,6 +14,10 @@ import warnings
 from collections.abc import Iterator
 
 __all__ = ["canonical", "parsed"]
+
+_DECLARATIONS = frozenset({"operations", "search_space"})
+"""Attributes of a class that change no result: where tuning searches, and what an augmentation
+resembles."""
 
 _IGNORED = frozenset({"kind", "type_comment", "type_ignores"})
 """Fields without effect: the u of u"text", and what only type checkers read."""
@@ -56,6 +61,8 @@ def _fields(node: ast.AST) -> Iterator[object]:
             value = _pieces(value)
         elif isinstance(value, list):
             value = [item for item in value if not _without_effect(item)]
+            if isinstance(node, ast.ClassDef) and name == "body":
+                value = [item for item in value if not _declares(item)]
         elif (
             name == "format_spec" and isinstance(value, ast.JoinedStr) and not _pieces(value.values)
         ):
@@ -71,6 +78,17 @@ def _without_effect(statement: object) -> bool:
         value = statement.value
         return isinstance(value, ast.Constant) and isinstance(value.value, str)
     return isinstance(statement, ast.Pass)
+
+
+def _declares(statement: object) -> bool:
+    targets: list[ast.expr]
+    if isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
+    elif isinstance(statement, ast.Assign):
+        targets = statement.targets
+    else:
+        return False
+    return all(isinstance(one, ast.Name) and one.id in _DECLARATIONS for one in targets)
 
 
 def _pieces(values: list[ast.expr]) -> list[ast.expr]:

@@ -70,6 +70,7 @@ class Registry:
         self._plugins = tuple(plugins)
         self._names = Names(self._plugins, entries)
         self._factories = Factories()
+        self._made: dict[Component, Any] = {}  # augmentations resolved and not yet asked for
 
     @classmethod
     def load(cls, plugins: Sequence[str] = (), *, strict: bool = False) -> Registry:
@@ -159,9 +160,7 @@ class Registry:
             values = parameters.values(declared, text)
         except ParameterError as error:
             raise ParameterError(f"{WORDS[kind]} {name!r}: {error}") from None
-        if kind == "augmentation":
-            self._factories.construct(entry, f"{WORDS[kind]} {name!r}", values)
-        return Component(
+        component = Component(
             kind=kind,
             name=entry.name,
             parameters=tuple(sorted(values.items())),
@@ -176,6 +175,11 @@ class Registry:
                 parameters.written if kind == "augmentation" else parameters.format_value,
             ),
         )
+        if kind == "augmentation":
+            # Only its constructor can say whether it takes these values.
+            made = self._factories.construct(entry, f"{WORDS[kind]} {name!r}", values)
+            self._made[component] = made
+        return component
 
     def pipelines(self, spec: str) -> list[Pipeline]:
         """Read a spec of augmentations, such as `crop-flip+mixup:alpha=0.1/0.3`: see `pipelines`.
@@ -206,9 +210,12 @@ class Registry:
     def create(self, component: Component) -> Any:
         """Make the augmentation, or bind the parameters of a backbone's or data set's factory.
 
-        Raises `UsageError` if the component is not installed any more, or if its source is not
-        the one that it was resolved with (a component without a source hash is not compared).
+        The first call gives the augmentation that `resolve` made, later ones a new one each.
+        Raises `UsageError` if the component is not installed any more, or if its source is not the
+        one that it was resolved with (a component without a source hash is not compared).
         """
+        if component in self._made:
+            return self._made.pop(component)
         found = [
             entry
             for entry in self._names.of(component.kind)

@@ -44,7 +44,8 @@ class Rows:
         first, batch, whole = self.steps
         labels = self.labels[0]
         rows = torch.arange(len(labels), device=labels.device)
-        return ((first + rows // batch) / whole).to(torch.get_default_dtype())
+        done = (first + rows // batch).clamp(max=whole - 1)  # the last block may end later
+        return (done / whole).to(torch.get_default_dtype())
 
     def by_step(self) -> Iterator[Rows]:
         """The rows of each step alone; without gradients, which are known step by step."""

@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from augbench.errors import StudyError
 
-__all__ = ["block_steps", "draw_batches", "draw_partners", "effective_batch_size", "partner_rows"]
+__all__ = [
+    "block_steps",
+    "draw_batches",
+    "draw_partners",
+    "effective_batch_size",
+    "partner_rows",
+    "whole_blocks",
+]
 
 _BLOCK_VALUES = 2**21
 _BLOCK_STEPS = 32
@@ -22,6 +29,15 @@ def block_steps(batch_size: int, image_shape: tuple[int, int, int]) -> int:
     steps, fewer where 32 would hold more than 2²¹ pixel values (8 MiB of float32).
     """
     return max(1, min(_BLOCK_STEPS, _BLOCK_VALUES // (batch_size * int(np.prod(image_shape)))))
+
+
+def whole_blocks(steps: int, block: int) -> int:
+    """The steps that are drawn for a training: whole blocks, of which the last one is cut.
+
+    A block that was cut before its augmentations are called could draw otherwise, and a training
+    would not begin as a longer one does.
+    """
+    return -(-steps // block) * block
 
 
 def effective_batch_size(batch_size: int, images: int) -> int:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["loss_weights", "soft_label_cross_entropy", "summed_losses"]
+__all__ = ["loss_weights", "smoothed", "soft_label_cross_entropy", "summed_losses"]
+
+
+def smoothed(targets: Tensor, smoothing: float | Tensor) -> Tensor:
+    """Class probabilities [..., classes] with a share of each spread evenly over all classes.
+
+    `smoothing` is one share, or a tensor of them that broadcasts; 0 changes no bit. Szegedy et al.
+    2016, arXiv 1512.00567, section 7, as `torch.nn.CrossEntropyLoss(label_smoothing=…)` does it.
+    """
+    return targets * (1 - smoothing) + smoothing / targets.shape[-1]
 
 
 def soft_label_cross_entropy(log_probabilities: Tensor, targets: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from augbench.options import Options, Settings
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline, shown_labels
 from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.recipe import Recipe
 from augbench.protocol.references import REFERENCES, size_name
 
 __all__ = [
@@ -43,13 +44,15 @@ class Arm:
     """What is compared: a pipeline of augmentations, and the settings that it is trained under.
 
     `label` is short and unique in its study; of an arm on a base, it leaves the base out. An arm
-    with a budget of its own is trained for as long as its settings say, whatever the study's.
+    with a budget of its own is trained for as long as its settings say, whatever the study's; one
+    that follows progress has augmentations that depend on how far pretraining is.
     """
 
     label: str
     pipeline: Pipeline
     settings: Settings = Settings()
     own_budget: bool = False
+    follows_progress: bool = False
 
     @classmethod
     def of(cls, component: Component, settings: Settings = Settings()) -> Arm:
@@ -124,6 +127,18 @@ class Cell:
     def pretrain_key(self) -> str:
         """The key of the pretraining alone, which can serve several finetunings."""
         return _digest(self._pretraining())
+
+    @cached_property
+    def path_key(self) -> str:
+        """The key of all pretrainings that begin alike, of which the longest serves all.
+
+        Under a constant schedule, and without augmentations that look at the share of training
+        that is done, a shorter budget is a prefix of a longer one.
+        """
+        recipe = Recipe.of(self.settings, "pretraining")
+        if self.arm.follows_progress or not recipe.is_constant:
+            return self.pretrain_key
+        return _digest({**self._pretraining(), "steps": None})
 
     def _pretraining(self) -> dict[str, Any]:
         return {

@@ -28,6 +28,7 @@ _TEXT = (
     "finetune_dataset",
     "backbone",
     "augmentation",
+    "budget",
     "role",
     "status",
     "engine",

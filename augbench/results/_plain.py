@@ -48,6 +48,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
                 "finetune_dataset": cell.finetune_dataset,
                 "backbone": backbone,
                 "augmentation": cell.augmentation,
+                "budget": cell.budget,
                 "role": _role(result, cell.samples_per_class),
                 "samples_per_class": cell.samples_per_class,
                 "seed": cell.seed,

@@ -38,17 +38,36 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class StudyResult:
-    """The results of one study, read from its store.
+    """The results of one study, read from its store: at one budget, by default the longest.
 
     Tables, intervals and analyses are computed when first asked for and kept, so that a page, the
     terminal and an export of one study share them; what is returned may be changed by the caller.
     """
 
     stored: StoredStudy
+    at_budget: str | None = None
+
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """The lengths of pretraining in words, the shortest first."""
+        named = self.stored.description.get("budgets")
+        return tuple(named or dict.fromkeys(cell.budget for cell in self.stored.cells))
+
+    @property
+    def budget(self) -> str:
+        """The length of pretraining that tables and analyses are about."""
+        return self.at_budget or (self.budgets or ("",))[-1]
+
+    def at(self, budget: str) -> StudyResult:
+        """The same study at another budget, one of `budgets`."""
+        return self._once(("at", budget), lambda: replace(self, at_budget=budget))
 
     @cached_property
     def cells(self) -> tuple[PlannedCell, ...]:
-        """Every planned cell, in the order of the plan, its arm called as reports call it."""
+        """Every planned cell of any budget, in the order of the plan.
+
+        Its arm is called as reports call it.
+        """
         shown = self._shown
         return tuple(
             cell
@@ -116,6 +135,7 @@ class StudyResult:
                 cell.seed,
             ): cell
             for cell in self.cells
+            if cell.budget == self.budget
         }
 
     @cached_property
@@ -258,13 +278,12 @@ class StudyResult:
 
     def _bills(self) -> Iterator[str]:
         """A line for each augmentation that takes passes beyond one a step."""
-        steps = self.stored.description["settings"]["pretrain_steps"]
         for label in self.augmentations:
             passes = self.values(self.pairs[0], label, metric="extra_passes")
             most = 0 if np.isnan(passes).all() else int(np.nanmax(passes))
             if most:
                 yield (
-                    f"{label} takes {most} forward and backward passes beyond the {steps} steps of "
+                    f"{label} takes {most} forward and backward passes beyond the {self.budget} of "
                     "a pretraining: the comparison is at equal steps, not at equal time."
                 )
 

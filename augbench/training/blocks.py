@@ -18,6 +18,7 @@ from augbench.protocol.batches import (
     draw_partners,
     effective_batch_size,
     partner_rows,
+    whole_blocks,
 )
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.mixing import check_weights, soft_labels, weights_of
@@ -50,8 +51,10 @@ def _blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[T
     shape, classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
     augmenters = [materials.augmenter(cell) for cell in cells]
     _check_sources(augmenters, cells[0])
-    common = _Common(cells, max(augmenter.sources for augmenter in augmenters), materials)
-    block = block_steps(common.batch, shape) if common.batch else 1
+    batch = effective_batch_size(cells[0].settings.batch_size, cells[0].pretrain_images)
+    block = block_steps(batch, shape) if batch else 1
+    most = max(augmenter.sources for augmenter in augmenters)
+    common = _Common(cells, most, whole_blocks(cells[0].pretrain_steps, block), materials)
     for start in range(0, common.steps, block):
         sources = common.sources(slice(start, start + block))
         mixtures, errors = [], {}
@@ -71,10 +74,9 @@ def _blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[T
         if errors:
             raise GuiltyCellsError(errors)
         targets = _targets(mixtures, augmenters, sources.labels, common.group_index, classes)
-        yield (
-            side_by_side([mixture.images for mixture in mixtures], common.batch),
-            targets.unflatten(1, (-1, common.batch)).transpose(0, 1),
-        )
+        inputs = side_by_side([mixture.images for mixture in mixtures], common.batch)
+        targets = targets.unflatten(1, (-1, common.batch)).transpose(0, 1)
+        yield inputs[: common.steps - start], targets[: common.steps - start]
 
 
 def _check_sources(augmenters: Sequence[Augmenter], cell: Cell) -> None:
@@ -137,7 +139,9 @@ class _Sources:
 class _Common:
     """The images and partners of each group: cells of one seed and size share them."""
 
-    def __init__(self, cells: Sequence[Cell], most: int, materials: CellMaterials) -> None:
+    def __init__(
+        self, cells: Sequence[Cell], most: int, drawn: int, materials: CellMaterials
+    ) -> None:
         groups = list(dict.fromkeys(map(_group, cells)))
         self.group_of = [groups.index(_group(cell)) for cell in cells]
         ones = [cells[self.group_of.index(g)] for g in range(len(groups))]
@@ -147,14 +151,14 @@ class _Common:
         device, sizes = self._labels.device, [len(one) for one in data]
         self.group_index = torch.tensor(self.group_of, device=device)
         batches, partners = zip(
-            *(_draw(one, size, most, materials) for one, size in zip(ones, sizes, strict=True)),
+            *(_draw(one, size, most, drawn) for one, size in zip(ones, sizes, strict=True)),
             strict=True,
         )
         offsets = np.cumsum([0, *sizes[:-1]])[:, None, None]
-        # [G, steps, B] positions among the images of all groups, and [most − 1, G, steps, B]
+        # [G, drawn, B] positions among the images of all groups, and [most − 1, G, drawn, B]
         self._batches = torch.from_numpy(np.stack(batches) + offsets).to(device)
         self._partners = np.stack(partners, axis=1)
-        _, self.steps, self.batch = self._batches.shape
+        self.steps, self.batch = cells[0].pretrain_steps, self._batches.shape[2]
 
     def sources(self, steps: slice) -> _Sources:
         """The sources of some steps."""
@@ -176,13 +180,9 @@ def _group(cell: Cell) -> tuple[int, int | None]:
     return cell.seed, cell.samples_per_class
 
 
-def _draw(
-    cell: Cell, images: int, most: int, materials: CellMaterials
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the images of each step, [steps, B], and their partners' positions in the batch."""
-    batches = draw_batches(
-        images, cell.settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
-    )
+def _draw(cell: Cell, images: int, most: int, drawn: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the images of each step, [drawn, B], and their partners' positions in the batch."""
+    batches = draw_batches(images, cell.settings.batch_size, drawn, cell_stream(cell, Role.ORDER))
     rngs = [cell_stream(cell, Role.PARTNERS, k) for k in range(most - 1)]
     # The first partners are the same for every augmentation: each has a stream of its own.
     steps, batch = batches.shape

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -24,9 +23,9 @@ from augbench.training.blocks import GuiltyCellsError
 from augbench.training.contract import Progress
 from augbench.training.materials import CellMaterials, seeded
 from augbench.training.notes import Note, summary
-from augbench.training.packs import plan_packs, trained_alike
+from augbench.training.packs import Unit, plan_packs, trained_alike, units_of
 from augbench.training.reference import ReferenceEngine
-from augbench.training.together import Unit, train_together
+from augbench.training.together import train_together
 
 __all__ = ["PackedEngine"]
 
@@ -77,35 +76,36 @@ class PackedEngine:
         progress: Progress,
     ) -> Iterator[CellResult]:
         """Train units together, or in halves if memory does not suffice, or else one by one."""
-        counter, middle = _Counter(progress), len(units) // 2
-        together: list[Sequence[Unit]] = []
-        alone: list[Unit] = []
-        counted: int | None = None
+        counter, results = _Counter(progress), list[CellResult]()
+        halves, guilty = False, frozenset[int]()
         try:
             if not choice.keeps:
                 raise UnpackableError(choice.reason)
-            results, doubtful = train_together(units, choice.packer, materials, test_every, counter)
-            yield from results
-            alone = [units[k] for k in doubtful]
-            counted = sum(unit[0].pretrain_steps * len(unit) for unit in alone)
-            if alone:
-                self._note(len(alone), "once more one by one, since numbers left float32's range")
+            train_together(units, choice.packer, materials, test_every, counter, results)
         except torch.cuda.OutOfMemoryError:
-            if middle:
-                together = [units[:middle], units[middle:]]
+            halves = len(units) > 1
+            if halves:
                 self._note(len(units), "in halves, for lack of memory")
-            else:
-                alone = list(units)
         except GuiltyCellsError as error:
-            # Alone, each fails alone, with its own error; the others stay together.
-            alone = [units[k] for k in error.errors]
-            together = [[unit for k, unit in enumerate(units) if k not in error.errors]]
-        except Exception as error:
-            alone = list(units)  # some cell cannot be trained, and nothing tells which
+            guilty = frozenset(error.errors)
+        except Exception as error:  # some cell cannot be trained, and nothing tells which
             if len(units) > 1:
                 self._note(len(units), f"one by one, after {type(error).__name__}: {error}")
-        # Only here is the memory free again that the error's traceback held.
-        again = counter.after_a_restart(counted)
+        else:
+            if doubtful := len(_left(units, results)):
+                self._note(doubtful, "once more one by one, since numbers left float32's range")
+        # Only here is the memory free again that an error's traceback held.
+        yield from results
+        again = counter.after_a_restart(sum(cell.steps for cell in _ended(units, results)))
+        together: list[list[Unit]] = []
+        alone = _left(units, results)
+        if halves:
+            together, alone = [alone[: len(alone) // 2], alone[len(alone) // 2 :]], []
+        elif guilty:
+            # Alone, each fails alone, with its own error; the others stay together.
+            keys = {units[k][0].path_key for k in guilty}
+            together = [[unit for unit in alone if unit[0].path_key not in keys]]
+            alone = [unit for unit in alone if unit[0].path_key in keys]
         for part in filter(None, together):
             yield from self._train(part, choice, materials, test_every, again)
         cells = [cell for unit in alone for cell in unit]
@@ -115,8 +115,7 @@ class PackedEngine:
         self, pack: Sequence[Cell], materials: CellMaterials
     ) -> list[tuple[list[Unit], Choice]]:
         """Decide how the cells of a pack are trained, and in which parts."""
-        by_pretraining = groupby(sorted(pack, key=_pretraining), _pretraining)
-        units = [list(cells) for _, cells in by_pretraining]
+        units = sorted(units_of(pack), key=_pretraining)
         alone = [unit for unit in units if not _plain_augmentation(unit[0], materials)]
         packable = [unit for unit in units if unit not in alone]
         divided = [([unit], self._choice_alone(unit[0], materials)) for unit in alone]
@@ -183,8 +182,20 @@ def _images_like(cell: Cell, materials: CellMaterials) -> Tensor:
     return torch.rand(batch, *cell.pretrain.image_shape).to(materials.device)
 
 
-def _pretraining(cell: Cell) -> str:
-    return cell.pretrain_key
+def _pretraining(unit: Unit) -> str:
+    return unit[0].pretrain_key
+
+
+def _ended(units: Sequence[Unit], results: Sequence[CellResult]) -> list[Cell]:
+    keys = {result.key for result in results}
+    return [cell for unit in units for cell in unit if cell.key in keys]
+
+
+def _left(units: Sequence[Unit], results: Sequence[CellResult]) -> list[Unit]:
+    """The units with the cells that have no result yet."""
+    keys = {result.key for result in results}
+    left = [[cell for cell in unit if cell.key not in keys] for unit in units]
+    return [unit for unit in left if unit]
 
 
 def _plain_augmentation(cell: Cell, materials: CellMaterials) -> bool:
@@ -205,9 +216,9 @@ class _Counter:
         self._done += steps
         self._progress(steps)
 
-    def after_a_restart(self, again: int | None = None) -> Progress:
-        """The progress to report to while so many steps, or all, are done again."""
-        self._again = self._done if again is None else again
+    def after_a_restart(self, kept: int) -> Progress:
+        """The progress to report to while all but so many steps are done again."""
+        self._again = self._done - kept
 
         def progress(steps: int) -> None:
             again = min(steps, self._again)

@@ -17,6 +17,7 @@ from augbench.datasets.subsets import nested_subset
 from augbench.errors import ContractError, DatasetError
 from augbench.packed import own_dropout
 from augbench.protocol.augmenting import Augmenter, augmenter_of
+from augbench.protocol.inputs import Normalized, channel_statistics
 from augbench.protocol.streams import Role, cell_stream
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ class CellMaterials:
     def backbone(self, cell: Cell) -> nn.Module:
         """A new backbone with the seed's initial weights and the cell's own dropout streams.
 
-        It is made on the CPU, so that every device starts from the same weights.
+        It normalizes its images first, where the settings say so. It is made on the CPU, so that
+        every device starts from the same weights.
         """
         channels, height, width = cell.pretrain.image_shape
         with seeded(cell_stream(cell, Role.WEIGHTS)):
@@ -166,7 +168,10 @@ class CellMaterials:
             copy.deepcopy(module), lambda layer: cell_stream(cell, Role.DROPOUT, layer)
         )
         module.feature_dim = feature_dim
-        return module.to(self.device)
+        if cell.settings.normalize == "channels":
+            module = Normalized(module, *channel_statistics(self.pretrain_set(cell).images))
+        made: nn.Module = module.to(self.device)
+        return made
 
     def head(self, cell: Cell, backbone: nn.Module, *, finetune: bool) -> nn.Linear:
         """A new linear head on the backbone's features, for D_P (pretraining) or for D_F."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import fields
 from itertools import pairwise
 
+from augbench.options import Settings
 from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.recipe import OF_EACH_CELL
 from augbench.protocol.study import Cell
 
-__all__ = ["cost", "plan_packs", "trained_alike"]
+__all__ = ["Unit", "cost", "plan_packs", "trained_alike", "units_of"]
 
 _CACHE_VALUES = 16 * 8 * 28 * 28
 """Pixel values of one step over all cells of a pack; beyond, a step costs more per cell."""
@@ -23,20 +26,40 @@ _OVERHEAD = 1.5
 
 _MOST_ON_GPU = 512
 
-_Unit = list[Cell]  # the cells of one pretraining, which finetune on different data sets
+Unit = list[Cell]
+"""Cells of one path of pretraining: they end at different budgets, or finetune on other data.
+
+The first one has the longest budget, whose training serves them all.
+"""
+
+
+def units_of(cells: Iterable[Cell]) -> list[Unit]:
+    """Put cells together that one pretraining serves."""
+    units: dict[str, Unit] = {}
+    for cell in cells:
+        units.setdefault(cell.path_key, []).append(cell)
+    return [sorted(unit, key=lambda cell: -cell.pretrain_steps) for unit in units.values()]
 
 
 def trained_alike(cell: Cell) -> Hashable:
     """A value that is equal for cells with the same network, shapes and steps.
 
-    Such cells can be trained together.
+    Such cells can be trained together, each with learning rate, momentum, weight decay, label
+    smoothing and clipping of its own.
     """
     return (
         cell.pretrain.content_hash,
         json.dumps(cell.backbone.identity(), sort_keys=True),
-        cell.settings,
+        _alike(cell.settings),
         effective_batch_size(cell.settings.batch_size, cell.pretrain_images),
     )
+
+
+def _alike(settings: Settings) -> Hashable:
+    """The settings without the numbers of which each cell may have its own."""
+    own = {*OF_EACH_CELL, *(f"finetune_{name}" for name in OF_EACH_CELL)}
+    names = (field.name for field in fields(settings) if field.name not in own)
+    return tuple(getattr(settings, name) for name in names)
 
 
 def plan_packs(
@@ -49,12 +72,12 @@ def plan_packs(
     such sizes, that the workers end together. On a GPU (`device_kind` other than `cpu`), a pack is
     as large as it may be. `pack_limit` bounds the pretrainings of a pack.
     """
-    groups: dict[Hashable, dict[str, _Unit]] = {}
-    for cell in cells:
-        groups.setdefault(trained_alike(cell), {}).setdefault(cell.pretrain_key, []).append(cell)
-    lots: list[tuple[list[_Unit], int]] = []
+    groups: dict[Hashable, list[Unit]] = {}
+    for unit in units_of(cells):
+        groups.setdefault(trained_alike(unit[0]), []).append(unit)
+    lots: list[tuple[list[Unit], int]] = []
     for units in groups.values():
-        in_order = sorted(units.values(), key=lambda unit: unit[0].seed)
+        in_order = sorted(units, key=lambda unit: unit[0].seed)
         limit = pack_limit or _limit(in_order[0][0], device_kind)
         enough = limit // 2 if device_kind == "cpu" else len(in_order)
         lots += [(lot, -(-len(lot) // limit)) for lot in _lots(in_order, enough)]
@@ -83,7 +106,7 @@ def cost(cell: Cell) -> float:
     )
 
 
-def _cost_of(pack: Sequence[_Unit]) -> float:
+def _cost_of(pack: Sequence[Unit]) -> float:
     costs = [cost(unit[0]) for unit in pack]
     return sum(costs) + _OVERHEAD * max(costs)
 
@@ -97,9 +120,9 @@ def _limit(cell: Cell, device_kind: str) -> int:
     return max(_FEWEST, _CACHE_VALUES // (batch * channels * height * width))
 
 
-def _lots(units: Sequence[_Unit], enough: int) -> list[list[_Unit]]:
+def _lots(units: Sequence[Unit], enough: int) -> list[list[Unit]]:
     """Whole seeds, put together until there is enough for a pack."""
-    lots: list[list[_Unit]] = []
+    lots: list[list[Unit]] = []
     for unit in units:
         same_seed = lots and lots[-1][-1][0].seed == unit[0].seed
         if lots and (same_seed or len(lots[-1]) < enough):
@@ -109,13 +132,13 @@ def _lots(units: Sequence[_Unit], enough: int) -> list[list[_Unit]]:
     return lots
 
 
-def _cut(lot: Sequence[_Unit], parts: int) -> list[list[_Unit]]:
+def _cut(lot: Sequence[Unit], parts: int) -> list[list[Unit]]:
     """Cut into parts whose sizes differ by one at most."""
     ends = [len(lot) * part // parts for part in range(parts + 1)]
     return [list(lot[a:b]) for a, b in pairwise(ends) if b > a]
 
 
-def _makespan(packs: Sequence[Sequence[_Unit]], workers: int) -> float:
+def _makespan(packs: Sequence[Sequence[Unit]], workers: int) -> float:
     """The time at which the last worker ends, if a free one always takes the largest pack left."""
     loads = [0.0] * workers
     for load in sorted((_cost_of(pack) for pack in packs), reverse=True):

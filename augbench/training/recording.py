@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 import torch
@@ -78,13 +79,18 @@ class Recorder:
         ]
 
 
-def check_finite(curve: TrainingCurve, what: str, learning_rate: float) -> None:
+_RATE_OF = {"pretraining": "learning_rate", "finetuning": "finetune_learning_rate"}
+
+
+def check_finite(
+    curve: TrainingCurve, what: Literal["pretraining", "finetuning"], learning_rate: float
+) -> None:
     """Raise `DivergedError` if the loss of a training is not finite."""
     for step, loss in zip(curve.step, curve.loss, strict=True):
         if not np.isfinite(loss):
             raise DivergedError(
                 f"{what} diverged: the loss is {loss} by step {step} at a learning rate of "
-                f"{learning_rate:g}; try a smaller {named('learning_rate')}"
+                f"{learning_rate:g}; try a smaller {named(_RATE_OF[what])}"
             )
 
 
@@ -92,5 +98,5 @@ def check_metrics(metrics: dict[str, float]) -> None:
     """Raise `DivergedError` if one of the metrics is no finite number."""
     if not all(map(math.isfinite, metrics.values())):
         raise DivergedError(
-            f"finetuning diverged at its last step; try a smaller {named('learning_rate')}"
+            f"finetuning diverged at its last step; try a smaller {named(_RATE_OF['finetuning'])}"
         )

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 
 import torch
 from torch import Tensor, nn
 
 from augbench.protocol.augmenting import Rows
-from augbench.protocol.batches import block_steps, draw_batches, draw_partners, partner_rows
+from augbench.protocol.batches import (
+    block_steps,
+    draw_batches,
+    draw_partners,
+    effective_batch_size,
+    partner_rows,
+    whole_blocks,
+)
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
-from augbench.protocol.loss import soft_label_cross_entropy
+from augbench.protocol.loss import smoothed, soft_label_cross_entropy
+from augbench.protocol.recipe import Recipe
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
@@ -89,25 +97,27 @@ def pretrain(
 ) -> tuple[nn.Module, dict[str, float], TrainingCurve]:
     """Train backbone and head on s samples per class of D_P, with the augmentation."""
     settings, classes = cell.settings, len(cell.pretrain.classes)
+    recipe = Recipe.of(settings, "pretraining")
     augmenter = materials.augmenter(cell)
     backbone = materials.backbone(cell)
     head = materials.head(cell, backbone, finetune=False)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1)).train()
-    update = Update(model.parameters(), settings.learning_rate)
+    update = Update(model.parameters(), [recipe], cell.pretrain_steps)
 
     data = materials.pretrain_set(cell)
     test = materials.test_set(cell.pretrain)
+    steps, size = cell.pretrain_steps, effective_batch_size(settings.batch_size, len(data))
+    block = block_steps(size, cell.pretrain.image_shape) if size else 1
+    drawn = whole_blocks(steps, block)
     batches = draw_batches(
-        len(data), settings.batch_size, cell.pretrain_steps, cell_stream(cell, Role.ORDER)
-    )  # [steps, B]: which images a step sees
-    steps, size = batches.shape
+        len(data), settings.batch_size, drawn, cell_stream(cell, Role.ORDER)
+    )  # [drawn, B]: which images a step sees
     partners = draw_partners(
         augmenter.sources,
-        steps,
+        drawn,
         size,
         [cell_stream(cell, Role.PARTNERS, k) for k in range(augmenter.sources - 1)],
-    )  # [K − 1, steps, B]: with which positions of the same batch each position is mixed
-    block = block_steps(size, cell.pretrain.image_shape) if size else 1
+    )  # [K − 1, drawn, B]: with which positions of the same batch each position is mixed
     # What needs the network in training is mixed step by step, see suppliers.py.
     supplier = supplier_for(augmenter, model, cell.pretrain.image_shape)
 
@@ -115,7 +125,6 @@ def pretrain(
     for start in range(0, steps, block):
         # Augmentations are called for a whole block of steps at once.
         chosen = torch.from_numpy(batches[start : start + block]).to(data.labels.device)  # [S, B]
-        count = len(chosen)
         labels = data.labels[chosen.flatten()]  # [S·B]
         anchor = network_inputs(data.images[chosen.flatten()])  # [S·B, C, H, W]
         places = torch.from_numpy(partner_rows(partners[:, start : start + block]))
@@ -133,7 +142,9 @@ def pretrain(
             by_step = zip(*(one.split(size) for one in sources), strict=True)
             given = zip(by_step, rows.by_step(), partners.swapaxes(0, 1)[start:], strict=False)
             forwards = (supplier.forward(*step) for step in given)
-        for log_probabilities, y in forwards:  # [B, classes] both
+        count = min(block, steps - start)
+        for log_probabilities, y in islice(forwards, count):  # [B, classes] both
+            y = smoothed(y, recipe.label_smoothing)
             loss = soft_label_cross_entropy(log_probabilities, y)
             update(loss)
             recorder.step(loss, hits(log_probabilities, y))
@@ -143,7 +154,7 @@ def pretrain(
 
     curve = recorder.curves()[0]
     seconds = time.perf_counter() - began
-    check_finite(curve, "pretraining", settings.learning_rate)
+    check_finite(curve, "pretraining", recipe.learning_rate)
     (measured,) = evaluate(_outputs(model, test.images)[None], test.labels)
     metrics = {
         "pretrain_accuracy": measured.accuracy,
@@ -158,16 +169,17 @@ def finetune(
     cell: Cell, materials: CellMaterials, backbone: nn.Module, test_every: int, progress: Progress
 ) -> CellResult:
     """Train a fresh head for D_F on the frozen backbone, without augmentation; measure it."""
-    settings = cell.settings
+    settings, recipe = cell.settings, Recipe.of(cell.settings, "finetuning")
     # Frozen: eval mode (no dropout, no new batch statistics), and no gradient reaches it.
     backbone.eval().requires_grad_(False)
     head = materials.head(cell, backbone, finetune=True)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
-    update = Update(head.parameters(), settings.learning_rate)
+    update = Update(head.parameters(), [recipe], settings.finetune_steps)
 
     data, held_out = materials.finetune_sets(cell)
     test = materials.test_set(cell.finetune)
-    targets = nn.functional.one_hot(data.labels, len(cell.finetune.classes)).float()
+    targets = nn.functional.one_hot(data.labels, len(cell.finetune.classes))
+    targets = smoothed(targets.to(torch.get_default_dtype()), recipe.label_smoothing)
     batches = draw_batches(
         len(data),
         settings.batch_size,
@@ -186,7 +198,7 @@ def finetune(
         progress(1)
 
     curve = recorder.curves()[0]
-    check_finite(curve, "finetuning", settings.learning_rate)
+    check_finite(curve, "finetuning", recipe.learning_rate)
     held_out_outputs = _outputs(model, held_out.images)[None] if len(held_out) else None
     (measured,) = measure(
         _outputs(model, test.images)[None], test.labels, held_out_outputs, held_out.labels[None]

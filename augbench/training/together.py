@@ -6,9 +6,10 @@ The counterpart of `reference.py`, step by step, with K cells where that has one
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from functools import partial
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -18,7 +19,8 @@ from augbench.packed import Heads, Packed, Replayed, UnpackableError, same_featu
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
-from augbench.protocol.loss import loss_weights, summed_losses
+from augbench.protocol.loss import loss_weights, smoothed, summed_losses
+from augbench.protocol.recipe import Recipe
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
@@ -26,26 +28,26 @@ from augbench.training.blocks import blocks
 from augbench.training.contract import Progress, failed
 from augbench.training.features import Extractor, OneByOne, features_of, outputs_of
 from augbench.training.materials import CellMaterials, Labelled, once_a_seed, seeded
+from augbench.training.packs import Unit
 from augbench.training.readout import READOUTS
 from augbench.training.recording import Recorder, check_finite, check_metrics, hits
 from augbench.training.reference import pretrain
 
-__all__ = ["Unit", "descent", "train_together"]
+__all__ = ["descent", "train_together"]
 
 _ASKED_AGAIN = 16  # images
-
-Unit = list[Cell]
-"""The cells of one pretraining: they finetune on different data sets."""
 
 
 @dataclass
 class _Pretrained:
-    """K frozen backbones, `like` one of which each is made, and how their training went.
+    """K backbones as they are after `steps`, `like` one of which each is made.
 
-    `heads` are those of D_P that are still to be measured; `metrics` what was measured;
-    `doubtful` the numbers of the backbones that only the reference can train; see `_doubtful`.
+    `curves` tell how their training went; `heads` are those of D_P that are still to be measured;
+    `metrics` what was measured; `doubtful` the numbers of the backbones that only the reference can
+    train, see `_doubtful`.
     """
 
+    steps: int
     backbones: Extractor
     like: nn.Module
     curves: list[TrainingCurve]
@@ -66,26 +68,48 @@ def train_together(
     materials: CellMaterials,
     test_every: int,
     progress: Progress,
-) -> tuple[list[CellResult], list[int]]:
-    """Pretrain one backbone per unit, then finetune and measure each of its cells.
+    results: list[CellResult],
+) -> None:
+    """Pretrain one backbone per unit; where a budget ends, finetune and measure its cells.
 
-    Without a packer, there is one unit, pretrained as the reference does it. A cell that diverges
-    fails alone; any other error is raised. Also returns the numbers of the units that have no
-    result, since some of their backbones' numbers are not finite though their losses are: only
-    the reference can tell how such a training ends.
+    Without a packer, there is one unit, pretrained as the reference does it. Each budget's results
+    are added to `results`, so that an error later on does not cost them. A cell that diverges
+    fails alone; any other error is raised. A cell is left without a result if some of its
+    backbone's numbers are not finite though its losses are: only the reference can tell how such a
+    training ends.
     """
     start = time.perf_counter()
     with seeded(cell_stream(units[0][0], Role.OTHER)):
-        if packer is None:
-            trained = _pretrain_alone(units, materials, test_every, progress)
-        else:
-            trained = _pretrain(units, packer, materials, test_every, progress)
-    target = _target_hash
+        for trained in (
+            _pretrain_alone(units, materials, test_every, progress)
+            if packer is None
+            else _pretrain(units, packer, materials, test_every, progress)
+        ):
+            found = _read_out(trained, units, materials, test_every, progress)
+            seconds = (time.perf_counter() - start) / max(1, len(found))
+            results += [one if one.error else replace(one, seconds=seconds) for one in found]
+            start = time.perf_counter()
+
+
+def _read_out(
+    trained: _Pretrained,
+    units: Sequence[Unit],
+    materials: CellMaterials,
+    test_every: int,
+    progress: Progress,
+) -> list[CellResult]:
+    """Finetune and measure the cells whose budget ends here."""
     _check_company(trained.backbones, materials.test_set(units[0][0].pretrain))
-    certain = [(k, unit) for k, unit in enumerate(units) if k not in trained.doubtful]
-    numbered = sorted(((k, cell) for k, unit in certain for cell in unit), key=target)
+    ending = [
+        (k, cell)
+        for k, unit in enumerate(units)
+        if k not in trained.doubtful
+        for cell in unit
+        if cell.pretrain_steps == trained.steps
+    ]
+    ending.sort(key=_target_hash)
     results: list[CellResult] = []
-    for _, group in groupby(numbered, target):
+    for _, group in groupby(ending, _target_hash):
         members, cells = zip(*group, strict=True)
         results += _finetune(trained, members, cells, materials, test_every, progress)
     if trained.heads is not None:  # D_F was never D_P, whose test set is still to be seen
@@ -93,13 +117,10 @@ def train_together(
         test_set = materials.test_set(units[0][0].pretrain)
         (outputs,), _ = outputs_of(trained.backbones, everyone, test_set, kept=[trained.heads])
         trained.measured(outputs, test_set.labels)
-    seconds = (time.perf_counter() - start) / max(1, len(results))
     return [
-        result
-        if result.error
-        else replace(result, metrics=trained.metrics[k] | result.metrics, seconds=seconds)
-        for (k, _), result in zip(numbered, results, strict=True)
-    ], list(trained.doubtful)
+        one if one.error else replace(one, metrics=trained.metrics[k] | one.metrics)
+        for (k, _), one in zip(ending, results, strict=True)
+    ]
 
 
 def _target_hash(numbered: tuple[int, Cell]) -> str:
@@ -112,19 +133,38 @@ def _pretrain(
     materials: CellMaterials,
     test_every: int,
     progress: Progress,
-) -> _Pretrained:
-    """Train K backbones and heads on D_P, each with its own cell's augmentation."""
+) -> Iterator[_Pretrained]:
+    """Train K backbones and heads on D_P, each with its own cell's augmentation.
+
+    Yields them, frozen, where each budget ends; the training then goes on from there.
+    """
     cells, test_set = [unit[0] for unit in units], materials.test_set(units[0][0].pretrain)
-    # Cells of one seed start from the same weights and dropout streams.
-    modules = once_a_seed(cells, materials.backbone)
+    # Cells of one seed start from the same weights and dropout streams, but normalize by images
+    # of their own.
+    make, normalized = materials.backbone, cells[0].settings.normalize != "none"
+    modules = list(map(make, cells)) if normalized else once_a_seed(cells, make)
     heads = Heads(once_a_seed(cells, lambda cell: materials.head(cell, modules[0], finetune=False)))
     backbones = packer(modules)
     backbones.train()
-    descend = descent(backbones, heads, cells[0].settings.learning_rate)
-    recorder, step = Recorder(), 0
-    finetunings, began = sum(len(unit) for unit in units), time.perf_counter()
+    recipes = [Recipe.of(cell.settings, "pretraining") for cell in cells]
+    descend = descent(backbones, heads, recipes, cells[0].pretrain_steps)
+    smoothing = torch.tensor([one.label_smoothing for one in recipes], device=materials.device)
+    recorder, step, spent = Recorder(), 0, 0.0
+    ends = sorted({cell.pretrain_steps for unit in units for cell in unit})
 
-    for inputs, targets in blocks(cells, materials):  # [S, B, K·C, H, W], [S, K, B, classes]
+    def frozen() -> _Pretrained:
+        backbones.train(False)
+        curves = recorder.curves(len(cells))
+        metrics = [{"pretrain_seconds": spent / len(cells), "extra_passes": 0.0} for _ in cells]
+        doubtful = _doubtful(backbones, curves)
+        return _Pretrained(step, backbones, modules[0], curves, metrics, heads, doubtful)
+
+    if ends[0] == 0:
+        yield frozen()
+    began = time.perf_counter()
+    # [S, B, K·C, H, W], [S, K, B, classes]
+    for inputs, targets in _ending_at(blocks(cells, materials), ends):
+        targets = smoothed(targets, smoothing[:, None, None])
         outputs = torch.empty_like(targets)
         weights = loss_weights(targets)
         for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
@@ -137,14 +177,25 @@ def _pretrain(
                 recorder.test(measured, step)
                 backbones.train()
         recorder.block(-(targets * outputs).sum(-1).mean(-1), hits(outputs, targets))
-        progress(len(inputs) * finetunings)
+        going_on = sum(cell.pretrain_steps >= step for unit in units for cell in unit)
+        progress(len(inputs) * going_on)
+        if step in ends:
+            spent += time.perf_counter() - began
+            yield frozen()
+            backbones.train()
+            began = time.perf_counter()
 
-    backbones.train(False)
-    curves = recorder.curves(len(cells))
-    share = (time.perf_counter() - began) / len(cells)
-    metrics = [{"pretrain_seconds": share, "extra_passes": 0.0} for _ in cells]
-    doubtful = _doubtful(backbones, curves)
-    return _Pretrained(backbones, modules[0], curves, metrics, heads, doubtful)
+
+def _ending_at(
+    drawn: Iterator[tuple[Tensor, Tensor]], ends: Sequence[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Cut blocks of steps where budgets end."""
+    first = 0
+    for inputs, targets in drawn:
+        inside = [end - first for end in ends if 0 < end - first < len(inputs)]
+        for a, b in pairwise([0, *inside, len(inputs)]):
+            yield inputs[a:b], targets[a:b]
+        first += len(inputs)
 
 
 @torch.no_grad()
@@ -176,32 +227,44 @@ def _doubtful(backbones: Packed, curves: Sequence[TrainingCurve]) -> list[int]:
 
 
 def descent(
-    backbones: Packed, heads: Heads, learning_rate: float
+    backbones: Packed, heads: Heads, recipes: Sequence[Recipe], steps: int
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A step of gradient descent of K cells, replayed from a tape where that pays.
 
-    It takes images [B, K·C, H, W] and `loss_weights` [K, B, classes], and returns the
-    log-probabilities before the step.
+    There will be `steps` of them, by each cell's own recipe. One takes images [B, K·C, H, W] and
+    `loss_weights` [K, B, classes], and returns the log-probabilities before the step.
     """
     state = [*heads.parameters(), *backbones.stacked().values()]
-    update = Update(state, learning_rate)
+    update = Update(state, recipes, steps)
 
     def descend(x: Tensor, weight: Tensor) -> Tensor:
         log_probabilities = heads(backbones(x))
         update(summed_losses(weight, log_probabilities))
         return log_probabilities.detach()
 
-    return Replayed(descend, state) if backbones.replayable else descend
+    return Replayed(descend, [*state, *update.state]) if backbones.replayable else descend
 
 
 def _pretrain_alone(
     units: Sequence[Unit], materials: CellMaterials, test_every: int, progress: Progress
-) -> _Pretrained:
+) -> Iterator[_Pretrained]:
+    """Pretrain as the reference does it, for each budget from its beginning."""
     (unit,) = units
-    module, metrics, curve = pretrain(
-        unit[0], materials, test_every, lambda steps: progress(steps * len(unit))
-    )
-    return _Pretrained(OneByOne([module.eval()]), module, [curve], [metrics], None)
+    budgets = groupby(sorted(unit, key=_steps), _steps)
+    for steps, group in budgets:
+        cells = list(group)
+        for_each = partial(_for_each, progress, len(cells))
+        module, metrics, curve = pretrain(cells[0], materials, test_every, for_each)
+        backbone = OneByOne([module.eval()])
+        yield _Pretrained(steps, backbone, module, [curve], [metrics], None)
+
+
+def _for_each(progress: Progress, cells: int, steps: int) -> None:
+    progress(steps * cells)
+
+
+def _steps(cell: Cell) -> int:
+    return cell.pretrain_steps
 
 
 def _finetune(
@@ -254,14 +317,15 @@ def _finetune(
     if rest:
         trained.measured(rest[0], test_set.labels)
 
-    rate, curves = one.settings.learning_rate, fitted.recorder.curves(len(cells))
+    curves = fitted.recorder.curves(len(cells))
     results = []
     held_out_labels = labels[set_of][:, len(data) :]
     measures = measure(outputs, test_set.labels, held_out_outputs, held_out_labels)
     for k, cell, curve, (metrics, correct) in zip(members, cells, curves, measures, strict=True):
         try:
-            check_finite(trained.curves[k], "pretraining", rate)
-            check_finite(curve, "finetuning", rate)
+            check_finite(trained.curves[k], "pretraining", cell.settings.learning_rate)
+            own = Recipe.of(cell.settings, "finetuning")
+            check_finite(curve, "finetuning", own.learning_rate)
             check_metrics(metrics)
         except Exception as error:
             results.append(failed(cell, error, "packed"))

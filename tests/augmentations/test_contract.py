@@ -1,4 +1,4 @@
-"""What holds for every built-in augmentation, whatever it does to the pixels."""
+"""Promises of every built-in augmentation, whatever it does to the pixels."""
 
 from __future__ import annotations
 

@@ -97,6 +97,7 @@ def test_an_expected_failure_is_no_failure_and_an_unexpected_pass_is_one(augbenc
         (["nowhere.py"], "no such file"),
     ],
 )
+@pytest.mark.usefixtures("only_built_in")
 def test_what_cannot_be_checked_is_one_clear_line(augbench, arguments, message):
     code, printed, errors = augbench("check", *arguments)
     assert (code, printed) == (2, "")

@@ -135,6 +135,7 @@ def test_an_unwritable_folder_is_one_clear_line(augbench, tmp_path):
     assert "name a writable one with --out" in errors
 
 
+@pytest.mark.usefixtures("only_built_in")
 def test_lists_name_parameters_and_defaults(augbench):
     code, printed, _ = augbench("list", "augmentations")
     assert code == 0

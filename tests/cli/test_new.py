@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,8 +7,29 @@ from pathlib import Path
 import pytest
 
 from augbench.cli import main
+from augbench.plugins.components import WORDS
+from augbench.store import Store
 
 ROOT = Path(__file__).parents[2]
+TINY = str(Path(__file__).parents[1] / "support" / "tiny.py")
+
+# Each kind, with the command that `new` proposes for it, and that command's option.
+KINDS = {
+    "augmentation": ("preview", "--aug"),
+    "backbone": ("run", "--backbone"),
+    "dataset": ("run", "--pre-train-dataset"),
+}
+_SMALL = [
+    *("--plugin", TINY, "--finetune-dataset", "tiny-b", "--samples-per-class", "4"),
+    *("--finetune-samples-per-class", "5", "--batch-size", "4", "--seeds", "1", "--workers", "0"),
+    *("--n-batches-pre-train", "4", "--n-batches-finetune", "4", "--engine", "reference"),
+]
+_TINY_A = ["--pre-train-dataset", "tiny-a"]
+STUDY = {
+    "augmentation": [*_SMALL, *_TINY_A],
+    "backbone": [*_SMALL, *_TINY_A],
+    "dataset": _SMALL,
+}
 
 
 @pytest.fixture
@@ -37,53 +59,98 @@ def run(*command, folder):
     return done.stdout
 
 
-def test_a_new_distribution_holds_what_a_plugin_needs(augbench, tmp_path):
-    code, printed, _ = augbench("new", "augmentation", "my-mix")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_distribution_holds_what_a_plugin_needs(augbench, tmp_path, kind):
+    code, printed, _ = augbench("new", kind, "my-own")
     assert code == 0
     files = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {
-        "my-mix/README.md",
-        "my-mix/pyproject.toml",
-        "my-mix/my_mix/__init__.py",
-        "my-mix/my_mix/augmentation.py",
-        "my-mix/my_mix/hooks.py",
-        "my-mix/my_mix/py.typed",
-        "my-mix/tests/test_my_mix.py",
+        "my-own/README.md",
+        "my-own/pyproject.toml",
+        "my-own/my_own/__init__.py",
+        f"my-own/my_own/{kind}.py",
+        "my-own/my_own/hooks.py",
+        "my-own/my_own/py.typed",
+        "my-own/tests/test_my_own.py",
     }
     assert all(f"wrote {file}" in printed for file in files)
     for file in files:
-        text = (tmp_path / file).read_text()
-        assert not [word for word in ("@NAME@", "@MODULE@", "@CLASS@") if word in file + text]
+        assert not re.search("@[A-Z]+@", file + (tmp_path / file).read_text())
 
 
-@pytest.mark.parametrize("name", ["my-mix", "Deep_Cut2", "a-name-as-long-as-one-can-be-x"])
-def test_what_new_writes_passes_its_own_test_and_the_linter(augbench, tmp_path, name):
-    augbench("new", "augmentation", name)
-    augbench("new", "augmentation", name, "--single-file")
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("augmentation", "my-mix"),
+        ("augmentation", "Deep_Cut2"),
+        *((kind, "a-name-as-long-as-one-can-be-x") for kind in KINDS),
+    ],
+)
+def test_what_new_writes_passes_its_own_test_and_the_linter(augbench, tmp_path, kind, name):
+    augbench("new", kind, name)
+    augbench("new", kind, name, "--single-file")
     folder = tmp_path / name
     single = next(tmp_path.glob("*.py"))
     config = ["--config", str(ROOT / "pyproject.toml")]
     run("ruff", "check", *config, str(folder), str(single), folder=folder)
     run("ruff", "check", "--isolated", str(folder), str(single), folder=folder)
     run("ruff", "format", "--check", *config, str(folder), str(single), folder=folder)
-    printed = run("pytest", "-q", "-p", "no:cacheprovider", folder=folder)
+    # The check of packing is the slow one; `augbench check` runs it below.
+    printed = run("pytest", "-q", "-p", "no:cacheprovider", "-k", "not packed", folder=folder)
     assert " passed" in printed
     assert "failed" not in printed
 
 
 @pytest.mark.slow  # mypy reads all of torch
-def test_what_new_writes_is_strictly_typed(augbench, tmp_path):
-    augbench("new", "augmentation", "my-mix")
-    augbench("new", "augmentation", "my-mix", "--single-file", "--out", "single")
-    run("mypy", "--strict", "my_mix", "tests", folder=tmp_path / "my-mix")
-    run("mypy", "--strict", "my_mix.py", folder=tmp_path / "single")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_new_writes_is_strictly_typed(augbench, tmp_path, kind):
+    augbench("new", kind, "my-own")
+    augbench("new", kind, "my-own", "--single-file", "--out", "single")
+    run("mypy", "--strict", "my_own", "tests", folder=tmp_path / "my-own")
+    run("mypy", "--strict", "my_own.py", folder=tmp_path / "single")
 
 
-def test_a_new_file_passes_augbench_check(augbench):
-    augbench("new", "augmentation", "my-mix", "--single-file")
-    code, printed, _ = augbench("check", "my_mix.py")
-    assert code == 0
-    assert printed.startswith("augmentation my_mix:my-mix\n")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_new_file_passes_augbench_check(augbench, kind):
+    augbench("new", kind, "my-own", "--single-file")
+    code, printed, _ = augbench("check", "my_own.py")
+    assert code == 0, printed
+    title, *checks = printed.splitlines()
+    assert title == f"{WORDS[kind]} my_own:my-own"
+    assert {line.split()[0] for line in checks} <= {"passed", "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("augmentation", ["--aug", "my-own:alpha=2"]),
+        ("backbone", ["--aug", "none", "--backbone", "my-own:width=4"]),
+        ("dataset", ["--aug", "none", "--pre-train-dataset", "my-own:size=16"]),
+    ],
+)
+def test_a_new_file_is_used_by_a_run_as_new_says(augbench, tmp_path, kind, options):
+    _, printed, _ = augbench("new", kind, "my-own", "--single-file")
+    said = printed.splitlines()[-1].split()
+    assert said[:4] == ["augbench", KINDS[kind][0], "--plugin", "my_own.py"]
+    assert said[4:] == [KINDS[kind][1], "my-own"]
+    assert KINDS[kind][1] in options
+    code, printed, errors = augbench("run", "--plugin", "my_own.py", *options, *STUDY[kind])
+    assert (code, errors) == (0, ""), printed
+    with Store.read(tmp_path / "augbench-results") as store:
+        cells = store.study().cells
+    assert len(cells) == (2 if kind == "augmentation" else 1)
+    assert all(cell.result.ok for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "words"),
+    [("backbone", "convnet", "a backbone"), ("dataset", "glyph-digits", "a data set")],
+)
+def test_a_name_is_taken_by_a_component_of_its_own_kind(augbench, tmp_path, kind, name, words):
+    code, _, errors = augbench("new", kind, name)
+    assert code == 2
+    assert f"there is {words} '{name}' already" in errors
+    assert augbench("new", "augmentation", name)[0] == 0
 
 
 def test_nothing_is_ever_overwritten(augbench, tmp_path):

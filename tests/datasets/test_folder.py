@@ -1,11 +1,17 @@
 import io
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
+from torchvision import transforms
 
 from augbench.datasets.folder import folder
 from augbench.errors import DatasetError, ParameterError
+from augbench.plugins.registry import Registry
 
 
 def save(path, value, size=(8, 8), mode="L", **options):
@@ -46,6 +52,78 @@ def test_images_get_the_stated_size_and_number_of_channels(split):
     assert dataset.train_images.shape == (7, 3, 12, 12)
     assert dataset.train_images[3, :, 5, 5].tolist() == [10, 20, 30]
     assert folder(None, path=str(split)).info.image_shape == (1, 28, 28)
+
+
+def noise(width, height, channels=3):
+    shape = (height, width, 3) if channels == 3 else (height, width)
+    pixels = np.random.default_rng(width).integers(0, 256, shape, dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def channels_first(image):
+    return np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    width=st.integers(1, 90),
+    height=st.integers(1, 90),
+    size=st.integers(1, 64),
+    channels=st.sampled_from([1, 3]),
+)
+@example(width=96, height=128, size=224, channels=3)
+@example(width=131, height=96, size=224, channels=1)
+@example(width=53, height=32, size=32, channels=3)  # an odd margin, cut without a change of size
+@example(width=7, height=7, size=9, channels=3)
+def test_images_are_squared_to_the_bit_as_torchvision_does_it(split, width, height, size, channels):
+    image = noise(width, height, channels)
+    image.save(split / "train" / "cat" / "a.png")
+    references = {
+        "stretch": transforms.Resize((size, size)),
+        "crop": transforms.Compose([transforms.Resize(size), transforms.CenterCrop(size)]),
+    }
+    for resize, reference in references.items():
+        dataset = folder(None, path=str(split), size=size, channels=channels, resize=resize)
+        assert np.array_equal(dataset.train_images[3], channels_first(reference(image)))
+
+
+def test_a_crop_keeps_the_middle_in_its_proportions_and_a_stretch_keeps_all(split):
+    pixels = np.zeros((8, 16), dtype=np.uint8)
+    pixels[:, :4], pixels[:, 4:12] = 200, 100  # bright on the left, grey in the middle, then black
+    Image.fromarray(pixels).save(split / "train" / "cat" / "a.png")
+    whole, middle = (
+        folder(None, path=str(split), size=8, resize=resize).train_images[3, 0]
+        for resize in ("stretch", "crop")
+    )
+    assert middle.tolist() == [[100] * 8] * 8
+    assert (whole[:, 0].tolist(), whole[:, 7].tolist()) == ([200] * 8, [0] * 8)
+
+
+def test_a_stretch_is_the_default_and_has_the_content_hash_that_it_always_had(split):
+    image = noise(50, 9)
+    image.save(split / "train" / "cat" / "a.png")
+    dataset = folder(None, path=str(split), size=12, channels=3)
+    pixels = dataset.train_images.copy()
+    pixels[3] = channels_first(image.resize((12, 12), Image.Resampling.BILINEAR))
+    expected = replace(dataset, train_images=pixels).content_hash
+    assert dataset.content_hash == expected
+    spelled = folder(None, path=str(split), size=12, channels=3, resize="stretch")
+    assert spelled.content_hash == expected
+    cropped = folder(None, path=str(split), size=12, channels=3, resize="crop")
+    assert cropped.content_hash != expected
+
+
+def test_the_way_of_resizing_is_part_of_a_spec_and_of_its_label(split):
+    registry = Registry.load()
+    path = f"folder:{split}"
+    crop = registry.resolve("dataset", f"{path},resize=crop,size=9")
+    assert crop.label == f"folder:path={split},size=9,resize=crop"
+    default = registry.resolve("dataset", f"{path},resize=stretch")
+    assert default.label == f"folder:path={split}"
+    message = "parameter 'resize' expects stretch | crop, got 'fit'"
+    with pytest.raises(ParameterError, match=re.escape(message)) as caught:
+        registry.resolve("dataset", f"{path},resize=fit")
+    assert "\n" not in str(caught.value)
 
 
 def test_root_plays_no_part(split, tmp_path):
@@ -175,6 +253,8 @@ def test_a_class_of_one_image_cannot_be_split(whole):
         ({"path": ""}, "folder:PATH"),
         ({"size": 0}, "size as 1 pixel or more, got 0"),
         ({"size": 2.5}, "got 2.5"),
+        ({"resize": "fit"}, "resize as stretch or crop, got 'fit'"),
+        ({"resize": None}, "resize as stretch or crop, got None"),
         ({"channels": 2}, "1 .grey. or 3 .colour., got 2"),
         ({"test_fraction": 1.0}, "0 ≤ test_fraction < 1, got 1.0"),
         ({"test_fraction": -0.1}, "got -0.1"),

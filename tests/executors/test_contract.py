@@ -1,4 +1,4 @@
-"""What the contract promises, of each executor of the core."""
+"""Promises of the contract, kept by each executor of the core."""
 
 import inspect
 import pickle

@@ -10,14 +10,14 @@ from pathlib import Path
 import augbench
 
 ROW = """
-    momentum: Number = Number(
-        "--momentum",
+    dampening: Number = Number(
+        "--dampening",
         zero=True,
         default=0.0,
-        title="momentum",
-        help="Momentum of SGD.",
+        title="dampening",
+        help="Dampening of SGD.",
         group=TRAINING,
-        key=KeyEntry("pretraining", "momentum"),
+        key=KeyEntry("pretraining", "dampening"),
     )
 
     @cached_property
@@ -46,18 +46,18 @@ def message(**options):
     except OptionError as error:
         return str(error)
 
-study = make_study(settings=augbench.Settings(momentum=0.9))
+study = make_study(settings=augbench.Settings(dampening=0.9))
 fill(Path("store"), study)
 with Store.read(Path("store")) as store:
     page = render_page(StudyResult(store.study()))
 command = cli.get_command(None, "run")
 print(json.dumps({
     "package": augbench.__file__,
-    "default": inspect.signature(augbench.run).parameters["momentum"].default,
+    "default": inspect.signature(augbench.run).parameters["dampening"].default,
     "help": command.get_help(click.Context(command, info_name="run")),
     "doc": augbench.run.__doc__,
-    "keys": [key(), key(momentum=0.0), key(momentum=0.9)],
-    "message": message(momentum=-1),
+    "keys": [key(), key(dampening=0.0), key(dampening=0.9)],
+    "message": message(dampening=-1),
     "stored": [make_study().to_json()["settings"], study.to_json()["settings"]],
     "page": page[page.index('id="settings"'):],
 }))
@@ -96,19 +96,19 @@ def test_a_new_option_is_one_row(tmp_path):
     found = json.loads(_python(tmp_path, SCRIPT, support, source=copy.parent))
     assert found["package"] == str(copy / "__init__.py")
     assert found["default"] == 0.0
-    assert "--momentum X" in found["help"]
-    words = "Momentum of SGD. [a number of 0 or more; default: 0.0]"
+    assert "--dampening X" in found["help"]
+    words = "Dampening of SGD. [a number of 0 or more; default: 0.0]"
     assert words in " ".join(found["help"].split())
-    assert f"momentum: {words}" in " ".join(found["doc"].split())
-    assert found["message"] == "momentum: expected a number of 0 or more, got -1"
-    assert "<dt>momentum</dt><dd>0.9</dd>" in found["page"]
+    assert f"dampening: {words}" in " ".join(found["doc"].split())
+    assert found["message"] == "dampening: expected a number of 0 or more, got -1"
+    assert "<dt>dampening</dt><dd>0.9</dd>" in found["page"]
 
     # It enters keys and descriptions only where it changes something: stored cells stay valid.
     before = _python(tmp_path, PLAIN, source=original.parent).strip()
     assert found["keys"][:2] == [before, before]
     assert found["keys"][2] != before
-    assert "momentum" not in found["stored"][0]
-    assert found["stored"][1]["momentum"] == 0.9
+    assert "dampening" not in found["stored"][0]
+    assert found["stored"][1]["dampening"] == 0.9
 
-    code = "from augbench.cli import main; main(['run', '--dry-run', '--momentum', '0.5'])"
-    assert "momentum: 0.5\n" in _python(tmp_path, code, source=copy.parent)
+    code = "from augbench.cli import main; main(['run', '--dry-run', '--dampening', '0.5'])"
+    assert "dampening: 0.5\n" in _python(tmp_path, code, source=copy.parent)

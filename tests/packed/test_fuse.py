@@ -20,7 +20,7 @@ def images():
 
 @pytest.fixture
 def fused(monkeypatch):
-    """What was fused in the forward of training, by the convolutions' names."""
+    """Fused operations of each training forward, by the convolutions' names."""
     traces = []
 
     def fuse(graph, layers, training):
@@ -34,7 +34,7 @@ def fused(monkeypatch):
 
 @pytest.fixture
 def pooled_at_once(monkeypatch):
-    """How often the kernels pooled what they convolved."""
+    """One bool a call of a convolution with pooling: whether its kernel pooled as well."""
     done, convolve = [], ops.convolve
 
     def counting(*args, pool=None, **how):
@@ -225,7 +225,7 @@ def test_float32_is_fused_too(images, pooled_at_once):
 
 
 class Parts(nn.Module):
-    """What the forwards below are made of."""
+    """Layers for the forwards below."""
 
     def __init__(self):
         super().__init__()
@@ -367,7 +367,7 @@ def test_forwards_of_functions_are_fused_where_nothing_else_sees_the_values_betw
 
 
 class Normalised(nn.Module):
-    """What the sums below are made of."""
+    """Layers for the sums below."""
 
     def __init__(self):
         super().__init__()
@@ -498,7 +498,7 @@ def test_a_sum_in_use_has_a_gradient_too(fused):
 
 
 class Looking(Normalised):
-    """What the forwards below are made of, whose convolutions' inputs are seen by others too."""
+    """Layers for the forwards below, where others too use the convolutions' inputs."""
 
     def __init__(self):
         super().__init__()

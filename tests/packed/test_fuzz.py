@@ -109,7 +109,7 @@ def test_what_was_once_wrong_is_right(line):
     ],
 )
 def test_the_judge_sees_what_a_probe_would_have_to_see(line, packer):
-    """Where nothing is asked before a network is packed, the judge finds it wrong."""
+    """The judge finds these networks wrong when they are packed without being verified."""
     case = Case.parse(line)
     modules = [case.backbone(k) for k in range(2)]
     judged = judge_modules(

@@ -49,7 +49,7 @@ def widest_kernel():
 
 
 class Case(NamedTuple):
-    """What a convolution is given."""
+    """Arguments of a convolution, and the generator that drew them."""
 
     x: Tensor
     weight: Tensor
@@ -240,7 +240,7 @@ def test_kernels_that_were_forgotten_are_made_again():
 
 
 def pooled(x, weight, bias, *, pool, rectify, **how):
-    """What torch makes of it."""
+    """Torch's convolution, pooling and rectifier, one after the other."""
     made = F.max_pool2d(F.conv2d(x, weight, bias, **how), pool)
     return F.relu(made) if rectify else made
 
@@ -375,6 +375,7 @@ def test_parts_of_maps_and_channels_between_zeros_are_exactly_those_of_torch(
     dtypes,
     layouts,
 )
+@example((11, 1, 6, 9), 0.0, True, False, False, 118, torch.float32, "channels last")  # cancels
 def test_batch_normalisation_and_its_gradients_are_those_of_torch(
     shape, mean, affine, add, rectify, seed, dtype, layout
 ):
@@ -411,10 +412,16 @@ def test_batch_normalisation_and_its_gradients_are_those_of_torch(
 
     plain = with_slopes(of_torch, torch.float64)
     got = with_slopes(of_ours, dtype)
-    for one, wanted in zip(got, plain, strict=True):
+    sizes = [wanted.abs().max() for wanted in plain]
+    if affine:
+        # The slopes of the factors are sums whose terms may cancel: rounding goes by these.
+        normal = F.batch_norm(x.double(), None, None, training=True, eps=eps)
+        passed = direction * (plain[0] > 0) if rectify else direction
+        sizes[-2:] = ((passed * by).abs().sum((0, 2, 3)) for by in (normal, torch.ones(())))
+    for one, wanted, size in zip(got, plain, sizes, strict=True):
         assert one.shape == wanted.shape
-        scale = (1 + mean) * max(1.0, float(wanted.abs().max()))
-        assert (one - wanted).abs().max() <= 10 * CLOSE[dtype] * scale
+        allowed = CLOSE[dtype] * (1 + mean) * size.clamp(min=1)
+        assert ((one - wanted).abs() <= allowed).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -106,7 +106,7 @@ def test_layers(layers, images):
 
 
 class Parts(nn.Module):
-    """What the forwards below are made of."""
+    """Layers and parameters for the forwards below."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the check of a packing finds: each of these is packed wrongly, or would be."""
+"""Faults that the check of a packing finds: each network here is, or would be, packed wrongly."""
 
 import copy
 from dataclasses import replace
@@ -77,6 +77,25 @@ def test_a_rule_that_is_wrong_in_one_of_many_cells_is_found(cell):
     assert "not by rules: other features" in choose(made, images()).reason
 
 
+def test_a_network_of_long_steps_is_verified_with_as_many_cells_as_it_will_be_packed(monkeypatch):
+    packed = []
+
+    def packer(layers):
+        packed.append(len(layers))
+        return WideScale(layers)
+
+    rule(Scale)(packer)
+    made = nets(nn.Conv2d(2, 4, 3), Scale(4), nn.Flatten(), cells=11)
+    short = choose(made, images())
+    assert short.most > 11
+    assert max(packed) == 11
+    packed.clear()
+    monkeypatch.setattr("augbench.packed.choice._LONG_ALONE", 0)
+    long = choose(made, images())
+    assert long.packer is short.packer is PackedByRules
+    assert long.most == max(packed) == 8
+
+
 class Noisy(WideScale):
     """Numbers of its own, which no plain module has."""
 
@@ -102,6 +121,23 @@ def test_a_rule_that_is_off_by_little_is_found(layer):
     rule(Scale)(SlightlyOff)
     made = nets(nn.Conv2d(2, 4, 3), layer, Scale(4), nn.Flatten())
     assert "packed by rules" not in choose(made, images()).reason
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda layers: WrongLater(layers, 2),
+        *(lambda layers, cell=cell: WrongInOneCell(layers, cell) for cell in (0, 4, 7)),
+        lambda layers: SlightlyOff(layers),
+    ],
+    ids=["later", "first cell", "middle cell", "last cell", "slightly"],
+)
+def test_where_steps_are_long_the_two_that_are_compared_find_what_is_wrong(monkeypatch, wrong):
+    monkeypatch.setattr("augbench.packed.verify.LONGEST", 0)
+    monkeypatch.setattr("augbench.packed.choice._LONG_ALONE", 0)
+    rule(Scale)(lambda layers: wrong(layers) if len(layers) > 1 else layers[0])
+    made = nets(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), Scale(4), nn.Flatten(), cells=11)
+    assert "not by rules: other" in choose(made, images()).reason
 
 
 def test_a_gradient_that_is_zero_but_for_rounding_is_no_reason_not_to_pack():
@@ -263,17 +299,22 @@ def test_such_features_are_not_kept_with_an_augmentation_that_is_trained_alone(l
 def test_a_replay_that_goes_wrong_costs_time_and_no_numbers(lab, agree, monkeypatch):
     monkeypatch.setattr(replaying, "_TRIALS", 0)
     right = replaying.Tape.replay
-    count = iter(range(1000))
+    chosen = []  # timing and verifying replay as well: these go right
+
+    def choose_and_tell(*given):
+        chosen.append(choose(*given))
+        return chosen[-1]
 
     def wrong(self, *, refresh=True):
         right(self, refresh=refresh)
-        if next(count) > 30:
+        if chosen and refresh:  # once it is in use
             with torch.no_grad():
                 self._actions[-1]()  # the last is the descent
 
     cells = [lab.cell(name, size) for name in ("none", "mixup") for size in (2, 5)]
     reference = lab.train(ReferenceEngine(), cells)
     monkeypatch.setattr(replaying.Tape, "replay", wrong)
+    monkeypatch.setattr("augbench.training.engine.choose", choose_and_tell)
     monkeypatch.setattr(replaying, "_CHECKED_AGAIN", range(1, 1000))
     engine = PackedEngine()
     packed = lab.train(engine, cells)

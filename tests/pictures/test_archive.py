@@ -22,7 +22,7 @@ def _picture(label, **options):
 
 def _key(study, label):
     (arm,) = [one for one in study.arms if one.label == label]
-    return picture_key(dataset("digits").content_hash, component.identity())
+    return picture_key(dataset("digits").content_hash, arm.pipeline.identity())
 
 
 def test_pictures_come_back_in_the_order_of_the_plan(tmp_path):

@@ -90,6 +90,9 @@ LIKE_IT = {
     "layout": PLAIN.replace("(x + 1, ", "(x+1,\n            "),
     "other quotes and pieces": PLAIN.replace('"a"', "u'' 'a'"),
     "line ends": PLAIN.replace("\n", "\r\n"),
+    "declarations": PLAIN.replace(
+        "size = 3", 'search_space = {"a": (1, 2)}\n    size = 3\n    operations: set = {"crop"}'
+    ),
     "a coding line": "# -*- coding: utf-8 -*-\n" + PLAIN,
 }
 
@@ -134,6 +137,8 @@ def test_what_explains_does_not_count(how: str) -> None:
         ("x = 'ab', 'c'", "x = 'a', 'bc'"),
         ("'text'.upper()", "'other'.upper()"),
         ("x = ...", "x = None"),
+        ("search_space = 1", "search_space = 2"),  # not of a class
+        ("class A:\n  operations, b = c", "class A:\n  operations, b = d"),
     ],
 )
 def test_what_runs_differently_has_another_form(one: str, other: str) -> None:

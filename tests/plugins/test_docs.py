@@ -1,4 +1,4 @@
-"""What docs/plugins.md shows is what runs."""
+"""The code in docs/plugins.md runs."""
 
 from __future__ import annotations
 

@@ -12,6 +12,8 @@ from augbench.plugins import Registry
 Install = Callable[..., object]
 Source = Callable[..., str]
 
+pytestmark = pytest.mark.usefixtures("only_built_in")
+
 
 def problem(registry: Registry, name: str) -> str:
     (line,) = [line for line in registry.problems if line.startswith(f"plugin {name!r}")]

@@ -42,12 +42,13 @@ def test_results_of_two_versions_live_in_one_store(
     sys.modules.pop("my_mixes")
     (site / "my_mixes-1.0.dist-info").rename(tmp_path / "gone")
     site.rename(tmp_path / "old-site")
-    install("my-mixes", plugin_source("fancy"), version="2.0")
+    changed = plugin_source("fancy") + "\nCHANGED = True\n"
+    install("my-mixes", changed, version="2.0")
     # The baseline's cells are the same; those of the new version are not.
     assert "2 in the store, 2 to compute" in augbench(*arguments)[1]
     with Store.read(out) as store:
         studies = [store.study(number) for number in (1, 2)]
-    versions = [study.description["augmentations"][1]["version"] for study in studies]
+    versions = [study.description["arms"][1]["pipeline"][0][0]["version"] for study in studies]
     assert versions == ["1.0", "2.0"]
     keys = [{cell.key for cell in study.cells} for study in studies]
     assert len(keys[0] & keys[1]) == 2

@@ -8,6 +8,7 @@ from torch import nn
 
 from augbench.packed.heads import Heads
 from augbench.protocol.loss import loss_weights, soft_label_cross_entropy, summed_losses
+from augbench.protocol.recipe import Recipe
 from augbench.protocol.update import Update
 
 
@@ -22,7 +23,7 @@ def network():
 
 def test_a_hundred_steps_are_those_of_torchs_sgd_to_the_bit():
     own, torchs = network(), network()
-    update = Update(own.parameters(), 0.05)
+    update = Update(own.parameters(), [Recipe(learning_rate=0.05)], 100)
     optimizer = torch.optim.SGD(torchs.parameters(), lr=0.05)
     for _ in range(100):
         x, y = torch.rand(5, 3, 4), torch.rand(5, 3).softmax(1)
@@ -51,7 +52,7 @@ def test_the_heads_own_step_is_the_updates():
     torch.manual_seed(1)
     linears = [nn.Linear(8, 3).double() for _ in range(4)]
     heads, general = Heads(linears), Heads(copy.deepcopy(linears))
-    update = Update(general.parameters(), 0.1)
+    update = Update(general.parameters(), [Recipe(learning_rate=0.1)] * 4, 20)
     for _ in range(20):
         x, y = torch.randn(4, 6, 8).double(), torch.rand(4, 6, 3).double().softmax(2)
         before = general(x)

@@ -41,7 +41,7 @@ def test_what_differs_is_listed_and_the_rest_is_not(read):
     )
     found = compare(first, second)
     assert set(found.settings) == {
-        ("augmentations.collage", "–", "yes"),
+        ("arms.collage", "–", "yes"),
         ("seeds", "3", "2"),
         ("pretraining steps", "2000", "7"),
     }

@@ -131,7 +131,7 @@ def _family(raw, pair, arms):
     bound = {}
     for label, table in y.items():
         failed = [
-            [raw.cells[(*pair, label, s, i)][0] == "failed" for s in raw.sizes]
+            [raw.cells[(*pair, label, s, i, raw.budgets[-1])][0] == "failed" for s in raw.sizes]
             for i in range(raw.n)
         ]
         bound[label] = np.where(failed, 1 / len(raw.study["datasets"][pair[1]]["classes"]), table)
@@ -180,7 +180,7 @@ def _sizes(check, raw, pair, arms, number):
         value, _, low, high = multiplier(treated, curves, knots, size)
         check(table, i, "multiplier", value, low, high, tolerance=1e-3)
         bits = [
-            [raw.cells[(*pair, one, size, seed)][2] for one in (label, "none")]
+            [raw.cells[(*pair, one, size, seed, raw.budgets[-1])][2] for one in (label, "none")]
             for seed in np.flatnonzero(~np.isnan(delta))
         ]
         sides = zip(*bits, strict=True)
@@ -259,7 +259,16 @@ def _cells(check, raw):
         assert row["status"].text == (status or "missing")
         check("cells", i, "accuracy", 100 * metrics.get("accuracy", np.nan))
         check("cells", i, "seconds", np.nan if seconds is None else seconds)
-        for key in ("seed", "status", "engine", "device", "environment", "finished", "error"):
+        for key in (
+            "budget",
+            "seed",
+            "status",
+            "engine",
+            "device",
+            "environment",
+            "finished",
+            "error",
+        ):
             check.left.discard(("cells", i, key))
 
 

@@ -18,7 +18,7 @@ from augbench.store import Store
 def result(tmp_path):
     """A study with a name that needs quoting, a failed and a missing cell, ruler and references."""
     study = make_study(['mix"up", 50 %\n'], seeds=2, sizes=(1, 2), ruler=(4,), references=True)
-    label = study.augmentations[1].label
+    label = study.arms[1].label
     fill(tmp_path / "store", study, fail=[(label, 2, 0)], skip=[(label, 2, 1)])
     with Store.read(tmp_path / "store") as store:
         return StudyResult(store.study())

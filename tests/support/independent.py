@@ -22,8 +22,8 @@ class Raw:
         self.study = json.loads(text)
         self.cells = {}
         for *place, status, metrics, correct, seconds in database.execute(
-            "SELECT p.pretrain_dataset, p.finetune_dataset, p.augmentation, p.samples_per_class, "
-            "p.seed, c.status, c.metrics, c.correct, c.seconds FROM plans p "
+            "SELECT p.pretrain_dataset, p.finetune_dataset, p.arm, p.samples_per_class, "
+            "p.seed, p.budget, c.status, c.metrics, c.correct, c.seconds FROM plans p "
             "LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? ORDER BY p.position",
             (number,),
         ):
@@ -31,12 +31,18 @@ class Raw:
         database.close()
         self.sizes = self.study["samples_per_class"]
         self.ruler = [s for s in self.study["ruler_sizes"] if s not in self.sizes]
-        self.labels = [item["label"] for item in self.study["augmentations"]]
+        self.labels = [arm["shown"] for arm in self.study["arms"]]
         self.n = self.study["seeds"]
+        self.budgets = list(dict.fromkeys(place[-1] for place in self.cells))
 
-    def y(self, pair, label, sizes, metric="accuracy"):
+    def y(self, pair, label, sizes, metric="accuracy", budget=None):
+        """A metric at a budget, by default the last."""
+        at = budget or self.budgets[-1]
         rows = [
-            [self.cells.get((*pair, label, s, i), (0, {}))[1].get(metric, np.nan) for s in sizes]
+            [
+                self.cells.get((*pair, label, s, i, at), (0, {}))[1].get(metric, np.nan)
+                for s in sizes
+            ]
             for i in range(self.n)
         ]
         return np.array(rows, float)  # [n, K]

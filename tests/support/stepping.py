@@ -12,6 +12,7 @@ from augbench.packed import replay as replaying
 from augbench.packed.dropout import own_dropout
 from augbench.packed.heads import Heads
 from augbench.packed.trace import PackedByRules
+from augbench.protocol.recipe import Recipe
 from augbench.training.together import descent
 
 _TOLERANCE = 1e-10
@@ -95,7 +96,7 @@ def _train_beside(plain, images, steps, packer):
         width = copy.deepcopy(plain[0]).eval()(images.double()).shape[1]
     torch.manual_seed(0)
     heads = [nn.Linear(width, 3).double() for _ in plain]
-    step = descent(packed, Heads(heads), rate)
+    step = descent(packed, Heads(heads), [Recipe(learning_rate=rate)] * cells, steps)
     models = [nn.Sequential(*pair, nn.LogSoftmax(1)).train() for pair in zip(plain, heads)]  # noqa: B905
     optimizers = [torch.optim.SGD(model.parameters(), rate) for model in models]
     for number in range(steps):

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 @dataclass
 class Cell:
-    """What a cell shows, and the numbers behind it."""
+    """A cell's text, and the numbers behind it."""
 
     text: str = ""
     value: str = ""

@@ -1,4 +1,4 @@
-"""How cells are dealt into packs."""
+"""Dealing cells into packs."""
 
 from collections import Counter
 from dataclasses import replace

@@ -45,15 +45,15 @@ class Sizes:
         return Sizes(**{n: known[n] if n in known else getattr(given, n) for n in names})
 
     def weights(self, code: Code, first: Any, g: Any) -> Any:
-        """Where the weights of group g begin, behind those of the first."""
+        """Address of the weights of group g, where `first` is that of group 0's."""
         return code.at(first, code.product(g, self.outputs, self.channels, self.kh, self.kw))
 
     def source(self, code: Code, first: Any, g: Any) -> Any:
-        """Where the input of group g begins."""
+        """Address of the input of group g."""
         return code.at(first, code.product(g, self.channels, self.height, self.row))
 
     def out(self, code: Code, first: Any, g: Any) -> Any:
-        """Where the output of group g begins, or its slopes."""
+        """Address of the output of group g, or of its slopes."""
         return code.at(first, code.product(g, self.outputs, self.rows, self.length))
 
     def turned(self, code: Code, *, width: Any, batch: Any, row: Any) -> Sizes:
@@ -77,7 +77,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Weights:
-    """Where a group's weights are, and how far apart those of two outputs, … and columns lie."""
+    """Address of a group's weights, and the strides from one output, … and column to the next."""
 
     first: Any
     output: Any
@@ -212,6 +212,6 @@ def emit_convolution(
 
 
 def _block(code: Code, tile: int, sizes: Sizes, n: Any, i: Any, c: Any) -> Any:
-    """Where a block of packed weights begins: they lie as the loops read them."""
+    """Offset of a block of packed weights, which lie in the order in which the loops read them."""
     row = code.sum(code.product(n, sizes.kh), i)
     return code.product(code.sum(code.product(row, sizes.channels), c), sizes.kw, tile)

@@ -177,6 +177,7 @@ def channels_last(images: Tensor) -> Tensor:
     """The images in channels_last memory, also where one channel leaves the strides open."""
     _, channels, height, width = images.shape
     if channels == 1:
+        # The strides of a single channel fit both layouts; torch takes them for its usual one.
         return images.contiguous().as_strided(images.shape, (height * width, 1, width, 1))
     return images.contiguous(memory_format=torch.channels_last)
 
@@ -195,7 +196,7 @@ def side_by_side(images: Sequence[Tensor], batch: int) -> Tensor:
         return wide.permute(0, 1, 4, 2, 3)
     planes = one.new_empty(steps, len(images), *one.shape[1:], batch)  # [S, K, C, H, W, B]
     for k, image in enumerate(image.contiguous() for image in images):
-        if batch % kernels().SQUARE:
+        if batch % kernels().SQUARE:  # the kernel turns squares of images and pixels in registers
             planes[:, k] = image.unflatten(0, (steps, batch)).permute(0, 2, 3, 4, 1)
         else:
             call(

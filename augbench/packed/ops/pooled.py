@@ -23,6 +23,7 @@ class PooledPlan(Plan):
         assert pool is not None
         shape = self.maps, self.rows // pool[0], self.columns // pool[1], self.batch
         out, place = new_map(source, *shape), source.new_empty(shape, dtype=torch.uint8)
+        # One group's output before it is pooled: written and read again while the cache holds it.
         scratch = source.new_empty(self.outputs, self.rows, self.columns, self.batch)
         call(
             kernels().convolve_and_pool(
@@ -61,11 +62,14 @@ class PooledPlan(Plan):
         """Fill the gradients of input, weight and bias, but for those that are None."""
         assert added is None
         place, source, weight = kept
+        # The kernel sums the bias's gradient on its way, wanted or not: it needs a place for it.
         own_bias = weight.new_empty(self.maps) if own_bias is None else own_bias
         turned, left, columns = None, 0, self.columns
         if own_x is not None:
             turned = self.by_columns
             if turned is None:
+                # A convolution of the slopes by the turned kernel, as wide as the image: so each
+                # row of slopes lies between zeros, which the scratch holds from the start.
                 turned, columns = tile_of(self.inputs), self.width + self.kw - 1
                 left = self.kw - 1 - self.spec.padding[1]
         tile = weight_tile(self.outputs, self.kw)
@@ -73,6 +77,7 @@ class PooledPlan(Plan):
             kernels().gradients_through_pool(tile, self.kw, self.spec.pool, turned, self.spec.bits),
             own_weights=own_weight,
             own_bias=own_bias,
+            # Without `turned` the kernel leaves it alone, but wants an address.
             own_source=source if own_x is None else batch_last(own_x),
             slopes=slopes,
             place=place,

@@ -38,6 +38,8 @@ class WideConv2d(nn.Conv2d):
             one.padding_mode,
         )
         self.cells = cells
+        # Images that all cells share pass one convolution of a single group, whose outputs are
+        # those of all cells. Groups of a cell's own would each need their part of the images.
         self.takes_shared = one.groups == 1
         stack_into(self, layers)
 
@@ -51,6 +53,7 @@ class WideConv2d(nn.Conv2d):
         if on_a_gpu and self.padding_mode == "zeros" and self.padding != "same":
             dilation = pair(self.dilation)
             return convolve(x, self.weight, self.bias, dilation=dilation, **self._how(x))
+        # Torch's own forward reads the attribute, which is another one for shared images.
         groups, self.groups = self.groups, self._groups(x)
         try:
             return super().forward(ops.channels_last(x))

@@ -177,7 +177,7 @@ class _Row(NamedTuple):
     tiles: Any
 
     def at(self, code: Code, tile: Any, column: int, image: Any = 0) -> Any:
-        """Where a column of a tile is, in the batch from an image on."""
+        """Address of a column of a tile, in the batch from an image on."""
         offset = code.sum(code.product(tile, self.tiles), code.product(self.columns, column))
         return code.at(self.memory, code.sum(self.first, offset, image))
 

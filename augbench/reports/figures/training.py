@@ -11,11 +11,12 @@ from augbench.store import PlannedCell
 __all__ = ["cell_slug", "training_curves"]
 
 
-def cell_slug(cell: PlannedCell) -> str:
-    """A file name for one cell."""
+def cell_slug(cell: PlannedCell, *, with_budget: bool = False) -> str:
+    """A file name for one cell; of a study with several budgets, it has to tell them apart."""
     size = size_name(cell.samples_per_class).replace("=", "")
     pair = slug(cell.pretrain_dataset, cell.finetune_dataset)
-    return f"{pair}-{slug(cell.augmentation)}-{size}-seed{cell.seed}"
+    budget = f"-{slug(cell.budget)}" if with_budget else ""
+    return f"{pair}-{slug(cell.augmentation)}-{size}{budget}-seed{cell.seed}"
 
 
 def training_curves(cell: PlannedCell) -> Figure:
@@ -45,6 +46,8 @@ def training_curves(cell: PlannedCell) -> Figure:
         axes[1, column].set_xlabel("batches")
     found = reference(cell.samples_per_class)
     size = found.name if found else f"{cell.samples_per_class} per class"
-    figure.suptitle(wrapped(f"{cell.augmentation}, {size}, seed {cell.seed}", 80), fontsize=10)
+    figure.suptitle(
+        wrapped(f"{cell.augmentation}, {size}, {cell.budget}, seed {cell.seed}", 80), fontsize=10
+    )
     legend_above(figure, [(handle, name) for name, handle in handles.items()])
     return figure

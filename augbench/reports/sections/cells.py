@@ -23,13 +23,14 @@ class Cells(Section):
 
     def study_table(self, report: Report) -> Table:
         """The status of every planned cell."""
-        rows = []
+        rows, budgets = [], report.result.budgets
         for row in report.result.cell_rows():
             size, finished = row["samples_per_class"], row["finished_at"] or ""
             rows.append(
                 (
                     Entry(f"{row['pretrain_dataset']} → {row['finetune_dataset']}", ""),
                     Entry(row["augmentation"], row["augmentation"]),
+                    Entry(row["budget"], budgets.index(row["budget"])),
                     Entry(size_title(size), size),
                     Entry(str(row["seed"]), row["seed"]),
                     Entry(row["status"], row["status"]),
@@ -48,6 +49,7 @@ class Cells(Section):
             (
                 Column("pair", "pair", words=True),
                 Column("augmentation", "augmentation", words=True),
+                Column("budget", "budget", "Length of pretraining", words=True),
                 Column("size", "s", "Pretraining samples per class"),
                 Column("seed", "seed"),
                 Column("status", "status", words=True),
@@ -65,8 +67,10 @@ class Cells(Section):
     def closing_lines(self, report: Report) -> Sequence[str]:
         """The failed cells with their errors, and the number of those that are missing."""
         result = report.result
+        several = len(result.budgets) > 1
         lines = [
-            f"failed: {cell.place}: {cell.result.error if cell.result else ''}"
+            f"failed: {cell.place}{f', {cell.budget}' if several else ''}: "
+            f"{cell.result.error if cell.result else ''}"
             for cell in result.failed
         ]
         if result.missing:

@@ -52,6 +52,12 @@ def _conditions(cell: PlannedCell) -> dict[str, str]:
     return {name: str(value) for name, value in named.items()}
 
 
+def _paired_by(cell: PlannedCell) -> tuple[object, ...]:
+    """A value that two cells of one comparison share."""
+    pair = cell.pretrain_dataset, cell.finetune_dataset
+    return (*pair, cell.budget, cell.samples_per_class, cell.seed)
+
+
 def _mismatches(result: StudyResult) -> list[str]:
     """A line for each condition in which cells differ from the baseline cells they are paired with.
 
@@ -61,13 +67,13 @@ def _mismatches(result: StudyResult) -> list[str]:
     if result.baseline is None:
         return []
     partners = {
-        (cell.pretrain_dataset, cell.finetune_dataset, cell.samples_per_class, cell.seed): cell
+        _paired_by(cell): cell
         for cell in result.cells
         if cell.augmentation == result.baseline and cell.status == "ok"
     }
     compared, found = 0, Counter[tuple[str, str, str]]()
     for cell in result.cells:
-        where = (cell.pretrain_dataset, cell.finetune_dataset, cell.samples_per_class, cell.seed)
+        where = _paired_by(cell)
         if cell.augmentation == result.baseline or cell.status != "ok" or where not in partners:
             continue
         compared += 1

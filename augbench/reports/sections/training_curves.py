@@ -20,7 +20,8 @@ class TrainingCurves(Section):
             return
         from augbench.reports.figures.training import cell_slug, training_curves
 
+        several = len(report.result.budgets) > 1
         for cell in report.result.cells:
             if cell.result is not None and cell.result.ok:
-                name = f"train-curves/{cell_slug(cell)}"
+                name = f"train-curves/{cell_slug(cell, with_budget=several)}"
                 yield NamedFigure(name, training_curves(cell), ("png",))

@@ -1,4 +1,4 @@
-"""What the tests share: images, and a generator that draws what it is told to."""
+"""Shared fixtures: images, and a generator that draws given numbers."""
 
 from __future__ import annotations
 

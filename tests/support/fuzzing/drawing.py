@@ -81,7 +81,7 @@ class Case:
         return made
 
     def trains(self, room: str = "end") -> bool:
-        """Whether torch can train this network, of a bearable size, whose end is in a room."""
+        """True if torch can train this network, its size is bearable, and it ends in `room`."""
         try:
             one = self.backbone(0).train()
             images = torch.rand(self.batch, *self.image, requires_grad=True)

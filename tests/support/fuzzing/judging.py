@@ -41,7 +41,7 @@ show, since a packing rounds otherwise at each step, and a control is nudged at 
 
 @dataclass
 class Verdict:
-    """How a case was packed, and what is wrong with it, if anything is."""
+    """Outcome of one case: the packing, its reason, and the faults found."""
 
     case: Case | str
     reason: str
@@ -135,7 +135,7 @@ def _same_bits(one: Tensor, other: Tensor) -> bool:
 def _depends_on_more(
     module: nn.Module, image: tuple[int, int, int], generator: torch.Generator
 ) -> str | None:
-    """What an image's features in eval mode depend on beside it, where they are kept."""
+    """Complaint if features that are kept depend on more than the image in eval mode, or None."""
     one = copy.deepcopy(module).double().train()
     with torch.no_grad():
         for value in one.parameters():  # as after some training: what began at zero no longer is
@@ -185,7 +185,7 @@ class _Trial:
         self.asked = torch.rand(5, *image, generator=generator).to(dtype) * scale
 
     def compare(self, choice: Choice) -> tuple[str | None, bool]:
-        """Where the packed training parts from the plain one, and whether it was replayed."""
+        """First difference of packed from plain training, or None; true if steps were replayed."""
         assert choice.packer is not None
         try:
             packed, replayed = self._packed(choice)
