@@ -28,23 +28,35 @@ class Factories:
         self._hashes: dict[Entry, str] = {}
 
     def get(self, entry: Entry) -> Any:
-        """The class or function itself; raises `PluginError` if it cannot be imported."""
-        if not isinstance(entry.factory, str):
-            _refuse_a_call(entry, entry.factory)
-            return entry.factory
-        if entry not in self._imported:
-            with watched(entry.plugin.builtin) as remarks:
-                try:
-                    self._imported[entry] = _imported(entry.factory)
-                except PLUGIN_FAILURES as error:
-                    raise PluginError(
-                        f"{WORDS[entry.kind]} {entry.qualified!r} cannot be imported: "
-                        f"{describe(error)}"
-                    ) from error
-            for remark in remarks:
-                entry.plugin.warn(remark)
-            _refuse_a_call(entry, self._imported[entry])
-        return self._imported[entry]
+        """The class or function itself.
+
+        Raises `PluginError` if it cannot be imported, or is a function in the place of a class.
+        """
+        factory = entry.factory
+        if isinstance(factory, str):
+            if entry not in self._imported:
+                self._imported[entry] = self._import(entry)
+            factory = self._imported[entry]
+        if entry.kind == "augmentation" and _mixes_itself(factory):
+            raise PluginError(
+                f"augmentation {entry.qualified!r}: expected a class, whose objects are called "
+                f"with images, got the function {factory.__name__!r}: write it as the method "
+                "`__call__(self, …, *, rng)` of a class with an attribute `sources` "
+                "(see docs/plugins.md)"
+            )
+        return factory
+
+    def _import(self, entry: Entry) -> Any:
+        with watched(entry.plugin.builtin) as remarks:
+            try:
+                found = _imported(entry.factory)
+            except PLUGIN_FAILURES as error:
+                raise PluginError(
+                    f"{WORDS[entry.kind]} {entry.qualified!r} cannot be imported: {describe(error)}"
+                ) from error
+        for remark in remarks:
+            entry.plugin.warn(remark)
+        return found
 
     def construct(self, entry: Entry, name: str, parameters: dict[str, ParameterValue]) -> Any:
         """An augmentation, which messages call `name`; `ParameterError` if it refuses a value."""
@@ -83,21 +95,17 @@ class Factories:
         return self._hashes[entry]
 
 
-def _refuse_a_call(entry: Entry, factory: Any) -> None:
-    """Raise `PluginError` for a function that does not make an augmentation, but mixes itself."""
-    if entry.kind != "augmentation" or not inspect.isfunction(factory):
-        return
+def _mixes_itself(factory: Any) -> bool:
+    """True for a function of images; what makes an augmentation has defaults or annotations."""
+    if not inspect.isfunction(factory):
+        return False
     parameters = inspect.signature(factory).parameters
-    required = [
-        p for p in parameters.values() if p.default is p.empty and p.kind not in _ANY_NUMBER
-    ]
-    if required or "rng" in parameters:
-        raise PluginError(
-            f"augmentation {entry.qualified!r}: expected a class, whose objects are called with "
-            f"images, got the function {factory.__name__!r}: write it as the method "
-            "`__call__(self, …, *, rng)` of a class with an attribute `sources` "
-            "(see docs/plugins.md)"
-        )
+    return "rng" in parameters or any(
+        one.default is one.empty
+        and one.kind not in _ANY_NUMBER
+        and (one.annotation is one.empty or "Tensor" in str(one.annotation))
+        for one in parameters.values()
+    )
 
 
 def _imported(target: str) -> Any:

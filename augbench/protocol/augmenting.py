@@ -40,12 +40,14 @@ class Rows:
 
     @cached_property
     def progress(self) -> Tensor:
-        """The share of the training that is done before each row's step, [N] in [0, 1)."""
+        """The share of the training that is done before each row's step, [N] in [0, 1).
+
+        A last block is drawn whole, and then cut: steps beyond the end count as the last one.
+        """
         first, batch, whole = self.steps
         labels = self.labels[0]
-        rows = torch.arange(len(labels), device=labels.device)
-        done = (first + rows // batch).clamp(max=whole - 1)  # the last block may end later
-        return (done / whole).to(torch.get_default_dtype())
+        steps = first + torch.arange(len(labels), device=labels.device) // batch
+        return (steps.clamp(max=whole - 1) / whole).to(torch.get_default_dtype())
 
     def by_step(self) -> Iterator[Rows]:
         """The rows of each step alone; without gradients, which are known step by step."""

@@ -160,7 +160,8 @@ def _shape(subject: Subject) -> None:
 
 
 _WITHOUT_GPU = (
-    "there is no GPU here, and torch's meta device, which has shapes but no values, cannot run it"
+    "needs a GPU, and there is none; torch's meta device, which has shapes but no values, cannot "
+    "run it"
 )
 
 

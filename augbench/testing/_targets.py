@@ -68,7 +68,9 @@ def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
     try:
         component = _resolved(registry, kind, text)
     except (UnknownNameError, ParameterError) as error:
-        if isinstance(target, str):
+        # Parameters that the user gave are the user's; an augmentation has defaults for them all.
+        own = kind == "augmentation" and text in (info.name, info.qualified_name)
+        if isinstance(target, str) and not own:
             raise
         return Target(kind, name, spec, registry, info.parameters, problem=str(error))
     except AugbenchError as error:

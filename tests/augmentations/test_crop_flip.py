@@ -64,6 +64,7 @@ def test_a_negative_frame_is_refused():
         CropFlip(-1)
 
 
-def test_it_keeps_the_contract():
-    check_augmentation("crop-flip")
-    check_augmentation("crop-flip:padding=3,flip=false")
+@pytest.mark.parametrize("spec", ["crop-flip", "crop-flip:padding=3,flip=false"])
+def test_it_keeps_the_contract(spec):
+    report = check_augmentation(spec)
+    assert report.ok, str(report)

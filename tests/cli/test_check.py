@@ -163,3 +163,26 @@ def test_a_function_registered_as_an_augmentation_is_told(augbench, tmp_path, mo
     assert code == 1
     assert told in errors
     assert "Traceback" not in errors
+
+
+def test_a_component_that_cannot_be_made_does_not_end_the_check_of_the_others(augbench, tmp_path):
+    (tmp_path / "three.py").write_text(
+        "from augbench import hookimpl\n"
+        "from augbench.augmentations.none import NoAugmentation\n\n"
+        "class Refuses(NoAugmentation):\n"
+        "    def __init__(self, size: int = 0):\n"
+        "        raise ValueError('size must be above 0')\n\n"
+        "class Exits(NoAugmentation):\n"
+        "    def __call__(self, x, *, rng):\n"
+        "        raise SystemExit('bye')\n\n"
+        "@hookimpl\n"
+        "def register_augmentations(register):\n"
+        "    register('refuses', Refuses)\n"
+        "    register('exits', Exits)\n"
+        "    register('sound', NoAugmentation)\n"
+    )
+    code, printed, errors = augbench("check", "three.py")
+    assert code == 1
+    assert errors == "error: 2 of 3 checked do not conform: three:refuses, three:exits\n"
+    assert "'refuses': size must be above 0" in printed
+    assert "raises SystemExit: bye" in printed

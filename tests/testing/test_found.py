@@ -125,17 +125,17 @@ def test_a_faulty_augmentation_fails_its_check_and_what_is_wrong_is_said(kind, c
     assert message in result.message
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU, that is tried instead")
 @pytest.mark.parametrize(
     ("kind", "status", "message"),
     [
         (Sound, "passed", ""),
         (OnTheCpu, "failed", "on any device but the CPU, it raises RuntimeError"),
         (WeightsOnTheCpu, "failed", "the sources are on meta, the weights are on cpu"),
-        (ReadsValues, "skipped", "there is no GPU here, and torch's meta device"),
+        (ReadsValues, "skipped", "needs a GPU, and there is none; torch's meta device, which has"),
     ],
 )
-def test_without_a_gpu_the_device_is_tried_on_meta_or_skipped(kind, status, message):
+def test_without_a_gpu_the_device_is_tried_on_meta_or_skipped(monkeypatch, kind, status, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = check_augmentation(kind, checks=["device"])["device"]
     assert result.status == status, str(result)
     assert message in result.message
@@ -216,18 +216,27 @@ def test_errors_of_a_plugin_are_told_where_they_come_up():
     assert "RuntimeError: no shares today" in report["declarations"].message
 
 
-def test_a_function_that_mixes_is_told_to_be_a_class():
-    result = check_augmentation(half, checks=["declarations"])["declarations"]
-    assert "expected a class, whose objects are called with images, got the function 'half'" in (
-        result.message
-    )
+def forgetful(x_i: torch.Tensor, x_j: torch.Tensor):
+    return (x_i + x_j) / 2, x_i.new_full((len(x_i),), 0.5)
+
+
+@pytest.mark.parametrize("function", [half, forgetful, lambda *sources, rng: sources[0]])
+def test_a_function_that_mixes_is_told_to_be_a_class(function):
+    result = check_augmentation(function, checks=["declarations"])["declarations"]
+    told = "expected a class, whose objects are called with images, got the function"
+    assert f"{told} {function.__name__!r}" in result.message
 
 
 def test_a_function_that_makes_an_augmentation_is_checked():
     def made(strength: float = 1.0):
         return Sound()
 
+    def asks(strength: float):
+        return Sound()
+
     assert check_augmentation(made, checks=["runs", "shares"]).ok
+    report = check_augmentation(asks, checks=["declarations"])
+    assert "parameter 'strength' is required" in report["declarations"].message
 
 
 def test_a_data_set_with_its_channels_last_is_told():

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from augbench.api import Observer, execute, plan
@@ -12,6 +14,7 @@ from augbench.augmentations.crop_flip import CropFlip
 from augbench.errors import StudyError
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Member, Pipeline, Stage, parsed
+from augbench.training.blocks import blocks
 from augbench.training.engine import PackedEngine
 from augbench.training.reference import ReferenceEngine
 
@@ -59,6 +62,7 @@ class Fades:
     needs = frozenset({"progress"})
 
     def __call__(self, x, *, progress, rng):
+        assert 0 <= progress.min() <= progress.max() < 1
         noise = x.new_tensor(rng.random(x.shape, dtype=np.float32))
         return x + (1 - progress).view(-1, 1, 1, 1) * noise / 4
 
@@ -193,6 +197,37 @@ def test_what_needs_the_network_is_trained_on_a_base_and_with_a_probability(
         agree(packed[cell.key], reference[cell.key])
         passes = cell.pretrain_steps if "steeper" in spec and cell.arm.label == spec else 0
         assert packed[cell.key].metrics["extra_passes"] == passes
+
+
+AHEAD = ["", "crop-flip+", "crop-flip@0.5+", "fades+", "crop-flip+fades+", "fades|none+"]
+MIXERS = ["none", "mixup", "mixup@0.5", "three", "mixup|three", "within@0.5", "early", "tokens"]
+BEHIND = ["", "+crop-flip", "+fades@0.5"]
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    arms=st.lists(
+        st.tuples(
+            st.builds(
+                "{}{}{}".format, *(st.sampled_from(part) for part in (AHEAD, MIXERS, BEHIND))
+            ),
+            st.integers(0, 1),
+        ),
+        min_size=2,
+        max_size=5,
+        unique=True,
+    )
+)
+def test_the_inputs_and_labels_of_a_cell_do_not_depend_on_its_company(lab, cells, arms):
+    """Stages that cells have in common are applied once for all of them."""
+    some = [cell for spec, seed in arms for cell in cells(spec, seeds=(seed,))]
+    alone = [list(blocks([cell], lab.materials())) for cell in some]
+    for number, (images, labels) in enumerate(blocks(some, lab.materials())):
+        channels = images.shape[2] // len(some)
+        for k, own in enumerate(alone):
+            part = images[:, :, k * channels : (k + 1) * channels]
+            assert torch.equal(part, own[number][0])
+            torch.testing.assert_close(labels[:, k], own[number][1][:, 0])
 
 
 def test_a_mixer_that_has_ended_is_no_mixer(lab, cells):
