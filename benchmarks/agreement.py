@@ -2,7 +2,8 @@
 
 Beside it, the difference of the reference from itself when its initial weights are nudged by one
 part in ten million, less than float32 resolves in a sum: no order of sums is to blame for so much.
-`python benchmarks/agreement.py --steps 2000` takes all through the whole protocol, in ten minutes.
+`python benchmarks/agreement.py --steps 2000` takes all through the whole protocol, in ten minutes;
+`--recipe standard`, or `--recipe adamw`, by another recipe than the handout's.
 """
 
 import argparse
@@ -17,6 +18,11 @@ from augbench.training.engine import PackedEngine
 from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
 
+RECIPES = {
+    "handout": {},
+    "standard": {"recipe": "standard"},
+    "adamw": {"optimizer": "adamw", "learning_rate": 1e-3, "weight_decay": 0.05, "warmup": 0.1},
+}
 SUMMARIES = (statistics.median, max)
 
 
@@ -53,6 +59,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--backbone", default="convnet")
+    parser.add_argument("--recipe", choices=RECIPES, default="handout")
     parser.add_argument("--device", default="cpu", type=torch.device)
     options = parser.parse_args()
     steps = options.steps
@@ -66,6 +73,7 @@ def main():
         seeds=1,
         pretrain_steps=steps,
         finetune_steps=steps,
+        **RECIPES[options.recipe],
     )
     registry = planned.registry
 
@@ -86,7 +94,7 @@ def main():
         [name, *(f"{of(some):.0e}" for some in (packing[name], nudging[name]) for of in SUMMARIES)]
         for name in packing
     ]
-    print(f"{len(packed)} cells, {steps} + {steps} steps\n")
+    print(f"{len(packed)} cells, {steps} + {steps} steps, {options.recipe}\n")
     header = ["packed: median", "largest", "nudged: median", "largest"]
     table(["difference from the reference", *header], rows)
 

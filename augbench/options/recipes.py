@@ -24,7 +24,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
     # docs/recipes.md says where these numbers come from.
     "standard": {
         "batch_size": 32,
-        "learning_rate": 0.05,
+        "learning_rate": 0.02,
         "momentum": 0.9,
         "nesterov": True,
         "weight_decay": 5e-4,

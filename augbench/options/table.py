@@ -207,8 +207,8 @@ class Settings:
         "--normalize",
         words=("none", "channels"),
         default="none",
-        title="normalization",
-        help="Normalization of images, wherever the network sees them: none, or by mean and "
+        title="normalisation",
+        help="Normalisation of images, wherever the network sees them: none, or by mean and "
         "deviation of each channel of the cell's own pretraining images.",
         group=RECIPE,
         key=KeyEntry("pretraining", "normalize"),

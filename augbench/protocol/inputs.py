@@ -40,7 +40,7 @@ def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Normalized(nn.Module):
-    """A backbone behind the normalization of its images, which come in [0, 1].
+    """A backbone behind the normalisation of its images, which come in [0, 1].
 
     As a part of the network, it holds wherever the network sees images: in both trainings, in
     measuring, and where an augmentation asks for gradients of the images.

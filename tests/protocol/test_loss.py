@@ -1,8 +1,10 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from augbench.protocol.loss import soft_label_cross_entropy
+from augbench.protocol.loss import smoothed, soft_label_cross_entropy
 
 
 @pytest.fixture
@@ -57,3 +59,24 @@ def test_the_gradient_is_minus_the_target_over_the_batch(batch):
 def test_what_would_broadcast_or_round_is_an_error(outputs, targets, error, told):
     with pytest.raises(error, match=told):
         soft_label_cross_entropy(outputs, targets)
+
+
+@given(smoothing=st.floats(0, 0.999), classes=st.integers(2, 30), seed=st.integers(0, 99))
+def test_smoothed_targets_have_the_loss_that_torch_smooths_itself(smoothing, classes, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits, targets = torch.randn(2, 5, classes, generator=generator, dtype=torch.float64)
+    targets = targets.softmax(1)
+    own = soft_label_cross_entropy(logits.log_softmax(1), smoothed(targets, smoothing))
+    wanted = F.cross_entropy(logits, targets, label_smoothing=smoothing)
+    assert own.item() == pytest.approx(wanted.item(), rel=1e-9)
+
+
+def test_no_smoothing_changes_no_bit_of_any_cells_targets():
+    targets = torch.rand(6, 3, 5, 10).softmax(-1)
+    shares = torch.tensor([0.0, 0.1, 0.0])[:, None, None]
+    for share in (0.0, shares):
+        made = smoothed(targets, share)
+        assert torch.equal(made[:, 0], targets[:, 0])
+        assert torch.equal(made[:, 2], targets[:, 2])
+    sums = smoothed(targets, shares)[:, 1].sum(-1)
+    assert torch.allclose(sums, torch.ones_like(sums))
