@@ -1,7 +1,7 @@
 """Differences between packed and one-by-one results of the same cells: the handout's 21 cells.
 
 Beside it, the difference of the reference from itself when its initial weights are nudged by one
-part in ten million, less than float32 resolves in a sum: no order of sums is to blame for so much.
+part in ten million, less than float32 resolves in a sum: packing is not to blame for as much.
 `python benchmarks/agreement.py --steps 2000` takes all through the whole protocol, in ten minutes;
 `--recipe standard`, or `--recipe adamw`, by another recipe than the handout's.
 """
