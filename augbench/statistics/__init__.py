@@ -15,11 +15,17 @@ from augbench.statistics.across_datasets import (
     wilcoxon_exact,
 )
 from augbench.statistics.analysis import analyse
+from augbench.statistics.budget_words import (
+    budget_remark,
+    changed_by_budgets,
+    unchanged_by_budgets,
+)
 from augbench.statistics.calibration import CalibrationSummary, ScalingEffect, calibration_summary
 from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
 from augbench.statistics.failures import Collapses, LostSeeds
 from augbench.statistics.improvement import Improvement, clopper_pearson, probability_of_improvement
+from augbench.statistics.interactions import Interaction, interactions
 from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
 from augbench.statistics.isotonic import first_reach, isotonic
 from augbench.statistics.multiple import holm
@@ -66,6 +72,7 @@ __all__ = [
     "GapClosed",
     "GeometricMean",
     "Improvement",
+    "Interaction",
     "LostSeeds",
     "MeanInterval",
     "Multiplier",
@@ -84,7 +91,9 @@ __all__ = [
     "as_plain",
     "attainable_p",
     "aulc",
+    "budget_remark",
     "calibration_summary",
+    "changed_by_budgets",
     "clopper_pearson",
     "detectable_effect",
     "family_test",
@@ -92,6 +101,7 @@ __all__ = [
     "gap_closed",
     "geometric_mean",
     "holm",
+    "interactions",
     "isotonic",
     "label_multipliers",
     "mean_interval",
@@ -107,6 +117,7 @@ __all__ = [
     "step_down_max_t",
     "transfer",
     "two_way_interval",
+    "unchanged_by_budgets",
     "unpack",
     "verdict",
     "wilcoxon_exact",
