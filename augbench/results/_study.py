@@ -23,6 +23,7 @@ from augbench.statistics import (
     MeanInterval,
     analyse,
     budget_remark,
+    collapsed,
     mean_interval,
     remarks,
 )
@@ -63,6 +64,8 @@ class StudyResult:
 
     def at(self, budget: str) -> StudyResult:
         """The same study at another budget, one of `budgets`."""
+        if budget == self.budget:
+            return self
         return self._once(("at", budget), lambda: replace(self, at_budget=budget))
 
     @cached_property
@@ -207,6 +210,36 @@ class StudyResult:
                 partial(interval, size),
             )
             for size in (self.sizes if sizes is None else sizes)
+        )
+
+    def collapsed(
+        self, pair: Pair, sizes: tuple[int | None, ...] | None = None
+    ) -> dict[str, NDArray[np.bool_]]:
+        """The cells of every arm near chance where others learn, as [seeds, sizes].
+
+        The floor, which is not trained, never collapses.
+        """
+        wanted = self.sizes if sizes is None else sizes
+
+        def find() -> dict[str, NDArray[np.bool_]]:
+            arms = {label: self.values(pair, label, wanted) for label in self.augmentations}
+            trained = np.array([size != FLOOR.samples_per_class for size in wanted])
+            found = collapsed(arms, self.chance(pair))
+            return {label: low & trained for label, low in found.items()}
+
+        return dict(self._once(("collapsed", pair, wanted), find))
+
+    @property
+    def collapsed_cells(self) -> tuple[PlannedCell, ...]:
+        """The collapsed cells of the sweep at this budget, in the order of the plan."""
+        return tuple(
+            cell
+            for cell in self.cells
+            if cell.budget == self.budget
+            and cell.samples_per_class in self.sizes
+            and self.collapsed((cell.pretrain_dataset, cell.finetune_dataset))[cell.augmentation][
+                cell.seed, self.sizes.index(cell.samples_per_class)
+            ]
         )
 
     def chance(self, pair: Pair) -> float:

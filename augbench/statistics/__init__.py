@@ -23,7 +23,7 @@ from augbench.statistics.budget_words import (
 from augbench.statistics.calibration import CalibrationSummary, ScalingEffect, calibration_summary
 from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
-from augbench.statistics.failures import Collapses, LostSeeds
+from augbench.statistics.failures import Collapses, LostSeeds, collapsed
 from augbench.statistics.improvement import Improvement, clopper_pearson, probability_of_improvement
 from augbench.statistics.interactions import Interaction, interactions
 from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
@@ -95,6 +95,7 @@ __all__ = [
     "calibration_summary",
     "changed_by_budgets",
     "clopper_pearson",
+    "collapsed",
     "detectable_effect",
     "family_test",
     "first_reach",

@@ -89,7 +89,7 @@ def compare_arms(
                 rows,
                 (float(family.p[columns][0]), float(family.levels[columns][0])),
                 _lost(arms, at_chance, failed, name, options),
-                _collapses(arms, low, name, options.baseline),
+                _collapses(arms, low, name, options),
                 options,
             )
         )
@@ -254,11 +254,17 @@ def _lost(
 
 
 def _collapses(
-    arms: dict[str, Floats], low: dict[str, NDArray[np.bool_]], name: str, baseline: str
+    arms: dict[str, Floats], low: dict[str, NDArray[np.bool_]], name: str, options: Options
 ) -> Collapses:
-    both = ~np.isnan(arms[name]) & ~np.isnan(arms[baseline])
-    treated, plain = (int((low[arm] & both).sum()) for arm in (name, baseline))
-    return Collapses(treated, plain, int(both.sum()))
+    both = ~np.isnan(arms[name]) & ~np.isnan(arms[options.baseline])
+    treated, plain = (
+        tuple(
+            (options.sizes[k], int(i))
+            for k, i in zip(*np.nonzero((low[arm] & both).T), strict=True)
+        )
+        for arm in (name, options.baseline)
+    )
+    return Collapses(len(treated), len(plain), int(both.sum()), treated, plain)
 
 
 def _reachable(n: int, alpha: float) -> bool:

@@ -7,7 +7,6 @@ itself statistically significant*, Am. Stat. 60. The two differences are compare
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -124,7 +123,7 @@ def interactions(
         changes(tables), changes(harsh), groups, alpha=alpha, seed=seed, draws=draws
     )
     needed = seeds_to_reach(alpha)
-    found = []
+    found: list[Interaction] = []
     for condition in others:
         for name in names:
             pair = differences(tables, condition, name), differences(tables, last, name)

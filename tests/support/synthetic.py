@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from augbench.datasets.contract import DatasetInfo
@@ -112,8 +114,21 @@ def invent(cell, study):
     )
 
 
-def fill(folder, study, *, fail=(), skip=(), command="augbench run", environment=None):
-    """Write the study to a store; `fail` and `skip` are (label, samples per class, seed)."""
+def collapse(result):
+    """The result of a network that died: it guesses one of three classes."""
+    correct = np.arange(TEST_IMAGES) % 3 == 0
+    return replace(
+        result,
+        metrics={**result.metrics, "accuracy": float(correct.mean())},
+        correct=np.packbits(correct).tobytes(),
+    )
+
+
+def fill(folder, study, *, fail=(), skip=(), low=(), command="augbench run", environment=None):
+    """Write the study to a store; `fail`, `skip` and `low` are (label, samples per class, seed).
+
+    The cells of `low` collapsed.
+    """
     with Store.open(folder) as store:
         number = store.plan(study, study.cells(), command)
         for cell in study.cells():
@@ -121,6 +136,8 @@ def fill(folder, study, *, fail=(), skip=(), command="augbench run", environment
             if place in skip:
                 continue
             result = invent(cell, study)
+            if place in low:
+                result = collapse(result)
             if place in fail:
                 result = CellResult(
                     cell.key,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from augbench.reports._formatting import p_text
-from augbench.reports._tables import Column, Entry, Table, difference_entry
-from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
+from augbench.reports._tables import Column, Entry, Table, difference_entry, with_collapses
+from augbench.reports.sections._section import Paragraph, Report, Section
 from augbench.results import Pair
 from augbench.statistics import changed_by_budgets, unchanged_by_budgets
 
@@ -38,7 +38,7 @@ class Budgets(Section):
                 Entry("all" if one.size is None else str(one.size), one.size or 0),
                 difference_entry(one.at_first),
                 difference_entry(one.at_second),
-                difference_entry(one.change),
+                with_collapses(difference_entry(one.change), one.collapses),
                 Entry(
                     p_text(one.p_adjusted)
                     if one.reachable
