@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from augbench.errors import AugbenchError
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR, Reference
-from augbench.results._budgets import interactions_of
+from augbench.results._budgets import cut_short_of, interactions_of
 from augbench.results._plain import cell_rows, distinct_environments, study_plan
 from augbench.statistics import (
     Analysis,
     Condition,
+    CutShort,
     Interaction,
     MeanInterval,
     analyse,
@@ -281,6 +282,13 @@ class StudyResult:
         return self._once(
             ("interactions", pair, confidence),
             lambda: interactions_of(self, pair, confidence=confidence),
+        )
+
+    def cut_short(self, pair: Pair, *, confidence: float = 0.95) -> tuple[CutShort, ...]:
+        """For every arm and size of the sweep, whether pretraining was plainly cut short."""
+        return self._once(
+            ("cut short", pair, confidence),
+            lambda: cut_short_of(self, pair, confidence=confidence),
         )
 
     def has_own_budget(self, label: str) -> bool:

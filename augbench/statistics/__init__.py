@@ -18,9 +18,11 @@ from augbench.statistics.analysis import analyse
 from augbench.statistics.budget_words import (
     budget_remark,
     changed_by_budgets,
+    cut_short_line,
     unchanged_by_budgets,
 )
 from augbench.statistics.calibration import CalibrationSummary, ScalingEffect, calibration_summary
+from augbench.statistics.convergence import CutShort, LateGain, LateRise, late_gain, late_rises
 from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
 from augbench.statistics.failures import Collapses, LostSeeds, collapsed
@@ -68,11 +70,14 @@ __all__ = [
     "Comparison",
     "Condition",
     "Curve",
+    "CutShort",
     "FamilyTest",
     "GapClosed",
     "GeometricMean",
     "Improvement",
     "Interaction",
+    "LateGain",
+    "LateRise",
     "LostSeeds",
     "MeanInterval",
     "Multiplier",
@@ -96,6 +101,7 @@ __all__ = [
     "changed_by_budgets",
     "clopper_pearson",
     "collapsed",
+    "cut_short_line",
     "detectable_effect",
     "family_test",
     "first_reach",
@@ -105,6 +111,8 @@ __all__ = [
     "interactions",
     "isotonic",
     "label_multipliers",
+    "late_gain",
+    "late_rises",
     "mean_interval",
     "paired_difference",
     "pairing",

@@ -8,10 +8,11 @@ from itertools import groupby
 
 from augbench.statistics._words import count, decimals, join, number_list, samples, signed
 from augbench.statistics.claims import holds_zero
+from augbench.statistics.convergence import CutShort
 from augbench.statistics.interactions import Interaction
 from augbench.statistics.intervals import MeanInterval
 
-__all__ = ["budget_remark", "changed_by_budgets", "unchanged_by_budgets"]
+__all__ = ["budget_remark", "changed_by_budgets", "cut_short_line", "unchanged_by_budgets"]
 
 _QUOTED = 3
 """Sizes of one augmentation that a line quotes with their numbers; more are listed by name."""
@@ -27,6 +28,26 @@ def budget_remark(budgets: Sequence[str], budget: str) -> str:
             "study's primary condition; what is said of shorter ones is exploratory."
         )
     return f"These verdicts are for {budget} of pretraining, not the longest budget."
+
+
+def cut_short_line(found: Sequence[CutShort], budget: str) -> str:
+    """Name the arms and sizes whose pretraining was plainly cut short; nothing without any."""
+    sizes: dict[str, list[int]] = {}
+    for one in found:
+        if one.plain:
+            sizes.setdefault(one.augmentation, []).append(one.size)
+    if not sizes:
+        return ""
+    arms = [f"{label} at {number_list(at)}" for label, at in sizes.items()]
+    reasons = []
+    if any(one.plain and one.gain is not None and one.gain.plain for one in found):
+        reasons.append("over a tenth of all that was learnt came in the last quarter")
+    if any(one.rise is not None and one.rise.plain() for one in found):
+        reasons.append("the longest budget is more accurate by over a point")
+    return (
+        f"Plainly not converged after {budget}, by samples per class: {'; '.join(arms)} "
+        f"({', or '.join(reasons)}). Longer pretraining may change what is said of them."
+    )
 
 
 def changed_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> tuple[str, ...]:

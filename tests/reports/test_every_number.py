@@ -42,7 +42,8 @@ class Check:
             for i, row in enumerate(rows)
             for key, cell in row.items()
             if cell.value
-            and key not in ("augmentation", "size", "agreement", "budget", "kind", "headline")
+            and key
+            not in ("augmentation", "size", "agreement", "budget", "kind", "headline", "converged")
         }
 
     def row(self, table, augmentation, size=None):
@@ -80,6 +81,7 @@ def check_page(path):
         _sizes(check, raw, pair, arms, number)
         _others(check, raw, pair, arms, number)
         _budgets(check, raw, pair, arms, number)
+        _convergence(check, raw, pair, number)
         _curves(page.data["curves"], raw, pair, number)
     _blocks(check, raw, arms)
     _cells(check, raw)
@@ -259,6 +261,38 @@ def _budgets(check, raw, pair, arms, number):
             check(f"budgets-{number}", i, "p", flip_p(change))
             check(f"budgets-{number}", i, "p_adjusted", p[k, j])
             check(f"budgets-{number}", i, "n", (~np.isnan(change)).sum())
+
+
+def _convergence(check, raw, pair, number):
+    guessing = math.log(len(raw.study["datasets"][pair[0]]["classes"]))
+    rows = iter(range(len(check.page.tables[f"convergence-{number}"])))
+    for budget in raw.budgets:
+        late, early = (
+            np.hstack([raw.y(pair, a, raw.sizes, budget=b) for a in raw.labels])
+            for b in (raw.budgets[-1], budget)
+        )
+        p = step_down(late - early) if budget != raw.budgets[-1] else None
+        for k, (label, size) in enumerate(itertools.product(raw.labels, raw.sizes)):
+            i = next(rows)
+            row = check.page.tables[f"convergence-{number}"][i]
+            told = [row[key].text for key in ("augmentation", "budget", "size")]
+            assert told == [label, budget, str(size)]
+            losses = raw.losses(pair, label, size, budget)  # [n, W]
+            quarters = np.stack(np.split(losses, 4, axis=1))[2:]  # [2, n, W/4]
+            third, last = quarters.mean(axis=2)
+            late_share = 100 * (third - last).mean() / (guessing - last).mean()
+            tests = stats.ttest_ind(*quarters, axis=1, equal_var=False, alternative="greater")
+            cut = (tests.pvalue <= 0.01) & (third - last > 0.1 * (guessing - last))
+            check(f"convergence-{number}", i, "share", late_share)
+            check(f"convergence-{number}", i, "cut_short", cut.sum())
+            plain = cut.sum() > len(cut) / 2
+            if p is not None:
+                rise = late[:, k] - early[:, k]
+                interval = (100 * v for v in t_interval(rise))
+                check(f"convergence-{number}", i, "rise", *interval)
+                check(f"convergence-{number}", i, "rise_p", p[k])
+                plain |= p[k] <= 0.05 and np.nanmean(rise) >= 0.01
+            assert row["converged"].text == ("plainly not" if plain else "–")
 
 
 def _blocks(check, raw, arms):

@@ -11,6 +11,7 @@ from augbench.reports.sections.across_pairs import AcrossPairs
 from augbench.reports.sections.budgets import Budgets
 from augbench.reports.sections.calibration import Calibration
 from augbench.reports.sections.cells import Cells
+from augbench.reports.sections.convergence import Convergence
 from augbench.reports.sections.data import Data
 from augbench.reports.sections.effects import Effects
 from augbench.reports.sections.environment import Environment
@@ -30,6 +31,7 @@ SECTIONS: tuple[Section, ...] = (
     Verdicts(),
     Budgets(),
     OtherBudgets(),
+    Convergence(),
     LearningCurves(),
     Effects(),
     Sizes(),
