@@ -15,6 +15,7 @@ from augbench.errors import AugbenchError
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.results._budgets import cut_short_of, interactions_of
+from augbench.results._cost import Cost, costs_of
 from augbench.results._plain import cell_rows, distinct_environments, study_plan
 from augbench.statistics import (
     Analysis,
@@ -289,6 +290,12 @@ class StudyResult:
         return self._once(
             ("cut short", pair, confidence),
             lambda: cut_short_of(self, pair, confidence=confidence),
+        )
+
+    def costs(self, pair: Pair, *, confidence: float = 0.95) -> tuple[Cost, ...]:
+        """The cost and accuracy of every arm at every budget, size by size."""
+        return self._once(
+            ("costs", pair, confidence), lambda: costs_of(self, pair, confidence=confidence)
         )
 
     def has_own_budget(self, label: str) -> bool:

@@ -26,6 +26,7 @@ from augbench.statistics.convergence import CutShort, LateGain, LateRise, late_g
 from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
 from augbench.statistics.failures import Collapses, LostSeeds, collapsed
+from augbench.statistics.front import on_front
 from augbench.statistics.improvement import Improvement, clopper_pearson, probability_of_improvement
 from augbench.statistics.interactions import Interaction, interactions
 from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
@@ -114,6 +115,7 @@ __all__ = [
     "late_gain",
     "late_rises",
     "mean_interval",
+    "on_front",
     "paired_difference",
     "pairing",
     "probability_of_improvement",

@@ -113,7 +113,7 @@ def test_a_loss_of_guessing_that_is_none_is_one_clear_line() -> None:
 def test_rises_are_paired_and_corrected_over_all_columns() -> None:
     rng = np.random.default_rng(5)
     early = 0.6 + rng.normal(0, 0.03, (8, 1)) + rng.normal(0, 0.01, (8, 3))
-    late = early + [0.06, 0.004, 0.0] + rng.normal(0, [0.01, 0.0001, 0.01], (8, 3))
+    late = early + np.array([0.06, 0.004, 0.0]) + rng.normal(0, [0.01, 0.0001, 0.01], (8, 3))
     found = late_rises(late, early)
     assert [one.p_adjusted for one in found] == step_down_max_t(late - early).tolist()
     for one, column in zip(found, (late - early).T, strict=True):

@@ -12,6 +12,7 @@ from augbench.reports.sections.budgets import Budgets
 from augbench.reports.sections.calibration import Calibration
 from augbench.reports.sections.cells import Cells
 from augbench.reports.sections.convergence import Convergence
+from augbench.reports.sections.cost import Cost
 from augbench.reports.sections.data import Data
 from augbench.reports.sections.effects import Effects
 from augbench.reports.sections.environment import Environment
@@ -29,14 +30,15 @@ __all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section"]
 
 SECTIONS: tuple[Section, ...] = (
     Verdicts(),
+    LearningCurves(),
     Budgets(),
     OtherBudgets(),
     Convergence(),
-    LearningCurves(),
     Effects(),
     Sizes(),
     Multipliers(),
     Accuracy(),
+    Cost(),
     Calibration(),
     Transfer(),
     AcrossPairs(),

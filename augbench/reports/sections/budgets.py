@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from augbench.reports._formatting import p_text
 from augbench.reports._tables import Column, Entry, Table, difference_entry, with_collapses
-from augbench.reports.sections._section import Paragraph, Report, Section
+from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
 from augbench.results import Pair
 from augbench.statistics import changed_by_budgets, unchanged_by_budgets
 
@@ -73,3 +73,13 @@ class Budgets(Section):
             "Exploratory: this table is a family of tests of its own. That one difference is "
             "established and another is not does not show that they differ; the change does.",
         )
+
+    def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:
+        """The differences against the budget, where there are several."""
+        result = report.result
+        if len(result.budgets) > 1 and report.comparisons(pair) is not None:
+            from augbench.plotting import slug
+            from augbench.reports.figures.budgets import effect_by_budget
+
+            figure = effect_by_budget(result, pair, confidence=report.confidence)
+            yield NamedFigure(f"budgets-{slug(*pair)}", figure)
