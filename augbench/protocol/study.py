@@ -268,6 +268,8 @@ class Study:
         }
         if arm.settings != self.settings:
             described["settings"] = arm.settings.differing_from(self.settings)
+        if arm.follows_progress:
+            described["follows_progress"] = True
         return described
 
 

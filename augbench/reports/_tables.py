@@ -7,7 +7,7 @@ computation.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augbench.protocol.metrics import Metric
 from augbench.reports._formatting import decimals_for, interval_text, number_text, signed_text
@@ -22,6 +22,7 @@ __all__ = [
     "difference_entry",
     "mean_entry",
     "metric_column",
+    "with_collapses",
 ]
 
 
@@ -97,6 +98,11 @@ def mean_entry(mean: MeanInterval, decimals: int = 1) -> Entry:
     if mean.dropped:
         text += f" (n = {mean.n})"
     return Entry(text, mean.mean, mean.lower, mean.upper, mean.n)
+
+
+def with_collapses(entry: Entry, cells: int) -> Entry:
+    """An entry that says how many of the cells behind it collapsed, if any did."""
+    return replace(entry, text=f"{entry.text} ({cells} collapsed)") if cells else entry
 
 
 def difference_entry(d: MeanInterval, *, factor: float = 100, decimals: int | None = None) -> Entry:

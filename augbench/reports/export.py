@@ -37,6 +37,7 @@ _TEXT = (
     "error",
     "key",
 )
+_TRUE_OR_FALSE = ("collapsed",)
 _WHOLE = ("samples_per_class", "seed", "environment")
 
 
@@ -115,6 +116,7 @@ def _write_parquet(result: StudyResult, path: Path) -> None:
     kinds = {
         **dict.fromkeys(_TEXT, pyarrow.string()),
         **dict.fromkeys(_WHOLE, pyarrow.int64()),
+        **dict.fromkeys(_TRUE_OR_FALSE, pyarrow.bool_()),
     }
     columns = {
         name: pyarrow.array([row[name] for row in rows], kinds.get(name, pyarrow.float64()))

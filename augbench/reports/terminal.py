@@ -49,7 +49,7 @@ def _print_words(words: Sequence[Paragraph], pair: Pair, console: Console) -> No
     """Verdicts as a list under the name of the pair, remarks fainter."""
     if any(one.kind for one in words):
         console.print(f"[bold]{escape(pair[0])} → {escape(pair[1])}[/bold]")
-    for one in words:
+    for one in sorted(words, key=lambda one: not one.kind):  # what was found, then remarks
         if not one.kind:
             console.print(one.text, style="dim", markup=False, highlight=False)
             continue

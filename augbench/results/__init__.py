@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from augbench.results._cost import Cost
 from augbench.results._study import Pair, StudyResult
 
-__all__ = ["Pair", "StudyResult"]
+__all__ = ["Cost", "Pair", "StudyResult"]

@@ -13,6 +13,7 @@ from augbench.protocol.references import reference
 
 if TYPE_CHECKING:
     from augbench.results._study import StudyResult
+    from augbench.store import PlannedCell
 
 __all__ = ["cell_rows", "distinct_environments", "study_plan"]
 
@@ -54,6 +55,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
                 "seed": cell.seed,
                 "status": cell.status,
                 **{name: _finite(done.metrics.get(name)) if done else None for name in metrics},
+                "collapsed": _collapsed(result, cell),
                 "seconds": done.seconds if done else None,
                 "engine": done.engine if done else None,
                 "device": cell.device if done else None,
@@ -88,6 +90,15 @@ def _role(result: StudyResult, samples_per_class: int | None) -> str:
     if found := reference(samples_per_class):
         return found.name
     return "sweep" if samples_per_class in result.sizes else "ruler"
+
+
+def _collapsed(result: StudyResult, cell: PlannedCell) -> bool | None:
+    """True for a cell near chance where others learn; None where there is no accuracy."""
+    if cell.status != "ok":
+        return None
+    pair = cell.pretrain_dataset, cell.finetune_dataset
+    found = result.at(cell.budget).collapsed(pair, (cell.samples_per_class,))
+    return bool(found[cell.augmentation][cell.seed, 0])
 
 
 def _canonical(environment: Mapping[str, Any]) -> str:

@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from augbench.errors import AugbenchError
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR, Reference
+from augbench.results._budgets import cut_short_of, interactions_of
+from augbench.results._cost import Cost, costs_of
 from augbench.results._plain import cell_rows, distinct_environments, study_plan
 from augbench.statistics import (
     Analysis,
     Condition,
+    CutShort,
+    Interaction,
     MeanInterval,
     analyse,
+    budget_remark,
+    collapsed,
     mean_interval,
     remarks,
 )
@@ -60,6 +66,8 @@ class StudyResult:
 
     def at(self, budget: str) -> StudyResult:
         """The same study at another budget, one of `budgets`."""
+        if budget == self.budget:
+            return self
         return self._once(("at", budget), lambda: replace(self, at_budget=budget))
 
     @cached_property
@@ -206,6 +214,40 @@ class StudyResult:
             for size in (self.sizes if sizes is None else sizes)
         )
 
+    def collapsed(
+        self, pair: Pair, sizes: tuple[int | None, ...] | None = None
+    ) -> dict[str, NDArray[np.bool_]]:
+        """The cells of every arm near chance where others learn, as [seeds, sizes].
+
+        The floor, which is not trained, never collapses.
+        """
+        wanted = self.sizes if sizes is None else sizes
+
+        def find() -> dict[str, NDArray[np.bool_]]:
+            arms = {label: self.values(pair, label, wanted) for label in self.augmentations}
+            trained = np.array([size != FLOOR.samples_per_class for size in wanted])
+            found = collapsed(arms, self.chance(pair))
+            return {label: low & trained for label, low in found.items()}
+
+        return dict(self._once(("collapsed", pair, wanted), find))
+
+    @property
+    def collapsed_cells(self) -> tuple[PlannedCell, ...]:
+        """The collapsed cells of the sweep at this budget, in the order of the plan."""
+        return tuple(
+            cell
+            for cell in self.cells
+            if cell.budget == self.budget
+            and cell.samples_per_class in self.sizes
+            and self.collapsed((cell.pretrain_dataset, cell.finetune_dataset))[cell.augmentation][
+                cell.seed, self.sizes.index(cell.samples_per_class)
+            ]
+        )
+
+    def chance(self, pair: Pair) -> float:
+        """The accuracy of guessing on D_F."""
+        return 1 / len(self.stored.description["datasets"][pair[1]]["classes"])
+
     def failures(self, pair: Pair) -> dict[str, NDArray[np.bool_]]:
         """The failed cells of every augmentation as [seeds, sizes]."""
         return {
@@ -223,10 +265,44 @@ class StudyResult:
         }
 
     def condition(self, pair: Pair) -> Condition:
-        """The condition that a pair is; the first of the study is the primary one."""
-        labels = [f"{pretrain} → {finetune}" for pretrain, finetune in (pair, self.pairs[0])]
-        primary = pair == self.pairs[0]
+        """The condition that a pair is at this budget; the first pair at the longest is primary."""
+        wanted = ((pair, self.budget), (self.pairs[0], self.budgets[-1]))
+        labels = [f"{one[0]} → {one[1]}" for one, _ in wanted]
+        if len(self.budgets) > 1:
+            labels = [
+                f"{label}, {budget}" for label, (_, budget) in zip(labels, wanted, strict=True)
+            ]
+        primary = wanted[0] == wanted[1]
         return Condition(labels[0], primary, "" if primary else labels[1])
+
+    def interactions(self, pair: Pair, *, confidence: float = 0.95) -> tuple[Interaction, ...]:
+        """How every shorter budget changes each difference; none with one budget or no baseline.
+
+        Arms with a budget of their own are left out: their cells are the same at each.
+        """
+        return self._once(
+            ("interactions", pair, confidence),
+            lambda: interactions_of(self, pair, confidence=confidence),
+        )
+
+    def cut_short(self, pair: Pair, *, confidence: float = 0.95) -> tuple[CutShort, ...]:
+        """For every arm and size of the sweep, whether pretraining was plainly cut short."""
+        return self._once(
+            ("cut short", pair, confidence),
+            lambda: cut_short_of(self, pair, confidence=confidence),
+        )
+
+    def costs(self, pair: Pair, *, confidence: float = 0.95) -> tuple[Cost, ...]:
+        """The cost and accuracy of every arm at every budget, size by size."""
+        return self._once(
+            ("costs", pair, confidence), lambda: costs_of(self, pair, confidence=confidence)
+        )
+
+    def has_own_budget(self, label: str) -> bool:
+        """True for an arm that is pretrained equally long at every budget of the study."""
+        cells = [cell for cell in self.cells if cell.augmentation == label]
+        keys = {cell.key for cell in cells if cell.samples_per_class != FLOOR.samples_per_class}
+        return len(self.budgets) > 1 and len(keys) * len(self.budgets) <= len(cells)
 
     def scores(self, pair: Pair, metric: str = PRIMARY.name) -> dict[str, NDArray[np.float64]]:
         """The metric of every augmentation as [seeds, sizes]."""
@@ -257,7 +333,7 @@ class StudyResult:
             self.sizes,
             baseline=self.baseline,
             failed=self.failures(pair),
-            chance=1 / len(self.stored.description["datasets"][pair[1]]["classes"]),
+            chance=self.chance(pair),
             condition=self.condition(pair),
             ruler=self.values(pair, self.baseline, self.ruler_sizes) if self.ruler_sizes else None,
             ruler_sizes=self.ruler_sizes,
@@ -274,6 +350,8 @@ class StudyResult:
                 f"Seeds {first} to {self.seeds - 1} were added after the study had been run with "
                 f"{first}: p-values hold for a number of seeds that is fixed beforehand.",
             )
+        if analysis.comparisons:
+            lines += (budget_remark(self.budgets, self.budget),)
         return lines + tuple(self._bills())
 
     def _bills(self) -> Iterator[str]:

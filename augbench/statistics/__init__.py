@@ -15,11 +15,20 @@ from augbench.statistics.across_datasets import (
     wilcoxon_exact,
 )
 from augbench.statistics.analysis import analyse
+from augbench.statistics.budget_words import (
+    budget_remark,
+    changed_by_budgets,
+    cut_short_line,
+    unchanged_by_budgets,
+)
 from augbench.statistics.calibration import CalibrationSummary, ScalingEffect, calibration_summary
+from augbench.statistics.convergence import CutShort, LateGain, LateRise, late_gain, late_rises
 from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
-from augbench.statistics.failures import Collapses, LostSeeds
+from augbench.statistics.failures import Collapses, LostSeeds, collapsed
+from augbench.statistics.front import on_front
 from augbench.statistics.improvement import Improvement, clopper_pearson, probability_of_improvement
+from augbench.statistics.interactions import Interaction, interactions
 from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
 from augbench.statistics.isotonic import first_reach, isotonic
 from augbench.statistics.multiple import holm
@@ -62,10 +71,14 @@ __all__ = [
     "Comparison",
     "Condition",
     "Curve",
+    "CutShort",
     "FamilyTest",
     "GapClosed",
     "GeometricMean",
     "Improvement",
+    "Interaction",
+    "LateGain",
+    "LateRise",
     "LostSeeds",
     "MeanInterval",
     "Multiplier",
@@ -84,17 +97,25 @@ __all__ = [
     "as_plain",
     "attainable_p",
     "aulc",
+    "budget_remark",
     "calibration_summary",
+    "changed_by_budgets",
     "clopper_pearson",
+    "collapsed",
+    "cut_short_line",
     "detectable_effect",
     "family_test",
     "first_reach",
     "gap_closed",
     "geometric_mean",
     "holm",
+    "interactions",
     "isotonic",
     "label_multipliers",
+    "late_gain",
+    "late_rises",
     "mean_interval",
+    "on_front",
     "paired_difference",
     "pairing",
     "probability_of_improvement",
@@ -107,6 +128,7 @@ __all__ = [
     "step_down_max_t",
     "transfer",
     "two_way_interval",
+    "unchanged_by_budgets",
     "unpack",
     "verdict",
     "wilcoxon_exact",

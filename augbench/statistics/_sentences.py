@@ -23,6 +23,8 @@ from augbench.statistics.records import Analysis, Comparison, SizeComparison
 
 __all__ = ["sentences"]
 
+_NAMED = 3
+"""Seeds with collapsed cells that a sentence names; of more, it gives the number."""
 _NO_SPREAD = 1e-6
 """Seeds that agree to a ten-thousandth of a point leave nothing to plan with."""
 
@@ -112,8 +114,19 @@ def _collapses(c: Comparison) -> str:
         return ""
     return (
         f"Collapsed, near chance where others learn: {k.treated} of {count(k.cells, 'cell')} with "
-        f"it, {k.baseline} without it; a mean over such seeds says little."
+        f"it{_places(k.treated_at)}, {k.baseline} without it{_places(k.baseline_at)}; a mean over "
+        "such seeds says little."
     )
+
+
+def _places(cells: tuple[tuple[int, int], ...]) -> str:
+    """The seeds of collapsed cells with their sizes: " (seed 2 at 4 and 8)"; none where many."""
+    sizes: dict[int, list[int]] = {}
+    for size, seed in cells:
+        sizes.setdefault(seed, []).append(size)
+    if not sizes or len(sizes) > _NAMED:
+        return f" (in {len(sizes)} seeds)" if sizes else ""
+    return f" ({join([f'seed {seed} at {number_list(at)}' for seed, at in sizes.items()])})"
 
 
 def _sizes(c: Comparison, claims: Claims) -> str:

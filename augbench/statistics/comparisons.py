@@ -35,7 +35,7 @@ from augbench.statistics.signflip import (
 )
 from augbench.statistics.spread import spread
 
-__all__ = ["Options", "compare_arms", "family_of_arms"]
+__all__ = ["Options", "compare_arms", "family_of_arms", "tested_with_failures"]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def compare_arms(
                 rows,
                 (float(family.p[columns][0]), float(family.levels[columns][0])),
                 _lost(arms, at_chance, failed, name, options),
-                _collapses(arms, low, name, options.baseline),
+                _collapses(arms, low, name, options),
                 options,
             )
         )
@@ -109,24 +109,42 @@ def family_of_arms(
         delta = [table[name] - table[options.baseline] for name in names]
         return np.column_stack([np.column_stack([aulc(d, options.sizes), d]) for d in delta])
 
-    def tested(differences: Floats) -> FamilyTest:
-        return family_test(
-            differences,
-            ([0] + [1] * len(options.sizes)) * len(names) if len(options.sizes) > 1 else None,
-            alpha=options.alpha,
-            seed=options.seed,
-            draws=options.draws,
-        )
+    groups = ([0] + [1] * len(options.sizes)) * len(names) if len(options.sizes) > 1 else None
+    return tested_with_failures(
+        columns(arms),
+        columns(at_chance),
+        groups,
+        alpha=options.alpha,
+        seed=options.seed,
+        draws=options.draws,
+    )
 
-    plain = columns(arms)
+
+def tested_with_failures(
+    plain: Floats,
+    harsh: Floats,
+    groups: Sequence[int] | None,
+    *,
+    alpha: float,
+    seed: int,
+    draws: int,
+) -> FamilyTest:
+    """Test a family of differences [n, C], with failed cells dropped and with them at chance.
+
+    `harsh` are the differences with failures at chance. A claim must hold both ways, in the same
+    direction: the greater p counts, the lesser level, and p is 1 where the directions differ.
+    """
+
+    def tested(differences: Floats) -> FamilyTest:
+        return family_test(differences, groups, alpha=alpha, seed=seed, draws=draws)
+
     result = tested(plain)
-    if all(at_chance[name] is arms[name] for name in arms):
+    if np.array_equal(plain, harsh, equal_nan=True):
         return result
-    bound = columns(at_chance)
-    harsh = tested(bound)
-    agree = np.sign(np.nansum(plain, axis=0)) == np.sign(np.nansum(bound, axis=0))
-    p = np.where(agree, np.maximum(result.p, harsh.p), np.where(np.isnan(result.p), math.nan, 1.0))
-    return FamilyTest(p, np.minimum(result.levels, harsh.levels))
+    bound = tested(harsh)
+    agree = np.sign(np.nansum(plain, axis=0)) == np.sign(np.nansum(harsh, axis=0))
+    p = np.where(agree, np.maximum(result.p, bound.p), np.where(np.isnan(result.p), math.nan, 1.0))
+    return FamilyTest(p, np.minimum(result.levels, bound.levels))
 
 
 def _comparison(
@@ -236,11 +254,17 @@ def _lost(
 
 
 def _collapses(
-    arms: dict[str, Floats], low: dict[str, NDArray[np.bool_]], name: str, baseline: str
+    arms: dict[str, Floats], low: dict[str, NDArray[np.bool_]], name: str, options: Options
 ) -> Collapses:
-    both = ~np.isnan(arms[name]) & ~np.isnan(arms[baseline])
-    treated, plain = (int((low[arm] & both).sum()) for arm in (name, baseline))
-    return Collapses(treated, plain, int(both.sum()))
+    both = ~np.isnan(arms[name]) & ~np.isnan(arms[options.baseline])
+    treated, plain = (
+        tuple(
+            (options.sizes[k], int(i))
+            for k, i in zip(*np.nonzero((low[arm] & both).T), strict=True)
+        )
+        for arm in (name, options.baseline)
+    )
+    return Collapses(len(treated), len(plain), int(both.sum()), treated, plain)
 
 
 def _reachable(n: int, alpha: float) -> bool:

@@ -37,11 +37,16 @@ class LostSeeds:
 
 @dataclass(frozen=True)
 class Collapses:
-    """Cells at chance where others learn, of `cells` that both arms have."""
+    """Cells at chance where others learn, of `cells` that both arms have.
+
+    `treated_at` and `baseline_at` name them: (samples per class, seed), in that order.
+    """
 
     treated: int
     baseline: int
     cells: int
+    treated_at: tuple[tuple[int, int], ...] = ()
+    baseline_at: tuple[tuple[int, int], ...] = ()
 
 
 def failures_at_chance(

@@ -41,7 +41,9 @@ class Check:
             for name, rows in page.tables.items()
             for i, row in enumerate(rows)
             for key, cell in row.items()
-            if cell.value and key not in ("augmentation", "size", "agreement")
+            if cell.value
+            and key
+            not in ("augmentation", "size", "agreement", "budget", "kind", "headline", "converged")
         }
 
     def row(self, table, augmentation, size=None):
@@ -78,6 +80,8 @@ def check_page(path):
         _effects(check, raw, pair, arms, number)
         _sizes(check, raw, pair, arms, number)
         _others(check, raw, pair, arms, number)
+        _budgets(check, raw, pair, arms, number)
+        _convergence(check, raw, pair, number)
         _curves(page.data["curves"], raw, pair, number)
     _blocks(check, raw, arms)
     _cells(check, raw)
@@ -229,6 +233,68 @@ def _others(check, raw, pair, arms, number):
         )
 
 
+def _budgets(check, raw, pair, arms, number):
+    *shorter, longest = raw.budgets
+    if not shorter:
+        assert f"budgets-{number}" not in check.page.tables
+        return
+
+    def delta(label, budget):
+        arm, plain = (raw.y(pair, one, raw.sizes, budget=budget) for one in (label, "none"))
+        both = arm - plain
+        return np.column_stack([area(both, raw.sizes), both])
+
+    changes = [delta(a, longest) - delta(a, short) for short in shorter for a in arms]
+    p, _ = family([change[:, 1:] for change in changes], raw.sizes)
+    rows = iter(range(len(check.page.tables[f"budgets-{number}"])))
+    for k, (short, label) in enumerate(itertools.product(shorter, arms)):
+        for j, size in enumerate(["all", *map(str, raw.sizes)]):
+            i, change = next(rows), changes[k][:, j]
+            row = check.page.tables[f"budgets-{number}"][i]
+            told = [row[key].text for key in ("augmentation", "budget", "size")]
+            assert told == [label, short, size]
+            gone = np.where(np.isnan(change), np.nan, 0)
+            for key, budget in (("at_first", short), ("at_second", longest)):
+                interval = t_interval(delta(label, budget)[:, j] + gone)
+                check(f"budgets-{number}", i, key, *(100 * v for v in interval))
+            check(f"budgets-{number}", i, "change", *(100 * v for v in t_interval(change)))
+            check(f"budgets-{number}", i, "p", flip_p(change))
+            check(f"budgets-{number}", i, "p_adjusted", p[k, j])
+            check(f"budgets-{number}", i, "n", (~np.isnan(change)).sum())
+
+
+def _convergence(check, raw, pair, number):
+    guessing = math.log(len(raw.study["datasets"][pair[0]]["classes"]))
+    rows = iter(range(len(check.page.tables[f"convergence-{number}"])))
+    for budget in raw.budgets:
+        late, early = (
+            np.hstack([raw.y(pair, a, raw.sizes, budget=b) for a in raw.labels])
+            for b in (raw.budgets[-1], budget)
+        )
+        p = step_down(late - early) if budget != raw.budgets[-1] else None
+        for k, (label, size) in enumerate(itertools.product(raw.labels, raw.sizes)):
+            i = next(rows)
+            row = check.page.tables[f"convergence-{number}"][i]
+            told = [row[key].text for key in ("augmentation", "budget", "size")]
+            assert told == [label, budget, str(size)]
+            losses = raw.losses(pair, label, size, budget)  # [n, W]
+            quarters = np.stack(np.split(losses, 4, axis=1))[2:]  # [2, n, W/4]
+            third, last = quarters.mean(axis=2)
+            late_share = 100 * (third - last).mean() / (guessing - last).mean()
+            tests = stats.ttest_ind(*quarters, axis=1, equal_var=False, alternative="greater")
+            cut = (tests.pvalue <= 0.01) & (third - last > 0.1 * (guessing - last))
+            check(f"convergence-{number}", i, "share", late_share)
+            check(f"convergence-{number}", i, "cut_short", cut.sum())
+            plain = cut.sum() > len(cut) / 2
+            if p is not None:
+                rise = late[:, k] - early[:, k]
+                interval = (100 * v for v in t_interval(rise))
+                check(f"convergence-{number}", i, "rise", *interval)
+                check(f"convergence-{number}", i, "rise_p", p[k])
+                plain |= p[k] <= 0.05 and np.nanmean(rise) >= 0.01
+            assert row["converged"].text == ("plainly not" if plain else "–")
+
+
 def _blocks(check, raw, arms):
     pairs = list(map(tuple, raw.study["pairs"]))
     if len(pairs) < 2:
@@ -251,8 +317,9 @@ def _cells(check, raw):
         row = rows[i]
         size = {0: "floor", None: "ceiling"}.get(place[3], str(place[3]))
         assert row["pair"].text == f"{place[0]} → {place[1]}"
-        assert [row[k].text for k in ("augmentation", "size", "seed")] == [
+        assert [row[k].text for k in ("augmentation", "budget", "size", "seed")] == [
             place[2],
+            place[5],
             size,
             str(place[4]),
         ]
@@ -309,6 +376,12 @@ def test_every_number_of_a_study_with_holes_is_computed_again(tmp_path):
     study = make_study(("collage", "mixup"), seeds=9, ruler=(16, 32), references=True)
     fill(tmp_path, study, fail=holes[:3], skip=holes[3:])
     assert check_page(tmp_path) > 500
+
+
+def test_every_number_of_a_study_of_three_budgets_is_computed_again(tmp_path):
+    study = make_study(("collage", "mixup"), sizes=(1, 2, 8), budgets=(500, 2000, 8000))
+    fill(tmp_path, study, skip=[("mixup", 2, 3)])
+    assert check_page(tmp_path) > 300
 
 
 @pytest.mark.slow

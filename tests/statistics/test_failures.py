@@ -92,6 +92,17 @@ def test_a_cell_near_chance_where_others_learn_has_collapsed() -> None:
     assert found["a"].tolist() == [[False, False], [True, False], [False, True]]
 
 
+def test_collapsed_cells_are_named_by_size_and_seed_and_many_seeds_are_counted() -> None:
+    base, treated = study()
+    treated[2, 1] = treated[7, 2] = 0.1
+    (c,) = analyse({"none": base, "a": treated}, SIZES, chance=0.1).comparisons
+    assert c.collapses.treated_at == ((2, 2), (4, 7))
+    assert c.collapses.baseline_at == ()
+    treated[:5, 0] = 0.1
+    (v,) = verdict(analyse({"none": base, "a": treated}, SIZES, chance=0.1))
+    assert "7 of 27 cells with it (in 6 seeds), 0 without it;" in " ".join(v.sentences)
+
+
 def test_where_nobody_learns_nothing_collapses() -> None:
     assert not collapsed({"none": np.full((4, 1), 0.1), "a": np.full((4, 1), 0.09)}, 0.1)["a"].any()
 
@@ -103,6 +114,9 @@ def test_collapses_are_counted_beside_the_mean_and_narrow_the_claim() -> None:
     assert v.kind == "helps"
     assert v.headline.startswith("a helps in 9 of 9 seeds, by an uncertain mean: +")
     text = " ".join(v.sentences)
-    assert "Collapsed, near chance where others learn: 0 of 27 cells with it, 3 without it" in text
+    assert (
+        "Collapsed, near chance where others learn: 0 of 27 cells with it, 3 without it (seed 4 at "
+        "1, 2 and 4); " in text
+    )
     assert "one arm collapses more often than the other" in text
     assert "not about the mean" in text

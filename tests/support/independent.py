@@ -20,13 +20,14 @@ class Raw:
             "SELECT id, description FROM studies ORDER BY last_run_at DESC, id DESC"
         ).fetchone()
         self.study = json.loads(text)
-        self.cells = {}
-        for *place, status, metrics, correct, seconds in database.execute(
+        self.cells, self._curves = {}, {}
+        for *place, status, metrics, correct, seconds, curves in database.execute(
             "SELECT p.pretrain_dataset, p.finetune_dataset, p.arm, p.samples_per_class, "
-            "p.seed, p.budget, c.status, c.metrics, c.correct, c.seconds FROM plans p "
+            "p.seed, p.budget, c.status, c.metrics, c.correct, c.seconds, c.curves FROM plans p "
             "LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? ORDER BY p.position",
             (number,),
         ):
+            self._curves[tuple(place)] = json.loads(curves or "{}")
             self.cells[tuple(place)] = (status, json.loads(metrics or "{}"), correct, seconds)
         database.close()
         self.sizes = self.study["samples_per_class"]
@@ -34,6 +35,11 @@ class Raw:
         self.labels = [arm["shown"] for arm in self.study["arms"]]
         self.n = self.study["seeds"]
         self.budgets = list(dict.fromkeys(place[-1] for place in self.cells))
+
+    def losses(self, pair, label, size, budget):
+        """The pretraining losses of every computed cell [n, W]."""
+        found = [self._curves[(*pair, label, size, i, budget)] for i in range(self.n)]
+        return np.array([one["pretrain"]["loss"] for one in found if "pretrain" in one])
 
     def y(self, pair, label, sizes, metric="accuracy", budget=None):
         """A metric at a budget, by default the last."""

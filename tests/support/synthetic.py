@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from augbench.datasets.contract import DatasetInfo
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.study import Arm, Cell, Settings, Study
+from augbench.protocol.study import Arm, Budget, Cell, Settings, Study
 from augbench.store import Store
 
 ENVIRONMENT = {"augbench": "0.1.0", "python": "3.11", "torch": "2.4", "cpu": "invented"}
@@ -41,8 +43,10 @@ def make_study(
     references=False,
     settings=None,
     classes=("a", "b", "c"),
+    budgets=(),
+    in_epochs=False,
 ):
-    """A study of these labels on these pairs of data set names."""
+    """A study of these labels on these pairs of data set names; `budgets` are steps or epochs."""
     names = {name: None for pair in pairs for name in pair}
     infos = {n: dataset(n, classes=classes, number=i + 1) for i, n in enumerate(names)}
     labels = ((baseline,) if baseline else ()) + tuple(augmentations)
@@ -53,6 +57,7 @@ def make_study(
         samples_per_class=tuple(sizes),
         seeds=seeds,
         settings=settings or Settings(),
+        budgets=tuple(Budget(amount, in_epochs) for amount in budgets),
         baseline=arm(baseline, settings) if baseline else None,
         ruler_sizes=tuple(ruler),
         references=references,
@@ -60,7 +65,11 @@ def make_study(
 
 
 def invent(cell, study):
-    """A result like a trained cell's: a rising curve, seeds that share their luck, some noise."""
+    """A result like a trained cell's: a rising curve, seeds that share their luck, some noise.
+
+    A budget that is shorter than the study's longest costs every arm a little, and the arms but the
+    baseline more, the more labels there are.
+    """
     labels = [one.label for one in study.arms]
     number = labels.index(cell.arm.label)
     pair = [(p.name, f.name) for p, f in study.pairs].index(
@@ -68,17 +77,21 @@ def invent(cell, study):
     )
     size = cell.samples_per_class
     luck = np.random.default_rng([7, cell.seed, pair]).normal(0, 0.02)
-    rng = np.random.default_rng([8, cell.seed, pair, number, 999 if size is None else size])
+    own = [8, cell.seed, pair, number, 999 if size is None else size]
+    short = 1 - cell.budget.amount / study.all_budgets[-1].amount
+    rng = np.random.default_rng([*own, cell.budget.amount] if short else own)
     level = {0: -1.0, None: 9.0}.get(size) if size in (0, None) else np.log2(size)
     truth = 0.55 + 0.05 * level - 0.08 * pair + luck
     if number:
-        truth += (0.05 - 0.012 * level) * (1.5 - number % 3)
+        truth += (0.05 - 0.012 * level) * (1.5 - number % 3) - 0.02 * level * short
+    truth -= 0.03 * short
     share = float(np.clip(truth + rng.normal(0, 0.012), 0.02, 0.98))
     correct = rng.random(TEST_IMAGES) < share
     accuracy = float(correct.mean())
     nll = -float(np.log(accuracy)) * 1.3 + 0.05 * rng.random()
-    steps = (500, 1000, 1500, 2000)
-    fall = [float(2.0 * 0.6**k + 0.1 * rng.random()) for k in range(4)]
+    steps = tuple(cell.pretrain_steps * k // 20 for k in range(1, 21))
+    rate = 12 if not number else 4 + 8 * (1 - short)  # arms but the baseline take longer
+    fall = [float(0.1 + np.exp(-rate * k / 20) + 0.01 * rng.random()) for k in range(20)]
     curve = TrainingCurve(steps, tuple(fall), tuple(1 - value / 3 for value in fall))
     return CellResult(
         cell.key,
@@ -101,8 +114,21 @@ def invent(cell, study):
     )
 
 
-def fill(folder, study, *, fail=(), skip=(), command="augbench run", environment=None):
-    """Write the study to a store; `fail` and `skip` are (label, samples per class, seed)."""
+def collapse(result):
+    """The result of a network that died: it guesses one of three classes."""
+    correct = np.arange(TEST_IMAGES) % 3 == 0
+    return replace(
+        result,
+        metrics={**result.metrics, "accuracy": float(correct.mean())},
+        correct=np.packbits(correct).tobytes(),
+    )
+
+
+def fill(folder, study, *, fail=(), skip=(), low=(), command="augbench run", environment=None):
+    """Write the study to a store; `fail`, `skip` and `low` are (label, samples per class, seed).
+
+    The cells of `low` collapsed.
+    """
     with Store.open(folder) as store:
         number = store.plan(study, study.cells(), command)
         for cell in study.cells():
@@ -110,6 +136,8 @@ def fill(folder, study, *, fail=(), skip=(), command="augbench run", environment
             if place in skip:
                 continue
             result = invent(cell, study)
+            if place in low:
+                result = collapse(result)
             if place in fail:
                 result = CellResult(
                     cell.key,

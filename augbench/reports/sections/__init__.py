@@ -8,14 +8,18 @@ from __future__ import annotations
 from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
 from augbench.reports.sections.accuracy import Accuracy
 from augbench.reports.sections.across_pairs import AcrossPairs
+from augbench.reports.sections.budgets import Budgets
 from augbench.reports.sections.calibration import Calibration
 from augbench.reports.sections.cells import Cells
+from augbench.reports.sections.convergence import Convergence
+from augbench.reports.sections.cost import Cost
 from augbench.reports.sections.data import Data
 from augbench.reports.sections.effects import Effects
 from augbench.reports.sections.environment import Environment
 from augbench.reports.sections.gallery import Gallery
 from augbench.reports.sections.learning_curves import LearningCurves
 from augbench.reports.sections.multipliers import Multipliers
+from augbench.reports.sections.other_budgets import OtherBudgets
 from augbench.reports.sections.settings import Settings
 from augbench.reports.sections.sizes import Sizes
 from augbench.reports.sections.training_curves import TrainingCurves
@@ -27,10 +31,14 @@ __all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section"]
 SECTIONS: tuple[Section, ...] = (
     Verdicts(),
     LearningCurves(),
+    Budgets(),
+    OtherBudgets(),
+    Convergence(),
     Effects(),
     Sizes(),
     Multipliers(),
     Accuracy(),
+    Cost(),
     Calibration(),
     Transfer(),
     AcrossPairs(),

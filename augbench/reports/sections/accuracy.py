@@ -6,11 +6,15 @@ import math
 from collections.abc import Sequence
 
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.references import size_title, with_references
-from augbench.reports._tables import Column, Entry, Table, mean_entry
+from augbench.protocol.references import size_name, size_title, with_references
+from augbench.reports._tables import Column, Entry, Table, mean_entry, with_collapses
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
 from augbench.statistics import MeanInterval
+
+_COLLAPSED = "✗"
+_NAMED = 8
+"""Collapsed cells that the terminal names."""
 
 __all__ = ["Accuracy", "terminal_caption", "terminal_columns"]
 
@@ -27,12 +31,15 @@ class Accuracy(Section):
         wanted: list[int | None] = [*sweep]
         if result.stored.description["references"]:
             wanted = [*with_references(sweep)]
-        rows = []
+        rows, low = [], result.collapsed(pair, tuple(wanted))
         for label in result.augmentations:
             means = result.intervals(
                 pair, label, tuple(wanted), factor=PRIMARY.factor, confidence=confidence
             )
-            entries = (mean_entry(mean, PRIMARY.decimals_of_mean) for mean in means)
+            entries = (
+                with_collapses(mean_entry(mean, PRIMARY.decimals_of_mean), cells)
+                for mean, cells in zip(means, low[label].sum(axis=0).tolist(), strict=True)
+            )
             rows.append((Entry(label, label), *entries))
         return Table(
             self.name,
@@ -50,19 +57,37 @@ class Accuracy(Section):
     def terminal_table(self, report: Report, pair: Pair) -> Table:
         """The same at the sizes of the sweep alone."""
         result = report.result
-        rows = []
+        rows, low = [], result.collapsed(pair)
         for label in result.augmentations:
             means = result.intervals(pair, label, confidence=report.confidence)
-            entries = (Entry(_mean_and_interval(mean, result.seeds), mean.mean) for mean in means)
+            entries = (
+                Entry(_mean_and_interval(mean, result.seeds, cells), mean.mean)
+                for mean, cells in zip(means, low[label].sum(axis=0).tolist(), strict=True)
+            )
             rows.append((Entry(label, label), *entries))
         return Table(self.name, terminal_caption(pair), terminal_columns(result.sizes), tuple(rows))
 
     def closing_lines(self, report: Report) -> Sequence[str]:
         """The number of seeds and the kind of interval."""
-        seeds = report.result.seeds
-        if seeds == 1:
-            return ("n = 1 seed: no interval",)
-        return (f"n = {seeds} seeds; mean ± {100 * report.confidence:g} % t interval",)
+        result, lines = report.result, []
+        if result.seeds == 1:
+            lines.append("n = 1 seed: no interval")
+        else:
+            interval = f"{100 * report.confidence:g} % t interval"
+            lines.append(f"n = {result.seeds} seeds; mean ± {interval}")
+        cells = [
+            f"{cell.augmentation} {size_name(cell.samples_per_class)} seed {cell.seed}"
+            if len(result.pairs) == 1
+            else cell.place
+            for cell in result.collapsed_cells
+        ]
+        if cells:
+            more = f" and {len(cells) - _NAMED} more" if len(cells) > _NAMED else ""
+            lines.append(
+                f"{_COLLAPSED}: cells that collapsed, near chance where others learn, which a mean "
+                f"and its interval hide: {', '.join(cells[:_NAMED])}{more}"
+            )
+        return lines
 
 
 def terminal_caption(pair: Pair) -> str:
@@ -78,11 +103,12 @@ def terminal_columns(sizes: Sequence[int]) -> tuple[Column, ...]:
     )
 
 
-def _mean_and_interval(mean: MeanInterval, seeds: int) -> str:
+def _mean_and_interval(mean: MeanInterval, seeds: int, collapsed: int) -> str:
     if not mean.n:
         return "·"
     factor, decimals = PRIMARY.factor, PRIMARY.decimals_of_mean
     text = f"{factor * mean.mean:.{decimals}f}"
     if not math.isnan(mean.upper):
         text += f"\n± {factor * mean.half_width:.{decimals}f}"
-    return text + (f"\n(n={mean.n})" if mean.n != seeds else "")
+    text += f"\n(n={mean.n})" if mean.n != seeds else ""
+    return text + (f"\n{_COLLAPSED}{collapsed}" if collapsed else "")

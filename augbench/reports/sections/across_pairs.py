@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augbench.reports._formatting import p_text
-from augbench.reports._tables import Column, Entry, Table, difference_entry
+from augbench.reports._tables import Column, Entry, Table, difference_entry, with_collapses
 from augbench.reports.sections._section import Report, Section
 from augbench.statistics import across_datasets, aulc
 
@@ -33,11 +33,20 @@ class AcrossPairs(Section):
         }
         if not effects:
             return None
+        low = [result.collapsed(pair) for pair in result.pairs]
+        collapsed = {
+            (label, k): int(one[label].sum() + one[baseline].sum())
+            for k, one in enumerate(low)
+            for label in effects
+        }
         found = across_datasets(effects, confidence=confidence)
         rows = tuple(
             (
                 Entry(row.augmentation, row.augmentation),
-                *(difference_entry(one.effect) for one in row.effects),
+                *(
+                    with_collapses(difference_entry(one.effect), collapsed[row.augmentation, k])
+                    for k, one in enumerate(row.effects)
+                ),
                 difference_entry(row.overall),
                 Entry(p_text(row.p_holm), row.p_holm),
             )

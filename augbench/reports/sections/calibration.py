@@ -13,6 +13,7 @@ from augbench.reports._tables import (
     difference_entry,
     mean_entry,
     metric_column,
+    with_collapses,
 )
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair
@@ -32,7 +33,7 @@ class Calibration(Section):
         ece, nll = metric("ece"), metric("nll")
         scaled = {one: metric(f"{one.name}_scaled") for one in (ece, nll)}
         metrics = (ece.name, scaled[ece].name, nll.name, scaled[nll].name)
-        rows = []
+        rows, low = [], result.collapsed(pair)
         for label in result.augmentations:
             values = [result.values(pair, label, metric=name) for name in metrics]  # [n, K]
             for k, size in enumerate(result.sizes):
@@ -44,7 +45,10 @@ class Calibration(Section):
                     (
                         Entry(label, label),
                         Entry(str(size), size),
-                        mean_entry(errors.before, ece.decimals_of_mean),
+                        with_collapses(
+                            mean_entry(errors.before, ece.decimals_of_mean),
+                            int(low[label][:, k].sum()),
+                        ),
                         mean_entry(errors.after, ece.decimals_of_mean),
                         difference_entry(errors.change, factor=1, decimals=ece.decimals_of_mean),
                         mean_entry(losses.before, nll.decimals_of_mean),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from augbench.protocol.metrics import PRIMARY
@@ -34,7 +35,7 @@ class Cells(Section):
                     Entry(size_title(size), size),
                     Entry(str(row["seed"]), row["seed"]),
                     Entry(row["status"], row["status"]),
-                    _number(row.get(PRIMARY.name), PRIMARY.factor, PRIMARY.decimals),
+                    _accuracy(row),
                     _number(row["seconds"], 1, 2),
                     Entry(row["engine"] or "–", row["engine"] or ""),
                     Entry(row["device"] or "–", row["device"] or ""),
@@ -80,6 +81,11 @@ class Cells(Section):
     def page(self, report: Report) -> dict[str, Any]:
         """The number of cells of each status."""
         return {"counts": Counter(cell.status for cell in report.result.cells)}
+
+
+def _accuracy(row: Mapping[str, Any]) -> Entry:
+    entry = _number(row.get(PRIMARY.name), PRIMARY.factor, PRIMARY.decimals)
+    return replace(entry, text=f"{entry.text} (collapsed)") if row["collapsed"] else entry
 
 
 def _number(value: float | None, factor: float, decimals: int) -> Entry:

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from augbench.reports._formatting import interval_text, number_text, p_text
-from augbench.reports._tables import Bar, Column, Entry, Table, difference_entry, mean_entry
+from augbench.reports._tables import (
+    Bar,
+    Column,
+    Entry,
+    Table,
+    difference_entry,
+    mean_entry,
+    with_collapses,
+)
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair
 from augbench.statistics import Analysis, Comparison, MeanInterval
@@ -28,9 +36,11 @@ class Effects(Section):
         rows = [
             (
                 Entry(c.augmentation, c.augmentation),
-                mean_entry(_percent(c.baseline_aulc)),
-                mean_entry(_percent(c.aulc)),
-                difference_entry(c.difference),
+                with_collapses(mean_entry(_percent(c.baseline_aulc)), c.collapses.baseline),
+                with_collapses(mean_entry(_percent(c.aulc)), c.collapses.treated),
+                with_collapses(
+                    difference_entry(c.difference), c.collapses.baseline + c.collapses.treated
+                ),
                 Entry("", None, bar=bar),
                 Entry(p_text(c.p_adjusted) if c.reachable else _out_of_reach(c), c.p_adjusted),
                 Entry(p_text(c.test.p), c.test.p),

@@ -91,6 +91,8 @@ def _metric(
         for label in result.augmentations
     }  # [n, K] each
 
+    low = {label: one.sum(axis=0) for label, one in result.collapsed(pair, sizes).items()}  # [K]
+
     def arm(label: str, wanted: tuple[int | None, ...]) -> dict[str, Any]:
         rows = result.intervals(
             pair, label, wanted, metric.name, factor=metric.factor, confidence=confidence
@@ -104,11 +106,19 @@ def _metric(
             for one in REFERENCES
         }
     return {
-        "arms": [arm(label, sizes) for label in result.augmentations],
+        "arms": [
+            {**arm(label, sizes), "collapsed": low[label].tolist()}
+            for label in result.augmentations
+        ],
         "differences": None
         if baseline is None
         else [
-            None if label == baseline else _difference(table - values[baseline], confidence)
+            None
+            if label == baseline
+            else {
+                **_difference(table - values[baseline], confidence),
+                "collapsed": (low[label] + low[baseline]).tolist(),
+            }
             for label, table in values.items()
         ],
         "references": references,

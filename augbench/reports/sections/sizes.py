@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from augbench.reports._formatting import interval_text, number_text, p_text
-from augbench.reports._tables import Column, Entry, Table, difference_entry
+from augbench.reports._tables import Column, Entry, Table, difference_entry, with_collapses
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, SizeComparison, two_way_interval, unpack
+from augbench.statistics import Analysis, Comparison, SizeComparison, two_way_interval, unpack
 
 __all__ = ["Sizes"]
 
@@ -33,7 +33,7 @@ class Sizes(Section):
             (
                 Entry(c.augmentation, c.augmentation),
                 Entry(str(row.size), row.size),
-                difference_entry(row.difference),
+                with_collapses(difference_entry(row.difference), _collapsed(c, row.size)),
                 replace(new, text=new.text or "–"),
                 Entry(p_text(row.p_within), row.p_within),
                 Entry(p_text(row.p_adjusted), row.p_adjusted),
@@ -77,6 +77,11 @@ class Sizes(Section):
 
             figure = paired_differences(report.result, pair, analysis)
             yield NamedFigure(f"differences-{slug(*pair)}", figure)
+
+
+def _collapsed(c: Comparison, size: int) -> int:
+    """The collapsed cells of both arms at a size."""
+    return sum(at == size for at, _ in (*c.collapses.treated_at, *c.collapses.baseline_at))
 
 
 def _for_new_images(result: StudyResult, pair: Pair, analysis: Analysis) -> list[list[Entry]]:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from augbench.protocol.metrics import PRIMARY
-from augbench.reports._tables import ARM_AND_SIZE, Column, Entry, Table, difference_entry
+from augbench.reports._tables import (
+    ARM_AND_SIZE,
+    Column,
+    Entry,
+    Table,
+    difference_entry,
+    with_collapses,
+)
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
 from augbench.statistics import transfer
 
 __all__ = ["Transfer"]
+
+
+def _collapsed(report: Report, pair: Pair) -> dict[str, NDArray[np.int_]]:
+    """For each arm, the collapsed cells of it and the baseline at each size."""
+    low = {label: one.sum(axis=0) for label, one in report.result.collapsed(pair).items()}
+    return {label: one + low[str(report.result.baseline)] for label, one in low.items()}
 
 
 class Transfer(Section):
@@ -23,7 +39,7 @@ class Transfer(Section):
             return None
         heads = ("pretrain_accuracy", PRIMARY.name)
         plain = [result.values(pair, result.baseline, metric=name) for name in heads]
-        rows = []
+        rows, low = [], _collapsed(report, pair)
         for label in result.augmentations:
             if label == result.baseline:
                 continue
@@ -41,7 +57,7 @@ class Transfer(Section):
                         Entry(label, label),
                         Entry(str(size), size),
                         difference_entry(both.pretrained),
-                        difference_entry(both.finetuned),
+                        with_collapses(difference_entry(both.finetuned), int(low[label][k])),
                         Entry(both.agreement, both.agreement),
                     )
                 )

@@ -182,9 +182,14 @@ function fillReadout(arms) {
     row.appendChild(name);
     const text = oneSeed() ? format(series(arm)[k], decimals, sign) : estimate(arm, k, decimals, sign);
     row.appendChild(element("td", {}, text));
-    if (!oneSeed()) row.appendChild(element("td", {}, String(arm.n[k])));
+    if (!oneSeed()) row.appendChild(element("td", {}, counted(arm, k)));
     return row;
   }));
+}
+
+function counted(arm, k) {
+  const low = arm.collapsed[k];
+  return low ? `${arm.n[k]} (${low} collapsed)` : String(arm.n[k]);
 }
 
 byId("chart-area").hidden = false;

@@ -1,0 +1,158 @@
+"""Budgets in words: under which one a verdict holds, and where another changes a difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import groupby
+
+from augbench.statistics._words import count, decimals, join, number_list, samples, signed
+from augbench.statistics.claims import holds_zero
+from augbench.statistics.convergence import CutShort
+from augbench.statistics.interactions import Interaction
+from augbench.statistics.intervals import MeanInterval
+
+__all__ = ["budget_remark", "changed_by_budgets", "cut_short_line", "unchanged_by_budgets"]
+
+_QUOTED = 3
+"""Sizes of one augmentation that a line quotes with their numbers; more are listed by name."""
+
+
+def budget_remark(budgets: Sequence[str], budget: str) -> str:
+    """The line that says for which of the study's budgets, the shortest first, the verdicts are."""
+    if len(budgets) == 1:
+        return f"These verdicts are for {budget} of pretraining; another length may change them."
+    if budget == budgets[-1]:
+        return (
+            f"These verdicts are for {budget} of pretraining, the longest budget, which is the "
+            "study's primary condition; what is said of shorter ones is exploratory."
+        )
+    return f"These verdicts are for {budget} of pretraining, not the longest budget."
+
+
+def cut_short_line(found: Sequence[CutShort], budget: str) -> str:
+    """Name the arms and sizes whose pretraining was plainly cut short; nothing without any."""
+    sizes: dict[str, list[int]] = {}
+    for one in found:
+        if one.plain:
+            sizes.setdefault(one.augmentation, []).append(one.size)
+    if not sizes:
+        return ""
+    arms = [f"{label} at {number_list(at)}" for label, at in sizes.items()]
+    reasons = []
+    if any(one.plain and one.gain is not None and one.gain.plain for one in found):
+        reasons.append("over a tenth of all that was learnt came in the last quarter")
+    if any(one.rise is not None and one.rise.plain() for one in found):
+        reasons.append("the longest budget is more accurate by over a point")
+    return (
+        f"Plainly not converged after {budget}, by samples per class: {'; '.join(arms)} "
+        f"({', or '.join(reasons)}). Longer pretraining may change what is said of them."
+    )
+
+
+def changed_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> tuple[str, ...]:
+    """Say where budgets change a difference: a line for each augmentation and shorter budget."""
+    established = [one for one in found if one.p_adjusted <= alpha]
+    by_arm = groupby(established, lambda one: (one.first, one.augmentation))
+    return tuple(_changed(list(group), alpha) for _, group in by_arm)
+
+
+def unchanged_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> tuple[str, ...]:
+    """Say of each shorter budget for which augmentations no change is established.
+
+    Where the seeds are too few for a test, the line says so, and what was measured at the first
+    and the last size.
+    """
+    lines = []
+    for _, group in groupby(found, lambda one: one.first):
+        rows = [one for one in group if one.change.n]
+        changed = {one.augmentation for one in rows if one.p_adjusted <= alpha}
+        rest = {one.augmentation: one for one in reversed(rows) if one.augmentation not in changed}
+        if rows and not any(one.reachable for one in rows):
+            lines.append(_untested(rows))
+        elif rest:
+            lines.append(_unchanged(list(rest.values())[::-1]))
+    return tuple(lines)
+
+
+def _changed(established: Sequence[Interaction], alpha: float) -> str:
+    """The established changes of one augmentation, between two budgets."""
+    first, *others = established
+    text = f"{_place(first)} {_effects(first)}; the budget changes the difference by {_span(first)}"
+    if others and len(others) < _QUOTED:
+        more = [f"by {_span(one)} at {one.size}" for one in others]
+        text += f", {join(more)}"
+    elif others:
+        text += f", and it changes it at {number_list([one.size or 0 for one in others])} as well"
+    return f"{text}.{_cautions(established, alpha)}"
+
+
+def _place(one: Interaction) -> str:
+    return "On average over the sizes" if one.size is None else f"At {samples([one.size])}"
+
+
+def _effects(one: Interaction) -> str:
+    """An augmentation under both budgets: "collage costs 19.2 points with … and 3.2 with …"."""
+    places = decimals(one.change)
+    (verb, amount), (other, another) = (_effect(d, places) for d in (one.at_first, one.at_second))
+    second = another if other == verb else f"{other} {another}"
+    return (
+        f"{one.augmentation} {verb} {amount} points with {one.first} and {second} with {one.second}"
+    )
+
+
+def _effect(d: MeanInterval, places: int) -> tuple[str, str]:
+    return "costs" if d.mean < 0 else "gains", f"{100 * abs(d.mean):.{places}f}"
+
+
+def _span(one: Interaction) -> str:
+    d = one.change
+    if math.isnan(d.lower):
+        return f"{signed(d.mean, d)}, without an interval"
+    return f"{signed(d.mean, d)} ({signed(d.lower, d)} to {signed(d.upper, d)})"
+
+
+def _cautions(rows: Sequence[Interaction], alpha: float) -> str:
+    text = ""
+    if any(holds_zero(one.change) or one.spread.leaves_in_doubt(alpha) for one in rows):
+        text += (
+            " Read that as a change in most seeds, not in the mean: the difference varies plainly "
+            "unalike under the two budgets, or the interval holds 0."
+        )
+    collapses = max(one.collapses for one in rows)
+    if collapses:
+        cells = max(one.cells for one in rows if one.collapses == collapses)
+        text += f" {collapses} of the {count(cells, 'cell')} behind it collapsed."
+    return text
+
+
+def _unchanged(rows: Sequence[Interaction]) -> str:
+    """The first row of each augmentation for which no change is established."""
+    each = [f"{one.augmentation} ({_whole(one)}{_span(one)})" for one in rows]
+    names = join(each) if len(each) <= _QUOTED else f"{len(each)} augmentations"
+    return (
+        f"That {rows[0].first} instead of {rows[0].second} change the difference is not "
+        f"established for {names}."
+    )
+
+
+def _whole(one: Interaction) -> str:
+    return "on average " if one.size is None else ""
+
+
+def _untested(rows: Sequence[Interaction]) -> str:
+    """Too few seeds: the ends of the curve, which are chosen beforehand."""
+    n = max(one.change.n for one in rows)
+    sizes = [one.size for one in rows if one.size is not None and one.change.n]
+    ends = dict.fromkeys((sizes[0], sizes[-1]) if sizes else (None,))
+    parts = [
+        f"{one.augmentation} {one.size}: {signed(one.at_first.mean, one.at_first)} and "
+        f"{signed(one.at_second.mean, one.at_second)}, a change of {_span(one)}"
+        for one in rows
+        if one.size in ends and one.change.n
+    ]
+    return (
+        f"Whether {rows[0].first} instead of {rows[0].second} change a difference cannot be "
+        f"tested with {count(n, 'seed')} (at least {rows[0].seeds_needed} are needed). Measured, "
+        f"in points by samples per class: {'; '.join(parts[: 2 * _QUOTED])}."
+    )
