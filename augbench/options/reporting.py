@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from augbench.options.option import options_of
+from augbench.options.recipes import RECIPES, SET_BY_RECIPES
 from augbench.options.table import Options, Settings, grouped
 
 __all__ = ["reported", "titled"]
@@ -14,21 +15,44 @@ __all__ = ["reported", "titled"]
 def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(title, value) of every option that a report lists, from a stored study's description.
 
-    An option that the study's version of AugBench did not have yet is at its default; a setting
-    that this version does not know is listed by its name.
+    The options that a recipe sets are told by the recipe's name, and each that differs from the
+    handout's by its value. An option that the study's version of AugBench did not have yet is at
+    its default; a setting that this version does not know is listed by its name.
     """
     settings = dict(description["settings"])
-    rows = []
+    rows = [("recipe", _recipe(settings))]
     for options in grouped(Options).values():
         for name, option in options.items():
             if option.reported:
                 place = settings if name in options_of(Settings) else description
-                text = option.show(place.get(name, option.default))
+                value = place.get(name, option.default)
+                if option.key and not option.key.always and option.check(value) == option.default:
+                    continue
+                text = option.show(value)
                 if name == "pretrain_steps" and "budgets" in description:
                     text = ", ".join(description["budgets"])
                 rows.append((option.title, text))
                 settings.pop(name, None)
     return [*rows, *((name.replace("_", " "), str(value)) for name, value in settings.items())]
+
+
+def _recipe(settings: Mapping[str, Any]) -> str:
+    """The named recipe that is closest to the settings, and what differs from it."""
+    options = options_of(Settings)
+    learning = [
+        name
+        for name, option in options.items()
+        if name in SET_BY_RECIPES or (option.key and not option.key.always)
+    ]
+    values = {name: settings.get(name, options[name].default) for name in learning}
+    values = {name: options[name].check(value) for name, value in values.items()}
+    differing = {
+        recipe: [name for name in learning if values[name] != own.get(name, options[name].default)]
+        for recipe, own in RECIPES.items()
+    }
+    closest = min(differing, key=lambda recipe: len(differing[recipe]))
+    titles = [options[name].title for name in differing[closest]]
+    return f"{closest}, but for {', '.join(titles)}" if titles else closest
 
 
 def titled(description: Mapping[str, Any]) -> dict[str, Any]:

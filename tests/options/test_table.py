@@ -16,7 +16,7 @@ import augbench as package
 from augbench.api import plan, run
 from augbench.cli._run import run_command
 from augbench.errors import OptionError
-from augbench.options import Options, Settings, grouped, made_from, options_of, written_as
+from augbench.options import Options, Settings, grouped, made_from, options_of, reported, written_as
 from augbench.protocol.references import CEILING, FLOOR
 from augbench.protocol.study import Arm, Study
 from augbench.reports.page import render_page
@@ -122,7 +122,23 @@ def test_a_report_lists_what_a_reader_must_know(name, tmp_path):
     settings = page[page.index('id="settings"') : page.index('id="environment"')]
     value = getattr(study, name, None)
     value = getattr(study.settings, name, option.default) if value is None else value
-    assert f"<dt>{option.title}</dt><dd>{option.show(value)}</dd>" in _one_line(settings)
+    row = f"<dt>{option.title}</dt><dd>{option.show(value)}</dd>"
+    # What a recipe may set is told where it differs from the handout's.
+    recipes = option.key is not None and not option.key.always
+    assert (row in _one_line(settings)) != recipes
+
+
+def test_a_report_tells_the_recipe_and_what_differs_from_it():
+    def told(**given):
+        return dict(reported(make_study(settings=Options(**given).settings).to_json()))
+
+    assert told()["recipe"] == "handout"
+    assert "momentum" not in told()
+    standard = told(recipe="standard")
+    assert standard["recipe"] == "standard"
+    assert (standard["momentum"], standard["schedule"]) == ("0.9", "cosine")
+    own = told(recipe="standard", momentum=0.8, label_smoothing=0.1)
+    assert own["recipe"] == "standard, but for momentum, label smoothing"
 
 
 @each
