@@ -181,7 +181,7 @@ def for_the_head(option: _AnyOption) -> _AnyOption:
         for one in option.shorthands
     )
     head.title = f"finetuning {option.title}"
-    head.help = f"The same for the head in finetuning: {option.title}."
+    head.help = f"{option.title[0].upper()}{option.title[1:]}, for the head in finetuning."
     if option.key is not None:
         head.key = replace(option.key, part="finetuning")
     return head
