@@ -24,7 +24,7 @@ from augbench.errors import ParameterError
 from augbench.plugins.components import Component
 from augbench.plugins.parameters import split_outside_quotes, written
 
-__all__ = ["Member", "Pipeline", "Stage", "expanded", "parsed", "shown_labels"]
+__all__ = ["Member", "Pipeline", "Stage", "alike", "expanded", "parsed", "shown_labels"]
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def shown_labels(arms: Sequence[tuple[str, Pipeline]]) -> list[str]:
         if label != pipeline.label:
             shown.append(label)
             continue
-        like = [other for name, other in arms if name == other.label and _alike(pipeline, other)]
+        like = [other for name, other in arms if name == other.label and alike(pipeline, other)]
         stages, position = [], 0
         for stage in pipeline.stages:
             members = []
@@ -239,7 +239,7 @@ def _telling(component: Component, names: set[str]) -> Component:
     return replace(component, label=f"{head}:{told}")
 
 
-def _alike(one: Pipeline, other: Pipeline) -> bool:
+def alike(one: Pipeline, other: Pipeline) -> bool:
     """True if two pipelines differ in values of parameters alone."""
 
     def structure(pipeline: Pipeline) -> list[list[tuple[Any, ...]]]:
