@@ -116,7 +116,7 @@ def test_arms_that_share_everything_get_no_such_line(read):
 
 
 def test_plain_cases_are_named_for_their_budget(read):
-    result = read(make_study(["mixup"], budgets=BUDGETS, seeds=6))
+    result = read(make_study(["mixup"], budgets=BUDGETS, seeds=9))
     named = {
         budget: {
             (one.augmentation, one.size) for one in result.at(budget).cut_short(PAIR) if one.plain
@@ -129,7 +129,7 @@ def test_plain_cases_are_named_for_their_budget(read):
     assert not named["8,000 steps"]
     assert "Plainly not converged after 500 steps, by samples per class: " in printed(result)
     assert "Plainly not converged after 8,000 steps" not in printed(result)
-    assert all(one.gain.n == 6 for one in result.cut_short(PAIR))
+    assert all(one.gain.n == 9 for one in result.cut_short(PAIR))
 
 
 def test_a_falling_schedule_is_judged_by_longer_budgets_alone(read):
