@@ -107,8 +107,9 @@ class Live(Observer):
 
     def finished(self, cell: Cell, result: CellResult) -> None:
         """Fill in a cell."""
+        assert self._plan is not None
         self._ended += 1
-        place = _place(cell)
+        place, name = _place(cell), _name(cell, with_budget=bool(self._plan.study.budgets))
         if result.ok:
             self._values[place].append(result.metrics[PRIMARY.name])
             outcome = f"{PRIMARY.short} {result.metrics[PRIMARY.name]:.4f}"
@@ -121,11 +122,11 @@ class Live(Observer):
                 description=f"cells {self._ended}/{self._to_compute}",
             )
             if not result.ok:
-                self._live.console.print(f"{_name(cell)}: {outcome}", markup=False)
+                self._live.console.print(f"{name}: {outcome}", markup=False)
             return
         left = (time.monotonic() - self._start) / self._ended * (self._to_compute - self._ended)
         self._console.print(
-            f"[{self._ended}/{self._to_compute}] {_name(cell)}: {outcome} "
+            f"[{self._ended}/{self._to_compute}] {name}: {outcome} "
             f"({result.seconds:.1f} s, {_duration(left)} left)",
             markup=False,
             highlight=False,
@@ -172,7 +173,7 @@ def _place(cell: Cell) -> _Place:
     )
 
 
-def _name(cell: Cell) -> str:
+def _name(cell: Cell, *, with_budget: bool) -> str:
     place = place_name(
         cell.pretrain.name,
         cell.finetune.name,
@@ -180,7 +181,7 @@ def _name(cell: Cell) -> str:
         cell.samples_per_class,
         cell.seed,
     )
-    return f"{place}, {cell.budget.label}" if cell.budget else place
+    return f"{place}, {cell.budget.label}" if with_budget and cell.budget else place
 
 
 def _duration(seconds: float) -> str:

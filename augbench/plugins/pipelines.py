@@ -24,7 +24,7 @@ from augbench.errors import ParameterError
 from augbench.plugins.components import Component
 from augbench.plugins.parameters import split_outside_quotes, written
 
-__all__ = ["Member", "Pipeline", "Stage", "expanded", "parsed", "shown_labels"]
+__all__ = ["Member", "Pipeline", "Stage", "alike", "expanded", "parsed", "shown_labels"]
 
 _DIGITS = 12
 """Decimals of a probability: so a third is one number, whether it is written or left to share."""
@@ -210,7 +210,7 @@ def shown_labels(arms: Sequence[tuple[str, Pipeline]]) -> list[str]:
         if part is None:
             shown.append(label)
             continue
-        like = [other for other in own if other is not None and _alike(part, other)]
+        like = [other for other in own if other is not None and alike(part, other)]
         stages, position = [], 0
         for stage in part.stages:
             members = []
@@ -252,7 +252,7 @@ def _telling(component: Component, names: set[str]) -> Component:
     return replace(component, label=f"{head}:{told}")
 
 
-def _alike(one: Pipeline, other: Pipeline) -> bool:
+def alike(one: Pipeline, other: Pipeline) -> bool:
     """True if two pipelines differ in values of parameters alone."""
 
     def structure(pipeline: Pipeline) -> list[list[tuple[Any, ...]]]:

@@ -352,7 +352,26 @@ class StudyResult:
             )
         if analysis.comparisons:
             lines += (budget_remark(self.budgets, self.budget),)
-        return lines + tuple(self._bills())
+        return (*lines, *self._apart(), *self._bills())
+
+    def _apart(self) -> Iterator[str]:
+        """A line on the arms whose draws are not common with the others'."""
+        words = {"batch_size": "batches of {} images", "pretrain_steps": "{:,} steps"}
+        own = {
+            arm["shown"]: [
+                text.format(arm["settings"][name])
+                for name, text in words.items()
+                if name in arm.get("settings", {})
+            ]
+            for arm in self.stored.description["arms"]
+        }
+        apart = [f"{label} ({', '.join(told)})" for label, told in own.items() if told]
+        if apart:
+            yield (
+                "Common random draws of batches and augmentations hold for arms of one batch size "
+                f"and budget, so not for {', '.join(apart)}: with the others, a seed shares only "
+                "the training images, the initial weights and the finetuning."
+            )
 
     def _bills(self) -> Iterator[str]:
         """A line for each augmentation that takes passes beyond one a step."""

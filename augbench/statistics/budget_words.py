@@ -52,9 +52,13 @@ def cut_short_line(found: Sequence[CutShort], budget: str) -> str:
 
 def changed_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> tuple[str, ...]:
     """Say where budgets change a difference: a line for each augmentation and shorter budget."""
-    established = [one for one in found if one.p_adjusted <= alpha]
-    by_arm = groupby(established, lambda one: (one.first, one.augmentation))
-    return tuple(_changed(list(group), alpha) for _, group in by_arm)
+    lines = []
+    for _, group in groupby(found, lambda one: (one.first, one.augmentation)):
+        rows = list(group)
+        established = [one for one in rows if one.p_adjusted <= alpha]
+        if established:
+            lines.append(_changed(established, alpha) + _collapses(rows))
+    return tuple(lines)
 
 
 def unchanged_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> tuple[str, ...]:
@@ -84,7 +88,7 @@ def _changed(established: Sequence[Interaction], alpha: float) -> str:
         text += f", {join(more)}"
     elif others:
         text += f", and it changes it at {number_list([one.size or 0 for one in others])} as well"
-    return f"{text}.{_cautions(established, alpha)}"
+    return f"{text}.{_caution(established, alpha)}"
 
 
 def _place(one: Interaction) -> str:
@@ -112,18 +116,25 @@ def _span(one: Interaction) -> str:
     return f"{signed(d.mean, d)} ({signed(d.lower, d)} to {signed(d.upper, d)})"
 
 
-def _cautions(rows: Sequence[Interaction], alpha: float) -> str:
-    text = ""
-    if any(holds_zero(one.change) or one.spread.leaves_in_doubt(alpha) for one in rows):
-        text += (
-            " Read that as a change in most seeds, not in the mean: the difference varies plainly "
-            "unalike under the two budgets, or the interval holds 0."
-        )
-    collapses = max(one.collapses for one in rows)
-    if collapses:
-        cells = max(one.cells for one in rows if one.collapses == collapses)
-        text += f" {collapses} of the {count(cells, 'cell')} behind it collapsed."
-    return text
+def _caution(rows: Sequence[Interaction], alpha: float) -> str:
+    if not any(holds_zero(one.change) or one.spread.leaves_in_doubt(alpha) for one in rows):
+        return ""
+    return (
+        " Read that as a change in most seeds, not in the mean: an interval holds 0, or the "
+        "difference varies plainly unalike under the two budgets."
+    )
+
+
+def _collapses(rows: Sequence[Interaction]) -> str:
+    """Collapses at any size: where cells collapse now and then, other sizes were only lucky."""
+    sized = [one for one in rows if one.size is not None]
+    collapses, cells = (sum(one.collapses for one in sized), sum(one.cells for one in sized))
+    if not collapses:
+        return ""
+    return (
+        f" {collapses} of the {count(cells, 'cell')} of both arms and budgets collapsed: read that "
+        "as a change in most seeds, not in the mean."
+    )
 
 
 def _unchanged(rows: Sequence[Interaction]) -> str:

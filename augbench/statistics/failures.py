@@ -21,6 +21,10 @@ _LEARNT = 0.25
 """A cell that learnt less than this share of what its size's best arm learns has collapsed."""
 
 
+_LEAST = 0.05
+"""Where the best arm's median is less than five points above chance, nobody has learnt."""
+
+
 @dataclass(frozen=True)
 class LostSeeds:
     """Seeds that failed in one arm and not in the other, at any size.
@@ -68,7 +72,8 @@ def count_lost(treated: NDArray[np.bool_], baseline: NDArray[np.bool_]) -> tuple
 def collapsed(arms: Mapping[str, Floats], chance: float) -> dict[str, NDArray[np.bool_]]:
     """The cells [n, K] that learnt less than a quarter of what the best arm's median seed learns.
 
-    Both are counted from `chance`; where no arm is above chance, nothing has collapsed.
+    Both are counted from `chance`; where no arm's median is five points above it, nothing has
+    collapsed: nobody has learnt, and the noise of the test images would decide.
     """
     tables = np.stack(list(arms.values()))  # [arms, n, K]
     if not tables.size:
@@ -80,5 +85,5 @@ def collapsed(arms: Mapping[str, Floats], chance: float) -> dict[str, NDArray[np
             if len(known):
                 median[k] = np.median(known)
     best = medians.max(axis=0)  # [K]
-    bar = np.where(best > chance, chance + _LEARNT * (best - chance), -np.inf)
+    bar = np.where(best >= chance + _LEAST, chance + _LEARNT * (best - chance), -np.inf)
     return {name: arm < bar for name, arm in arms.items()}  # NaN < bar is False

@@ -43,7 +43,16 @@ class Check:
             for key, cell in row.items()
             if cell.value
             and key
-            not in ("augmentation", "size", "agreement", "budget", "kind", "headline", "converged")
+            not in (
+                "augmentation",
+                "size",
+                "agreement",
+                "budget",
+                "kind",
+                "headline",
+                "converged",
+                "front",
+            )
         }
 
     def row(self, table, augmentation, size=None):
@@ -82,6 +91,7 @@ def check_page(path):
         _others(check, raw, pair, arms, number)
         _budgets(check, raw, pair, arms, number)
         _convergence(check, raw, pair, number)
+        _cost(check, raw, pair, number)
         _curves(page.data["curves"], raw, pair, number)
     _blocks(check, raw, arms)
     _cells(check, raw)
@@ -293,6 +303,33 @@ def _convergence(check, raw, pair, number):
                 check(f"convergence-{number}", i, "rise_p", p[k])
                 plain |= p[k] <= 0.05 and np.nanmean(rise) >= 0.01
             assert row["converged"].text == ("plainly not" if plain else "–")
+
+
+def _cost(check, raw, pair, number):
+    """Every cell was measured alike, with one pass a step."""
+    classes = len(raw.study["datasets"][pair[0]]["classes"])
+    rows = iter(range(len(check.page.tables[f"cost-{number}"])))
+    for size in raw.sizes:
+        batch = min(raw.study["settings"]["batch_size"], size * classes)
+        choices = list(itertools.product(raw.budgets, raw.labels))
+        steps = {budget: int(budget.split()[0].replace(",", "")) for budget in raw.budgets}
+        means = {c: np.nanmean(raw.y(pair, c[1], [size], budget=c[0])) for c in choices}
+        for budget, label in choices:
+            i = next(rows)
+            row = check.page.tables[f"cost-{number}"][i]
+            told = [row[key].text for key in ("augmentation", "budget", "size")]
+            assert told == [label, budget, str(size)]
+            check(f"cost-{number}", i, "images", steps[budget] * batch)
+            seconds = raw.y(pair, label, [size], "pretrain_seconds", budget)
+            check(f"cost-{number}", i, "seconds", np.nanmean(seconds))
+            accuracy = 100 * raw.y(pair, label, [size], budget=budget)[:, 0]
+            check(f"cost-{number}", i, "accuracy", *t_interval(accuracy))
+            beaten = any(
+                (steps[b] <= steps[budget] and means[b, a] > means[budget, label])
+                or (steps[b] < steps[budget] and means[b, a] >= means[budget, label])
+                for b, a in choices
+            )
+            assert row["front"].text == ("" if beaten else "best")
 
 
 def _blocks(check, raw, arms):

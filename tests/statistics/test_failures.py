@@ -92,6 +92,13 @@ def test_a_cell_near_chance_where_others_learn_has_collapsed() -> None:
     assert found["a"].tolist() == [[False, False], [True, False], [False, True]]
 
 
+def test_where_nobody_has_learnt_five_points_noise_is_no_collapse() -> None:
+    arms = {"none": np.array([[0.11], [0.14], [0.149]]), "a": np.array([[0.1], [0.1], [0.1]])}
+    assert not any(low.any() for low in collapsed(arms, 0.1).values())
+    arms["none"] += 0.02
+    assert collapsed(arms, 0.1)["a"].all()
+
+
 def test_collapsed_cells_are_named_by_size_and_seed_and_many_seeds_are_counted() -> None:
     base, treated = study()
     treated[2, 1] = treated[7, 2] = 0.1

@@ -177,7 +177,10 @@ def test_collapses_behind_a_change_are_counted_in_its_line() -> None:
     scores = study(n=10, change=(0.2, 0.2, 0.2))
     scores[SHORT]["none"][4, 0] = 0.1
     line = changed_by_budgets(interactions(scores, SIZES, chance=0.1))[0]
-    assert line.endswith("1 of the 120 cells behind it collapsed.")
+    assert line.endswith(
+        " 1 of the 120 cells of both arms and budgets collapsed: read that as a change in most "
+        "seeds, not in the mean."
+    )
 
 
 def test_every_verdict_says_for_which_budget_it_is() -> None:

@@ -24,8 +24,18 @@ def dataset(name, *, classes=("a", "b", "c"), number=1):
 
 
 def augmentation(label):
-    """An augmentation of that label, with nothing behind it."""
-    return Component("augmentation", label.partition(":")[0], source_hash=label, label=label)
+    """An augmentation of that label, with nothing behind it; `name:alpha=0.1` has a parameter."""
+    name, _, told = label.partition(":")
+    parameter, sign, value = told.partition("=")
+    number = sign and value.replace(".", "", 1).isdigit()
+    return Component(
+        "augmentation",
+        name,
+        parameters=((parameter, float(value)),) if number else (),
+        source_hash=name if number else label,
+        varied=frozenset({parameter}) if number else frozenset(),
+        label=label,
+    )
 
 
 def arm(label, settings=None):

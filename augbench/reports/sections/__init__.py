@@ -20,6 +20,7 @@ from augbench.reports.sections.gallery import Gallery
 from augbench.reports.sections.learning_curves import LearningCurves
 from augbench.reports.sections.multipliers import Multipliers
 from augbench.reports.sections.other_budgets import OtherBudgets
+from augbench.reports.sections.parameters import Parameters
 from augbench.reports.sections.settings import Settings
 from augbench.reports.sections.sizes import Sizes
 from augbench.reports.sections.training_curves import TrainingCurves
@@ -38,6 +39,7 @@ SECTIONS: tuple[Section, ...] = (
     Sizes(),
     Multipliers(),
     Accuracy(),
+    Parameters(),
     Cost(),
     Calibration(),
     Transfer(),
