@@ -7,7 +7,7 @@ from typing import Any
 
 from augbench.options.option import options_of
 from augbench.options.recipes import RECIPES, SET_BY_RECIPES
-from augbench.options.table import Options, Settings, grouped
+from augbench.options.table import TRAINING, Options, Settings, grouped
 
 __all__ = ["reported", "titled"]
 
@@ -20,8 +20,10 @@ def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     its default; a setting that this version does not know is listed by its name.
     """
     settings = dict(description["settings"])
-    rows = [("recipe", _recipe(settings))]
-    for options in grouped(Options).values():
+    rows = []
+    for heading, options in grouped(Options).items():
+        if heading == TRAINING:
+            rows.append((options_of(Options)["recipe"].title, _recipe(settings)))
         for name, option in options.items():
             if option.reported:
                 place = settings if name in options_of(Settings) else description
