@@ -50,7 +50,11 @@ def filled_from_recipe(table: type[_Table]) -> type[_Table]:
     @wraps(plain)
     def fill(self: Any, *args: Any, **given: Any) -> None:
         recipe = given.get("recipe")
-        known = RECIPES.get(recipe, {}) if isinstance(recipe, str) else {}
+        known = dict(RECIPES.get(recipe, {})) if isinstance(recipe, str) else {}
+        for part in ("", "finetune_"):
+            if given.get(f"{part}optimizer") == "adamw":  # its moments replace a momentum
+                known.pop(f"{part}momentum", None)
+                known.pop(f"{part}nesterov", None)
         plain(self, *args, **{**known, **given})
 
     table.__init__ = fill  # type: ignore[method-assign]

@@ -28,6 +28,12 @@ def test_what_is_given_wins_even_at_the_handouts_own_value():
     assert options == Options(recipe="standard", weight_decay=0, learning_rate=0.01)
 
 
+def test_another_optimizer_leaves_the_recipes_momentum_out():
+    options = Options(recipe="standard", optimizer="adamw", learning_rate=0.001)
+    assert (options.momentum, options.nesterov, options.schedule) == (0, False, "cosine")
+    assert options.finetune_momentum == 0.9
+
+
 def test_a_recipe_beside_whole_options_takes_the_place_of_theirs():
     standard = plan(Options(seeds=2), recipe="standard").options
     assert standard == Options(seeds=2, recipe="standard")
