@@ -13,7 +13,7 @@ STANDARD = RECIPES["standard"]
 
 
 def test_a_recipe_sets_the_defaults_of_other_options():
-    options = Options(recipe="standard")
+    options = Options(recipe="standard").settings
     assert {name: getattr(options, name) for name in STANDARD} == dict(STANDARD)
     rest = set(options_of(Settings)) - set(STANDARD)
     assert all(getattr(options, name) == getattr(Settings(), name) for name in rest)
@@ -120,7 +120,7 @@ def test_the_head_has_the_rate_of_pretraining_unless_another_optimizer_trains_it
         (["--milestones", "x"], "--milestones: expected numbers above 0 and below 1 in rising"),
         (["--recipe", "best"], "--recipe: expected one of handout, standard, got 'best'"),
         (
-            ["--recipe", "standard", "--optimizer", "adamw"],
+            ["--recipe", "standard", "--optimizer", "adamw", "--momentum", "0.9"],
             "--momentum 0.9: AdamW has moments of its own",
         ),
     ],
@@ -138,7 +138,8 @@ def test_the_command_line_turns_off_what_a_recipe_turns_on(augbench):
         "run", "--dry-run", "--recipe", "standard", "--no-nesterov", "--momentum", "0"
     )
     assert code == 0
-    assert "Nesterov: no\n" in printed
+    assert "recipe: standard, but for momentum, Nesterov\n" in printed
+    assert "Nesterov: yes" not in printed
     assert f"weight decay: {STANDARD['weight_decay']}\n" in printed
 
 
