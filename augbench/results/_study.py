@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.results._budgets import cut_short_of, interactions_of
 from augbench.results._cost import Cost, costs_of
 from augbench.results._plain import cell_rows, distinct_environments, study_plan
+from augbench.results._remarks import remarks_of
 from augbench.statistics import (
     Analysis,
     Condition,
@@ -24,10 +25,8 @@ from augbench.statistics import (
     Interaction,
     MeanInterval,
     analyse,
-    budget_remark,
     collapsed,
     mean_interval,
-    remarks,
 )
 from augbench.store import PlannedCell, StoredStudy
 
@@ -343,46 +342,8 @@ class StudyResult:
         )
 
     def remarks(self, analysis: Analysis) -> tuple[str, ...]:
-        """Lines that a reader must know before any verdict: what limits it, what it cost."""
-        first, lines = self.stored.first_seeds, remarks(analysis)
-        if first is not None and first < self.seeds:
-            lines += (
-                f"Seeds {first} to {self.seeds - 1} were added after the study had been run with "
-                f"{first}: p-values hold for a number of seeds that is fixed beforehand.",
-            )
-        if analysis.comparisons:
-            lines += (budget_remark(self.budgets, self.budget),)
-        return (*lines, *self._apart(), *self._bills())
-
-    def _apart(self) -> Iterator[str]:
-        """A line on the arms whose draws are not common with the others'."""
-        words = {"batch_size": "batches of {} images", "pretrain_steps": "{:,} steps"}
-        own = {
-            arm["shown"]: [
-                text.format(arm["settings"][name])
-                for name, text in words.items()
-                if name in arm.get("settings", {})
-            ]
-            for arm in self.stored.description["arms"]
-        }
-        apart = [f"{label} ({', '.join(told)})" for label, told in own.items() if told]
-        if apart:
-            yield (
-                "Common random draws of batches and augmentations hold for arms of one batch size "
-                f"and budget, so not for {', '.join(apart)}: with the others, a seed shares only "
-                "the training images, the initial weights and the finetuning."
-            )
-
-    def _bills(self) -> Iterator[str]:
-        """A line for each augmentation that takes passes beyond one a step."""
-        for label in self.augmentations:
-            passes = self.values(self.pairs[0], label, metric="extra_passes")
-            most = 0 if np.isnan(passes).all() else int(np.nanmax(passes))
-            if most:
-                yield (
-                    f"{label} takes {most} forward and backward passes beyond the {self.budget} of "
-                    "a pretraining: the comparison is at equal steps, not at equal time."
-                )
+        """Lines that a reader must know with any verdict: what limits it, what it cost."""
+        return remarks_of(self, analysis)
 
     def table(
         self, metric: str = PRIMARY.name, *, confidence: float = 0.95

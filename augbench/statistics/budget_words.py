@@ -82,27 +82,31 @@ def unchanged_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> t
 def _changed(established: Sequence[Interaction], alpha: float) -> str:
     """The established changes of one augmentation, between two budgets."""
     first, *others = established
-    text = f"{_place(first)} {_effects(first)}; the budget changes the difference by {_span(first)}"
-    if others and len(others) < _QUOTED:
-        more = [f"by {_span(one)} at {one.size}" for one in others]
-        text += f", {join(more)}"
-    elif others:
-        text += f", and it changes it at {number_list([one.size or 0 for one in others])} as well"
-    return f"{text}.{_caution(established, alpha)}"
+    text = (
+        f"{_place(first)} {first.augmentation} {_effects(first)}; the budget changes the "
+        f"difference by {_span(first)}."
+    )
+    if len(others) < _QUOTED:
+        for one in others:
+            text += f" {_place(one)} it {_effects(one, short=True)}: by {_span(one)}."
+    else:
+        sizes = [one.size for one in others if one.size is not None]
+        text += f" It changes it at {number_list(sizes)} samples per class as well."
+    return text + _caution(established, alpha)
 
 
 def _place(one: Interaction) -> str:
     return "On average over the sizes" if one.size is None else f"At {samples([one.size])}"
 
 
-def _effects(one: Interaction) -> str:
-    """An augmentation under both budgets: "collage costs 19.2 points with … and 3.2 with …"."""
+def _effects(one: Interaction, *, short: bool = False) -> str:
+    """Both differences: "costs 19.2 points with 500 steps and 3.2 with …"; short, "… and 3.2"."""
     places = decimals(one.change)
     (verb, amount), (other, another) = (_effect(d, places) for d in (one.at_first, one.at_second))
     second = another if other == verb else f"{other} {another}"
-    return (
-        f"{one.augmentation} {verb} {amount} points with {one.first} and {second} with {one.second}"
-    )
+    if short:
+        return f"{verb} {amount} and {second}"
+    return f"{verb} {amount} points with {one.first} and {second} with {one.second}"
 
 
 def _effect(d: MeanInterval, places: int) -> tuple[str, str]:

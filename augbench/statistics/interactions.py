@@ -17,7 +17,7 @@ from augbench.errors import UsageError
 from augbench.statistics._arrays import Floats, as_array, as_sizes
 from augbench.statistics.comparisons import tested_with_failures
 from augbench.statistics.curves import aulc
-from augbench.statistics.failures import collapsed
+from augbench.statistics.failures import collapsed, failures_at_chance
 from augbench.statistics.intervals import MeanInterval, mean_interval
 from augbench.statistics.signflip import DRAWS, SignFlip, attainable_p, seeds_to_reach, sign_flip
 from augbench.statistics.spread import Spread, spread
@@ -96,10 +96,7 @@ def interactions(
         for condition, arms in tables.items()
     }
     harsh = {
-        condition: {
-            name: np.where(lost[condition][name] & np.isnan(arm), chance, arm)
-            for name, arm in arms.items()
-        }
+        condition: failures_at_chance(arms, lost[condition], chance)
         for condition, arms in tables.items()
     }
     low = {condition: collapsed(arms, chance) for condition, arms in tables.items()}
@@ -122,41 +119,39 @@ def interactions(
     family = tested_with_failures(
         changes(tables), changes(harsh), groups, alpha=alpha, seed=seed, draws=draws
     )
-    needed = seeds_to_reach(alpha)
-    found: list[Interaction] = []
-    for condition in others:
-        for name in names:
-            pair = differences(tables, condition, name), differences(tables, last, name)
-            for k, end in enumerate(ends):
-                first, second = (one[:, k] for one in pair)
-                delta = second - first
-                first, second = first + 0 * delta, second + 0 * delta  # the seeds that have both
-                change = mean_interval(delta, confidence=confidence)
-                columns = slice(None) if end is None else [whole.index(end)]
-                cells = [
-                    low[which][arm][:, columns][~np.isnan(delta)]
-                    for which in (condition, last)
-                    for arm in (name, baseline)
-                ]
-                found.append(
-                    Interaction(
-                        augmentation=name,
-                        size=end,
-                        first=condition,
-                        second=last,
-                        at_first=mean_interval(first, confidence=confidence),
-                        at_second=mean_interval(second, confidence=confidence),
-                        change=change,
-                        test=sign_flip(delta, seed=seed, draws=draws),
-                        p_adjusted=float(family.p[len(found)]),
-                        reachable=bool(attainable_p(change.n) <= alpha * (1 + 1e-12)),
-                        seeds_needed=needed,
-                        spread=spread(second, first),
-                        collapses=int(sum(one.sum() for one in cells)),
-                        cells=sum(one.size for one in cells),
-                    )
-                )
-    return tuple(found)
+
+    def compared(condition: str, name: str, k: int, p: float) -> Interaction:
+        first, second = (differences(tables, one, name)[:, k] for one in (condition, last))
+        delta = second - first
+        first, second = first + 0 * delta, second + 0 * delta  # the seeds that have both
+        change = mean_interval(delta, confidence=confidence)
+        columns = range(len(whole)) if ends[k] is None else [whole.index(ends[k])]
+        cells = np.stack(
+            [
+                low[which][arm][~np.isnan(delta)][:, columns]
+                for which in (condition, last)
+                for arm in (name, baseline)
+            ]
+        )
+        return Interaction(
+            augmentation=name,
+            size=ends[k],
+            first=condition,
+            second=last,
+            at_first=mean_interval(first, confidence=confidence),
+            at_second=mean_interval(second, confidence=confidence),
+            change=change,
+            test=sign_flip(delta, seed=seed, draws=draws),
+            p_adjusted=p,
+            reachable=bool(attainable_p(change.n) <= alpha * (1 + 1e-12)),
+            seeds_needed=seeds_to_reach(alpha),
+            spread=spread(second, first),
+            collapses=int(cells.sum()),
+            cells=cells.size,
+        )
+
+    places = [(c, name, k) for c in others for name in names for k in range(len(ends))]
+    return tuple(compared(*place, float(p)) for place, p in zip(places, family.p, strict=True))
 
 
 def _checked(scores: Mapping[str, _Arms], condition: str, last: str) -> dict[str, Floats]:

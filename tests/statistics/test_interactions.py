@@ -153,7 +153,21 @@ def test_a_difference_that_changes_its_side_is_said_so() -> None:
     line = changed_by_budgets(interactions(scores, SIZES))[0]
     assert line.startswith("On average over the sizes a costs ")
     assert " points with 500 steps and gains " in line
-    assert line.endswith("and it changes it at 1, 2 and 4 as well.")
+    assert line.endswith(" It changes it at 1, 2 and 4 samples per class as well.")
+
+
+def test_up_to_two_further_sizes_are_quoted_with_both_differences() -> None:
+    scores = study(change=(0.0, 0.1, 0.2), seed=1)
+    area, first, second, third = interactions(scores, SIZES)
+    (line,) = changed_by_budgets((area, first, second, third))
+    assert first.p_adjusted > 0.05
+    for one in (second, third):
+        early, late = -100 * one.at_first.mean, -100 * one.at_second.mean
+        mean, low, high = (100 * v for v in (one.change.mean, one.change.lower, one.change.upper))
+        assert (
+            f" At {one.size} samples per class it costs {early:.1f} and {late:.1f}: by {mean:+.1f} "
+            f"({low:+.1f} to {high:+.1f})."
+        ) in line
 
 
 def test_where_nothing_is_established_the_line_does_not_say_that_nothing_changes() -> None:

@@ -1,0 +1,59 @@
+"""Lines that a reader must know with any verdict: what limits it, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from augbench.statistics import Analysis, budget_remark, remarks
+
+if TYPE_CHECKING:
+    from augbench.results._study import StudyResult
+
+__all__ = ["remarks_of"]
+
+_APART = {"batch_size": "batches of {} images", "pretrain_steps": "{:,} steps"}
+"""Settings of its own that part an arm's draws from the others', in words."""
+
+
+def remarks_of(result: StudyResult, analysis: Analysis) -> tuple[str, ...]:
+    """See `StudyResult.remarks`."""
+    first, lines = result.stored.first_seeds, remarks(analysis)
+    if first is not None and first < result.seeds:
+        lines += (
+            f"Seeds {first} to {result.seeds - 1} were added after the study had been run with "
+            f"{first}: p-values hold for a number of seeds that is fixed beforehand.",
+        )
+    if analysis.comparisons:
+        lines += (budget_remark(result.budgets, result.budget),)
+    return (*lines, *_draws_apart(result), *_bills(result))
+
+
+def _draws_apart(result: StudyResult) -> Iterator[str]:
+    """A line on the arms whose draws are not common with the others'."""
+    apart = []
+    for arm in result.stored.description["arms"]:
+        own = arm.get("settings", {})
+        told = [words.format(own[name]) for name, words in _APART.items() if name in own]
+        if told:
+            apart.append(f"{arm['shown']} ({', '.join(told)})")
+    if apart:
+        yield (
+            "Common random draws of batches and augmentations hold for arms of one batch size and "
+            f"budget, so not for {', '.join(apart)}: with the others, a seed shares only the "
+            "training images, the initial weights and the finetuning."
+        )
+
+
+def _bills(result: StudyResult) -> Iterator[str]:
+    """A line for each augmentation that takes passes beyond one a step."""
+    for label in result.augmentations:
+        passes = result.values(result.pairs[0], label, metric="extra_passes")
+        most = 0 if np.isnan(passes).all() else int(np.nanmax(passes))
+        if most:
+            yield (
+                f"{label} takes {most} forward and backward passes beyond the {result.budget} of "
+                "a pretraining: the comparison is at equal steps, not at equal time."
+            )
