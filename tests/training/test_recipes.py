@@ -156,14 +156,24 @@ def test_cells_of_other_steps_are_not_trained_together(lab, changed):
         Recipe(schedule="step", milestones=(0.3, 0.6, 0.9), clip_norm=0.3),
     ],
 )
-def test_a_schedule_goes_on_through_replays_as_in_torch(recipe):
+@pytest.mark.parametrize(
+    "device",
+    [
+        "cpu",
+        pytest.param(
+            "cuda",
+            marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+        ),
+    ],
+)
+def test_a_schedule_goes_on_through_replays_as_in_torch(recipe, device):
     """A rate that was frozen when the step was recorded would go unnoticed by the tape's check."""
     cells, batch, classes, steps = 3, 5, 3, 100
     torch.manual_seed(0)
-    plain = [net(1, (8, 8)).double() for _ in range(cells)]
+    plain = [net(1, (8, 8)).double().to(device) for _ in range(cells)]
     for one in plain:
         del one[5]  # no dropout: torch's own would draw otherwise
-    heads = [nn.Linear(20, classes).double() for _ in range(cells)]
+    heads = [nn.Linear(20, classes).double().to(device) for _ in range(cells)]
     packed = PackedByRules(plain)
     packed.train()
     rates = [recipe.learning_rate * (1 + k) for k in range(cells)]
@@ -179,8 +189,8 @@ def test_a_schedule_goes_on_through_replays_as_in_torch(recipe):
     with mock.patch.object(replaying, "LONGEST", math.inf), faster:
         step = descent(packed, Heads(heads), own, steps)
         for number in range(steps):
-            x = torch.rand(batch, cells, 1, 8, 8).double()
-            weight = -torch.rand(cells, batch, classes).double() / batch
+            x = torch.rand(batch, cells, 1, 8, 8).double().to(device)
+            weight = -torch.rand(cells, batch, classes).double().to(device) / batch
             together = step(x.flatten(1, 2), weight).clone()
             assert step.in_use == (number >= 2)
             for k, (model, optimizer) in enumerate(zip(models, torchs, strict=True)):
