@@ -31,7 +31,7 @@ class Packed(Protocol):
 
     @property
     def replayable(self) -> bool:
-        """True if a step of training does the same operations each time; see `replay.py`."""
+        """True if a step, in the present mode, does the same each time; see `replay.py`."""
         ...
 
     def __call__(self, images: Tensor, *, shared: bool = False) -> Tensor:
@@ -90,28 +90,27 @@ _LONGEST_TIMING = 2.0  # seconds, but for one pair of steps
 _WORTH_IT = 1.1  # where steps are long, verifying costs more than a smaller gain gives back
 
 
-def choose(backbones: Sequence[nn.Module], images: Tensor, *, pack: bool = True) -> Choice:
+def choose(
+    backbones: Sequence[nn.Module], images: Tensor, *, pixel_gradients: bool = False
+) -> Choice:
     """Choose a packing for backbones of one architecture; `images` is like a batch [B, C, H, W].
 
-    Without `pack`, only whether the features of a frozen one may be kept is found out.
-
     A packing is taken if it is faster than the plain modules, by a tenth at least, and computes
-    what they compute (`verify.py`). The backbones are left as they are. Raises
-    `UnpackableError` where they differ by more than their numbers.
+    what they compute (`verify.py`), with `pixel_gradients` also the gradients of images in eval
+    mode. The backbones are left as they are. Raises `UnpackableError` where they differ by more
+    than their numbers.
     """
     start = time.perf_counter()
     check_alike(backbones)
-    choice = _choose(backbones, images, pack)
+    choice = _choose(backbones, images, pixel_gradients)
     return replace(choice, seconds=time.perf_counter() - start)
 
 
-def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choice:
+def _choose(backbones: Sequence[nn.Module], images: Tensor, pixel_gradients: bool) -> Choice:
     one = backbones[0]
     reason = _why_not_kept(one, images)
     if reason is not None:
         return Choice(None, f"one by one ({reason})", keeps=False)
-    if not pack:
-        return Choice(None, "one by one")
     moves = moving_state(one, images, training=True)
     if moves is not None:
         return Choice(None, f"one by one (in training, its forward changes {moves!r})")
@@ -126,7 +125,7 @@ def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choic
             if gain <= _WORTH_IT:
                 refused.append(f"{name}: only {gain:.2f} times as fast")
                 continue
-            reason = difference(packer, together, images)
+            reason = difference(packer, together, images, pixel_gradients=pixel_gradients)
         except Exception as error:  # whatever an unknown module raises, it is a reason
             text = str(error).partition("While executing")[0]  # torch.fx's own words follow
             reason = " ".join(text.split())[:200] or type(error).__name__

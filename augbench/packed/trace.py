@@ -83,11 +83,11 @@ class PackedByRules(nn.Module):
 
     @property
     def replayable(self) -> bool:
-        """True if a training step does the same operations each time, on this device.
+        """True if a step in the present mode does the same operations each time, on this device.
 
         Of layers and functions with rules of others, that is not known.
         """
-        trace, _ = self._traces[True]
+        trace, _ = self._traces[self.training]
         functions = {node.target for node in trace.graph.nodes if node.op == "call_function"}
         with_code = [*map(type, trace.modules()), *functions]
         ours = all(one.__module__.startswith((_OURS, "torch.")) for one in with_code)

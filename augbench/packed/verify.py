@@ -52,17 +52,19 @@ _FLIPPED = 5e-2
 _FAR = 1e30
 
 
-def difference(packer: Packer, backbones: Sequence[nn.Module], like: Tensor) -> str | None:
+def difference(
+    packer: Packer, backbones: Sequence[nn.Module], like: Tensor, *, pixel_gradients: bool = False
+) -> str | None:
     """The first value that a packing of these backbones computes otherwise than they do, or None.
 
-    Three of them are compared, the first, the middle and the last. Where float32 cannot tell a
-    small error from rounding, float64 has to agree as well. Raises what the backbones, or their
-    packing, raise.
+    Three of them are compared, the first, the middle and the last. With `pixel_gradients`, the
+    gradients of images in eval mode are compared too. Where float32 cannot tell a small error from
+    rounding, float64 has to agree as well. Raises what the backbones, or their packing, raise.
     """
     own = _Comparison(packer, backbones, like, like.dtype)
-    reason = own.run()
+    reason = own.run(pixel_gradients)
     if reason is None and not own.sharp and own.has_truth:
-        reason = _Comparison(packer, backbones, like, torch.float64).run()
+        reason = _Comparison(packer, backbones, like, torch.float64).run(pixel_gradients)
     return reason
 
 
@@ -102,7 +104,7 @@ class _Comparison:
             return False
         return True
 
-    def run(self) -> str | None:
+    def run(self, pixel_gradients: bool) -> str | None:
         """Train for some steps, then compare in eval mode; returns what differs first."""
         stacked = self.packed.stacked()
         step: Callable[[Tensor, Tensor], Tensor] = self._step_together
@@ -121,7 +123,10 @@ class _Comparison:
             self._take_state_of_packing()
             if number >= _FEWEST_STEPS and took > LONGEST:
                 break
-        return self._compare_in_use() or self._compare_far_from_one()
+        reason = self._compare_in_use()
+        if reason is None and pixel_gradients:
+            reason = self._compare_pixel_gradients()
+        return reason or self._compare_far_from_one()
 
     def _step_together(self, images: Tensor, direction: Tensor) -> Tensor:
         features = self.packed(images)
@@ -243,6 +248,29 @@ class _Comparison:
             truth = _features(self.truth, [x.double() for x in images]) if self.truth else plain
             if not self._close(got[self.compared], plain, truth):
                 return f"other features in eval mode, of {name} images"
+        return None
+
+    def _compare_pixel_gradients(self) -> str | None:
+        """Compare the gradients of each cell's images; all networks are in eval mode."""
+        own = self._images(self.dtype)
+        direction = self._direction(own[0])
+        x = torch.cat(own, dim=1).requires_grad_()
+        (wide,) = _gradients(self.packed(x), direction, [x])
+        if wide is None:
+            return "no gradients of images in eval mode"
+        got = wide.unflatten(1, (self.cells, -1)).transpose(0, 1)[self.compared]
+
+        def alone(nets: Sequence[nn.Module], dtype: torch.dtype) -> Tensor:
+            slopes: list[Tensor | None] = []
+            for k, one in zip(self.compared, nets, strict=True):
+                x = own[k].detach().to(dtype).requires_grad_()
+                slopes += _gradients(one(x), direction[k].to(dtype), [x])
+            return torch.stack([one for one in slopes if one is not None])
+
+        plain = alone(self.plain, self.dtype)
+        truth = alone(self.truth, torch.float64) if self.truth else plain
+        if not self._close(got, plain, truth):
+            return "other gradients of images in eval mode"
         return None
 
     def _compare_far_from_one(self) -> str | None:
