@@ -21,6 +21,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.training.blocks import GuiltyCellsError
 from augbench.training.contract import Progress
+from augbench.training.hidden import layers_to_tap
 from augbench.training.materials import CellMaterials, seeded
 from augbench.training.notes import Note, summary
 from augbench.training.packs import Unit, plan_packs, trained_alike, units_of
@@ -142,15 +143,17 @@ class PackedEngine:
 
         `needs` is what their augmentations need of the network in training.
         """
-        one, key = ones[0], (trained_alike(ones[0]), needs, len(ones))
+        one, taps = ones[0], tuple[str, ...]()
         with seeded(cell_stream(one, Role.OTHER)):
             backbones = [materials.backbone(cell) for cell in ones[:_MOST_COMPARED]]
+            if "hidden" in needs:
+                augmenters = map(materials.augmenter, ones)
+                taps = layers_to_tap(backbones[0], one.pretrain.image_shape, augmenters)
+            key = trained_alike(one), needs, taps, len(ones)
             choice = self._choices.get(key)
             if choice is None:
                 images = _images_like(one, materials)
-                choice = choose(backbones, images, pixel_gradients="gradients" in needs)
-                if "hidden" in needs:
-                    choice = Choice(None, "one by one (they mix hidden layers)", choice.keeps)
+                choice = choose(backbones, images, pixel_gradients="gradients" in needs, taps=taps)
                 self._choices[key] = replace(choice, seconds=0)  # they are spent once
         settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
         kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class

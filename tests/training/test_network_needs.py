@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -50,7 +51,56 @@ class SteepestOfThree:
         return weighted(x, weights), weights
 
 
-KINDS = {"crop-flip": CropFlip, "steeper": Steeper, "three": SteepestOfThree}
+class Hidden:
+    """Mixes one of all layers, by shares that depend on the shape and the place of a value."""
+
+    sources = 2
+    needs = frozenset({"hidden"})
+
+    def choose_layer(self, layers, *, rng):
+        return layers[rng.integers(len(layers))]
+
+    def __call__(self, *h, rng):
+        drawn = rng.dirichlet(np.ones(len(h)), size=len(h[0]))  # [N, sources]
+        weights = h[0].new_tensor(drawn) ** (1 + 0.1 * h[0].ndim)
+        weights = weights / weights.sum(dim=1, keepdim=True)
+        places = torch.linspace(0.9, 1.1, h[0][0].numel(), dtype=h[0].dtype)
+        shares = weights[:, 0] if len(h) == 2 else weights
+        return weighted(h, weights) * places.view(h[0].shape[1:]), shares
+
+
+class HiddenOfThree(Hidden):
+    """Three sources, by weights that depend on what is mixed."""
+
+    sources = 3
+    needs = frozenset({"hidden", "labels", "progress"})
+
+    def __call__(self, *h, labels, progress, rng):
+        assert len(labels) == 3
+        energy = torch.stack([one.flatten(1).square().mean(1) for one in h], dim=1)
+        drawn = energy.new_tensor(rng.random(energy.shape)) + progress[:, None]
+        weights = torch.softmax(drawn + energy, dim=1)
+        return weighted(h, weights), weights
+
+
+class HiddenSmooth(Hidden):
+    """Returns a class distribution."""
+
+    returns_distribution = True
+
+    def __call__(self, h_i, h_j, *, classes, rng):
+        mixed, _ = super().__call__(h_i, h_j, rng=rng)
+        return mixed, mixed.new_full((len(mixed), classes), 1 / classes)
+
+
+KINDS = {
+    "crop-flip": CropFlip,
+    "steeper": Steeper,
+    "three": SteepestOfThree,
+    "hidden": Hidden,
+    "hidden-three": HiddenOfThree,
+    "hidden-smooth": HiddenSmooth,
+}
 
 
 def net(in_channels, image_size):
@@ -202,6 +252,132 @@ def test_pixel_gradients_are_those_of_each_network_alone_and_leave_no_trace(lab,
         descend(wide, -torch.rand(3, 4, 3).softmax(2) / 4)
 
 
+class Block(nn.Module):
+    """A child that is no layer: its sum is the output that may be mixed."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return torch.relu(x + self.norm(self.conv(x)))
+
+
+class Tokens(nn.Module):
+    """Its output travels as neither a map nor a vector."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.linear = nn.Linear(channels, channels)
+
+    def forward(self, x):
+        return self.linear(x.flatten(2).transpose(1, 2))
+
+
+class Pooled(nn.Module):
+    def forward(self, x):
+        return x.mean(dim=1)
+
+
+def blocks_net(in_channels, image_size):
+    """Children of every kind, inside another module that only wraps them."""
+    inner = nn.Sequential(
+        nn.Conv2d(in_channels, 4, 3),
+        nn.ReLU(inplace=True),
+        Block(4),
+        nn.Dropout2d(0.2),
+        Block(4),
+        nn.MaxPool2d(2),
+        Tokens(4),
+        Pooled(),
+        nn.Dropout(0.2),
+        nn.Linear(4, 7),
+        nn.BatchNorm1d(7),
+    )
+    made = nn.Sequential(inner)
+    made.feature_dim = 7
+    return made
+
+
+@pytest.mark.usefixtures("_double")
+@pytest.mark.parametrize("backbone", ["net", "blocks"])
+def test_hidden_layers_of_seeds_sizes_and_pipelines_are_mixed_together(lab, cell, backbone):
+    """Each cell at layers of its own choice, step by step."""
+    lab.factories["blocks"] = blocks_net
+    cells = [
+        cell("hidden", 2, 0, backbone=backbone),
+        cell("hidden", 5, 1, backbone=backbone),
+        cell("hidden-three", 5, 0, backbone=backbone),
+        cell("crop-flip+hidden@0.5", 2, 0, backbone=backbone),
+        cell("crop-flip+hidden-three", 2, 0, backbone=backbone),
+        cell("hidden-smooth@0.7", 2, 1, backbone=backbone),
+    ]
+    packed = assert_same(lab, cells)
+    assert {packed[one.key].metrics["extra_passes"] for one in cells} == {0}
+
+
+@pytest.mark.usefixtures("_double")
+def test_hidden_layers_at_every_budget_of_one_path(lab, cell):
+    cells = [
+        cell("hidden", size, seed, pretrain_steps=steps)
+        for size, seed in ((2, 0), (5, 1))
+        for steps in (5, 33, 40)
+    ]
+    assert_same(lab, cells)
+
+
+@pytest.mark.usefixtures("_double")
+def test_hidden_layers_under_a_recipe_and_behind_a_normalisation(lab, cell):
+    rules = {"momentum": 0.9, "label_smoothing": 0.1, "normalize": "channels", "clip_norm": 1.0}
+    cells = [cell("hidden", s, 0, **rules, learning_rate=r) for s, r in ((2, 0.02), (5, 0.01))]
+    assert_same(lab, cells)
+
+
+class Undecided(Hidden):
+    """Chooses a layer late that it had never chosen before."""
+
+    calls = 0
+
+    def choose_layer(self, layers, *, rng):
+        self.calls += 1
+        return layers[1 + self.calls // 300]
+
+
+def test_a_layer_that_nobody_was_seen_to_choose_costs_time_and_no_numbers(lab, agree, cell):
+    lab.factories["undecided"] = Undecided
+    cells = [cell("undecided", 2, seed, pretrain_steps=310) for seed in (0, 1)]
+    engine = PackedEngine()
+    packed, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
+    assert "no cell was seen to choose layer '1' before" in engine.choice
+    for one in cells:
+        agree(packed[one.key], reference[one.key])
+
+
+def test_networks_that_no_rule_packs_mix_hidden_layers_one_by_one(lab, agree, cell):
+    cells = [cell("hidden", 2, seed, backbone="mapped") for seed in (0, 1)]
+    engine = PackedEngine()
+    packed, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
+    assert "1 network at a time, one by one (not by rules: " in engine.choice
+    for one in cells:
+        agree(packed[one.key], reference[one.key])
+
+
+def test_a_diverged_cell_that_mixes_hidden_layers_disturbs_no_other(lab, cell):
+    class Explodes(Hidden):
+        def __call__(self, *h, rng):
+            return h[0] * float("nan"), h[0].new_ones(len(h[0]))
+
+    lab.factories["explodes"] = Explodes
+    cells = [cell(name) for name in ("hidden", "explodes", "hidden-three")]
+    packed, company = lab.train(PackedEngine(), cells), lab.train(PackedEngine(), cells[::2])
+    assert "diverged" in packed[cells[1].key].error
+    assert packed[cells[1].key].engine == "packed"
+    for one in cells[::2]:
+        loss = company[one.key].curves["pretrain"].loss
+        assert packed[one.key].curves["pretrain"].loss == pytest.approx(loss, abs=1e-6)
+
+
 class FailsLate(Steeper):
     calls = 0
 
@@ -223,20 +399,56 @@ class Overwrites(Steeper):
         return super().__call__(*x, gradients=gradients, rng=rng)
 
 
-def test_guilty_cells_leave_the_others_packed(lab, agree, cell):
-    kinds = {"late": FailsLate, "much": TooMuch, "overwrites": Overwrites}
-    lab.factories |= kinds
-    cells = [cell(name) for name in ("steeper", *kinds, "three")]
+class FailsHidden(Hidden):
+    """Where it fails is in the middle of a forward pass."""
+
+    calls = 0
+
+    def __call__(self, *h, rng):
+        self.calls += 1
+        if self.calls > 9 and h[0].ndim == 2:
+            raise ZeroDivisionError("on purpose")
+        return super().__call__(*h, rng=rng)
+
+
+class TooMuchHidden(Hidden):
+    def __call__(self, *h, rng):
+        return h[0] * 1, h[0].new_full((len(h[0]),), 1.5)
+
+
+class OverwritesHidden(Hidden):
+    def __call__(self, *h, rng):
+        h[0].detach().zero_()
+        return super().__call__(*h, rng=rng)
+
+
+class Elsewhere(Hidden):
+    def choose_layer(self, layers, *, rng):
+        return "no such layer"
+
+
+@pytest.mark.parametrize(
+    ("sound", "kinds"),
+    [
+        (("steeper", "three"), (FailsLate, TooMuch, Overwrites)),
+        (("hidden", "hidden-three"), (FailsHidden, TooMuchHidden, OverwritesHidden, Elsewhere)),
+    ],
+    ids=["gradients", "hidden"],
+)
+def test_guilty_cells_leave_the_others_packed(lab, agree, cell, sound, kinds):
+    named = {kind.__name__.lower(): kind for kind in kinds}
+    lab.factories |= named
+    cells = [cell(name) for name in (sound[0], *named, sound[1])]
     engine = PackedEngine()
     packed, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
     for one in cells:
-        if one.arm.label in kinds:
+        if one.arm.label in named:
             assert packed[one.key].error == reference[one.key].error
             assert packed[one.key].error
         else:
             agree(packed[one.key], reference[one.key])
     together = [one.arm.label for one in cells if packed[one.key].engine == "packed"]
-    assert together == ["steeper", "three"]
+    assert together == list(sound)
 
 
 def test_arms_of_other_needs_are_planned_into_other_packs(cell):
