@@ -90,9 +90,7 @@ def plan(options: Options) -> Plan:
     arms = _arms(options, registry, base, baseline)
     # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
     arranged = {arm.label: arrange(arm.pipeline, registry.create) for arm in arms}
-    arms = tuple(
-        replace(arm, follows_progress="progress" in arranged[arm.label].needs) for arm in arms
-    )
+    arms = tuple(replace(arm, needs=arranged[arm.label].needs) for arm in arms)
     infos: dict[str, DatasetInfo] = {}
     datasets: dict[str, Component] = {}
     root = data_root(options.data_root)

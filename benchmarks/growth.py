@@ -23,8 +23,8 @@ from augbench.plugins.registry import Registry
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.blocks import blocks
+from augbench.training.descent import descent
 from augbench.training.materials import CellMaterials
-from augbench.training.together import descent
 
 WARMING, STEPS = 24, 24  # steps at least: the first learn which way is faster
 

@@ -18,7 +18,7 @@ from augbench.packed import Heads, own_dropout
 from augbench.packed.trace import PackedByRules
 from augbench.plugins.registry import Registry
 from augbench.protocol.recipe import Recipe
-from augbench.training.together import descent
+from augbench.training.descent import descent
 
 RECIPES = {
     "plain SGD": Recipe(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import torch
@@ -17,6 +18,7 @@ from augbench.packed.frozen import features_need_company
 from augbench.packed.likeness import check_alike, moving_state
 from augbench.packed.replay import LONGEST
 from augbench.packed.tape import Tape
+from augbench.packed.taps import Changes
 from augbench.packed.trace import PackedByRules
 from augbench.packed.verify import difference
 from augbench.packed.vmap import PackedByVmap
@@ -31,7 +33,15 @@ class Packed(Protocol):
 
     @property
     def replayable(self) -> bool:
-        """True if a step of training does the same operations each time; see `replay.py`."""
+        """True if a step, in the present mode, does the same each time; see `replay.py`."""
+        ...
+
+    @property
+    def taps(self) -> Mapping[str, Changes]:
+        """The taps by the layers that they stand behind: what each changes in training.
+
+        To be filled and emptied by whoever asked for them; see `taps.py`.
+        """
         ...
 
     def __call__(self, images: Tensor, *, shared: bool = False) -> Tensor:
@@ -90,35 +100,41 @@ _LONGEST_TIMING = 2.0  # seconds, but for one pair of steps
 _WORTH_IT = 1.1  # where steps are long, verifying costs more than a smaller gain gives back
 
 
-def choose(backbones: Sequence[nn.Module], images: Tensor, *, pack: bool = True) -> Choice:
+def choose(
+    backbones: Sequence[nn.Module],
+    images: Tensor,
+    *,
+    pixel_gradients: bool = False,
+    taps: Sequence[str] = (),
+) -> Choice:
     """Choose a packing for backbones of one architecture; `images` is like a batch [B, C, H, W].
 
-    Without `pack`, only whether the features of a frozen one may be kept is found out.
-
     A packing is taken if it is faster than the plain modules, by a tenth at least, and computes
-    what they compute (`verify.py`). The backbones are left as they are. Raises
-    `UnpackableError` where they differ by more than their numbers.
+    what they compute (`verify.py`), with `pixel_gradients` also the gradients of images in eval
+    mode. With `taps`, the packing has taps behind the layers of these names, and is one by rules:
+    others have none. The backbones are left as they are. Raises `UnpackableError` where they differ
+    by more than their numbers.
     """
     start = time.perf_counter()
     check_alike(backbones)
-    choice = _choose(backbones, images, pack)
+    choice = _choose(backbones, images, pixel_gradients, taps)
     return replace(choice, seconds=time.perf_counter() - start)
 
 
-def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choice:
+def _choose(
+    backbones: Sequence[nn.Module], images: Tensor, pixel_gradients: bool, taps: Sequence[str]
+) -> Choice:
     one = backbones[0]
     reason = _why_not_kept(one, images)
     if reason is not None:
         return Choice(None, f"one by one ({reason})", keeps=False)
-    if not pack:
-        return Choice(None, "one by one")
     moves = moving_state(one, images, training=True)
     if moves is not None:
         return Choice(None, f"one by one (in training, its forward changes {moves!r})")
     refused: list[str] = []
     if images.device.type == "cpu" and not ops.kernels_serve(images):
         refused.append("with compiled kernels: llvmlite cannot be used")
-    for name, packer in _PACKERS:
+    for name, packer in _packers(taps):
         try:
             most = _most(packer, one, images)
             together = backbones[: min(most or MOST_TIMED, MOST_TIMED)]
@@ -126,7 +142,7 @@ def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choic
             if gain <= _WORTH_IT:
                 refused.append(f"{name}: only {gain:.2f} times as fast")
                 continue
-            reason = difference(packer, together, images)
+            reason = difference(packer, together, images, pixel_gradients=pixel_gradients)
         except Exception as error:  # whatever an unknown module raises, it is a reason
             text = str(error).partition("While executing")[0]  # torch.fx's own words follow
             reason = " ".join(text.split())[:200] or type(error).__name__
@@ -135,6 +151,11 @@ def _choose(backbones: Sequence[nn.Module], images: Tensor, pack: bool) -> Choic
             return Choice(packer, f"packed {name}{but}", gain=gain, most=most)
         refused.append(f"{name}: {reason}")
     return Choice(None, f"one by one (not {'; not '.join(refused)})")
+
+
+def _packers(taps: Sequence[str]) -> Sequence[tuple[str, Packer]]:
+    """The packings to try, in this order, by their names."""
+    return (("by rules", partial(PackedByRules, taps=taps)),) if taps else _PACKERS
 
 
 def _why_not_kept(backbone: nn.Module, images: Tensor) -> str | None:

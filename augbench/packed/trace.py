@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from augbench.packed.rules import convolutions, functions, layers, normalization
 from augbench.packed.rules.other_functions import rule_of
 from augbench.packed.rules.other_layers import each_layer
 from augbench.packed.rules.registry import LAYER_RULES, UnpackableError
+from augbench.packed.taps import Tap, tapped
 from augbench.packed.values import PerCell
 
 __all__ = ["PackedByRules"]
@@ -35,30 +36,48 @@ _REGISTERED = convolutions, functions, layers, normalizations
 
 
 class _Tracer(fx.Tracer):
-    """Stops at every layer that has a rule, and at torch's own."""
+    """Stops at every layer that has a rule, and at torch's own; marks the layers with a tap."""
 
     # Buffers that a forward uses are each cell's own, and not those of the traced cell.
     proxy_buffer_attributes = True
 
+    def __init__(self, taps: Sequence[str]) -> None:
+        super().__init__()
+        self._taps = taps
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return type(m) in LAYER_RULES or super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        made = super().call_module(m, forward, args, kwargs)
+        name = self.path_of_module(m)
+        if name in self._taps:
+            return self.create_proxy("call_function", tapped, (made, name), {})
+        return made
 
 
 class PackedByRules(nn.Module):
     """K backbones of one architecture as one: images → features [K, B, D].
 
-    The images are [B, K·C, H, W], each cell's own, or [B, C, H, W], shared by all cells. Raises
-    `UnpackableError` for a backbone that the rules cannot pack.
+    The images are [B, K·C, H, W], each cell's own, or [B, C, H, W], shared by all cells. Behind
+    each layer that `taps` names, as `named_modules` does, is a tap in training. Raises
+    `UnpackableError` for a backbone that the rules cannot pack, and for a tapped layer that does
+    not run exactly once.
     """
 
-    def __init__(self, backbones: Sequence[nn.Module]) -> None:
+    def __init__(self, backbones: Sequence[nn.Module], taps: Sequence[str] = ()) -> None:
         super().__init__()
         check_alike(backbones)
         _refuse_hooks(backbones[0])
         self.cells = len(backbones)
         self.layers = nn.ModuleDict()
+        self._taps = {name: Tap(self.cells) for name in taps}
+        self.taps = {name: tap.changes for name, tap in self._taps.items()}
         # A forward may depend on the mode: each mode has a graph of its own, of the same layers.
-        traced = {mode: _traced(backbones[0], mode) for mode in (True, False)}
+        # In use no tap is called, so that what belongs together is fused there.
+        traced = {mode: _traced(backbones[0], mode, taps if mode else ()) for mode in (True, False)}
         for graph, _ in traced.values():
             for node in graph.nodes:
                 if node.op == "call_module":
@@ -83,15 +102,20 @@ class PackedByRules(nn.Module):
 
     @property
     def replayable(self) -> bool:
-        """True if a training step does the same operations each time, on this device.
+        """True if a step in the present mode does the same operations each time, on this device.
 
         Of layers and functions with rules of others, that is not known.
         """
-        trace, _ = self._traces[True]
+        trace, _ = self._traces[self.training]
         functions = {node.target for node in trace.graph.nodes if node.op == "call_function"}
         with_code = [*map(type, trace.modules()), *functions]
         ours = all(one.__module__.startswith((_OURS, "torch.")) for one in with_code)
-        return ours and all(value.device.type in ("cpu", "cuda") for value in self.parameters())
+        # What a tap does, and whether it does anything, may be other at each step.
+        return (
+            ours
+            and not self.taps
+            and all(value.device.type in ("cpu", "cuda") for value in self.parameters())
+        )
 
     @torch.no_grad()
     def largest_value(self, images: Tensor) -> int:
@@ -127,6 +151,7 @@ class PackedByRules(nn.Module):
             for node in images.users
         )
         layers = dict(self.layers.items())
+        taps = self._placed_taps(graph)  # before fusing, which ends at a tap
         fused = fuse(graph, layers, mode)
         for node in graph.nodes:
             if node.op in ("call_function", "call_method") and node.target not in PARTS:
@@ -137,8 +162,19 @@ class PackedByRules(nn.Module):
             elif node.op == "get_attr":
                 node.op = "call_module"
                 node.target = self.own.value(node.target, backbones, constants)
-        modules = {**layers, **fused, **self.own.values}
+        modules = {**layers, **taps, **fused, **self.own.values}
         return fx.GraphModule(modules, graph), takes_shared
+
+    def _placed_taps(self, graph: fx.Graph) -> dict[str, nn.Module]:
+        """Put the taps into a graph in the place of the marks; returns them by their targets."""
+        placed: dict[str, nn.Module] = {}
+        for node in graph.nodes:
+            if node.target is tapped:
+                value, layer = node.args
+                node.op, node.args = "call_module", (value,)
+                node.target = f"tap/{layer.replace('.', '/')}"
+                placed[node.target] = self._taps[layer]
+        return placed
 
     def _widen(self, target: str, backbones: Sequence[nn.Module]) -> str:
         """Make the wide layer once; both modes and every call of it share it."""
@@ -149,7 +185,9 @@ class PackedByRules(nn.Module):
         return name
 
 
-def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor]]:
+def _traced(
+    backbone: nn.Module, mode: bool, taps: Sequence[str]
+) -> tuple[fx.Graph, dict[str, Tensor]]:
     """The graph of the forward in a mode, and the constant tensors that it makes, by name."""
     traced = copy.deepcopy(backbone).train(mode)  # a forward may leave things in its module
     before = copy.deepcopy(traced)
@@ -157,7 +195,7 @@ def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor
     needed = {one.name for one in others if one.default is one.empty}
     defaults = {one.name: one.default for one in others if one.name not in needed}
     try:
-        graph = _Tracer().trace(traced, concrete_args=defaults)
+        graph = _Tracer(taps).trace(traced, concrete_args=defaults)
     except Exception as error:
         raise UnpackableError(
             "its forward cannot be read ahead of time; a branch on a tensor's value, or len() and "
@@ -166,6 +204,10 @@ def _traced(backbone: nn.Module, mode: bool) -> tuple[fx.Graph, dict[str, Tensor
     # The tracer itself leaves constants in the module that it traces.
     made = {name: vars(traced).pop(name) for name in set(vars(traced)) - set(vars(before))}
     constants = {name: value for name, value in made.items() if isinstance(value, Tensor)}
+    runs = [node.args[1] for node in graph.nodes if node.target is tapped]
+    other = next((name for name in taps if runs.count(name) != 1), None)
+    if other is not None:
+        raise UnpackableError(f"in training, its layer {other} does not run exactly once")
     changed = next((name for name in made if name not in constants), None)
     changed = changed or difference(before, traced, values=True)
     if changed is not None:

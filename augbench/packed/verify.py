@@ -13,6 +13,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -52,17 +53,19 @@ _FLIPPED = 5e-2
 _FAR = 1e30
 
 
-def difference(packer: Packer, backbones: Sequence[nn.Module], like: Tensor) -> str | None:
+def difference(
+    packer: Packer, backbones: Sequence[nn.Module], like: Tensor, *, pixel_gradients: bool = False
+) -> str | None:
     """The first value that a packing of these backbones computes otherwise than they do, or None.
 
-    Three of them are compared, the first, the middle and the last. Where float32 cannot tell a
-    small error from rounding, float64 has to agree as well. Raises what the backbones, or their
-    packing, raise.
+    Three of them are compared, the first, the middle and the last. With `pixel_gradients`, the
+    gradients of images in eval mode are compared too. Where float32 cannot tell a small error from
+    rounding, float64 has to agree as well. Raises what the backbones, or their packing, raise.
     """
     own = _Comparison(packer, backbones, like, like.dtype)
-    reason = own.run()
+    reason = own.run(pixel_gradients)
     if reason is None and not own.sharp and own.has_truth:
-        reason = _Comparison(packer, backbones, like, torch.float64).run()
+        reason = _Comparison(packer, backbones, like, torch.float64).run(pixel_gradients)
     return reason
 
 
@@ -102,7 +105,7 @@ class _Comparison:
             return False
         return True
 
-    def run(self) -> str | None:
+    def run(self, pixel_gradients: bool) -> str | None:
         """Train for some steps, then compare in eval mode; returns what differs first."""
         stacked = self.packed.stacked()
         step: Callable[[Tensor, Tensor], Tensor] = self._step_together
@@ -121,7 +124,11 @@ class _Comparison:
             self._take_state_of_packing()
             if number >= _FEWEST_STEPS and took > LONGEST:
                 break
-        return self._compare_in_use() or self._compare_far_from_one()
+        reason = self._compare_taps() if self.packed.taps else None
+        reason = reason or self._compare_in_use()
+        if reason is None and pixel_gradients:
+            reason = self._compare_pixel_gradients()
+        return reason or self._compare_far_from_one()
 
     def _step_together(self, images: Tensor, direction: Tensor) -> Tensor:
         features = self.packed(images)
@@ -135,6 +142,29 @@ class _Comparison:
                     size = value.abs().mean() / grad.abs().max().clamp(min=_TINY)
                     value.sub_(grad * (_STEP * size))
         return features.detach()
+
+    def _compare_taps(self) -> str | None:
+        """Compare one more step, in which every tap changes the value of every cell.
+
+        The plain modules change theirs in a hook behind the same layers.
+        """
+        handles = []
+        for number, (name, changes) in enumerate(self.packed.taps.items()):
+            change = partial(_changed, number)
+            changes.update(dict.fromkeys(range(self.cells), change))
+            for one in (*self.plain, *self.truth):
+                hook = partial(_changed_output, change)
+                handles.append(one.get_submodule(name).register_forward_hook(hook))
+        own = self._images(self.dtype)
+        direction = self._direction(own[0])
+        got = self._step_together(torch.cat(own, dim=1), direction)
+        reason = self._compare_step(own, direction, got, "a step whose layers are changed")
+        for handle in handles:
+            handle.remove()
+        for changes in self.packed.taps.values():
+            changes.clear()
+        self._take_state_of_packing()
+        return reason
 
     def _images(self, dtype: torch.dtype) -> list[Tensor]:
         """A batch for each cell, some dark and some bright, other ones each time."""
@@ -245,6 +275,29 @@ class _Comparison:
                 return f"other features in eval mode, of {name} images"
         return None
 
+    def _compare_pixel_gradients(self) -> str | None:
+        """Compare the gradients of each cell's images; all networks are in eval mode."""
+        own = self._images(self.dtype)
+        direction = self._direction(own[0])
+        x = torch.cat(own, dim=1).requires_grad_()
+        (wide,) = _gradients(self.packed(x), direction, [x])
+        if wide is None:
+            return "no gradients of images in eval mode"
+        got = wide.unflatten(1, (self.cells, -1)).transpose(0, 1)[self.compared]
+
+        def alone(nets: Sequence[nn.Module], dtype: torch.dtype) -> Tensor:
+            slopes: list[Tensor | None] = []
+            for k, one in zip(self.compared, nets, strict=True):
+                x = own[k].detach().to(dtype).requires_grad_()
+                slopes += _gradients(one(x), direction[k].to(dtype), [x])
+            return torch.stack([one for one in slopes if one is not None])
+
+        plain = alone(self.plain, self.dtype)
+        truth = alone(self.truth, torch.float64) if self.truth else plain
+        if not self._close(got, plain, truth):
+            return "other gradients of images in eval mode"
+        return None
+
     def _compare_far_from_one(self) -> str | None:
         """Compare features in training of images so bright that their squares leave float32.
 
@@ -296,6 +349,20 @@ class _Comparison:
             near |= _norm(got.to(truth.dtype) - truth) <= _FLIPPED * _norm(truth)
             near |= _norm(got - plain) <= _FLIPPED * _norm(plain)  # the plain ones flipped alike
         return bool((near & apart.isfinite() & largest.isfinite()).all())
+
+
+def _changed(number: int, value: Tensor) -> Tensor:
+    """Rows mixed with other rows: differently behind each layer, at each place, in each shape."""
+    share = 0.9 - 0.3 * number / (number + 1) - 0.02 * value.ndim
+    mixed = share * value + (1 - share) * value.flip(0)
+    places = torch.linspace(0.8, 1.2, value[0].numel(), dtype=value.dtype, device=value.device)
+    return mixed * places.view(value.shape[1:])
+
+
+def _changed_output(
+    change: Callable[[Tensor], Tensor], module: nn.Module, inputs: object, output: Tensor
+) -> Tensor:
+    return change(output)
 
 
 def _features(nets: Sequence[nn.Module], images: Sequence[Tensor]) -> Tensor:

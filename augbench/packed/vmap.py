@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from augbench.packed.dropout import StreamDropout, StreamDropPath
 from augbench.packed.likeness import check_alike
 from augbench.packed.masks import Masks
 from augbench.packed.rules.registry import UnpackableError
+from augbench.packed.taps import Changes
 from augbench.packed.values import DRAWS
 
 __all__ = ["PackedByVmap"]
@@ -44,6 +46,7 @@ class PackedByVmap:
     """
 
     replayable = False  # its author's own code runs at each step
+    taps: Mapping[str, Changes] = MappingProxyType({})  # a value of vmap's is no tensor to others
 
     def __init__(self, backbones: Sequence[nn.Module]) -> None:
         check_alike(backbones)

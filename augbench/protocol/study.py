@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from augbench.augmentations.contract import FROM_NETWORK
 from augbench.datasets.contract import DatasetInfo
 from augbench.options import Options, Settings
 from augbench.plugins.components import Component
@@ -44,20 +45,31 @@ class Arm:
     """What is compared: a pipeline of augmentations, and the settings that it is trained under.
 
     `label` is short and unique in its study; of an arm on a base, it leaves the base out. An arm
-    with a budget of its own is trained for as long as its settings say, whatever the study's; one
-    that follows progress has augmentations that depend on how far pretraining is.
+    with a budget of its own is trained for as long as its settings say, whatever the study's.
+    `needs` are those of its augmentations together, see `augbench.augmentations.contract.NEEDS`:
+    known once they have been made, they change no number, only with whom it is trained.
     """
 
     label: str
     pipeline: Pipeline
     settings: Settings = Settings()
     own_budget: bool = False
-    follows_progress: bool = False
+    needs: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, component: Component, settings: Settings = Settings()) -> Arm:
         """The arm of one augmentation alone."""
         return cls(component.label, Pipeline.of(component), settings)
+
+    @property
+    def follows_progress(self) -> bool:
+        """True if its augmentations depend on how far pretraining is."""
+        return "progress" in self.needs
+
+    @property
+    def from_network(self) -> frozenset[str]:
+        """What only the network in training can supply."""
+        return self.needs & FROM_NETWORK
 
 
 @dataclass(frozen=True)

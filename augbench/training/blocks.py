@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from augbench.errors import ContractError, StudyError
 from augbench.packed import side_by_side
 from augbench.protocol.augmenting import Augmenter, Mixture, Rows
-from augbench.protocol.batches import (
-    block_steps,
-    draw_batches,
-    draw_partners,
-    effective_batch_size,
-    partner_rows,
-    whole_blocks,
-)
-from augbench.protocol.inputs import network_inputs
+from augbench.protocol.batches import block_steps, effective_batch_size, whole_blocks
 from augbench.protocol.mixing import check_weights, soft_labels, weights_of
-from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.training.materials import CellMaterials
+from augbench.training.sources import CommonSources, Sources
 
-__all__ = ["GuiltyCellsError", "blocks"]
+__all__ = ["Drawn", "GuiltyCellsError", "Step", "blocks", "of_each_cell", "steps_with_gradients"]
+
+_T = TypeVar("_T")
 
 
 class GuiltyCellsError(Exception):
@@ -37,46 +32,141 @@ class GuiltyCellsError(Exception):
         self.errors = errors
 
 
+def of_each_cell(make: Callable[[int], _T], cells: int) -> list[_T]:
+    """Call `make` with the number of each cell; raises `GuiltyCellsError` for those that raise."""
+    made, errors = list[_T](), dict[int, Exception]()
+    for k in range(cells):
+        try:
+            made.append(make(k))
+        except torch.cuda.OutOfMemoryError:
+            raise  # nobody's fault
+        except Exception as error:
+            errors[k] = error
+    if errors:
+        raise GuiltyCellsError(errors)
+    return made
+
+
 def blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield a block's inputs [S, B, K·C, H, W] and soft labels [S, K, B, classes], to the end.
 
-    The cells can be trained together (`planning.trained_alike`). Raises `GuiltyCellsError` where
-    an augmentation raises, or returns what its contract forbids.
+    The cells can be trained together (`packs.trained_alike`), and need nothing of the network.
+    Raises `GuiltyCellsError` where an augmentation raises, or returns what its contract forbids.
     """
-    drawn = _blocks(cells, materials)
+    drawn = _blocks(Drawn(cells, materials))
     return _beside_the_steps(drawn, materials.device) if materials.device.type == "cuda" else drawn
 
 
-def _blocks(cells: Sequence[Cell], materials: CellMaterials) -> Iterator[tuple[Tensor, Tensor]]:
-    shape, classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
-    augmenters = [materials.augmenter(cell) for cell in cells]
-    _check_sources(augmenters, cells[0])
-    batch = effective_batch_size(cells[0].settings.batch_size, cells[0].pretrain_images)
-    block = block_steps(batch, shape) if batch else 1
-    most = max(augmenter.sources for augmenter in augmenters)
-    common = _Common(cells, most, whole_blocks(cells[0].pretrain_steps, block), materials)
-    for start in range(0, common.steps, block):
-        sources = common.sources(slice(start, start + block))
-        mixtures, errors = [], {}
-        for k, (augmenter, g) in enumerate(zip(augmenters, common.group_of, strict=True)):
-            rows = Rows(
-                [labels[g] for labels in sources.labels[: augmenter.sources]],
-                classes,
-                (start, common.batch, common.steps),
-            )
-            try:
-                own = sources.ahead_of_mixer(g, augmenter, rows)
-                mixtures.append(augmenter.mix(own, rows))
-            except torch.cuda.OutOfMemoryError:
-                raise  # nobody's fault
-            except Exception as error:
-                errors[k] = error
-        if errors:
-            raise GuiltyCellsError(errors)
-        targets = _targets(mixtures, augmenters, sources.labels, common.group_index, classes)
-        inputs = side_by_side([mixture.images for mixture in mixtures], common.batch)
-        targets = targets.unflatten(1, (-1, common.batch)).transpose(0, 1)
-        yield inputs[: common.steps - start], targets[: common.steps - start]
+def steps_with_gradients(
+    cells: Sequence[Cell],
+    materials: CellMaterials,
+    gradients_of: Callable[[Tensor, Tensor], Tensor],
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Like `blocks`, for augmentations that need gradients: blocks of one step each.
+
+    `gradients_of` takes the anchors [B, K·C, H, W] of a step, and their labels [K, B], and returns
+    the gradient [K, B, C, H, W] of each image's own loss with respect to its pixels. It is called
+    when a step is asked for: the network then stands as it does before that step.
+    """
+    drawn = Drawn(cells, materials)
+    for step in drawn.steps():
+        (anchors,) = side_by_side([one.sources[0] for one in step.cells], drawn.batch)
+        slopes = gradients_of(anchors, torch.stack([one.rows.labels[0] for one in step.cells]))
+
+        def mix(k: int, step: Step = step, slopes: Tensor = slopes) -> Mixture:
+            one, anchor = step.cells[k], slopes[k]
+            # Every source is an image of this batch: one pass has the gradients of them all.
+            gradients = (anchor, *(anchor[other] for other in one.partners))
+            return drawn.augmenters[k].mix(one.sources, replace(one.rows, gradients=gradients))
+
+        mixtures = of_each_cell(mix, len(cells))
+        targets = drawn.targets(mixtures, step.labels)
+        yield side_by_side([mixture.images for mixture in mixtures], drawn.batch), targets[None]
+
+
+@dataclass(frozen=True)
+class CellStep:
+    """One cell's sources of a step, each [B, C, H, W], and what else is known of their rows.
+
+    `partners` [sources − 1, B] are the positions in the batch at which the further ones stand.
+    """
+
+    sources: Sequence[Tensor]
+    rows: Rows
+    partners: Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of K cells; `labels` [G, B] of each source are those of the groups of cells."""
+
+    cells: Sequence[CellStep]
+    labels: Sequence[Tensor]
+
+
+class Drawn:
+    """The augmenters of K cells, and what they are given."""
+
+    def __init__(self, cells: Sequence[Cell], materials: CellMaterials) -> None:
+        shape, self.classes = cells[0].pretrain.image_shape, len(cells[0].pretrain.classes)
+        self.augmenters = [materials.augmenter(cell) for cell in cells]
+        _check_sources(self.augmenters, cells[0])
+        self.batch = effective_batch_size(cells[0].settings.batch_size, cells[0].pretrain_images)
+        self.block = block_steps(self.batch, shape) if self.batch else 1
+        most = max(augmenter.sources for augmenter in self.augmenters)
+        steps = whole_blocks(cells[0].pretrain_steps, self.block)
+        self.common = CommonSources(cells, most, steps, materials)
+
+    def blocks(self) -> Iterator[tuple[int, Sources]]:
+        """Yield the number of a block's first step, and its sources."""
+        for start in range(0, self.common.steps, self.block):
+            yield start, self.common.sources(slice(start, start + self.block))
+
+    def given(self, k: int, start: int, sources: Sources) -> tuple[list[Tensor], Rows]:
+        """The sources of cell k's mixer in a block, each [S·B, C, H, W], and their rows."""
+        g, augmenter = self.common.group_of[k], self.augmenters[k]
+        rows = Rows(
+            [labels[g] for labels in sources.labels[: augmenter.sources]],
+            self.classes,
+            (start, self.batch, self.common.steps),
+        )
+        return sources.ahead_of_mixer(g, augmenter, rows), rows
+
+    def steps(self) -> Iterator[Step]:
+        """Yield each step by itself, for what needs the network in training."""
+        for start, sources in self.blocks():
+            own_steps = partial(self._by_step, start=start, sources=sources)
+            given = of_each_cell(own_steps, len(self.augmenters))
+            labels = zip(*(one.split(self.batch, dim=1) for one in sources.labels), strict=True)
+            # A last block is drawn whole, and then cut.
+            left = range(self.common.steps - start)
+            for _, of_groups, *own in zip(left, labels, *given, strict=False):
+                yield Step(own, of_groups)
+
+    def _by_step(self, k: int, *, start: int, sources: Sources) -> list[CellStep]:
+        own, rows = self.given(k, start, sources)
+        places = sources.places[: len(own) - 1, self.common.group_of[k]] % self.batch
+        pieces = zip(*(one.split(self.batch) for one in own), strict=True)
+        partners = places.split(self.batch, dim=1)
+        return list(map(CellStep, pieces, rows.by_step(), partners))
+
+    def targets(self, mixtures: Sequence[Mixture], labels: Sequence[Tensor]) -> Tensor:
+        """The class probabilities [K, N, classes] of all cells, checked."""
+        return _targets(mixtures, self.augmenters, labels, self.common.group_index, self.classes)
+
+
+def _blocks(drawn: Drawn) -> Iterator[tuple[Tensor, Tensor]]:
+    for start, sources in drawn.blocks():
+
+        def mix(k: int, start: int = start, sources: Sources = sources) -> Mixture:
+            return drawn.augmenters[k].mix(*drawn.given(k, start, sources))
+
+        mixtures = of_each_cell(mix, len(drawn.augmenters))
+        targets = drawn.targets(mixtures, sources.labels)
+        inputs = side_by_side([mixture.images for mixture in mixtures], drawn.batch)
+        targets = targets.unflatten(1, (-1, drawn.batch)).transpose(0, 1)
+        left = drawn.common.steps - start
+        yield inputs[:left], targets[:left]
 
 
 def _check_sources(augmenters: Sequence[Augmenter], cell: Cell) -> None:
@@ -87,106 +177,6 @@ def _check_sources(augmenters: Sequence[Augmenter], cell: Cell) -> None:
             errors[k] = StudyError(f"needs a batch of at least {augmenter.sources}")
     if errors:
         raise GuiltyCellsError(errors)
-
-
-@dataclass
-class _Sources:
-    """The sources of a block, for each of G groups of cells.
-
-    `anchors` are [G, S·B, C, H, W], `labels` [G, S·B] of each source; `places` [K − 1, G, S·B] are
-    the rows at which partners stand.
-    """
-
-    anchors: Tensor
-    labels: list[Tensor]
-    places: Tensor
-    _done: dict[object, Tensor | Exception] = field(default_factory=dict)
-    _partners: dict[object, Tensor] = field(default_factory=dict)
-
-    def ahead_of_mixer(self, g: int, augmenter: Augmenter, rows: Rows) -> list[Tensor]:
-        """The sources of a cell's mixer, each [S·B, C, H, W].
-
-        What stages ahead of the mixer give, and the partners picked from it, is computed once for
-        all cells of a group that have these stages in common, as those on one base have.
-        """
-        images = self.anchors[g]
-        known: tuple[object, ...] = (g,)
-        for number, stage in enumerate(augmenter.ahead):
-            known = (*known, stage)
-            if known not in self._done:
-                try:
-                    only = slice(number, number + 1)
-                    self._done[known] = augmenter.ahead_of_mixer(images, rows, stages=only)
-                except torch.cuda.OutOfMemoryError:
-                    raise
-                except Exception as error:
-                    self._done[known] = error  # of every cell that has this stage
-            done = self._done[known]
-            if isinstance(done, Exception):
-                raise done
-            images = done
-        return [images, *(self._picked(k, g, known, images) for k in range(augmenter.sources - 1))]
-
-    def _picked(self, k: int, g: int, known: tuple[object, ...], images: Tensor) -> Tensor:
-        """The k-th partners, picked from images of group g that `known` stages gave."""
-        key = (k, *known)
-        if key not in self._partners:
-            # index_select copies whole images; images[index] copies number by number.
-            self._partners[key] = images.index_select(0, self.places[k, g])
-        return self._partners[key]
-
-
-class _Common:
-    """The images and partners of each group: cells of one seed and size share them."""
-
-    def __init__(
-        self, cells: Sequence[Cell], most: int, drawn: int, materials: CellMaterials
-    ) -> None:
-        groups = list(dict.fromkeys(map(_group, cells)))
-        self.group_of = [groups.index(_group(cell)) for cell in cells]
-        ones = [cells[self.group_of.index(g)] for g in range(len(groups))]
-        data = [materials.pretrain_set(one) for one in ones]
-        self._images = torch.cat([one.images for one in data])  # of all groups
-        self._labels = torch.cat([one.labels for one in data])
-        device, sizes = self._labels.device, [len(one) for one in data]
-        self.group_index = torch.tensor(self.group_of, device=device)
-        batches, partners = zip(
-            *(_draw(one, size, most, drawn) for one, size in zip(ones, sizes, strict=True)),
-            strict=True,
-        )
-        offsets = np.cumsum([0, *sizes[:-1]])[:, None, None]
-        # [G, drawn, B] positions among the images of all groups, and [most − 1, G, drawn, B]
-        self._batches = torch.from_numpy(np.stack(batches) + offsets).to(device)
-        self._partners = np.stack(partners, axis=1)
-        self.steps, self.batch = cells[0].pretrain_steps, self._batches.shape[2]
-
-    def sources(self, steps: slice) -> _Sources:
-        """The sources of some steps."""
-        chosen = self._batches[:, steps].flatten(1)  # [G, S·B]
-        count, device = len(chosen), chosen.device
-        places = torch.from_numpy(
-            np.stack([partner_rows(own[:, steps]) for own in self._partners.swapaxes(0, 1)], axis=1)
-        ).to(device)  # [most − 1, G, S·B]
-        images = network_inputs(self._images.index_select(0, chosen.flatten()))
-        labels = self._labels.index_select(0, chosen.flatten()).view(count, -1)
-        return _Sources(
-            images.unflatten(0, (count, -1)),
-            [labels, *(labels.gather(1, one) for one in places)],
-            places,
-        )
-
-
-def _group(cell: Cell) -> tuple[int, int | None]:
-    return cell.seed, cell.samples_per_class
-
-
-def _draw(cell: Cell, images: int, most: int, drawn: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the images of each step, [drawn, B], and their partners' positions in the batch."""
-    batches = draw_batches(images, cell.settings.batch_size, drawn, cell_stream(cell, Role.ORDER))
-    rngs = [cell_stream(cell, Role.PARTNERS, k) for k in range(most - 1)]
-    # The first partners are the same for every augmentation: each has a stream of its own.
-    steps, batch = batches.shape
-    return batches, draw_partners(most, steps, batch, rngs)
 
 
 def _targets(

@@ -21,6 +21,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.training.blocks import GuiltyCellsError
 from augbench.training.contract import Progress
+from augbench.training.hidden import layers_to_tap
 from augbench.training.materials import CellMaterials, seeded
 from augbench.training.notes import Note, summary
 from augbench.training.packs import Unit, plan_packs, trained_alike, units_of
@@ -115,44 +116,44 @@ class PackedEngine:
         self, pack: Sequence[Cell], materials: CellMaterials
     ) -> list[tuple[list[Unit], Choice]]:
         """Decide how the cells of a pack are trained, and in which parts."""
-        units = sorted(units_of(pack), key=_pretraining)
-        alone = [unit for unit in units if not _plain_augmentation(unit[0], materials)]
-        packable = [unit for unit in units if unit not in alone]
-        divided = [([unit], self._choice_alone(unit[0], materials)) for unit in alone]
-        if packable:
+        of_needs: dict[frozenset[str] | None, list[Unit]] = {}
+        for unit in sorted(units_of(pack), key=_pretraining):
+            of_needs.setdefault(_needs(unit[0], materials), []).append(unit)
+        # What cannot be made is for the reference, which raises it again for this cell alone.
+        failing = Choice(None, "one by one", keeps=False)
+        divided = [([unit], failing) for unit in of_needs.pop(None, [])]
+        for needs, units in of_needs.items():
+            assert needs is not None
             try:
-                choice, limit = self._choose([unit[0] for unit in packable], materials)
+                choice, limit = self._choose([unit[0] for unit in units], needs, materials)
             except Exception as error:
                 choice, limit = Choice(None, f"one by one ({error})", keeps=False), 1
-            size = -(-len(packable) // -(-len(packable) // limit))
-            for start in range(0, len(packable), size):
-                part = packable[start : start + size]
+            size = -(-len(units) // -(-len(units) // limit))
+            for start in range(0, len(units), size):
+                part = units[start : start + size]
                 self._note(len(part), choice.reason, choice.gain, choice.seconds)
                 choice = replace(choice, seconds=0)
                 divided.append((part, choice))
         return divided
 
-    def _choice_alone(self, cell: Cell, materials: CellMaterials) -> Choice:
-        """No packing; the features of the frozen backbone may be kept if it lets them."""
-        key = (trained_alike(cell), "alone")
-        if key not in self._choices:
-            try:
-                with seeded(cell_stream(cell, Role.OTHER)):
-                    images = _images_like(cell, materials)
-                    choice = choose([materials.backbone(cell)], images, pack=False)
-            except Exception as error:
-                choice = Choice(None, f"one by one ({error})", keeps=False)
-            self._choices[key] = choice
-        return self._choices[key]
+    def _choose(
+        self, ones: Sequence[Cell], needs: frozenset[str], materials: CellMaterials
+    ) -> tuple[Choice, int]:
+        """The packing of these cells' backbones, and how many of them fit into memory.
 
-    def _choose(self, ones: Sequence[Cell], materials: CellMaterials) -> tuple[Choice, int]:
-        """The packing of these cells' backbones, and how many of them fit into memory."""
-        one, key = ones[0], (trained_alike(ones[0]), len(ones))
+        `needs` is what their augmentations need of the network in training.
+        """
+        one, taps = ones[0], tuple[str, ...]()
         with seeded(cell_stream(one, Role.OTHER)):
             backbones = [materials.backbone(cell) for cell in ones[:_MOST_COMPARED]]
+            if "hidden" in needs:
+                augmenters = map(materials.augmenter, ones)
+                taps = layers_to_tap(backbones[0], one.pretrain.image_shape, augmenters)
+            key = trained_alike(one), needs, taps, len(ones)
             choice = self._choices.get(key)
             if choice is None:
-                choice = choose(backbones, _images_like(one, materials))
+                images = _images_like(one, materials)
+                choice = choose(backbones, images, pixel_gradients="gradients" in needs, taps=taps)
                 self._choices[key] = replace(choice, seconds=0)  # they are spent once
         settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
         kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class
@@ -198,12 +199,12 @@ def _left(units: Sequence[Unit], results: Sequence[CellResult]) -> list[Unit]:
     return [unit for unit in left if unit]
 
 
-def _plain_augmentation(cell: Cell, materials: CellMaterials) -> bool:
-    """True if the augmentation can be made, and is content with images."""
+def _needs(cell: Cell, materials: CellMaterials) -> frozenset[str] | None:
+    """What the augmentation needs of the network in training; None if it cannot be made."""
     try:
-        return not materials.augmenter(cell).arrangement.from_network
+        return materials.augmenter(cell).arrangement.from_network
     except Exception:
-        return False  # the reference will raise it again, for this cell alone
+        return None
 
 
 class _Counter:

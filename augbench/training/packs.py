@@ -45,13 +45,15 @@ def trained_alike(cell: Cell) -> Hashable:
     """A value that is equal for cells with the same network, shapes and steps.
 
     Such cells can be trained together, each with learning rate, momentum, weight decay, label
-    smoothing and clipping of its own.
+    smoothing and clipping of its own. Steps that need gradients or a hidden layer are longer than
+    others, which do not wait for them.
     """
     return (
         cell.pretrain.content_hash,
         json.dumps(cell.backbone.identity(), sort_keys=True),
         _alike(cell.settings),
         effective_batch_size(cell.settings.batch_size, cell.pretrain_images),
+        cell.arm.from_network,
     )
 
 
@@ -96,10 +98,11 @@ def plan_packs(
 def cost(cell: Cell) -> float:
     """The work of a cell, in images through the network, forwards."""
     settings = cell.settings
+    passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
     batch = effective_batch_size(settings.batch_size, cell.pretrain_images)
     finetuning = settings.finetune_samples_per_class * len(cell.finetune.classes)
     return (
-        3 * cell.pretrain_steps * batch
+        passes * cell.pretrain_steps * batch
         + cell.pretrain.test_size
         + finetuning
         + cell.finetune.test_size

@@ -9,31 +9,31 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from augbench.packed import Heads, Packed, Replayed, UnpackableError, same_features
+from augbench.packed import Heads, Packed, UnpackableError, same_features
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
-from augbench.protocol.loss import loss_weights, smoothed, summed_losses
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
-from augbench.protocol.update import Update
-from augbench.training.blocks import blocks
+from augbench.training.blocks import Drawn, blocks, steps_with_gradients
 from augbench.training.contract import Progress, failed
+from augbench.training.descent import Taken, descent, ending_at, pixel_gradients, steps_taken
 from augbench.training.features import Extractor, OneByOne, features_of, outputs_of
+from augbench.training.hidden import offered_taps, steps_with_hidden_layers
 from augbench.training.materials import CellMaterials, Labelled, once_a_seed, seeded
 from augbench.training.packs import Unit
 from augbench.training.readout import READOUTS
 from augbench.training.recording import Recorder, check_finite, check_metrics, hits
 from augbench.training.reference import pretrain
 
-__all__ = ["descent", "train_together"]
+__all__ = ["train_together"]
 
 _ASKED_AGAIN = 16  # images
 
@@ -146,39 +146,36 @@ def _pretrain(
     heads = Heads(once_a_seed(cells, lambda cell: materials.head(cell, modules[0], finetune=False)))
     backbones = packer(modules)
     backbones.train()
-    recipes = [Recipe.of(cell.settings, "pretraining") for cell in cells]
-    descend = descent(backbones, heads, recipes, cells[0].pretrain_steps)
-    smoothing = torch.tensor([one.label_smoothing for one in recipes], device=materials.device)
     recorder, step, spent = Recorder(), 0, 0.0
     ends = sorted({cell.pretrain_steps for unit in units for cell in unit})
+    needs = materials.augmenter(cells[0]).arrangement.from_network
 
     def frozen() -> _Pretrained:
         backbones.train(False)
         curves = recorder.curves(len(cells))
-        metrics = [{"pretrain_seconds": spent / len(cells), "extra_passes": 0.0} for _ in cells]
+        extra = float(step if "gradients" in needs else 0)
+        metrics = [{"pretrain_seconds": spent / len(cells), "extra_passes": extra} for _ in cells]
         doubtful = _doubtful(backbones, curves)
         return _Pretrained(step, backbones, modules[0], curves, metrics, heads, doubtful)
 
     if ends[0] == 0:
         yield frozen()
+        backbones.train()
     began = time.perf_counter()
-    # [S, B, K·C, H, W], [S, K, B, classes]
-    for inputs, targets in _ending_at(blocks(cells, materials), ends):
-        targets = smoothed(targets, smoothing[:, None, None])
-        outputs = torch.empty_like(targets)
-        weights = loss_weights(targets)
-        for s, (x, weight) in enumerate(zip(inputs, weights, strict=True)):
-            outputs[s] = descend(x, weight)
-            step += 1
-            if test_every and step % test_every == 0:
-                backbones.train(False)
-                everyone = range(len(cells))
-                _, (measured,) = outputs_of(backbones, everyone, test_set, snapshots=[heads])
-                recorder.test(measured, step)
-                backbones.train()
+    for taken in _steps_of(cells, needs, backbones, modules[0], heads, materials, ends):
+        step += 1
+        if test_every and step % test_every == 0:
+            backbones.train(False)
+            everyone = range(len(cells))
+            _, (measured,) = outputs_of(backbones, everyone, test_set, snapshots=[heads])
+            recorder.test(measured, step)
+            backbones.train()
+        if taken is None:
+            continue
+        outputs, targets = taken  # [S, K, B, classes]
         recorder.block(-(targets * outputs).sum(-1).mean(-1), hits(outputs, targets))
         going_on = sum(cell.pretrain_steps >= step for unit in units for cell in unit)
-        progress(len(inputs) * going_on)
+        progress(len(outputs) * going_on)
         if step in ends:
             spent += time.perf_counter() - began
             yield frozen()
@@ -186,16 +183,29 @@ def _pretrain(
             began = time.perf_counter()
 
 
-def _ending_at(
-    drawn: Iterator[tuple[Tensor, Tensor]], ends: Sequence[int]
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cut blocks of steps where budgets end."""
-    first = 0
-    for inputs, targets in drawn:
-        inside = [end - first for end in ends if 0 < end - first < len(inputs)]
-        for a, b in pairwise([0, *inside, len(inputs)]):
-            yield inputs[a:b], targets[a:b]
-        first += len(inputs)
+def _steps_of(
+    cells: Sequence[Cell],
+    needs: frozenset[str],
+    backbones: Packed,
+    like: nn.Module,
+    heads: Heads,
+    materials: CellMaterials,
+    ends: Sequence[int],
+) -> Iterator[Taken | None]:
+    """Take the steps of a pretraining, whose augmentations have `needs`; see `steps_taken`."""
+    recipes = [Recipe.of(cell.settings, "pretraining") for cell in cells]
+    smoothing = torch.tensor([one.label_smoothing for one in recipes], device=materials.device)
+    if "hidden" in needs:
+        taps = offered_taps(backbones, like, cells[0].pretrain.image_shape)
+        given = Drawn(cells, materials)
+        yield from steps_with_hidden_layers(given, taps, backbones, heads, recipes, smoothing)
+        return
+    if "gradients" in needs:
+        drawn = steps_with_gradients(cells, materials, pixel_gradients(backbones, heads))
+    else:
+        drawn = ending_at(blocks(cells, materials), ends)
+    descend = descent(backbones, heads, recipes, cells[0].pretrain_steps)
+    yield from steps_taken(drawn, descend, smoothing)
 
 
 @torch.no_grad()
@@ -224,25 +234,6 @@ def _doubtful(backbones: Packed, curves: Sequence[TrainingCurve]) -> list[int]:
             finite &= value.detach().isfinite().reshape(len(finite), -1).all(1).cpu()
     own = zip(finite.tolist(), curves, strict=True)
     return [k for k, (ok, curve) in enumerate(own) if not ok and np.isfinite(curve.loss).all()]
-
-
-def descent(
-    backbones: Packed, heads: Heads, recipes: Sequence[Recipe], steps: int
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """A step of gradient descent of K cells, replayed from a tape where that pays.
-
-    There will be `steps` of them, by each cell's own recipe. One takes images [B, K·C, H, W] and
-    `loss_weights` [K, B, classes], and returns the log-probabilities before the step.
-    """
-    state = [*heads.parameters(), *backbones.stacked().values()]
-    update = Update(state, recipes, steps)
-
-    def descend(x: Tensor, weight: Tensor) -> Tensor:
-        log_probabilities = heads(backbones(x))
-        update(summed_losses(weight, log_probabilities))
-        return log_probabilities.detach()
-
-    return Replayed(descend, [*state, *update.state]) if backbones.replayable else descend
 
 
 def _pretrain_alone(

@@ -22,7 +22,7 @@ from augbench.packed.rules import registry as rules
 from augbench.packed.tape import refresh_each_replay
 from augbench.packed.trace import PackedByRules
 from augbench.protocol.recipe import Recipe
-from augbench.training.together import descent
+from augbench.training.descent import descent
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -77,6 +77,22 @@ def test_a_rule_that_is_wrong_in_one_of_many_cells_is_found(cell):
     assert "not by rules: other features" in choose(made, images()).reason
 
 
+class SteeperInUse(WideScale):
+    """Right but for its gradients in eval mode."""
+
+    def forward(self, x):
+        y = super().forward(x)
+        return y if self.training else y + 0.1 * (y - y.detach())
+
+
+def test_a_rule_with_other_gradients_of_images_in_use_is_found_where_they_are_wanted():
+    rule(Scale)(SteeperInUse)
+    made = nets(nn.Conv2d(2, 4, 3), Scale(4), nn.Flatten())
+    assert "packed by rules" in choose(made, images()).reason
+    reason = choose(made, images(), pixel_gradients=True).reason
+    assert "not by rules: other gradients of images in eval mode" in reason
+
+
 def test_a_network_of_long_steps_is_verified_with_as_many_cells_as_it_will_be_packed(monkeypatch):
     packed = []
 
@@ -301,8 +317,8 @@ def test_a_replay_that_goes_wrong_costs_time_and_no_numbers(lab, agree, monkeypa
     right = replaying.Tape.replay
     chosen = []  # timing and verifying replay as well: these go right
 
-    def choose_and_tell(*given):
-        chosen.append(choose(*given))
+    def choose_and_tell(*given, **how):
+        chosen.append(choose(*given, **how))
         return chosen[-1]
 
     def wrong(self, *, refresh=True):

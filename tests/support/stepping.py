@@ -13,7 +13,7 @@ from augbench.packed.dropout import own_dropout
 from augbench.packed.heads import Heads
 from augbench.packed.trace import PackedByRules
 from augbench.protocol.recipe import Recipe
-from augbench.training.together import descent
+from augbench.training.descent import descent
 
 _TOLERANCE = 1e-10
 

@@ -348,22 +348,6 @@ def test_features_that_depend_on_the_batch_are_not_kept(lab):
         assert packed[cell.key].metrics["nll"] == reference[cell.key].metrics["nll"]
 
 
-class NeedsGradients:
-    sources = 2
-    needs = frozenset({"gradients"})
-
-    def __call__(self, x_i, x_j, *, gradients, rng):
-        return (x_i + x_j) / 2, x_i.new_full((len(x_i),), 0.5)
-
-
-def test_augmentations_that_need_the_network_are_trained_one_by_one(lab, agree):
-    lab.factories["needy"] = NeedsGradients
-    cells = [lab.cell(name) for name in ("none", "needy", "mixup")]
-    packed, reference = lab.train(PackedEngine(), cells), lab.train(ReferenceEngine(), cells)
-    for cell in cells:
-        agree(packed[cell.key], reference[cell.key])
-
-
 def test_finetuning_leaves_not_one_bit_of_the_backbone_changed(lab, monkeypatch):
     seen = []
 

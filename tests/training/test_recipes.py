@@ -18,10 +18,10 @@ from augbench.packed import replay as replaying
 from augbench.packed.trace import PackedByRules
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.study import Settings
+from augbench.training.descent import descent
 from augbench.training.engine import PackedEngine
 from augbench.training.packs import trained_alike
 from augbench.training.reference import ReferenceEngine
-from augbench.training.together import descent
 
 SHORT = replace(SETTINGS, pretrain_steps=30, finetune_steps=24)
 STANDARD = replace(

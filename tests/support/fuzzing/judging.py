@@ -24,7 +24,7 @@ from augbench.packed.ops import side_by_side
 from augbench.packed.replay import Replayed
 from augbench.protocol.loss import soft_label_cross_entropy
 from augbench.protocol.recipe import Recipe
-from augbench.training.together import descent
+from augbench.training.descent import descent
 from fuzzing.drawing import Case, draw
 
 __all__ = ["Verdict", "judge", "judge_modules", "judge_seed", "speed_does_not_decide"]
