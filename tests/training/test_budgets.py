@@ -144,7 +144,7 @@ def test_a_schedule_makes_a_training_of_each_budget(lab, changes, paths):
 
 def test_an_arm_that_follows_progress_is_trained_for_each_budget(lab):
     arm = Arm.of(Component("augmentation", "x", label="x"), lab.cell().settings)
-    cell = replace(lab.cell(), arm=replace(arm, follows_progress=True))
+    cell = replace(lab.cell(), arm=replace(arm, needs=frozenset({"progress"})))
     assert len(units_of(at_budgets([cell], (10, 20)))) == 2
 
 
