@@ -41,14 +41,19 @@ def features_need_company(backbone: nn.Module, like: Tensor) -> bool:
 
     They are compared whole, halved and one by one, on sixteen images of its own at least, and
     with gradients switched on, as they are for a head that is finetuned on them. That is done with
-    the backbone as it is, and with perturbed weights on images from black to white: a factor that
-    is zero at first hides what training will bring out.
+    the backbone as it is, and on images from black to white with perturbed weights, since a factor
+    that is zero at first hides what training will bring out, and with weights that have all risen,
+    which take values over thresholds that they start below.
     """
     generator = torch.Generator().manual_seed(0)
     count = max(_LEAST_IMAGES, len(like))  # of two or four, the odd one may be missed by chance
     alike = torch.rand(count, *like.shape[1:], generator=generator).to(like)
     unlike = example_images(like, count, generator)
-    return _need_company(backbone, alike) or _need_company(perturbed(backbone, generator), unlike)
+    return (
+        _need_company(backbone, alike)
+        or _need_company(perturbed(backbone, generator), unlike)
+        or _need_company(_risen(backbone, generator), unlike)
+    )
 
 
 def _need_company(backbone: nn.Module, images: Tensor) -> bool:
@@ -101,6 +106,16 @@ def same_features(one: Tensor, other: Tensor) -> bool:
     rounding = ROUNDING_OF_FEATURES[one.dtype]
     allowed = rounding * (size + 1e-3 * size[known].max()) + torch.finfo(one.dtype).tiny
     return bool((apart <= allowed)[known].all())
+
+
+def _risen(backbone: nn.Module, generator: torch.Generator) -> nn.Module:
+    """A copy with weights that are all larger, by up to a tenth."""
+    copied = copy.deepcopy(backbone)
+    with torch.no_grad():
+        for value in copied.parameters():
+            if value.is_floating_point():
+                value.add_((0.1 * torch.rand(value.shape, generator=generator)).to(value))
+    return copied
 
 
 def perturbed(backbone: nn.Module, generator: torch.Generator) -> nn.Module:

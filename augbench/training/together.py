@@ -215,11 +215,13 @@ def _check_company(backbones: Extractor, images: Labelled) -> None:
     That was asked before the training; it may have brought out what was hidden then.
     """
     some = network_inputs(images.images[:_ASKED_AGAIN])
-    halves = [backbones(half, shared=True) for half in some.split(_ASKED_AGAIN // 2)]
-    if not same_features(torch.cat(halves, dim=1), backbones(some, shared=True)):
-        raise UnpackableError(
-            "once it is trained, an image's features depend on more than the image"
-        )
+    whole = backbones(some, shared=True)
+    for size in (_ASKED_AGAIN // 2, 1):
+        parts = [backbones(part, shared=True) for part in some.split(size)]
+        if not same_features(torch.cat(parts, dim=1), whole):
+            raise UnpackableError(
+                "once it is trained, an image's features depend on more than the image"
+            )
 
 
 def _doubtful(backbones: Packed, curves: Sequence[TrainingCurve]) -> list[int]:
