@@ -59,7 +59,7 @@ def network(shape, layers=8):
 @pytest.fixture
 def unprobed(monkeypatch):
     """Packs are used without a look at whether they are right."""
-    monkeypatch.setattr(probing, "difference", lambda *_: None)
+    monkeypatch.setattr(probing, "difference", lambda *_, **__: None)
     monkeypatch.setattr(probing, "_gain", lambda *_: 9.0)
 
 
