@@ -1,6 +1,6 @@
 """Whole cells of augmentations that need the network: packed, and pretrained one by one.
 
-`python benchmarks/network_needs.py` takes some five minutes on one thread. Cells are trained by the
+`python benchmarks/network_needs.py` takes some ten minutes on one thread. Cells are trained by the
 protocol with the default settings on the embedded data sets: `--cells` of them packed, verifying
 included, and two as where no packing serves, one before and one after. That is not the reference
 engine: its features are kept for finetuning, as the packed ones' are. CPU seconds a cell; those

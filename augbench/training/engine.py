@@ -143,17 +143,18 @@ class PackedEngine:
 
         `needs` is what their augmentations need of the network in training.
         """
-        one, taps = ones[0], tuple[str, ...]()
+        one, key = ones[0], (trained_alike(ones[0]), needs, len(ones))
         with seeded(cell_stream(one, Role.OTHER)):
             backbones = [materials.backbone(cell) for cell in ones[:_MOST_COMPARED]]
-            if "hidden" in needs:
-                augmenters = map(materials.augmenter, ones)
-                taps = layers_to_tap(backbones[0], one.pretrain.image_shape, augmenters)
-            key = trained_alike(one), needs, taps, len(ones)
             choice = self._choices.get(key)
             if choice is None:
-                images = _images_like(one, materials)
-                choice = choose(backbones, images, pixel_gradients="gradients" in needs, taps=taps)
+                shape = one.pretrain.image_shape
+                choice = choose(
+                    backbones,
+                    _images_like(one, materials),
+                    pixel_gradients="gradients" in needs,
+                    taps=layers_to_tap(backbones[0], shape) if "hidden" in needs else (),
+                )
                 self._choices[key] = replace(choice, seconds=0)  # they are spent once
         settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
         kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class

@@ -26,7 +26,7 @@ from augbench.training.blocks import Drawn, blocks, steps_with_gradients
 from augbench.training.contract import Progress, failed
 from augbench.training.descent import Taken, descent, ending_at, pixel_gradients, steps_taken
 from augbench.training.features import Extractor, OneByOne, features_of, outputs_of
-from augbench.training.hidden import offered_taps, steps_with_hidden_layers
+from augbench.training.hidden import steps_with_hidden_layers
 from augbench.training.materials import CellMaterials, Labelled, once_a_seed, seeded
 from augbench.training.packs import Unit
 from augbench.training.readout import READOUTS
@@ -162,7 +162,7 @@ def _pretrain(
         yield frozen()
         backbones.train()
     began = time.perf_counter()
-    for taken in _steps_of(cells, needs, backbones, modules[0], heads, materials, ends):
+    for taken in _steps_of(cells, needs, backbones, heads, materials, ends):
         step += 1
         if test_every and step % test_every == 0:
             backbones.train(False)
@@ -187,7 +187,6 @@ def _steps_of(
     cells: Sequence[Cell],
     needs: frozenset[str],
     backbones: Packed,
-    like: nn.Module,
     heads: Heads,
     materials: CellMaterials,
     ends: Sequence[int],
@@ -196,9 +195,8 @@ def _steps_of(
     recipes = [Recipe.of(cell.settings, "pretraining") for cell in cells]
     smoothing = torch.tensor([one.label_smoothing for one in recipes], device=materials.device)
     if "hidden" in needs:
-        taps = offered_taps(backbones, like, cells[0].pretrain.image_shape)
         given = Drawn(cells, materials)
-        yield from steps_with_hidden_layers(given, taps, backbones, heads, recipes, smoothing)
+        yield from steps_with_hidden_layers(given, backbones, heads, recipes, smoothing)
         return
     if "gradients" in needs:
         drawn = steps_with_gradients(cells, materials, pixel_gradients(backbones, heads))

@@ -7,7 +7,7 @@ import pytest
 
 import augbench
 from augbench.packed import codegen, replay
-from augbench.training import together
+from augbench.training import descent
 
 KERNELS = ("convolve", "convolve_and_pool", "gradients_through_pool", "pool", "normalize")
 
@@ -30,7 +30,7 @@ def replays(monkeypatch):
             super().__init__(*how)
             made.append(self)
 
-    monkeypatch.setattr(together, "Replayed", Watched)
+    monkeypatch.setattr(descent, "Replayed", Watched)
     monkeypatch.setattr(replay, "_TRIALS", 0)
     monkeypatch.setattr(replay, "LONGEST", math.inf)
     return made

@@ -334,26 +334,6 @@ def test_hidden_layers_under_a_recipe_and_behind_a_normalisation(lab, cell):
     assert_same(lab, cells)
 
 
-class Undecided(Hidden):
-    """Chooses a layer late that it had never chosen before."""
-
-    calls = 0
-
-    def choose_layer(self, layers, *, rng):
-        self.calls += 1
-        return layers[1 + self.calls // 300]
-
-
-def test_a_layer_that_nobody_was_seen_to_choose_costs_time_and_no_numbers(lab, agree, cell):
-    lab.factories["undecided"] = Undecided
-    cells = [cell("undecided", 2, seed, pretrain_steps=310) for seed in (0, 1)]
-    engine = PackedEngine()
-    packed, reference = lab.train(engine, cells), lab.train(ReferenceEngine(), cells)
-    assert "no cell was seen to choose layer '1' before" in engine.choice
-    for one in cells:
-        agree(packed[one.key], reference[one.key])
-
-
 def test_networks_that_no_rule_packs_mix_hidden_layers_one_by_one(lab, agree, cell):
     cells = [cell("hidden", 2, seed, backbone="mapped") for seed in (0, 1)]
     engine = PackedEngine()
