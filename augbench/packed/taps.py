@@ -40,16 +40,23 @@ class Tap(nn.Module):
         """The values of all cells, in the form in which they came."""
         if not self.changes:
             return x
-        values = cell_first(self.cells, x).unbind()
-        # Contiguous, as a layer's own output is: rows are then picked as whole runs of memory.
-        own = [
-            self.changes[k](value.contiguous()) if k in self.changes else value
-            for k, value in enumerate(values)
+        if not (is_map(x) and ops.prefers_batch_last(x)):
+            values = cell_first(self.cells, x).unbind()
+            return packed(torch.stack([self._passed(k, value) for k, value in enumerate(values)]))
+        # Cut and joined as the map lies in memory, here and in the backward pass, so that cells
+        # that stay as they are cost one copy of a run of memory.
+        cut = ops.batch_last(x).unflatten(0, (self.cells, -1)).unbind()  # K × [C, H, W, B]
+        planes = [
+            self._passed(k, value.permute(3, 0, 1, 2)).permute(1, 2, 3, 0)
+            if k in self.changes
+            else value
+            for k, value in enumerate(cut)
         ]
-        if is_map(x) and ops.prefers_batch_last(x):
-            planes = torch.stack([value.permute(1, 2, 3, 0) for value in own])  # [K, C, H, W, B]
-            return ops.map_of(planes.flatten(0, 1))
-        return packed(torch.stack(own))
+        return ops.map_of(torch.stack(planes).flatten(0, 1))
+
+    def _passed(self, k: int, value: Tensor) -> Tensor:
+        # Contiguous, as a layer's own output is: rows are then picked as whole runs of memory.
+        return self.changes[k](value.contiguous()) if k in self.changes else value
 
 
 def tapped(value: Any, layer: str) -> Any:
