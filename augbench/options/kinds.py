@@ -123,7 +123,17 @@ class OptionalNumber(_AnyNumber["float | None", "float | None"]):
     """A number, or None for what another option says."""
 
 
-class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
+class _Several(Option[_Given, _Kept]):
+    """Several numbers, or perhaps none."""
+
+    def show(self, value: Any) -> str:
+        return ", ".join(map(str, value)) or "none"
+
+    def write(self, value: Any) -> str:
+        return self.show(value).replace(", ", ",")
+
+
+class Sizes(_Several["int | Sequence[int]", "tuple[int, ...]"]):
     """Whole numbers of 1 or more, one or several; with `empty=True`, none as well."""
 
     metavar = "N,N,…"
@@ -160,13 +170,10 @@ class Sizes(Option["int | Sequence[int]", "tuple[int, ...]"]):
         return self.read(sizes)
 
     def show(self, value: Any) -> str:
-        return ", ".join(map(str, [value] if _is_whole(value) else value)) or "none"
-
-    def write(self, value: Any) -> str:
-        return self.show(value).replace(", ", ",")
+        return super().show([value] if _is_whole(value) else value)
 
 
-class Shares(Option["float | Sequence[float]", "tuple[float, ...]"]):
+class Shares(_Several["float | Sequence[float]", "tuple[float, ...]"]):
     """Shares of a whole, each above 0 and below 1, in rising order; or none."""
 
     metavar = "X,X,…"
@@ -191,14 +198,8 @@ class Shares(Option["float | Sequence[float]", "tuple[float, ...]"]):
             self.refuse(text)
         return self.read(shares)
 
-    def show(self, value: Any) -> str:
-        return ", ".join(map(str, value)) or "none"
 
-    def write(self, value: Any) -> str:
-        return self.show(value).replace(", ", ",")
-
-
-class Name(Option[str, str]):
+class _Spec(Option[_Given, _Kept]):
     """A spec such as `mixup:alpha=0.4`, or another name that something else resolves."""
 
     def __init__(
@@ -212,32 +213,24 @@ class Name(Option[str, str]):
     def expected(self) -> str:
         return self.what
 
-    def read(self, value: Any) -> str:
+    def read(self, value: Any) -> Any:
         if not isinstance(value, str) or not value.strip():
             self.refuse(value)
         return value
 
 
-class OptionalName(Option["str | bool | None", "str | None"]):
+class Name(_Spec[str, str]):
+    """A spec or a name."""
+
+
+class OptionalName(_Spec["str | bool | None", "str | None"]):
     """A spec, or None; False means None as well, and True the default."""
-
-    def __init__(
-        self, *flags: str, what: str = "a name", metavar: str = "SPEC", **declared: Any
-    ) -> None:
-        super().__init__(*flags, **declared)
-        self.what = what
-        self.metavar = metavar
-
-    @property
-    def expected(self) -> str:
-        return self.what
 
     def read(self, value: Any) -> str | None:
         if isinstance(value, bool):
             return self.default if value else None
-        if not isinstance(value, str) or not value.strip():
-            self.refuse(value)
-        return value
+        name: str = super().read(value)
+        return name
 
 
 class Names(Option["str | Sequence[str]", "tuple[str, ...]"]):

@@ -36,7 +36,7 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "finetune_schedule": "cosine",
     },
 }
-"""What each recipe sets, by the options' names in Python."""
+"""The values that each recipe sets, by the options' names in Python."""
 
 SET_BY_RECIPES = frozenset(name for recipe in RECIPES.values() for name in recipe)
 

@@ -30,7 +30,7 @@ _DIGITS = 12
 """Decimals of a probability: so a third is one number, whether it is written or left to share."""
 
 _HEAD = re.compile(r"(?:\s*[\w.-]+\s*:)*(?:\s*[^\W\d]\w*\s*=)?")
-"""What stands before the first value of a grid: names and colons, and the parameter's name."""
+"""The text before the first value of a grid: names and colons, and the parameter's name."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,10 @@ class Pipeline:
 
     def identity(self) -> dict[str, Any]:
         """The part of a cell's key; of one augmentation alone, that augmentation's."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
         alone = self.stages[0].always if len(self.stages) == 1 else None
         if alone is not None:
             return alone.identity()

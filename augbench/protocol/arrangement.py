@@ -1,4 +1,4 @@
-"""How the stages of a pipeline work together, and which pipelines cannot; no torch.
+"""The parts that the stages of a pipeline play, and pipelines that cannot be; no torch.
 
 Single-image stages come first, then at most one mixer, then single-image stages on the mix:
 
@@ -80,7 +80,7 @@ class Arrangement:
 
     @property
     def from_network(self) -> frozenset[str]:
-        """What only the network in training can supply, step by step."""
+        """The needs that only the network in training can supply, step by step."""
         return self.mixer.needs & FROM_NETWORK if self.mixer else frozenset()
 
     @property

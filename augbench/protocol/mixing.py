@@ -12,24 +12,7 @@ from torch import Tensor
 from augbench.augmentations.contract import Augmentation
 from augbench.errors import ContractError
 
-__all__ = ["augment", "check_weights", "mixed", "soft_labels", "weights_of"]
-
-
-def augment(
-    augmentation: Augmentation,
-    sources: Sequence[Tensor],
-    rng: np.random.Generator,
-    **supplied: Any,
-) -> tuple[Tensor, Tensor]:
-    """Call the augmentation on its sources, each [N, C, H, W], and on what it is `supplied` with.
-
-    Returns the images [N, C, H, W] and the weights of the sources [N, K], whose rows sum to 1.
-    Raises `ContractError` if the result has another shape, type or range.
-    """
-    image, shares = mixed(augmentation, sources, rng, **supplied)
-    weights = weights_of(shares, len(sources))
-    check_weights(weights, type(augmentation).__name__)
-    return image, weights
+__all__ = ["check_weights", "mixed", "soft_labels", "weights_of"]
 
 
 def mixed(
@@ -40,10 +23,12 @@ def mixed(
     classes: int | None = None,
     **supplied: Any,
 ) -> tuple[Tensor, Tensor]:
-    """As `augment`, but looks at no value, so that a GPU need not be waited for.
+    """Call the augmentation on its sources, each [N, C, H, W], and on what it is `supplied` with.
 
-    Of one or two sources, the second result is the first one's share alone, [N]. With `classes`,
-    the augmentation is one that returns a class distribution, [N, classes].
+    Returns the images [N, C, H, W] and the weights of the sources [N, K]; of one or two sources,
+    the first one's share alone, [N]; with `classes`, the class distribution [N, classes] that the
+    augmentation returns instead. Raises `ContractError` for another shape or type, and looks at no
+    value, so that a GPU need not be waited for: see `check_weights`.
     """
     anchor, who = sources[0], type(augmentation).__name__
     if classes is not None:

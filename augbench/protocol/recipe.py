@@ -10,12 +10,12 @@ from augbench.options import Settings
 __all__ = ["Recipe"]
 
 OF_EACH_CELL = ("learning_rate", "momentum", "weight_decay", "label_smoothing", "clip_norm")
-"""What trainings that are taken together may each have a number of their own for."""
+"""Numbers that trainings which are taken together may each have of their own."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the weights of one training are learnt; the options of the same names explain the values.
+    """The way in which one training learns weights; options of the same names explain the values.
 
     A `clip_norm` of 0 means no clipping. The defaults are the handout's.
     """

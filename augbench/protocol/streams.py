@@ -64,7 +64,7 @@ were first drawn. Others do so only off their defaults: a new parameter changes 
 
 
 def spec_words(component: Component) -> tuple[int, int, int, int]:
-    """What tells an augmentation's own streams apart: its name, and the parameters that are set.
+    """The address of an augmentation's own streams: its name, and the parameters that are set.
 
     Neither version nor source: a corrected method is compared on the same draws.
     """

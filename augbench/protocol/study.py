@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from augbench.augmentations.contract import FROM_NETWORK
@@ -42,7 +42,7 @@ def place_name(
 
 @dataclass(frozen=True)
 class Arm:
-    """What is compared: a pipeline of augmentations, and the settings that it is trained under.
+    """A pipeline of augmentations to compare, and the settings that it is trained under.
 
     `label` is short and unique in its study; of an arm on a base, it leaves the base out. An arm
     with a budget of its own is trained for as long as its settings say, whatever the study's.
@@ -68,7 +68,7 @@ class Arm:
 
     @property
     def from_network(self) -> frozenset[str]:
-        """What only the network in training can supply."""
+        """The needs that only the network in training can supply."""
         return self.needs & FROM_NETWORK
 
 
@@ -119,7 +119,7 @@ class Cell:
         own, images = self.arm.settings, self.pretrain_images
         if self.budget is None or self.arm.own_budget or not images:
             return own
-        return replace(own, pretrain_steps=self.budget.steps(images, own.batch_size))
+        return _lasting(own, self.budget.steps(images, own.batch_size))
 
     @property
     def pipeline(self) -> Pipeline:
@@ -133,12 +133,12 @@ class Cell:
             "dataset": self.finetune.content_hash,
             **self.settings.key_parts["finetuning"],
         }
-        return _digest({"pretraining": self._pretraining(), "finetuning": finetuning})
+        return _digest({"pretraining": self._pretraining, "finetuning": finetuning})
 
     @cached_property
     def pretrain_key(self) -> str:
         """The key of the pretraining alone, which can serve several finetunings."""
-        return _digest(self._pretraining())
+        return _digest(self._pretraining)
 
     @cached_property
     def path_key(self) -> str:
@@ -147,11 +147,11 @@ class Cell:
         Under a constant schedule, and without augmentations that look at the share of training
         that is done, a shorter budget is a prefix of a longer one.
         """
-        recipe = Recipe.of(self.settings, "pretraining")
-        if self.arm.follows_progress or not recipe.is_constant:
+        if self.arm.follows_progress or not _is_constant(self.settings):
             return self.pretrain_key
-        return _digest({**self._pretraining(), "steps": None})
+        return _digest({**self._pretraining, "steps": None})
 
+    @cached_property
     def _pretraining(self) -> dict[str, Any]:
         return {
             "protocol": PROTOCOL_VERSION,
@@ -181,6 +181,19 @@ class Cell:
         return self.pretrain_steps + self.settings.finetune_steps
 
 
+# Both are asked for every cell of a study, and there are few answers.
+@lru_cache(maxsize=1024)
+def _lasting(settings: Settings, steps: int) -> Settings:
+    """The settings with so many steps of pretraining."""
+    same = settings.pretrain_steps == steps
+    return settings if same else replace(settings, pretrain_steps=steps)
+
+
+@lru_cache(maxsize=1024)
+def _is_constant(settings: Settings) -> bool:
+    return Recipe.of(settings, "pretraining").is_constant
+
+
 def _digest(value: dict[str, Any]) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -191,9 +204,9 @@ class Study:
     """Everything that one run is to answer.
 
     `settings` are those of arms without settings of their own; without `budgets`, they tell how
-    long pretraining lasts. `base` lies under the arms, whose
-    pipelines hold it. `ruler_sizes` are further sizes for the baseline alone, against which label
-    multipliers are read; `references` adds the floor and the ceiling of every pair and seed.
+    long pretraining lasts. `base` lies under the arms, whose pipelines hold it. `ruler_sizes` are
+    further sizes for the baseline alone, against which label multipliers are read; `references`
+    adds the floor and the ceiling of every pair and seed.
     """
 
     pairs: tuple[tuple[DatasetInfo, DatasetInfo], ...]

@@ -171,12 +171,12 @@ def _blocks(drawn: Drawn) -> Iterator[tuple[Tensor, Tensor]]:
 
 def _check_sources(augmenters: Sequence[Augmenter], cell: Cell) -> None:
     batch = effective_batch_size(cell.settings.batch_size, cell.pretrain_images)
-    errors: dict[int, Exception] = {}
-    for k, augmenter in enumerate(augmenters):
-        if cell.pretrain_steps and augmenter.sources > batch:
-            errors[k] = StudyError(f"needs a batch of at least {augmenter.sources}")
-    if errors:
-        raise GuiltyCellsError(errors)
+
+    def check(k: int) -> None:
+        if cell.pretrain_steps and augmenters[k].sources > batch:
+            raise StudyError(f"needs a batch of at least {augmenters[k].sources}")
+
+    of_each_cell(check, len(augmenters))
 
 
 def _targets(
@@ -194,13 +194,8 @@ def _targets(
         for distribution in given.values():
             check_weights(distribution, "")
     except ContractError:
-        errors: dict[int, Exception] = {}
-        for k, (mixture, augmenter) in enumerate(zip(mixtures, augmenters, strict=True)):
-            try:
-                mixture.check(augmenter.name)
-            except ContractError as error:
-                errors[k] = error
-        raise GuiltyCellsError(errors) from None
+        of_each_cell(lambda k: mixtures[k].check(augmenters[k].name), len(mixtures))
+        raise  # which no cell's own check finds, and is nobody's then
     of_cell = torch.stack([one[group_of] for one in labels[: weights.shape[2]]], dim=-1)
     targets = soft_labels(of_cell, weights, classes)
     for k, distribution in given.items():

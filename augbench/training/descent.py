@@ -17,7 +17,7 @@ from augbench.protocol.update import Update
 __all__ = ["Taken", "descent", "ending_at", "pixel_gradients", "steps_taken"]
 
 Taken = tuple[Tensor, Tensor]
-"""What came of S steps: log-probabilities and smoothed targets, each [S, K, B, classes]."""
+"""The outcome of S steps: log-probabilities and smoothed targets, each [S, K, B, classes]."""
 
 
 def descent(

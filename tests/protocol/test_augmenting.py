@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from augmented import Smooth
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
@@ -41,17 +42,6 @@ class Three:
         return sum(
             w.view(-1, 1, 1, 1) * x for w, x in zip(weights.T, (a, b, c), strict=True)
         ), weights
-
-
-class Smooth:
-    """Label smoothing."""
-
-    sources = 1
-    needs = frozenset({"labels"})
-    returns_distribution = True
-
-    def __call__(self, x, *, labels, classes, rng):
-        return x, 0.9 * F.one_hot(labels[0], classes) + 0.1 / classes
 
 
 class Darker:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from augmented import augment
 
 from augbench.errors import ContractError
 from augbench.protocol.inputs import network_inputs
-from augbench.protocol.mixing import augment, soft_labels
+from augbench.protocol.mixing import soft_labels
 
 X = torch.rand(3, 1, 4, 4)
 RNG = np.random.default_rng(0)

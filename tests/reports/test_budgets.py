@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from rich.console import Console
-from synthetic import arm, augmentation, fill, make_study
+from synthetic import arm, augmentation, make_study
 from tables import Page
 
 from augbench.plotting import style
@@ -20,23 +20,10 @@ from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results
 from augbench.results import StudyResult
 from augbench.statistics import mean_interval
-from augbench.store import Store
 
 PAIR = ("digits", "letters")
 BUDGETS = (500, 2000, 8000)
 LABELS = ["500 steps", "2,000 steps", "8,000 steps"]
-
-
-@pytest.fixture
-def read(tmp_path):
-    """Fill a store and read its study."""
-
-    def make(study, **options):
-        fill(tmp_path / "store", study, **options)
-        with Store.read(tmp_path / "store") as store:
-            return StudyResult(store.study())
-
-    return make
 
 
 def printed(result):

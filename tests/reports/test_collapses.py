@@ -5,28 +5,14 @@ import io
 
 import pytest
 from rich.console import Console
-from synthetic import fill, make_study
+from synthetic import make_study
 from tables import Page
 
 from augbench.reports.export import export, to_csv
 from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results
-from augbench.results import StudyResult
-from augbench.store import Store
 
 LOW = [("mixup", 4, 2), ("mixup", 8, 2), ("none", 1, 0)]
-
-
-@pytest.fixture
-def read(tmp_path):
-    """Fill a store and read its study."""
-
-    def make(study, **options):
-        fill(tmp_path / "store", study, **options)
-        with Store.read(tmp_path / "store") as store:
-            return StudyResult(store.study())
-
-    return make
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from augmented import Smooth
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
@@ -65,17 +66,6 @@ class Fades:
         assert 0 <= progress.min() <= progress.max() < 1
         noise = x.new_tensor(rng.random(x.shape, dtype=np.float32))
         return x + (1 - progress).view(-1, 1, 1, 1) * noise / 4
-
-
-class Smooth:
-    """Label smoothing."""
-
-    sources = 1
-    needs = frozenset({"labels"})
-    returns_distribution = True
-
-    def __call__(self, x, *, labels, classes, rng):
-        return x, 0.9 * F.one_hot(labels[0], classes) + 0.1 / classes
 
 
 class Tokens:

@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from augmented import augment
 from torch import nn
 
 from augbench.api import execute, plan
@@ -19,7 +20,7 @@ from augbench.packed.dropout import StreamDropout
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.augmenting import Rows, augmenter_of
-from augbench.protocol.mixing import augment, soft_labels
+from augbench.protocol.mixing import soft_labels
 from augbench.training.suppliers import hidden_layers, input_gradients, supplier_for
 
 
