@@ -13,9 +13,9 @@ import torch
 from _measure import machine, table
 
 from augbench.api import plan
+from augbench.batching.materials import CellMaterials
 from augbench.protocol.metrics import metric
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
 
 RECIPES = {

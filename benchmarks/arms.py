@@ -13,10 +13,10 @@ import torch
 from _measure import machine, table
 
 from augbench.api import plan
+from augbench.batching.materials import CellMaterials
 from augbench.datasets.named import load_dataset
 from augbench.training import together
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import CellMaterials
 
 WAYS = {
     "as it is": {},

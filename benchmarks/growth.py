@@ -14,6 +14,8 @@ from _measure import machine, table
 from torch import nn
 from torch.nn import functional as F
 
+from augbench.batching.blocks import blocks
+from augbench.batching.materials import CellMaterials
 from augbench.datasets.contract import Dataset
 from augbench.packed.heads import Heads
 from augbench.packed.trace import PackedByRules
@@ -22,9 +24,7 @@ from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.study import Arm, Cell, Settings
-from augbench.training.blocks import blocks
 from augbench.training.descent import descent
-from augbench.training.materials import CellMaterials
 
 WARMING, STEPS = 24, 24  # steps at least: the first learn which way is faster
 

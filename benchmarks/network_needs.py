@@ -24,11 +24,11 @@ from augbench_mixes.manifold_mixup import ManifoldMixup
 from augbench_mixes.puzzlemix import PuzzleMix
 
 from augbench.augmentations.mixup import Mixup
+from augbench.batching.materials import CellMaterials
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import CellMaterials
 from augbench.training.together import train_together
 
 METHODS = {"mixup": Mixup, "manifold-mixup": ManifoldMixup, "puzzlemix": PuzzleMix}

@@ -18,12 +18,12 @@ from _measure import machine, sgemm_peak, table
 from growth import residual_net
 from torch.utils.flop_counter import FlopCounterMode
 
+from augbench.batching.materials import CellMaterials
 from augbench.options import RECIPES, Options
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Arm, Cell
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
 
 

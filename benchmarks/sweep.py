@@ -56,9 +56,9 @@ def phases():
     import torch
 
     from augbench.api import Options, plan
+    from augbench.batching.materials import CellMaterials
     from augbench.training import together as training
     from augbench.training.engine import PackedEngine
-    from augbench.training.materials import CellMaterials
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

@@ -30,7 +30,7 @@ pytestmark = [
 def test_the_network_learns_its_few_images_within_the_handouts_batches(
     dataset, samples_per_class, batches, loss
 ):
-    from augbench.training.materials import CellMaterials
+    from augbench.batching.materials import CellMaterials
     from augbench.training.reference import pretrain
 
     planned = plan(

@@ -24,10 +24,10 @@ from augbench.plugins.registry import Registry
 if TYPE_CHECKING:
     import torch
 
+    from augbench.batching.materials import CellMaterials
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.plugins.components import Component
     from augbench.training.contract import Engine
-    from augbench.training.materials import CellMaterials
 
 __all__ = ["PackTrainer", "main"]
 
@@ -40,7 +40,7 @@ class PackTrainer:
     def __init__(self, job: Job, registry: Registry | None = None) -> None:
         import torch
 
-        from augbench.training.materials import CellMaterials
+        from augbench.batching.materials import CellMaterials
 
         self._job = job
         registry = registry or Registry.load(job.plugins)

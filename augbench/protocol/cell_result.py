@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
-__all__ = ["CellResult", "TrainingCurve"]
+__all__ = ["CellResult", "Failure", "TrainingCurve"]
+
+Failure = Literal["", "error", "crashed", "timed out"]
+"""How a cell failed: with an error, with the end of the process that trained it, or for its time.
+
+Only an error is tried again by the next run: what ended a process, or took for ever, does so again.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class CellResult:
     `metrics` maps the names of `augbench.protocol.metrics` to numbers; those after temperature
     scaling are absent where no image was left to fit it on. `correct` packs one bit per test
     image. `seconds` is the cell's share of the time. A failed cell has an `error`, one line, and a
-    `traceback`.
+    `traceback` where one was raised; `failure` tells its kind.
     """
 
     key: str
@@ -43,6 +50,12 @@ class CellResult:
     engine: str = ""
     error: str | None = None
     traceback: str | None = None
+    lost: Failure = ""
+
+    @property
+    def failure(self) -> Failure:
+        """The kind of failure; "" for a cell that was computed."""
+        return self.lost or ("error" if self.error is not None else "")
 
     @property
     def ok(self) -> bool:

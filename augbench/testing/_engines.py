@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from augbench.augmentations.mixup import Mixup
 from augbench.augmentations.none import NoAugmentation
+from augbench.batching.materials import CellMaterials
 from augbench.datasets.contract import Dataset
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Arm, Cell, Settings
 from augbench.training.contract import Engine
 from augbench.training.engine import PackedEngine
-from augbench.training.materials import CellMaterials
 from augbench.training.reference import ReferenceEngine
 
 __all__ = ["disagreement"]

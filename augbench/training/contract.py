@@ -12,9 +12,9 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
+from augbench.batching.materials import CellMaterials
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
-from augbench.training.materials import CellMaterials
 
 __all__ = ["Engine", "Progress", "failed"]
 

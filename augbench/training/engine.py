@@ -1,9 +1,8 @@
 """Cells trained together: the numbers of `reference.py`, an order of magnitude sooner.
 
-K backbones of one architecture become one network (`packing.py`), their heads one batched product
-(`heads.py`), their batches one tensor (`blocks.py`). Every random draw comes from the cell's own
-streams, exactly as in the reference; only the order of sums differs. A frozen backbone's features
-are computed once (`finetuning.py`). The training itself is in `training.py`.
+K backbones of one architecture become one network with K heads (`augbench.packed`), their batches
+one tensor (`augbench.batching`). Every random draw comes from the cell's own streams, exactly as
+in the reference; only the order of sums differs. The training itself is in `together.py`.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from augbench.batching.blocks import GuiltyCellsError
+from augbench.batching.materials import CellMaterials, seeded
 from augbench.packed import Choice, UnpackableError, choose
 from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
-from augbench.training.blocks import GuiltyCellsError
 from augbench.training.contract import Progress
 from augbench.training.hidden import layers_to_tap
-from augbench.training.materials import CellMaterials, seeded
 from augbench.training.notes import Note, summary
 from augbench.training.packs import Unit, plan_packs, trained_alike, units_of
 from augbench.training.reference import ReferenceEngine

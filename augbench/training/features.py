@@ -8,9 +8,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from augbench.batching.materials import Labelled
 from augbench.packed import side_by_side
 from augbench.protocol.inputs import network_inputs
-from augbench.training.materials import Labelled
 
 __all__ = ["Extractor", "OneByOne", "Predict", "features_of", "outputs_of"]
 

@@ -8,14 +8,14 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from augbench.batching.blocks import Drawn, GuiltyCellsError, Step, of_each_cell
+from augbench.batching.suppliers import hidden_layers
 from augbench.packed import Heads, Packed, side_by_side
 from augbench.protocol.augmenting import Mixture
 from augbench.protocol.loss import loss_weights, smoothed, summed_losses
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.update import Update
-from augbench.training.blocks import Drawn, GuiltyCellsError, Step, of_each_cell
 from augbench.training.descent import Taken
-from augbench.training.suppliers import hidden_layers
 
 __all__ = ["layers_to_tap", "steps_with_hidden_layers"]
 

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from augbench.batching.materials import CellMaterials, once_a_seed
 from augbench.packed import Heads
 from augbench.protocol.batches import draw_batches
 from augbench.protocol.loss import smoothed
@@ -23,7 +24,6 @@ from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.contract import Progress
 from augbench.training.features import Predict
-from augbench.training.materials import CellMaterials, once_a_seed
 from augbench.training.recording import Recorder, hits
 
 __all__ = ["READOUTS", "Fitted", "LinearProbe", "Readout"]

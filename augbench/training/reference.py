@@ -13,6 +13,8 @@ from itertools import groupby, islice
 import torch
 from torch import Tensor, nn
 
+from augbench.batching.materials import CellMaterials, Labelled, eval_mode, seeded
+from augbench.batching.suppliers import supplier_for
 from augbench.protocol.augmenting import Rows
 from augbench.protocol.batches import (
     block_steps,
@@ -31,9 +33,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.contract import Progress, failed
-from augbench.training.materials import CellMaterials, Labelled, eval_mode, seeded
 from augbench.training.recording import Recorder, check_finite, check_metrics, hits
-from augbench.training.suppliers import supplier_for
 
 __all__ = ["ReferenceEngine"]
 
@@ -118,7 +118,7 @@ def pretrain(
         size,
         [cell_stream(cell, Role.PARTNERS, k) for k in range(augmenter.sources - 1)],
     )  # [K − 1, drawn, B]: with which positions of the same batch each position is mixed
-    # What needs the network in training is mixed step by step, see suppliers.py.
+    # What needs the network in training is mixed step by step, see augbench.batching.suppliers.
     supplier = supplier_for(augmenter, model, cell.pretrain.image_shape)
 
     recorder, began = Recorder(), time.perf_counter()

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from augbench.batching.blocks import Drawn, blocks, steps_with_gradients
+from augbench.batching.materials import CellMaterials, Labelled, once_a_seed, seeded
 from augbench.packed import Heads, Packed, UnpackableError, same_features
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
@@ -22,12 +24,10 @@ from augbench.protocol.inputs import network_inputs
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
-from augbench.training.blocks import Drawn, blocks, steps_with_gradients
 from augbench.training.contract import Progress, failed
 from augbench.training.descent import Taken, descent, ending_at, pixel_gradients, steps_taken
 from augbench.training.features import Extractor, OneByOne, features_of, outputs_of
 from augbench.training.hidden import steps_with_hidden_layers
-from augbench.training.materials import CellMaterials, Labelled, once_a_seed, seeded
 from augbench.training.packs import Unit
 from augbench.training.readout import READOUTS
 from augbench.training.recording import Recorder, check_finite, check_metrics, hits

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from augbench.batching.materials import seeded
 from augbench.datasets.contract import DatasetInfo
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.streams import Role, cell_stream, spec_words, stage_words, stream, words
 from augbench.protocol.study import Arm, Cell, Settings
-from augbench.training.materials import seeded
 
 A = DatasetInfo("a", "hash-a", (1, 8, 8), ("0", "1"), (9, 9), 10)
 B = DatasetInfo("b", "hash-b", (1, 8, 8), ("0", "1", "2"), (9, 9, 9), 10)

@@ -10,10 +10,10 @@ from torch import nn
 from augbench.augmentations.collage import Collage
 from augbench.augmentations.mixup import Mixup
 from augbench.augmentations.none import NoAugmentation
+from augbench.batching.materials import CellMaterials
 from augbench.datasets.contract import Dataset
 from augbench.plugins.components import Component
 from augbench.protocol.study import Arm, Cell, Settings
-from augbench.training.materials import CellMaterials
 
 SETTINGS = Settings(
     batch_size=4,

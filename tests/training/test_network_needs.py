@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from augbench.augmentations.crop_flip import CropFlip
+from augbench.batching.suppliers import input_gradients
 from augbench.packed import Heads
 from augbench.packed.trace import PackedByRules
 from augbench.packed.vmap import PackedByVmap
@@ -18,7 +19,6 @@ from augbench.training.descent import descent, pixel_gradients
 from augbench.training.engine import PackedEngine
 from augbench.training.packs import plan_packs
 from augbench.training.reference import ReferenceEngine
-from augbench.training.suppliers import input_gradients
 
 
 def weighted(sources, weights):

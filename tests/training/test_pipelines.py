@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from augbench.api import Observer, execute, plan
 from augbench.augmentations.crop_flip import CropFlip
+from augbench.batching.blocks import blocks
 from augbench.errors import StudyError
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Member, Pipeline, Stage, parsed
-from augbench.training.blocks import blocks
 from augbench.training.engine import PackedEngine
 from augbench.training.reference import ReferenceEngine
 

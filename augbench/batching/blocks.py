@@ -10,14 +10,14 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from augbench.batching.materials import CellMaterials
+from augbench.batching.sources import CommonSources, Sources
 from augbench.errors import ContractError, StudyError
 from augbench.packed import side_by_side
 from augbench.protocol.augmenting import Augmenter, Mixture, Rows
 from augbench.protocol.batches import block_steps, effective_batch_size, whole_blocks
 from augbench.protocol.mixing import check_weights, soft_labels, weights_of
 from augbench.protocol.study import Cell
-from augbench.training.materials import CellMaterials
-from augbench.training.sources import CommonSources, Sources
 
 __all__ = ["Drawn", "GuiltyCellsError", "Step", "blocks", "of_each_cell", "steps_with_gradients"]
 

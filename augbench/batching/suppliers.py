@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from augbench.batching.materials import eval_mode
 from augbench.protocol.augmenting import Augmenter, Mixture, Rows
-from augbench.training.materials import eval_mode
 
 __all__ = ["Supplier", "hidden_layers", "input_gradients", "supplier_for"]
 

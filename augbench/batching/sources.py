@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from augbench.batching.materials import CellMaterials
 from augbench.protocol.augmenting import Augmenter, Rows
 from augbench.protocol.batches import draw_batches, draw_partners, partner_rows
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
-from augbench.training.materials import CellMaterials
 
 __all__ = ["CommonSources", "Sources"]
 

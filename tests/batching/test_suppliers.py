@@ -15,13 +15,13 @@ from augbench.augmentations.contract import (
     shares_of,
     value_range_of,
 )
+from augbench.batching.suppliers import hidden_layers, input_gradients, supplier_for
 from augbench.errors import ContractError
 from augbench.packed.dropout import StreamDropout
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.augmenting import Rows, augmenter_of
 from augbench.protocol.mixing import soft_labels
-from augbench.training.suppliers import hidden_layers, input_gradients, supplier_for
 
 
 class Steeper:
