@@ -29,6 +29,7 @@ RANK = {
     "training": 5,
     "store": 5,
     "executors": 5,
+    "running": 6,
     "results": 6,
     "reports": 7,
     "testing": 8,

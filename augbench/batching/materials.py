@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from augbench.datasets.subsets import nested_subset
 from augbench.errors import ContractError, DatasetError
 from augbench.packed import own_dropout
+from augbench.plugins.guard import Guard, Place
 from augbench.protocol.augmenting import Augmenter, augmenter_of
 from augbench.protocol.inputs import Normalized, channel_statistics
 from augbench.protocol.streams import Role, cell_stream
@@ -83,7 +84,8 @@ class CellMaterials:
     def dataset(self, info: DatasetInfo) -> Dataset:
         """Load the data set; raises `DatasetError` if its content is not the planned one's."""
         if info.content_hash not in self._loaded:
-            dataset = self.load(info)
+            with Guard(Place(f"data set {info.name!r}", dataset=info.content_hash)):
+                dataset = self.load(info)
             if dataset.content_hash != info.content_hash:
                 raise DatasetError(
                     f"data set {info.name!r} changed while the study was running: expected "
@@ -141,7 +143,9 @@ class CellMaterials:
 
     def augmenter(self, cell: Cell) -> Augmenter:
         """The cell's pipeline, made anew, with its streams at their beginning."""
-        return augmenter_of(cell.pipeline, self.create, partial(cell_stream, cell))
+        label = cell.pipeline.label
+        place = Place(f"augmentation {label!r}", label, cell.path_key)
+        return augmenter_of(cell.pipeline, self.create, partial(cell_stream, cell), place)
 
     def backbone(self, cell: Cell) -> nn.Module:
         """A new backbone with the seed's initial weights and the cell's own dropout streams.
@@ -150,7 +154,8 @@ class CellMaterials:
         every device starts from the same weights.
         """
         channels, height, width = cell.pretrain.image_shape
-        with seeded(cell_stream(cell, Role.WEIGHTS)):
+        who = f"backbone {cell.backbone.label!r}"
+        with seeded(cell_stream(cell, Role.WEIGHTS)), Guard(Place(who)):
             module = self.create(cell.backbone)(channels, (height, width))
         if not isinstance(module, nn.Module):
             raise ContractError(

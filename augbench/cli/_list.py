@@ -19,6 +19,7 @@ _KINDS: dict[str, Kind] = {
     "augmentations": "augmentation",
     "backbones": "backbone",
     "datasets": "dataset",
+    "executors": "executor",
 }
 
 

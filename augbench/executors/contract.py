@@ -7,7 +7,7 @@ trained in another process or on another machine. There, `PackTrainer(job).train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -40,8 +40,9 @@ class Job:
     `datasets` maps content hashes to the components that load them; `engine` is `packed` or
     `reference`; `device` is a torch device. `backbones` are all that the cells train, each with
     the (C, H, W) of its images: they are made once before anything trains, so that one that
-    cannot be made is an error of the study, not of each of its cells. `spelling` maps options to
-    the names that the user wrote, for messages.
+    cannot be made is an error of the study, not of each of its cells. `cell_timeout` are the
+    seconds that a cell may take, by default many times what others took. `spelling` maps options
+    to the names that the user wrote, for messages.
     """
 
     engine: str
@@ -51,6 +52,7 @@ class Job:
     data_root: Path | None = None
     plugins: tuple[str, ...] = ()
     test_every: int = 0
+    cell_timeout: float | None = None
     spelling: tuple[tuple[str, str], ...] = ()
 
 
@@ -77,10 +79,11 @@ class Packed:
 
 @dataclass(frozen=True)
 class Finished:
-    """A cell ended, well or badly."""
+    """A cell ended, well or badly; `together` are the keys of the cells of its pack."""
 
     cell: Cell
     result: CellResult
+    together: tuple[str, ...] = ()
 
 
 Event = Started | StepsDone | Packed | Finished
@@ -102,12 +105,13 @@ class Executor(Protocol):
         """The place in words, such as `2 workers of one thread`, for a study of `packs` packs."""
         ...
 
-    def run(self, packs: Sequence[Pack], job: Job, emit: Emit) -> None:
+    def run(self, packs: Iterable[Pack], job: Job, emit: Emit) -> None:
         """Train all packs, the first ones first; return when every cell has ended.
 
-        Every cell ends in exactly one `Finished` event: one whose training was lost, with an
-        error. Raises the `AugbenchError` that keeps packs from being trained at all. Whatever
-        leaves this method early, an exception of `emit` or a `KeyboardInterrupt` included, ends
-        the training.
+        The next pack is taken when there is a place for it, not before: another run may share the
+        work. `packs` is used in the thread that called. Every cell ends in exactly one `Finished`
+        event: one whose training was lost, with an error. Raises the `AugbenchError` that keeps
+        packs from being trained at all. Whatever leaves this method early, an exception of `emit`
+        or a `KeyboardInterrupt` included, ends the training.
         """
         ...

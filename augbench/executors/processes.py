@@ -1,160 +1,188 @@
 """Worker processes of one thread each, fed with packs as they become free.
 
-Each worker is a fresh interpreter, not a copy of this one: no main module is imported again, no
-thread pool is inherited, and it works the same on every system. A worker that dies costs the
-cells it was training; they are reported as failed, and another worker goes on with the rest.
+A worker that dies or hangs costs the cells that are to blame for it, and no other: see `recovery`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pickle
 import queue
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-import augbench
-from augbench.errors import AugbenchError
-from augbench.executors.contract import Emit, Finished, Job, Pack
-from augbench.executors.threads import worker_environment
-from augbench.options import named
-from augbench.protocol.cell_result import CellResult
+from augbench.errors import AugbenchError, StudyError
+from augbench.executors.child import Child, Ended
+from augbench.executors.contract import Emit, Finished, Job, Pack, Started
+from augbench.executors.limits import Limits, Watch
+from augbench.executors.recovery import Loss, Recovery
+from augbench.executors.threads import cores, worker_environment
+from augbench.executors.worker import Ready
+from augbench.protocol.study import Cell
 
-__all__ = ["WorkerProcesses"]
+__all__ = ["WorkerProcesses", "processes"]
 
-
-def _environment() -> dict[str, str]:
-    """The environment of a worker: one thread, and this very AugBench found first."""
-    paths = (str(Path(augbench.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
-    path = os.pathsep.join(filter(None, paths))
-    return {**os.environ, **worker_environment(), "PYTHONPATH": path}
+_LOOK_EVERY = 0.5  # seconds between two looks at the clock
+_STARTS = 3  # of a worker that ends before it is ready
 
 
 class _Worker:
-    """One worker process, with a thread that forwards its events to the common queue."""
+    """A worker process with the pack that it trains."""
 
-    def __init__(self, job: Job, inbox: queue.Queue[tuple[_Worker, object]]) -> None:
-        self.pack: Pack = ()
-        self.unfinished: set[str] = set()
-        self._process = subprocess.Popen(
-            # -P: the working directory is not put on the path.
-            [sys.executable, "-P", "-c", "from augbench.executors.worker import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=_environment(),
-        )
-        self._send((list(sys.path), job))
-        threading.Thread(target=self._forward, args=(inbox,), daemon=True).start()
+    def __init__(self, job: Job, device: str, inbox: queue.SimpleQueue[Any]) -> None:
+        self.device = device
+        self.ready = False
+        self.pack: Sequence[Cell] = ()
+        self.unfinished: dict[str, Cell] = {}
+        self.watch = Watch()
+        self.child = Child("augbench.executors.worker:serve_packs", inbox, worker_environment())
+        self.child.send(replace(job, device=device))
 
-    def _forward(self, inbox: queue.Queue[tuple[_Worker, object]]) -> None:
-        assert self._process.stdout is not None
-        try:
-            while True:
-                inbox.put((self, pickle.load(self._process.stdout)))
-        except (EOFError, pickle.UnpicklingError, OSError, ValueError):
-            inbox.put((self, _Ended()))
-
-    def _send(self, value: object) -> None:
-        assert self._process.stdin is not None
-        # If it is gone, its end is on its way through the queue.
-        with contextlib.suppress(OSError):
-            pickle.dump(value, self._process.stdin)
-            self._process.stdin.flush()
-
-    def give(self, pack: Pack) -> None:
+    def give(self, pack: Sequence[Cell]) -> None:
         """Send the next pack."""
-        self.pack, self.unfinished = pack, {cell.key for cell in pack}
-        self._send(pack)
-
-    def exit_code(self) -> int:
-        """Wait for its end; returns the exit code."""
-        return self._process.wait()
-
-    def stop(self) -> None:
-        """End it, whatever it is doing."""
-        self._process.terminate()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-
-
-class _Ended:
-    """A worker's events have come to an end."""
+        self.pack, self.unfinished = pack, {cell.key: cell for cell in pack}
+        self.watch.pack(len(pack), max(cell.steps for cell in pack))
+        self.child.send(pack)
 
 
 @dataclass(frozen=True)
 class WorkerProcesses:
-    """An `Executor` of up to `slots` worker processes of one thread each."""
+    """An `Executor` of up to `slots` worker processes of one thread each.
+
+    With `devices`, the workers are dealt over them, and not all on the job's.
+    """
 
     slots: int
+    devices: tuple[str, ...] = ()
 
     def where(self, packs: int) -> str:
         """The place in words."""
         used = min(self.slots, packs)
         return f"{used} worker{'s' if used > 1 else ''} of one thread"
 
-    def run(self, packs: Sequence[Pack], job: Job, emit: Emit) -> None:
+    def run(self, packs: Iterable[Pack], job: Job, emit: Emit) -> None:
         """Train the packs on worker processes, emitting events as they come.
 
         Raises the `AugbenchError` that keeps a worker from starting. Any exception, a
         `KeyboardInterrupt` included, stops the workers.
         """
-        waiting = list(reversed(packs))
-        inbox: queue.Queue[tuple[_Worker, object]] = queue.Queue()
-        busy: set[_Worker] = set()
-
-        def hire() -> None:
-            worker = _Worker(job, inbox)
-            busy.add(worker)
-            worker.give(waiting.pop())
-
+        crew = _Crew(self, packs, job, emit)
         try:
-            while waiting and len(busy) < self.slots:
-                hire()
-            while busy:
-                worker, event = inbox.get()
-                if isinstance(event, AugbenchError):
-                    raise event
-                if isinstance(event, _Ended):
-                    busy.discard(worker)
-                    for loss in _lost(worker):
-                        emit(loss)
-                    worker.stop()
-                    if waiting:
-                        hire()
-                elif event is None:
-                    if waiting:
-                        worker.give(waiting.pop())
-                    else:
-                        busy.discard(worker)
-                        worker.stop()
-                else:
-                    if isinstance(event, Finished):
-                        worker.unfinished.discard(event.cell.key)
-                    emit(event)  # type: ignore[arg-type]  # only events remain
+            crew.work()
         finally:
-            for worker in busy:
-                worker.stop()
+            crew.dismiss()
 
 
-def _lost(worker: _Worker) -> Iterator[Finished]:
-    """The failures of the cells that a dead worker was training."""
-    code = worker.exit_code()
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-    for cell in worker.pack:
-        if cell.key in worker.unfinished:
-            yield Finished(
-                cell,
-                CellResult(
-                    key=cell.key,
-                    error=f"WorkerDied: the worker process {how} while training this cell; "
-                    f"if memory ran out, use fewer {named('workers')}, then run again",
-                ),
-            )
+def processes(workers: int = 0) -> WorkerProcesses:
+    """Worker processes on this machine; 0 for one on each core."""
+    return WorkerProcesses(workers or cores())
+
+
+class _Crew:
+    """The workers of one `run`, the packs they train, and those that are to be trained again."""
+
+    def __init__(self, executor: WorkerProcesses, packs: Iterable[Pack], job: Job, emit: Emit):
+        self._slots = executor.slots
+        self._devices = executor.devices or (job.device,)
+        self._fresh, self._again = iter(packs), list[list[Cell]]()
+        self._job, self._emit = job, emit
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._workers: dict[Child, _Worker] = {}
+        self._limits, self._recovery = Limits(job.cell_timeout), Recovery()
+        self._lost_starts = 0
+
+    def work(self) -> None:
+        """Train everything."""
+        while len(self._workers) < self._slots and self._hire():
+            pass
+        while self._workers:
+            try:
+                child, value = self._inbox.get(timeout=_LOOK_EVERY)
+            except queue.Empty:
+                self._stop_late()
+                continue
+            worker = self._workers.get(child)
+            if worker is not None:
+                worker.watch.alive()
+                self._take(worker, value)
+
+    def dismiss(self) -> None:
+        """End every worker, whatever it does."""
+        for child in self._workers:
+            child.close()
+
+    def _take(self, worker: _Worker, value: object) -> None:
+        if isinstance(value, AugbenchError):
+            raise value
+        if isinstance(value, Ended):
+            self._mourn(worker, value)
+        elif isinstance(value, Ready):
+            if (pack := self._next()) is not None:
+                worker.give(pack)
+            else:
+                self._let_go(worker)
+        else:
+            if isinstance(value, Started):
+                worker.ready, self._lost_starts = True, 0
+            if isinstance(value, Finished):
+                value = self._finished(worker, value)
+            self._emit(value)  # type: ignore[arg-type]  # only events remain
+
+    def _finished(self, worker: _Worker, event: Finished) -> Finished:
+        # The very cell that was sent: what came back has lost what it had computed of its keys.
+        cell = worker.unfinished.pop(event.cell.key)
+        if event.result.ok:
+            self._limits.learn(event.result.seconds, cell.steps)
+        return replace(event, cell=cell, together=tuple(one.key for one in worker.pack))
+
+    def _next(self) -> list[Cell] | None:
+        """The next pack that is worth a try; None if none is left."""
+        while (pack := self._again.pop() if self._again else next(self._fresh, None)) is not None:
+            fit, failures = self._recovery.without_doomed(pack)
+            for failure in failures:
+                self._emit(failure)
+            if fit:
+                return fit
+        return None
+
+    def _hire(self) -> bool:
+        """Start a worker on the next pack, if there is one."""
+        pack = self._next()
+        if pack is None:
+            return False
+        taken = [worker.device for worker in self._workers.values()]
+        device = min(self._devices, key=taken.count)
+        worker = _Worker(self._job, device, self._inbox)
+        self._workers[worker.child] = worker
+        worker.give(pack)
+        return True
+
+    def _let_go(self, worker: _Worker) -> None:
+        del self._workers[worker.child]
+        worker.child.close()
+
+    def _mourn(self, worker: _Worker, end: Ended) -> None:
+        """A worker is gone: find who is to blame, and hire another for the rest."""
+        left, place = list(worker.unfinished.values()), end.place
+        self._let_go(worker)
+        if not worker.ready:
+            self._again.append(left)
+            self._lost_starts += 1
+            if place is not None or self._lost_starts >= _STARTS:
+                where = f"in {place.who}" if place else "before it was ready"
+                raise StudyError(
+                    f"a worker process {end.how} {where}; nothing can be trained with it"
+                )
+        else:
+            late = end.how.startswith("was stopped after")
+            loss = Loss(end.how, "timed out" if late else "crashed", place)
+            failures, again = self._recovery.after(left, loss)
+            for failure in failures:
+                self._emit(failure)
+            self._again += reversed(again)
+        while len(self._workers) < self._slots and self._hire():
+            pass
+
+    def _stop_late(self) -> None:
+        for child, worker in self._workers.items():
+            if why := worker.watch.late(self._limits, child.place, child.life):
+                child.kill(why)

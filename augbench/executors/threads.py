@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-__all__ = ["configure_worker_threads", "worker_environment"]
+__all__ = ["configure_worker_threads", "cores", "worker_environment"]
 
 _POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -47,3 +47,11 @@ def configure_worker_threads() -> None:
     with contextlib.suppress(RuntimeError):  # too late once work has begun, and then no matter
         torch.set_num_interop_threads(1)
     torch.set_flush_denormal(True)
+
+
+def cores() -> int:
+    """The number of processor cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1

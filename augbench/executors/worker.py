@@ -1,24 +1,22 @@
 """The inside of a worker: a pack of cells in, events out.
 
-`PackTrainer` is shared by every executor; `main` is what a worker process runs: pickled packs on
-its standard input, pickled events on what was its standard output.
+`PackTrainer` is shared by every executor; `serve_packs` is what a worker process runs.
 """
 
 from __future__ import annotations
 
 import gc
-import os
-import pickle
-import signal
-import sys
+import queue
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from augbench.datasets.named import load_dataset
 from augbench.errors import AugbenchError, StudyError, UsageError
 from augbench.executors.contract import Emit, Finished, Job, Pack, Packed, Started, StepsDone
 from augbench.options import named, written_as
+from augbench.plugins.guard import Guard, Place
 from augbench.plugins.registry import Registry
 
 if TYPE_CHECKING:
@@ -29,9 +27,14 @@ if TYPE_CHECKING:
     from augbench.plugins.components import Component
     from augbench.training.contract import Engine
 
-__all__ = ["PackTrainer", "main"]
+__all__ = ["PackTrainer", "Ready", "serve_packs"]
 
 _REPORT_EVERY = 0.2  # seconds between two reports of progress
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A pack has been trained; the worker waits for the next one."""
 
 
 class PackTrainer:
@@ -40,6 +43,7 @@ class PackTrainer:
     def __init__(self, job: Job, registry: Registry | None = None) -> None:
         import torch
 
+        from augbench.batching.first_look import FirstLooks
         from augbench.batching.materials import CellMaterials
 
         self._job = job
@@ -54,6 +58,7 @@ class PackTrainer:
                 _check_backbone(registry, backbone, shape)
             self._device = _device(job.device)
         self._materials: CellMaterials = CellMaterials(registry.create, load, self._device)
+        self._looks = FirstLooks(self._materials)
         self._engine: Engine = _engine(job.engine)
         self.device_name = (
             torch.cuda.get_device_name(self._device)
@@ -62,7 +67,12 @@ class PackTrainer:
         )
 
     def train(self, pack: Pack, emit: Emit) -> None:
-        """Train a pack, emitting progress now and then and each result as it comes."""
+        """Train a pack, emitting progress now and then and each result as it comes.
+
+        Cells whose augmentations break their contract at first sight fail before anything trains.
+        """
+        from augbench.training.contract import failed
+
         done, last = 0, time.monotonic()
 
         def progress(steps: int) -> None:
@@ -72,11 +82,22 @@ class PackTrainer:
                 emit(StepsDone(done))
                 done, last = 0, time.monotonic()
 
-        cells = {cell.key: cell for cell in pack}
         with written_as(dict(self._job.spelling)):
-            for result in self._engine.train(
-                pack, self._materials, test_every=self._job.test_every, progress=progress
-            ):
+            fit = []
+            for cell in pack:
+                if error := self._looks.error(cell):
+                    emit(Finished(cell, failed(cell, error, self._engine.name)))
+                else:
+                    fit.append(cell)
+            cells = {cell.key: cell for cell in fit}
+            trained = (
+                self._engine.train(
+                    fit, self._materials, test_every=self._job.test_every, progress=progress
+                )
+                if fit
+                else ()
+            )
+            for result in trained:
                 emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
         notes = getattr(self._engine, "notes", [])
@@ -91,7 +112,8 @@ def _check_backbone(registry: Registry, backbone: Component, shape: tuple[int, i
 
     channels, height, width = shape
     try:
-        with torch.random.fork_rng(devices=[]):
+        guard = Guard(Place(f"backbone {backbone.label!r}", first=True))
+        with torch.random.fork_rng(devices=[]), guard:
             registry.create(backbone)(channels, (height, width))
     except Exception as error:
         raise StudyError(
@@ -129,45 +151,22 @@ def _engine(name: str) -> Engine:
     return PackedEngine()
 
 
-def main() -> None:
-    """Serve packs from standard input until it closes."""
-    # The parent decides when to stop; Ctrl-C reaches the whole group of processes.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    source = sys.stdin.buffer
-    # What a plugin prints must not get between the events: it goes to standard error.
-    sink = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+def serve_packs(messages: queue.SimpleQueue[Any], emit: Callable[[object], None]) -> None:
+    """Be a worker process: take a job, then packs, one after the other, and train them."""
+    job: Job = messages.get()
+    from augbench.executors.threads import configure_worker_threads
 
-    def emit(event: object) -> None:
-        pickle.dump(event, sink)
-        sink.flush()
-
+    # What torch makes while it is imported stays: looking for garbage in it costs 0.3 s now,
+    # and milliseconds each time later.
+    gc.disable()
+    configure_worker_threads()
+    gc.freeze()
+    gc.enable()
     try:
-        path, job = pickle.load(source)
-        sys.path[:] = path
-        from augbench.executors.threads import configure_worker_threads
-
-        # What torch makes while it is imported stays: looking for garbage in it costs 0.3 s now,
-        # and milliseconds each time later.
-        gc.disable()
-        configure_worker_threads()
-        gc.freeze()
-        gc.enable()
         trainer = PackTrainer(job)
         emit(Started(trainer.device_name))
-        for pack in _packs(source):
-            trainer.train(pack, emit)
-            emit(None)  # ready for the next one
+        while True:
+            trainer.train(messages.get(), emit)
+            emit(Ready())
     except AugbenchError as error:
-        emit(error)
-    except BrokenPipeError:
-        # The parent is gone, and with it whoever could store a result.
-        os._exit(1)
-
-
-def _packs(source: BinaryIO) -> Iterator[Pack]:
-    while True:
-        try:
-            yield pickle.load(source)
-        except EOFError:
-            return
+        emit(error)  # the executor raises it

@@ -426,9 +426,9 @@ class Options(Settings):
         "--workers",
         least=0,
         default=None,
-        none_words="one per core; on a GPU, none",
+        none_words="one per core, or one per GPU",
         title="workers",
-        help="Worker processes; 0 for none.",
+        help="Worker processes; 0 for none, all in this process.",
         group=MACHINE,
     )
     device: Name = Name(
@@ -437,7 +437,31 @@ class Options(Settings):
         metavar="DEVICE",
         default="auto",
         title="device",
-        help="cpu, cuda, cuda:1, mps; auto: a GPU if any.",
+        help="cpu, cuda, cuda:1, mps; several GPUs: cuda:0,cuda:1 or cuda:all; auto: a GPU if any.",
+        group=MACHINE,
+    )
+    executor: OptionalName = OptionalName(
+        "--executor",
+        what="an executor",
+        default=None,
+        none_words="worker processes of this machine",
+        title="executor",
+        help="Where packs are trained: `augbench list executors` names them.",
+        group=MACHINE,
+    )
+    cell_timeout: OptionalNumber = OptionalNumber(
+        "--cell-timeout",
+        default=None,
+        none_words="many times what other cells took, and at least 5 minutes",
+        title="time limit of a cell",
+        help="Seconds that a cell may take; a cell that takes longer fails.",
+        group=MACHINE,
+    )
+    ignore_claims: Switch = Switch(
+        shorthands=(Shorthand("--ignore-claims", True),),
+        default=False,
+        title="claims of other runs are ignored",
+        help="Train cells even if another run on the same store is training them.",
         group=MACHINE,
     )
     out: Folder = Folder(

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from augbench.plugins.hookspecs import Register, hookimpl
 
-__all__ = ["register_augmentations", "register_backbones", "register_datasets"]
+__all__ = [
+    "register_augmentations",
+    "register_backbones",
+    "register_datasets",
+    "register_executors",
+]
 
 
 @hookimpl
@@ -32,3 +37,10 @@ def register_datasets(register: Register) -> None:
     for name in ("cifar10", "cifar100", "svhn"):
         register(name, "augbench.datasets.vision:" + name)
     register("folder", "augbench.datasets.folder:folder")
+
+
+@hookimpl
+def register_executors(register: Register) -> None:
+    """Register the two ways to train on this machine."""
+    register("processes", "augbench.executors.processes:processes")
+    register("serial", "augbench.executors.serial:serial")

@@ -1,4 +1,4 @@
-"""A component of a study: an augmentation, backbone or data set, with its provenance."""
+"""A component: an augmentation, backbone, data set or executor, with its provenance."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 __all__ = ["WORDS", "Component", "Kind", "ParameterValue"]
 
-Kind = Literal["augmentation", "backbone", "dataset"]
+Kind = Literal["augmentation", "backbone", "dataset", "executor"]
 WORDS: dict[Kind, str] = {
     "augmentation": "augmentation",
     "backbone": "backbone",
     "dataset": "data set",
+    "executor": "executor",
 }
 """The word for each kind in messages."""
 

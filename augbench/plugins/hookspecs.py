@@ -29,3 +29,8 @@ def register_backbones(register: Register) -> None:
 @hookspec
 def register_datasets(register: Register) -> None:
     """Register data set factories: `register("cats", "my_package.cats:load")`."""
+
+
+@hookspec
+def register_executors(register: Register) -> None:
+    """Register factories of executors: `register("ray", "my_package.cluster:executor")`."""

@@ -23,6 +23,7 @@ HOOKS: dict[str, Kind] = {
     "register_augmentations": "augmentation",
     "register_backbones": "backbone",
     "register_datasets": "dataset",
+    "register_executors": "executor",
 }
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

@@ -14,12 +14,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from augbench.augmentations.contract import Augmentation, needs_of, returns_distribution_of
+from augbench.augmentations.contract import (
+    Augmentation,
+    needs_of,
+    returns_distribution_of,
+    value_range_of,
+)
 from augbench.errors import ContractError
 from augbench.plugins.components import Component
+from augbench.plugins.guard import Guard, Place
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.arrangement import Arrangement, MadeStage, arrange
-from augbench.protocol.mixing import check_weights, mixed, soft_labels, weights_of
+from augbench.protocol.mixing import check_images, check_weights, mixed, soft_labels, weights_of
 from augbench.protocol.streams import Role, stage_words
 
 __all__ = ["Augmenter", "Mixture", "Rows", "augmenter_of"]
@@ -102,7 +108,10 @@ class Mixture:
 
 
 class _Stage:
-    """A stage with its streams; `address` is equal for stages that do the same."""
+    """A stage with its streams; `address` is equal for stages that do the same.
+
+    `place` is where the process is while it runs; its `who` names the stage in messages.
+    """
 
     def __init__(
         self,
@@ -110,28 +119,33 @@ class _Stage:
         address: object,
         choice: np.random.Generator,
         streams: Sequence[np.random.Generator],
+        place: Place,
     ) -> None:
         self.made = made
         self.address = address
+        self.who = place.who
         self._choice = choice
         self._streams = streams
+        self._guard = Guard(place)
 
     def __call__(self, sources: Sequence[Tensor], rows: Rows) -> Mixture:
         """Give each row to one of the members; there are as many `sources` as any member takes."""
         # Every member sees every row, so that its draws for a row do not hang on other rows'.
-        given = [
-            _call(member, sources[: member.sources], rng, rows)
-            for member, rng in zip(self.made.members, self._streams, strict=True)
-        ]
+        with self._guard:
+            given = [
+                _call(member, sources[: member.sources], rng, rows, self.who)
+                for member, rng in zip(self.made.members, self._streams, strict=True)
+            ]
         return given[0] if self.made.always else self._drawn(sources[0], given, rows)
 
     def choose_layer(self, layers: Sequence[str]) -> str:
         """See `HiddenAugmentation.choose_layer`; raises `ContractError` for another's name."""
         member: Any = self.made.members[0]
-        layer = member.choose_layer(layers, rng=self._streams[0])
+        with self._guard:
+            layer = member.choose_layer(layers, rng=self._streams[0])
         if layer not in layers:
             raise ContractError(
-                f"{type(member).__name__}.choose_layer: expected one of "
+                f"{self.who}: choose_layer: expected one of "
                 f"{', '.join(map(repr, layers))}, got {layer!r}"
             )
         return str(layer)
@@ -162,16 +176,18 @@ def _padded(mixture: Mixture, sources: int) -> Tensor:
 
 
 def _call(
-    member: Augmentation, sources: Sequence[Tensor], rng: np.random.Generator, rows: Rows
+    member: Augmentation, sources: Sequence[Tensor], rng: np.random.Generator, rows: Rows, who: str
 ) -> Mixture:
-    """Call an augmentation; check the shapes that it returns, and that its inputs stay."""
+    """Call an augmentation; check the images that it returns, and that its inputs stay."""
     supplied = rows.for_call(member)
     inputs = [*sources, *_tensors(supplied.values())]
     before = [one._version for one in inputs]
-    images, second = mixed(member, sources, rng, **supplied)
+    images, second = mixed(member, sources, rng, who, **supplied)
     if before != [one._version for one in inputs]:
         # Arms share their sources and labels: what one changed, the others would see.
-        raise ContractError(f"{type(member).__name__} changes its inputs")
+        raise ContractError(f"{who} changes its inputs in place; work on a copy (x.clone())")
+    if "hidden" not in needs_of(member):  # a layer's outputs may have any value
+        check_images(images, sources, value_range_of(member), who)
     if "classes" in supplied:
         return Mixture(images, images.new_ones(len(images)), 1, second)
     return Mixture(images, second, len(sources))
@@ -194,7 +210,7 @@ class Augmenter:
         first = len(arrangement.ahead)
         self._ahead, self._behind = stages[:first], stages[first + bool(arrangement.mixer) :]
         self._mixer = stages[first] if arrangement.mixer else None
-        self.name = "+".join(type(m).__name__ for s in arrangement.stages for m in s.members)
+        self.name = "; ".join(stage.who for stage in stages)
 
     @property
     def sources(self) -> int:
@@ -233,7 +249,7 @@ class Augmenter:
 def _single(stage: _Stage, images: Tensor, rows: Rows) -> Tensor:
     """The images after a stage that takes one source, whose label stays."""
     made = stage([images], rows)
-    made.check(stage.made.label)
+    made.check(stage.who)
     return made.images
 
 
@@ -241,12 +257,16 @@ def augmenter_of(
     pipeline: Pipeline,
     create: Callable[[Component], Any],
     streams: Callable[..., np.random.Generator],
+    place: Place | None = None,
 ) -> Augmenter:
     """Make a pipeline's augmentations, each with a stream of its own; raises as `arrange` does.
 
-    `streams` takes a `Role` and further words of a stream's address.
+    `streams` takes a `Role` and further words of a stream's address. `place` is told while they
+    are made and called; by default, one of this pipeline for no cell in particular.
     """
-    arrangement = arrange(pipeline, create)
+    place = place or Place(f"augmentation {pipeline.label!r}", pipeline.label)
+    with Guard(place):
+        arrangement = arrange(pipeline, create)
     stages = []
     for made, described, (choice, members) in zip(
         arrangement.stages, pipeline.stages, stage_words(pipeline), strict=True
@@ -254,5 +274,7 @@ def augmenter_of(
         own = [streams(Role.AUGMENTATION, *words) for words in members]
         sources = tuple(member.component.source_hash for member in described.members)
         address = (choice, tuple(members), sources)
-        stages.append(_Stage(made, address, streams(Role.CHOICE, *choice), own))
+        who = place.who if len(pipeline.stages) == 1 else f"{made.label!r} of {place.who}"
+        own_place = replace(place, who=who)
+        stages.append(_Stage(made, address, streams(Role.CHOICE, *choice), own, own_place))
     return Augmenter(arrangement, stages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,13 +13,16 @@ from torch import Tensor
 from augbench.augmentations.contract import Augmentation
 from augbench.errors import ContractError
 
-__all__ = ["check_weights", "mixed", "soft_labels", "weights_of"]
+__all__ = ["check_images", "check_weights", "mixed", "soft_labels", "weights_of"]
+
+_ROUNDING = 1e-6  # by which a value may leave its range
 
 
 def mixed(
     augmentation: Augmentation,
     sources: Sequence[Tensor],
     rng: np.random.Generator,
+    who: str,
     *,
     classes: int | None = None,
     **supplied: Any,
@@ -27,10 +31,10 @@ def mixed(
 
     Returns the images [N, C, H, W] and the weights of the sources [N, K]; of one or two sources,
     the first one's share alone, [N]; with `classes`, the class distribution [N, classes] that the
-    augmentation returns instead. Raises `ContractError` for another shape or type, and looks at no
-    value, so that a GPU need not be waited for: see `check_weights`.
+    augmentation returns instead. Raises `ContractError`, which names it as `who`, for another shape
+    or type, and looks at no value: see `check_images` and `check_weights`.
     """
-    anchor, who = sources[0], type(augmentation).__name__
+    anchor = sources[0]
     if classes is not None:
         supplied["classes"] = classes
     result = augmentation(*sources, rng=rng, **supplied)
@@ -66,6 +70,32 @@ def _shares(given: object, anchor: Tensor, width: int | None, who: str, what: st
             f"{who}: expected {what} of shape {list(expected)}, got {list(shares.shape)}"
         )
     return shares
+
+
+def check_images(
+    images: Tensor, sources: Sequence[Tensor], promised: tuple[float, float], who: str
+) -> None:
+    """Raise `ContractError` for values that are no numbers, or outside the `promised` range.
+
+    The range is promised for sources in [0, 1]; for others, values need only be finite.
+    """
+    low, high = torch.stack(images.detach().aminmax()).tolist()
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ContractError(
+            f"{who}: expected images of finite numbers, got "
+            f"{int((~images.isfinite()).sum())} values of {images.numel()} that are not"
+        )
+    least, most = promised
+    slack = _ROUNDING * max(1.0, most - least)
+    if low < least - slack or high > most + slack:
+        lowest = min(float(one.min()) for one in sources)
+        highest = max(float(one.max()) for one in sources)
+        if lowest < -_ROUNDING or highest > 1 + _ROUNDING:
+            return  # an earlier stage has left [0, 1], as it may have declared
+        raise ContractError(
+            f"{who}: expected values in [{least:g}, {most:g}], got {low:.4g} … {high:.4g}; clamp "
+            "them, or declare the class attribute `value_range = (low, high)`"
+        )
 
 
 def weights_of(shares: Tensor, sources: int) -> Tensor:

@@ -43,13 +43,32 @@ class Engine(Protocol):
         ...
 
 
-def failed(cell: Cell, error: Exception, engine: str) -> CellResult:
+def failed(cell: Cell, error: BaseException, engine: str) -> CellResult:
     """The result of a cell that raised: the error in one line, with its traceback."""
-    line = " ".join(str(error).split()) or "no message"
-    name = type(error).__name__
     return CellResult(
         key=cell.key,
         engine=engine,
-        error=f"{name}: {line}",
-        traceback="".join(traceback.format_exception(error)),
+        error=f"{type(error).__name__}: {_text(error)}",
+        traceback=_printable(_traceback(error)),
     )
+
+
+def _text(error: BaseException) -> str:
+    """The message of an error in one line, whatever it is: a plugin's may not even have one."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception as another:
+        return f"a message that cannot be made ({type(another).__name__})"
+    return _printable(text) or "no message"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # torch and others print objects whose own printing may fail
+        return "".join(traceback.format_tb(error.__traceback__))
+
+
+def _printable(text: str) -> str:
+    """The text without lone surrogates, which neither a file nor a database takes."""
+    return text.encode("utf-8", "backslashreplace").decode()

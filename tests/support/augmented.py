@@ -7,7 +7,7 @@ from augbench.protocol.mixing import check_weights, mixed, weights_of
 
 def augment(augmentation, sources, rng, **supplied):
     """The images [N, C, H, W], and the weights of the sources [N, K]."""
-    image, shares = mixed(augmentation, sources, rng, **supplied)
+    image, shares = mixed(augmentation, sources, rng, type(augmentation).__name__, **supplied)
     weights = weights_of(shares, len(sources))
     check_weights(weights, type(augmentation).__name__)
     return image, weights

@@ -1,0 +1,252 @@
+"""A child process that serves this one, and never outlives it.
+
+It is a fresh interpreter, not a copy of this one: no main module is imported again, no thread pool
+is inherited, and it works the same on every system. Values go to it and come from it pickled, in
+frames with a check sum, so that nothing that a plugin writes can pass for one.
+
+The child ends with its parent. On Linux the kernel sees to it, whatever the child is doing; on
+other systems a thread of the child does, which native code that never gives the interpreter back
+can hold up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import pickle
+import queue
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import augbench
+from augbench.executors.beacon import Beacon, Signal
+from augbench.plugins.guard import Place, guarded_process
+from augbench.plugins.isolation import describe
+
+__all__ = ["Child", "Ended", "Serve", "serve"]
+
+_FRAME = struct.Struct("!4sQI")  # mark, length, check sum
+_MARK = b"AugB"
+
+Serve = Callable[["queue.SimpleQueue[Any]", Callable[[object], None]], None]
+"""What a child runs, named as `module:function`: it takes its messages, and a way to answer."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last that comes from a child: it has ended, in these words, and was there then."""
+
+    how: str
+    place: Place | None
+
+
+@dataclass(frozen=True)
+class _LastWords:
+    """Why the child ends, said by itself."""
+
+    text: str
+
+
+class Child:
+    """A child process that runs `serve` (`module:function`) with values sent to it.
+
+    Its answers come to `inbox` as pairs (child, value), the last of them `Ended`.
+    """
+
+    def __init__(
+        self,
+        serve: str,
+        inbox: queue.SimpleQueue[Any],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._inbox = inbox
+        self._beacon = Beacon()
+        self._why = ""
+        paths = (str(Path(augbench.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
+        path = os.pathsep.join(filter(None, paths))  # this very AugBench is found first
+        try:
+            self._process = subprocess.Popen(
+                # -P: the working directory is not put on the path.
+                [sys.executable, "-P", "-c", "from augbench.executors.child import serve; serve()"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **(environment or {}), "PYTHONPATH": path},
+                # A group of its own: Ctrl-C is the parent's, and what it starts ends with it.
+                start_new_session=True,
+            )
+        except BaseException:
+            self._beacon.close()
+            raise
+        self.send((os.getpid(), list(sys.path), self._beacon.path, serve))
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        threading.Thread(target=self._wait, daemon=True).start()
+
+    def send(self, value: object) -> None:
+        """Send a value; if the child is gone, its end is on its way through the inbox."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            _write(self._process.stdin, value)
+
+    @property
+    def place(self) -> Place | None:
+        """Whose code it is in; None in nobody's."""
+        return self._beacon.place
+
+    @property
+    def life(self) -> int:
+        """A number that rises whenever it enters or leaves a plugin's code."""
+        return self._beacon.notes
+
+    def kill(self, why: str = "") -> None:
+        """End it and all that it has started, whatever it is doing; `Ended` tells `why`."""
+        self._why = self._why or why
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    def close(self) -> None:
+        """End it and forget it."""
+        self.kill("closed")
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError, ValueError):
+                if pipe is not None:
+                    pipe.close()
+        self._beacon.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        try:
+            while True:
+                value = _read(self._process.stdout)
+                if isinstance(value, _LastWords):
+                    self._why = self._why or value.text
+                else:
+                    self._inbox.put((self, value))
+        except (EOFError, OSError, ValueError):
+            return
+        except Exception as error:  # of a frame that cannot be read: its check sum, or its pickle
+            self.kill(f"wrote what is no message of its own ({error})")
+
+    def _wait(self) -> None:
+        code = self._process.wait()
+        # What it wrote is still in the pipe; but what it started may hold that open for ever.
+        self._reader.join(timeout=2)
+        how = self._why or (
+            f"was killed by signal {-code}{_signal_name(-code)}"
+            if code < 0
+            else f"ended with code {code}"
+        )
+        # What another process ended, the system for lack of memory perhaps, is nobody's fault.
+        outside = code in (-9, -15) and not self._why
+        with contextlib.suppress(ValueError):  # closed meanwhile: nobody waits for it
+            self._inbox.put((self, Ended(how, None if outside else self.place)))
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f" ({signal.Signals(number).name})"
+    except ValueError:
+        return ""
+
+
+class _NoFrameError(Exception):
+    """Bytes that are no frame."""
+
+
+def _write(file: Any, value: object) -> None:
+    data = pickle.dumps(value)
+    file.write(_FRAME.pack(_MARK, len(data), zlib.crc32(data)) + data)
+    file.flush()
+
+
+def _read(file: Any) -> Any:
+    head = file.read(_FRAME.size)
+    if len(head) < _FRAME.size:
+        raise EOFError
+    mark, length, check = _FRAME.unpack(head)
+    if mark != _MARK:
+        raise _NoFrameError(f"{head!r}")
+    data = file.read(length)
+    if len(data) < length:
+        raise EOFError
+    if zlib.crc32(data) != check:
+        raise _NoFrameError("its check sum is wrong")
+    return pickle.loads(data)
+
+
+def serve() -> None:
+    """Be the child: run what the parent's first message names until the parent is gone."""
+    # The parent decides when to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    source = os.fdopen(os.dup(0), "rb")
+    sink = os.fdopen(os.dup(1), "wb")
+    # What a plugin prints must not get between the messages, what it reads is not for it.
+    os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    try:
+        parent, path, beacon, name = _read(source)
+    except EOFError:
+        os._exit(1)
+    _end_with(parent)
+    sys.path[:] = path
+    guarded_process(Signal(beacon))
+    messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(source, messages), daemon=True).start()
+
+    def emit(value: object) -> None:
+        try:
+            _write(sink, value)
+        except OSError:
+            os._exit(1)  # the parent is gone, and with it whoever could store a result
+
+    module, _, function = name.partition(":")
+    run: Serve = getattr(importlib.import_module(module), function)
+    code = 0
+    try:
+        run(messages, emit)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    except Exception as error:
+        emit(_LastWords(f"ended with {describe(error)}"))
+        code = 1
+    sink.flush()
+    # Threads and exit handlers of plugins must not keep it.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _receive(source: BinaryIO, messages: queue.SimpleQueue[Any]) -> None:
+    try:
+        while True:
+            messages.put(_read(source))
+    except BaseException:
+        os._exit(1)  # the parent has closed the pipe, or is gone
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this process with its parent, where it can."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:  # it was gone before
+            os._exit(1)

@@ -1,0 +1,155 @@
+"""Compute the cells that a store lacks, and leave everything in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from augbench.datasets.named import data_root
+from augbench.environment import describe_environment
+from augbench.executors.contract import Event, Finished, Job, Packed, Started, StepsDone
+from augbench.options import spelling
+from augbench.protocol.cell_result import CellResult
+from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.study import Cell
+from augbench.running.dealing import Dealer, devices_of, executor_of, unique_cells
+from augbench.running.ledger import Ledger
+from augbench.running.observer import Observer
+from augbench.running.plan import Plan
+from augbench.running.sharing import Share
+from augbench.store import Store, StoredStudy
+from augbench.training.notes import Note, summary
+
+__all__ = ["compute"]
+
+_LOOK_EVERY = 1.0  # seconds between two looks at what other runs have finished
+_WRITE_PATIENCE = 2.0  # seconds that training waits for the store
+_LAST_PATIENCE = 5.0  # seconds for what is unwritten when a run ends early
+
+
+def compute(plan: Plan, observer: Observer, command: str = "") -> StoredStudy:
+    """Compute what the store lacks, each cell stored as it ends; returns the study as stored.
+
+    Cells that another run on the same store is training are waited for.
+    """
+    options = plan.options
+    with Store.open(options.out) as store:
+        number = store.plan(plan.study, plan.cells, command)
+        cells = unique_cells(plan.cells)
+        keys = [cell.key for cell in cells]
+        stored = store.finished(keys, test_every=options.test_every)
+        observer.planned(plan, stored)
+        given_up = store.given_up(keys)
+        missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
+        if given_up:
+            observer.noted(
+                f"{len(given_up)} cells ended their process or took too long before, and are not "
+                "tried again: `augbench status` says why, `augbench retry` lets them be"
+            )
+        if missing:
+            _Computation(plan, observer, store, missing, command).run()
+        return store.study(number)
+
+
+class _Computation:
+    """One run's computation of missing cells."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        observer: Observer,
+        store: Store,
+        missing: Sequence[Cell],
+        command: str,
+    ) -> None:
+        self._plan, self._observer, self._store = plan, observer, store
+        self._command = command
+        self._left = {cell.key: cell for cell in missing}
+        self._device = "cpu"
+        self._notes: list[Note] = []
+
+    def run(self) -> None:
+        """Train what no other run trains, and wait for the rest."""
+        plan, options = self._plan, self._plan.options
+        engine = "packed" if options.engine == "auto" else options.engine
+        devices = devices_of(options.device)
+        executor = executor_of(options, plan.registry)
+        dealer = Dealer(
+            unique_cells(plan.cells),
+            engine=engine,
+            workers=executor.slots,
+            device_kind=devices[0].partition(":")[0],
+        )
+        job = self._job(engine, devices[0])
+        how = ""
+        with (
+            Store.open(options.out, patience=_WRITE_PATIENCE) as writing,
+            Share(self._store, options.out, ignore_claims=options.ignore_claims) as share,
+        ):
+            self._ledger = Ledger(writing, describe_environment(), self._observer)
+            try:
+                while self._left:
+                    self._drop_given_up()
+                    packs = dealer.packs(list(self._left.values()))
+                    mine = share.claimed(packs)
+                    if (first := next(mine, None)) is not None:
+                        executor.run(_with_first(first, mine), job, self._emit)
+                        how = f"{engine} engine on {', '.join(devices)}, "
+                        how += executor.where(len(packs))
+                    elif not self._look_at_others():
+                        time.sleep(_LOOK_EVERY)
+            except BaseException:
+                self._ledger.close(plan.study, plan.cells, self._command, patience=_LAST_PATIENCE)
+                raise
+            self._ledger.close(plan.study, plan.cells, self._command)
+        if how:
+            packed = summary(self._notes)
+            self._observer.noted(f"{how}: {packed}" if packed else how)
+
+    def _job(self, engine: str, device: str) -> Job:
+        options, cells = self._plan.options, self._left.values()
+        return Job(
+            engine=engine,
+            device=device,
+            datasets=tuple(self._plan.datasets.items()),
+            backbones=tuple({(cell.backbone, cell.pretrain.image_shape): None for cell in cells}),
+            data_root=data_root(options.data_root),
+            plugins=self._plan.registry.arguments,
+            test_every=options.test_every,
+            cell_timeout=options.cell_timeout,
+            spelling=tuple(spelling().items()),
+        )
+
+    def _emit(self, event: Event) -> None:
+        if isinstance(event, Finished):
+            self._left.pop(event.cell.key, None)
+            self._ledger.record(event.cell, event.result, self._device, event.together)
+            self._observer.finished(event.cell, event.result)
+        elif isinstance(event, StepsDone):
+            self._observer.progressed(event.steps)
+        elif isinstance(event, Started):
+            self._device = event.device
+            self._observer.started(event.device)
+        elif isinstance(event, Packed):
+            self._notes.append(event.note)
+
+    def _drop_given_up(self) -> None:
+        """Leave out what another run has found to end its process, or to take too long."""
+        for key, error in self._store.given_up(self._left).items():
+            result = CellResult(key, error=error, lost="crashed")
+            self._observer.finished(self._left.pop(key), result)
+
+    def _look_at_others(self) -> bool:
+        """Take note of what other runs have finished; False if that is nothing."""
+        found = self._store.finished(self._left, test_every=self._plan.options.test_every)
+        for key, accuracy in found.items():
+            result = CellResult(key, {PRIMARY.name: accuracy}, engine="another run")
+            self._observer.finished(self._left.pop(key), result)
+        if self._left:
+            self._observer.waiting(f"waiting for {len(self._left)} cells that another run trains")
+        return bool(found)
+
+
+def _with_first(first: list[Cell], rest: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
+    yield first
+    yield from rest
