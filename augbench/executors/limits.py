@@ -19,6 +19,10 @@ _LEAST = 300.0
 _SILENCE = 900.0
 """Seconds without a sign of life that mean a hang; a large test set takes minutes."""
 
+_LEAST_SILENCE = 60.0
+"""Seconds that a process may be silent, however short the limit that was asked for: it may import
+torch meanwhile."""
+
 _FACTOR = 50
 """By how much a cell may be slower than the slowest before it: alone, it lacks a pack's speed."""
 
@@ -44,7 +48,7 @@ class Limits:
     @property
     def silence(self) -> float:
         """The seconds that a process may be silent."""
-        return _SILENCE if self._given is None else max(self._given, 10.0)
+        return _SILENCE if self._given is None else max(self._given, _LEAST_SILENCE)
 
 
 class Watch:
@@ -53,11 +57,11 @@ class Watch:
     def __init__(self) -> None:
         self._pack_since = self._seen = self._place_since = time.monotonic()
         self._life = 0
-        self._cells = self._steps = 1
+        self._cells = self._steps = 0
 
     def pack(self, cells: int, most_steps: int) -> None:
-        """It has been given a pack of so many cells, the longest of so many steps."""
-        self._pack_since = self._seen = time.monotonic()
+        """It begins with a pack of so many cells, the longest of so many steps."""
+        self._pack_since = self._seen = self._place_since = time.monotonic()
         self._cells, self._steps = cells, most_steps
 
     def alive(self) -> None:
@@ -70,11 +74,14 @@ class Watch:
         if life != self._life:
             self._life = life
             self._seen = self._place_since = now
+        if now - self._seen > limits.silence:
+            return f"was stopped after {now - self._seen:.0f} s without a step"
+        if not self._cells:
+            return ""  # it still starts
         limit = limits.of_cell(self._steps)
         if place is not None and now - self._place_since > limit:
             return f"was stopped after {now - self._place_since:.0f} s"
         if now - self._pack_since > limit * self._cells:
-            return f"was stopped after {now - self._pack_since:.0f} s for {self._cells} cells"
-        if now - self._seen > limits.silence:
-            return f"was stopped after {now - self._seen:.0f} s without a step"
+            cells = "one cell" if self._cells == 1 else f"{self._cells} cells"
+            return f"was stopped after {now - self._pack_since:.0f} s for {cells}"
         return ""

@@ -40,8 +40,13 @@ class _Worker:
     def give(self, pack: Sequence[Cell]) -> None:
         """Send the next pack."""
         self.pack, self.unfinished = pack, {cell.key: cell for cell in pack}
-        self.watch.pack(len(pack), max(cell.steps for cell in pack))
+        if self.ready:
+            self.begins()
         self.child.send(pack)
+
+    def begins(self) -> None:
+        """It has begun with its pack."""
+        self.watch.pack(len(self.pack), max(cell.steps for cell in self.pack))
 
 
 @dataclass(frozen=True)
@@ -123,6 +128,7 @@ class _Crew:
         else:
             if isinstance(value, Started):
                 worker.ready, self._lost_starts = True, 0
+                worker.begins()
             if isinstance(value, Finished):
                 value = self._finished(worker, value)
             self._emit(value)  # type: ignore[arg-type]  # only events remain
