@@ -9,11 +9,14 @@ AugbenchError                  one clear line: what was expected, what came, wha
 │   │   └── OptionError        an option that is unknown, of the wrong type or out of range
 │   ├── DatasetError           images that are missing, corrupted or unfit
 │   └── StoreError             a store that cannot be read or written
+│       └── StoreBusyError     a store that cannot be used at the moment: trying again may help
 ├── PluginError                a plugin failed to load
 ├── ContractError              a plugin returned what its contract does not allow
 ├── DivergedError              a training's loss is no finite number any more
 └── CellsFailedError           the study ended, but some of its cells failed (exit code 1)
 ```
+
+`StoreWarning`, a `UserWarning`, tells what a store had to do about damage, in one line.
 """
 
 from __future__ import annotations
@@ -27,7 +30,9 @@ __all__ = [
     "OptionError",
     "ParameterError",
     "PluginError",
+    "StoreBusyError",
     "StoreError",
+    "StoreWarning",
     "StudyError",
     "UnknownNameError",
     "UsageError",
@@ -68,6 +73,14 @@ class DatasetError(UsageError):
 
 class StoreError(UsageError):
     """A store cannot be read or written."""
+
+
+class StoreBusyError(StoreError):
+    """A store is locked, its disk is full or out of reach: trying again may help."""
+
+
+class StoreWarning(UserWarning):
+    """A store is damaged or was moved, and what became of it."""
 
 
 class PluginError(AugbenchError):

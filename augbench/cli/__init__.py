@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
 
 import click
 
 from augbench import __version__
-from augbench.errors import AugbenchError
+from augbench.errors import AugbenchError, StoreWarning
 from augbench.options import Options, options_of, written_as
 
 __all__ = ["cli", "main"]
@@ -70,11 +74,35 @@ def cli() -> None:
     """The group of all verbs."""
 
 
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print what a store warns of as one line, without the place in the code."""
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, StoreWarning):
+            click.echo(f"warning: {message}", err=True)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", StoreWarning)
+        warnings.showwarning = show
+        yield
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for failed cells, 2 for what cannot be used."""
     flags = {name: option.flag for name, option in options_of(Options).items()}
     try:
-        with written_as(flags):
+        with written_as(flags), _warnings_as_lines():
             code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
     except AugbenchError as error:
         click.echo(f"error: {error}", err=True)

@@ -33,6 +33,11 @@ def merge_command(stores: tuple[Path, ...], out: Path) -> None:
     click.echo(
         f"{merged.cells} cells of {studies} in {out}; {merged.shared} were in more than one store"
     )
+    if merged.damaged:
+        click.echo(
+            f"warning: {merged.damaged} damaged rows were left out; `augbench verify` lists them",
+            err=True,
+        )
     for conflict in merged.conflicts:
         for metric in conflict.metrics:
             click.echo(

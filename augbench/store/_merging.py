@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from augbench.errors import StoreError
 from augbench.options import named
 from augbench.pictures.archive import merge_pictures
 from augbench.protocol.study import PROTOCOL_VERSION, place_name
 from augbench.store._agreement import Disagreement, disagreements
+from augbench.store._checksums import COLUMNS, CellRow, Damage, sound_metrics
+from augbench.store._copying import copy_cells, copy_studies
+from augbench.store._publishing import new_store
 from augbench.store._schema import FILE_NAME
 from augbench.store._store import Store
 
@@ -34,13 +35,15 @@ class Conflict:
 class Merged:
     """The numbers of studies and cells in a merged store, and what the sources disagree on.
 
-    `shared` counts cells that more than one source held.
+    `shared` counts cells that more than one source held, `damaged` the rows of cells and studies
+    that were left out.
     """
 
     studies: int
     cells: int
     shared: int
     conflicts: tuple[Conflict, ...]
+    damaged: int = 0
 
 
 def merge(sources: Sequence[Path], out: Path) -> Merged:
@@ -48,7 +51,7 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
 
     A cell that several stores hold is taken from the first that computed it without failing; where
     another has other metrics, that is reported. Raises `StoreError` if a source holds cells of
-    another protocol version, or `out` holds a store.
+    another protocol version, or `out` holds a store; nothing is left in `out` then.
     """
     if (out / FILE_NAME).exists():
         raise StoreError(
@@ -57,95 +60,76 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
     for source in sources:
         with Store.read(source) as store:
             _check_protocol(store)
-    origins: dict[str, str] = {}
-    conflicts: list[Conflict] = []
-    shared = 0
-    with Store.open(out) as target:
-        for source in sources:
-            with (
-                Store.read(source) as store,
-                store.connection() as read,
-                target.connection(write=True) as write,
-            ):
-                environments = read.execute("SELECT id, description FROM environments")
-                write.executemany("INSERT OR IGNORE INTO environments VALUES (?, ?)", environments)
-                found = _add_cells(read, write, str(source), origins)
-                shared += found[0]
-                conflicts += found[1]
-                _add_studies(read, write)
-        with target.connection() as connection:
-            (studies,) = connection.execute("SELECT count(*) FROM studies").fetchone()
-            (cells,) = connection.execute("SELECT count(*) FROM cells").fetchone()
-    merge_pictures([source if source.is_dir() else source.parent for source in sources], out)
-    return Merged(studies, cells, shared, tuple(conflicts))
+    log = _Log()
+    with new_store(out) as folder:
+        with Store.open(folder) as target:
+            for source in sources:
+                with (
+                    Store.read(source) as store,
+                    store.connection() as read,
+                    target.connection(write=True) as write,
+                ):
+                    log.source = str(source)
+                    copied = copy_cells(read, write, log.meet)
+                    log.origins |= dict.fromkeys(copied.written, log.source)
+                    log.shared += copied.shared
+                    log.damaged += copied.damaged + copy_studies(read, write)
+            with target.connection() as connection:
+                (studies,) = connection.execute("SELECT count(*) FROM studies").fetchone()
+                (cells,) = connection.execute("SELECT count(*) FROM cells").fetchone()
+        merge_pictures([source if source.is_dir() else source.parent for source in sources], folder)
+    return Merged(studies, cells, log.shared, tuple(log.conflicts), log.damaged)
+
+
+@dataclass
+class _Log:
+    """What a merge has come across: `origins` are the sources of cells, by their keys."""
+
+    source: str = ""
+    origins: dict[str, str] = field(default_factory=dict)
+    conflicts: list[Conflict] = field(default_factory=list)
+    shared: int = 0
+    damaged: int = 0
+
+    def meet(self, known: CellRow, row: CellRow) -> None:
+        """Note two results of one cell that do not agree."""
+        if metrics := _differences(known, row):
+            kept = self.origins.get(row.key, self.source)
+            self.conflicts.append(Conflict(_place(row), kept, self.source, metrics))
+
+
+def _differences(known: CellRow, row: CellRow) -> tuple[Disagreement, ...]:
+    images = row.test_images or 8 * len(row.correct)
+    return disagreements(json.loads(known.metrics), json.loads(row.metrics), images=images)
 
 
 def _check_protocol(store: Store) -> None:
+    """Raises `StoreError` if a sound cell is of another protocol."""
     with store.connection() as connection:
-        found = {version for (version,) in connection.execute("SELECT protocol FROM cells")}
-    found |= {description["protocol"] for _, description, _, _ in store.studies()}
-    if other := sorted(found - {PROTOCOL_VERSION}):
-        raise StoreError(
-            f"{str(store.path)!r} holds cells of protocol version {other[0]}, this AugBench merges "
-            f"version {PROTOCOL_VERSION}; numbers of different protocols must not be mixed"
+        rows = connection.execute(
+            f"SELECT {COLUMNS} FROM cells WHERE protocol IS NOT ?", (PROTOCOL_VERSION,)
         )
-
-
-def _add_cells(
-    read: sqlite3.Connection, write: sqlite3.Connection, source: str, origins: dict[str, str]
-) -> tuple[int, list[Conflict]]:
-    """Copy cells; returns how many were there already, and those that disagree."""
-    cursor = read.execute("SELECT * FROM cells ORDER BY rowid")
-    names = [column[0] for column in cursor.description]
-    marks = ",".join("?" * len(names))
-    shared, conflicts = 0, []
-    for values in cursor:
-        row = dict(zip(names, values, strict=True))
-        known = write.execute(
-            "SELECT status, metrics FROM cells WHERE key = ?", (row["key"],)
-        ).fetchone()
-        if known is not None:
-            shared += 1
-            if known[0] == "ok" and row["status"] == "ok":
-                metrics = disagreements(
-                    json.loads(known[1]),
-                    json.loads(row["metrics"]),
-                    images=8 * len(row["correct"]),
-                )
-                if metrics:
-                    conflicts.append(Conflict(_place(row), origins[row["key"]], source, metrics))
-            if known[0] == "ok" or row["status"] != "ok":
+        found = set()
+        for row in map(CellRow._make, rows):
+            try:
+                sound_metrics(row)
+            except Damage:
                 continue
-        write.execute(f"INSERT OR REPLACE INTO cells VALUES ({marks})", values)
-        origins[row["key"]] = source
-    return shared, conflicts
-
-
-def _place(row: dict[str, Any]) -> str:
-    names = ("pretrain_dataset", "finetune_dataset", "augmentation", "samples_per_class", "seed")
-    return place_name(*(row[name] for name in names))
-
-
-def _add_studies(read: sqlite3.Connection, write: sqlite3.Connection) -> None:
-    """Copy studies with their plans, numbered anew; the same study stays one."""
-    studies = read.execute(
-        "SELECT id, key, description, command, created_at, last_run_at FROM studies ORDER BY id"
-    ).fetchall()
-    for number, *values in studies:
-        write.execute(
-            "INSERT INTO studies (key, description, command, created_at, last_run_at) "
-            "VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET "
-            "created_at = min(created_at, excluded.created_at), "
-            "last_run_at = max(last_run_at, excluded.last_run_at)",
-            values,
+            found.add(row.protocol)
+    studies = (description["protocol"] for _, description, _, _ in store.studies())
+    found |= {version for version in studies if version != PROTOCOL_VERSION}
+    if found:
+        raise StoreError(
+            f"{str(store.path)!r} holds cells of protocol version {min(found)}, this AugBench "
+            f"merges version {PROTOCOL_VERSION}; numbers of different protocols must not be mixed"
         )
-        (new,) = write.execute("SELECT id FROM studies WHERE key = ?", (values[0],)).fetchone()
-        plan = read.execute(
-            "SELECT position, key, pretrain_dataset, finetune_dataset, arm, budget, "
-            "samples_per_class, seed FROM plans WHERE study = ? ORDER BY position",
-            (number,),
-        )
-        write.executemany(
-            "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(new, *line) for line in plan],
-        )
+
+
+def _place(row: CellRow) -> str:
+    return place_name(
+        row.pretrain_dataset,
+        row.finetune_dataset,
+        row.augmentation,
+        row.samples_per_class,
+        row.seed,
+    )

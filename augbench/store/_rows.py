@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from augbench.protocol.cell_result import CellResult, TrainingCurve
+from augbench.protocol.cell_result import CellResult, Failure, TrainingCurve
 from augbench.protocol.study import place_name
+from augbench.store._checksums import CellRow, Damage, curves_of, sound_metrics
 
 __all__ = ["PlannedCell", "StoredStudy", "planned_cell"]
 
@@ -53,7 +54,8 @@ class StoredStudy:
     """A study as the store holds it: its description, its command, and its cells in plan order.
 
     `first_seeds` is the number of seeds of the smallest study that was run before and differs in
-    nothing else: the seeds beyond it were added when results could be seen already.
+    nothing else: the seeds beyond it were added when results could be seen already. `damaged` are
+    the keys of missing cells whose rows are there, but not as they were written.
     """
 
     id: int
@@ -62,6 +64,7 @@ class StoredStudy:
     created_at: float
     cells: tuple[PlannedCell, ...]
     first_seeds: int | None = None
+    damaged: frozenset[str] = frozenset()
 
 
 class _StoredCurves(Mapping[str, TrainingCurve]):
@@ -72,10 +75,7 @@ class _StoredCurves(Mapping[str, TrainingCurve]):
 
     @cached_property
     def _curves(self) -> dict[str, TrainingCurve]:
-        return {
-            name: TrainingCurve(**{field: tuple(values) for field, values in curve.items()})
-            for name, curve in json.loads(self._text).items()
-        }
+        return curves_of(self._text)
 
     def __getitem__(self, name: str) -> TrainingCurve:
         return self._curves[name]
@@ -87,22 +87,26 @@ class _StoredCurves(Mapping[str, TrainingCurve]):
         return len(self._curves)
 
 
-def planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> PlannedCell:
-    """One row of the query in `Store.study`."""
-    key, pretrain, finetune, arm, budget, size, seed, status = row[:8]
+def planned_cell(
+    planned: tuple[Any, ...], row: CellRow | None, environments: Mapping[str, Any]
+) -> PlannedCell:
+    """A line of a plan with its row, which is left out if it is damaged."""
+    _, key, pretrain, finetune, arm, budget, size, seed = planned
     result = None
-    if status is not None:
-        error, trace, metrics, curves, correct, engine = row[8:14]
-        result = CellResult(
-            key=key,
-            metrics=json.loads(metrics),
-            curves=_StoredCurves(curves),
-            correct=correct,
-            seconds=row[15],
-            engine=engine,
-            error=error,
-            traceback=trace,
-        )
+    if row is not None:
+        with suppress(Damage):
+            result = CellResult(
+                key=key,
+                metrics=sound_metrics(row),
+                curves=_StoredCurves(row.curves),
+                correct=row.correct,
+                seconds=row.seconds,
+                engine=row.engine,
+                error=row.error,
+                traceback=row.traceback,
+                lost=lost(row.failure),
+            )
+    done = row if result is not None else None
     return PlannedCell(
         key=key,
         pretrain_dataset=pretrain,
@@ -111,9 +115,16 @@ def planned_cell(row: tuple[Any, ...], environments: Mapping[str, Any]) -> Plann
         budget=budget,
         samples_per_class=size,
         seed=seed,
-        status=status or "missing",
+        status=done.status if done else "missing",
         result=result,
-        device=row[14] or "",
-        finished_at=row[16],
-        environment=environments.get(row[17], {}),
+        device=done.device if done else "",
+        finished_at=done.finished_at if done else None,
+        environment=environments.get(done.environment, {}) if done else {},
     )
+
+
+def lost(failure: str) -> Failure:
+    """The part of a failure's kind that its error does not tell."""
+    if failure == "crashed":
+        return "crashed"
+    return "timed out" if failure == "timed out" else ""

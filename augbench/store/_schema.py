@@ -1,4 +1,4 @@
-"""The store's file: its name, its tables, and how it is opened."""
+"""The store's file: its name, its tables, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -7,21 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from augbench.errors import StoreError
+from augbench.errors import StoreBusyError, StoreError
 from augbench.options import named
 
 __all__ = [
+    "APPLICATION_ID",
     "FILE_NAME",
     "SCHEMA",
+    "SCHEMA_3",
     "SCHEMA_VERSION",
-    "closed_on_error",
-    "open_for_reading",
+    "TABLES",
     "reason",
     "sqlite_errors",
+    "transaction",
 ]
 
 FILE_NAME = "augbench.sqlite"
-SCHEMA_VERSION = 2
+APPLICATION_ID = 0x41756742  # "AugB" in the header of the file, by which a store is known
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
 CREATE TABLE cells (
@@ -45,7 +48,11 @@ CREATE TABLE cells (
     device TEXT NOT NULL,
     seconds REAL NOT NULL,
     finished_at REAL NOT NULL,          -- Unix time
-    environment TEXT NOT NULL REFERENCES environments (id)
+    environment TEXT NOT NULL REFERENCES environments (id),
+    failure TEXT NOT NULL DEFAULT '',   -- its kind: error, crashed, timed out; '' for a result
+    pack TEXT NOT NULL DEFAULT '',      -- packs.id: the cells that were trained together
+    test_images INTEGER,                -- of D_F: the number of bits in correct
+    checksum TEXT NOT NULL DEFAULT ''   -- over all columns above
 );
 CREATE TABLE studies (
     id INTEGER PRIMARY KEY,
@@ -53,7 +60,9 @@ CREATE TABLE studies (
     description TEXT NOT NULL,          -- JSON
     command TEXT NOT NULL,
     created_at REAL NOT NULL,
-    last_run_at REAL NOT NULL
+    last_run_at REAL NOT NULL,
+    checksum TEXT NOT NULL DEFAULT '',      -- over key, description and command
+    plan_checksum TEXT NOT NULL DEFAULT ''  -- over the rows of its plan
 );
 CREATE TABLE plans (
     study INTEGER NOT NULL REFERENCES studies (id),
@@ -68,44 +77,68 @@ CREATE TABLE plans (
     PRIMARY KEY (study, position)
 );
 """
+"""The tables of format 2 with today's columns; `SCHEMA_3` are those that came with format 3."""
 
+SCHEMA_3 = """
+CREATE TABLE packs (
+    id TEXT PRIMARY KEY,
+    keys TEXT NOT NULL                  -- JSON: of the cells, in the order of their training
+);
+CREATE TABLE runs (
+    token TEXT PRIMARY KEY,             -- one for each process that computes cells
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    started REAL NOT NULL,              -- of the process, Unix time
+    beat INTEGER NOT NULL,              -- counts up while it lives
+    beaten_at REAL NOT NULL             -- by the clock of its host
+);
+CREATE TABLE claims (
+    key TEXT PRIMARY KEY,               -- a cell that a run is computing
+    token TEXT NOT NULL,
+    since REAL NOT NULL
+);
+"""
+TABLES = frozenset({"environments", "cells", "studies", "plans"})
+"""What a store of any format has."""
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
-    """Open without writing; a store in a read-only folder has to be opened as immutable."""
-    uri = path.resolve().as_uri()
-    try:
-        return _readable(f"{uri}?mode=ro")
-    except sqlite3.OperationalError:
-        return _readable(f"{uri}?immutable=1")
-
-
-def _readable(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None)
-    with closed_on_error(connection):
-        connection.execute("SELECT count(*) FROM sqlite_master")
-    return connection
+_MAY_PASS = {
+    sqlite3.SQLITE_BUSY: "another program holds it",
+    sqlite3.SQLITE_LOCKED: "another program holds it",
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk cannot be read or written",
+    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
+    sqlite3.SQLITE_READONLY: "its file cannot be written",
+}
 
 
 @contextmanager
-def closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Close the connection if the block raises, since nobody else holds it then."""
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block's writes or none; other writers wait meanwhile."""
+    connection.execute("BEGIN IMMEDIATE")
     try:
         yield
+        connection.execute("COMMIT")
     except BaseException:
-        connection.close()
+        if connection.in_transaction:  # SQLite itself takes back what a full disk has stopped
+            connection.execute("ROLLBACK")
         raise
 
 
 @contextmanager
 def sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into `StoreError` with one line."""
+    """Turn SQLite's errors into `StoreError` with one line; `StoreBusyError` where it may pass."""
     try:
         yield
     except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest tells more of the same
+        if why := _MAY_PASS.get(code):
+            raise StoreBusyError(
+                f"the store {str(path)!r} cannot be used at the moment: {why} ({reason(error)})"
+            ) from error
         raise StoreError(
             f"the store {str(path)!r} cannot be used ({reason(error)}); check that it is a store "
-            "of AugBench on a disk that is writable and not full, or name another folder with "
-            f"{named('out')}"
+            "of AugBench on a disk that is writable and not full, look at `augbench verify`, or "
+            f"name another folder with {named('out')}"
         ) from error
 
 

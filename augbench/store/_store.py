@@ -2,107 +2,88 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
-import time
+import threading
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from augbench.errors import StoreError
+from augbench.errors import StoreBusyError, StoreError, StoreWarning
 from augbench.options import named
 from augbench.protocol.cell_result import CellResult
-from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import PROTOCOL_VERSION, Cell, Study, study_key
-from augbench.store._rows import StoredStudy, planned_cell
-from augbench.store._schema import (
-    FILE_NAME,
-    SCHEMA,
-    SCHEMA_VERSION,
-    closed_on_error,
+from augbench.protocol.study import Cell, Study
+from augbench.store import _cells, _claims, _studies
+from augbench.store._checksums import Damage
+from augbench.store._claims import Claim, Owner, Watch
+from augbench.store._copying import copy_cells, copy_claims, copy_studies
+from augbench.store._opening import (
+    FileId,
+    check_version,
+    file_id,
     open_for_reading,
-    reason,
-    sqlite_errors,
+    open_for_writing,
+    side_files,
 )
-from augbench.store._upgrade import upgrade
+from augbench.store._rows import StoredStudy
+from augbench.store._schema import FILE_NAME, reason, sqlite_errors, transaction
 
-__all__ = ["Store"]
+__all__ = ["Outcome", "Store"]
+
+Outcome = tuple[Cell, CellResult, Mapping[str, Any], str, Sequence[str]]
+"""A cell, its result, environment and device, and the keys of the pack that it was trained in."""
 
 
 class Store:
-    """An open store. `Store.open` creates it, `Store.read` opens an existing one for reading."""
+    """An open store. `Store.open` creates it, `Store.read` opens an existing one for reading.
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    Several threads may share it: one is let in at a time. Every method raises `StoreError` where
+    the file cannot be used, and `StoreBusyError` where trying again may help.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, patience: float | None = None
+    ) -> None:
         self.path = path
         self._connection = connection
+        self._patience = patience  # None: for reading
+        self._lock = threading.RLock()
+        self._watch = Watch()
+        self._remember_files()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open the store in `folder` for writing, creating both; raises `StoreError`."""
+    def open(cls, folder: Path, patience: float = 30.0) -> Self:
+        """Open the store in `folder` for writing, creating both; raises `StoreError`.
+
+        A store that another process writes at the moment is waited for, up to `patience` seconds
+        at each call.
+        """
         path = folder / FILE_NAME
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"cannot create the folder {str(folder)!r} ({reason(error)}); "
-                f"name a writable one with {named('out')}"
-            ) from error
-        with sqlite_errors(path):
-            connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        with closed_on_error(connection), sqlite_errors(path):
-            connection.execute("PRAGMA journal_mode = WAL")
-            # A cell survives the death of the process at once, a power cut up to the last seconds.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            store = cls(path, connection)
-            with store._transaction():
-                version = store._schema_version()
-                if version == 0:
-                    for statement in SCHEMA.split(";\n"):
-                        connection.execute(statement)
-                    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-                elif version == 1:
-                    upgrade(connection)
-            store._check_version()
-        return store
+        return cls(path, open_for_writing(path, patience), patience=patience)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Open an existing store; raises `StoreError` if there is none, or it is not one."""
         path = folder if folder.is_file() else folder / FILE_NAME
-        if not path.is_file():
+        if not path.exists():
             raise StoreError(
                 f"no store at {str(path)!r}; name the folder of a run with {named('out')}, "
                 "or make one with `augbench run`"
             )
-        with sqlite_errors(path):
-            connection = open_for_reading(path)
-        store = cls(path, connection)
-        with closed_on_error(connection), sqlite_errors(path):
-            older = store._schema_version() == 1
-            if not older:
-                store._check_version()
-        if older:  # upgraded in place, so this time for writing
-            store.close()
-            cls.open(path.parent).close()
+        connection = open_for_reading(path)
+        try:
+            with sqlite_errors(path):
+                current = check_version(connection, path, older=True)
+        except BaseException:
+            connection.close()
+            raise
+        if not current:  # upgraded in place, so for once opened for writing
+            connection.close()
+            open_for_writing(path, 30.0).close()
             return cls.read(folder)
-        return store
-
-    def _schema_version(self) -> int:
-        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-        return int(version)
-
-    def _check_version(self) -> None:
-        version = self._schema_version()
-        if version != SCHEMA_VERSION:
-            raise StoreError(
-                f"{str(self.path)!r} has store format {version}, this AugBench reads "
-                f"{SCHEMA_VERSION}; use the version of AugBench that wrote it, or name another "
-                f"folder with {named('out')}"
-            )
+        return cls(path, connection)
 
     def close(self) -> None:
         """Close the store."""
@@ -120,171 +101,201 @@ class Store:
         self.close()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-
-    @contextmanager
     def connection(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """Lend the database to code that moves whole tables; `write` makes it one transaction.
 
         SQLite's errors inside become `StoreError`, as everywhere.
         """
-        with sqlite_errors(self.path), self._transaction() if write else nullcontext():
-            yield self._connection
+        with self._lock:
+            if write:
+                self._put_back_if_moved()
+            inside = transaction(self._connection) if write else nullcontext()
+            with sqlite_errors(self.path), inside:
+                yield self._connection
+
+    def _remember_files(self) -> None:
+        self._file: FileId | None = file_id(self.path)
+        self._side_files = [file_id(path) for path in side_files(self.path)]
+
+    def _put_back_if_moved(self) -> None:
+        """Write everything into a new file where the store's was deleted or replaced.
+
+        The open connection still reads the file that has lost its name.
+        """
+        if self._patience is None or file_id(self.path) == self._file:
+            return
+        try:
+            # They belong to the old file, but SQLite finds them by name, whatever stands there.
+            for path, known in zip(side_files(self.path), self._side_files, strict=True):
+                if known is not None and file_id(path) == known:
+                    path.unlink()
+            connection = open_for_writing(self.path, self._patience)
+            try:
+                with sqlite_errors(self.path), transaction(connection):
+                    copied = copy_cells(self._connection, connection)
+                    copy_studies(self._connection, connection)
+                    copy_claims(self._connection, connection)
+            except BaseException:
+                connection.close()
+                raise
+        except (StoreError, OSError) as error:
+            what = error if isinstance(error, StoreError) else reason(error)
+            raise StoreBusyError(
+                f"the store {str(self.path)!r} was deleted or replaced while in use, and cannot be "
+                f"put back: {what}"
+            ) from error
+        self._connection.close()
+        self._connection = connection
+        self._remember_files()
+        warnings.warn(
+            f"the store {str(self.path)!r} was deleted or replaced while in use; "
+            f"its {len(copied.written)} cells were put back",
+            StoreWarning,
+            5,
+        )
 
     def plan(self, study: Study, cells: Sequence[Cell], command: str) -> int:
         """Keep the study and its plan; returns its number. The same study keeps its number."""
-        described = study.to_json()
-        description = json.dumps(described, sort_keys=True, allow_nan=False)
-        key, now = study_key(described, [cell.key for cell in cells]), time.time()
-        with sqlite_errors(self.path), self._transaction():
-            self._connection.execute(
-                "INSERT INTO studies (key, description, command, created_at, last_run_at) "
-                "VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET last_run_at = ?",
-                (key, description, command, now, now, now),
-            )
-            (number,) = self._connection.execute(
-                "SELECT id FROM studies WHERE key = ?", (key,)
-            ).fetchone()
-            self._connection.executemany(
-                "INSERT OR IGNORE INTO plans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        number,
-                        position,
-                        cell.key,
-                        cell.pretrain.name,
-                        cell.finetune.name,
-                        cell.arm.label,
-                        cell.budget.label if cell.budget else "",
-                        cell.samples_per_class,
-                        cell.seed,
-                    )
-                    for position, cell in enumerate(cells)
-                ],
-            )
-        return int(number)
+        with self.connection(write=True) as connection:
+            return _studies.plan(connection, study, cells, command)
 
     def finished(self, keys: Iterable[str], *, test_every: int = 0) -> dict[str, float]:
         """Return the accuracy of those keys that are computed.
 
-        With `test_every`, only those whose curves were measured on the test set that often.
+        With `test_every`, only those whose curves were measured on the test set that often. Cells
+        whose rows are damaged are not computed; a `StoreWarning` counts them.
         """
-        found: dict[str, float] = {}
-        with sqlite_errors(self.path):
-            for batch in _batches(list(keys)):
-                marks = ",".join("?" * len(batch))
-                rows = self._connection.execute(
-                    f"SELECT key, json_extract(metrics, '$.{PRIMARY.name}'), "
-                    "json_extract(curves, '$.finetune.test_step[0]') "
-                    f"FROM cells WHERE status = 'ok' AND key IN ({marks})",
-                    batch,
-                )
-                for key, accuracy, first_test in rows:
-                    if not test_every or first_test == test_every:
-                        found[key] = accuracy
-        return found
+        with self.connection() as connection:
+            found = _cells.look_up(connection, list(keys), test_every)
+        self._warn_of(len(found.damaged))
+        return found.accuracies
 
     def record(
-        self, cell: Cell, result: CellResult, environment: Mapping[str, Any], device: str
-    ) -> None:
-        """Write one cell's outcome, replacing an earlier one of the same key."""
-        row = (
-            cell.key,
-            cell.pretrain_key,
-            PROTOCOL_VERSION,
-            cell.pretrain.name,
-            cell.finetune.name,
-            cell.backbone.label,
-            cell.pipeline.label,
-            cell.samples_per_class,
-            cell.seed,
-            json.dumps(
-                {
-                    **cell.settings.to_json(),
-                    "backbone": cell.backbone.identity(),
-                    "augmentation": cell.pipeline.identity(),
-                    "pretrain_dataset": cell.pretrain.content_hash,
-                    "finetune_dataset": cell.finetune.content_hash,
-                }
-            ),
-            "ok" if result.ok else "failed",
-            result.error,
-            result.traceback,
-            json.dumps(result.metrics),
-            json.dumps({name: asdict(curve) for name, curve in result.curves.items()}),
-            result.correct,
-            result.engine,
-            device,
-            result.seconds,
-            time.time(),
-        )
-        with sqlite_errors(self.path), self._transaction():
-            stored = self._connection.execute(
-                "SELECT status FROM cells WHERE key = ?", (cell.key,)
-            ).fetchone()
-            if stored == ("ok",) and not result.ok:
-                return  # a failure never hides a result
-            values = (*row, self._environment(environment))
-            marks = ",".join("?" * len(values))
-            self._connection.execute(f"INSERT OR REPLACE INTO cells VALUES ({marks})", values)
+        self,
+        cell: Cell,
+        result: CellResult,
+        environment: Mapping[str, Any],
+        device: str,
+        *,
+        pack: Sequence[str] = (),
+    ) -> bool:
+        """Write one cell's outcome; returns whether it was written.
 
-    def _environment(self, description: Mapping[str, Any]) -> str:
-        text = json.dumps(description, sort_keys=True)
-        number = hashlib.sha256(text.encode()).hexdigest()[:16]
-        self._connection.execute("INSERT OR IGNORE INTO environments VALUES (?, ?)", (number, text))
-        return number
+        `pack` are the keys of all cells that were trained together. The first good result of a
+        cell stays, unless a later one has curves measured on the test set that it lacks. A failure
+        never hides a result. A store whose file was deleted or replaced is put back first, with a
+        `StoreWarning`.
+        """
+        with self.connection(write=True) as connection:
+            return _cells.record(connection, cell, result, environment, device, pack)
+
+    def record_all(self, outcomes: Iterable[Outcome]) -> int:
+        """Write many outcomes, all or none; returns how many were written."""
+        with self.connection(write=True) as connection:
+            return sum(_cells.record(connection, *outcome) for outcome in outcomes)
+
+    def given_up(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return the errors of those cells that are not to be tried again without being asked.
+
+        They ended the process that trained them, or took longer than they may.
+        """
+        with self.connection() as connection:
+            return _cells.given_up(connection, list(keys))
+
+    def forget_failures(self, keys: Iterable[str] | None = None) -> int:
+        """Forget the failures of `given_up`, of these cells or all, so that they are tried again.
+
+        Returns their number.
+        """
+        with self.connection(write=True) as connection:
+            wanted = None if keys is None else list(keys)
+            return _cells.forget_failures(connection, wanted)
+
+    def claim(
+        self, keys: Sequence[str], owner: Owner, *, ignore: bool = False, test_every: int = 0
+    ) -> set[str]:
+        """Claim cells for a run; returns those of the keys that are its own now.
+
+        Left out are those that are computed, as `finished` tells with `test_every`, and those that
+        another living run has claimed, unless `ignore`. A dead run's claims are taken over.
+        """
+        with self.connection(write=True) as connection:
+            return _claims.claim(
+                connection, keys, owner, self._watch, ignore=ignore, test_every=test_every
+            )
+
+    def release(self, keys: Sequence[str], owner: Owner) -> None:
+        """Give up an owner's claims on these cells."""
+        with self.connection(write=True) as connection:
+            _claims.release(connection, keys, owner)
+
+    def release_all(self, owner: Owner) -> None:
+        """Give up all claims of an owner, whose run ends."""
+        with self.connection(write=True) as connection:
+            _claims.release_all(connection, owner)
+
+    def beat(self, owner: Owner) -> None:
+        """Tell others that the owner lives: every few seconds. The first call registers it."""
+        with self.connection(write=True) as connection:
+            _claims.beat(connection, owner)
+
+    def claims(self) -> list[Claim]:
+        """Return every claim, and whether its owner lives."""
+        with self.connection() as connection:
+            return _claims.all_claims(connection, self._watch)
 
     def studies(self) -> list[tuple[int, Mapping[str, Any], str, float]]:
-        """(number, description, command, time of the last run) of every study, latest last."""
-        with sqlite_errors(self.path):
-            rows = self._connection.execute(
-                "SELECT id, description, command, last_run_at FROM studies ORDER BY last_run_at, id"
-            ).fetchall()
-        return [(number, json.loads(text), command, at) for number, text, command, at in rows]
+        """(number, description, command, time of the last run) of every study, latest last.
+
+        Damaged ones are left out; a `StoreWarning` counts them.
+        """
+        with self.connection() as connection:
+            rows = _studies.all_studies(connection)
+        sound = []
+        for row in rows:
+            try:
+                sound.append((row.id, row.described(), row.command, row.last_run_at))
+            except Damage:
+                continue
+        self._warn_of(len(rows) - len(sound), "studies")
+        return sound
 
     def study(self, number: int | None = None) -> StoredStudy:
-        """A study with all its cells; the latest one by default. Raises `StoreError`."""
-        known = self.studies()
-        if not known:
-            raise StoreError(f"{str(self.path)!r} holds no study; make one with `augbench run`")
-        numbers = [entry[0] for entry in known]
-        if number is not None and number not in numbers:
-            raise StoreError(f"no study {number} in {str(self.path)!r}; it holds {sorted(numbers)}")
-        chosen = known[-1] if number is None else known[numbers.index(number)]
-        with sqlite_errors(self.path):
-            environments = {
-                key: json.loads(text)
-                for key, text in self._connection.execute("SELECT * FROM environments")
-            }
-            rows = self._connection.execute(
-                "SELECT p.key, p.pretrain_dataset, p.finetune_dataset, p.arm, p.budget, "
-                "p.samples_per_class, p.seed, c.status, c.error, c.traceback, c.metrics, "
-                "c.curves, c.correct, c.engine, c.device, c.seconds, c.finished_at, c.environment "
-                "FROM plans p LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? "
-                "ORDER BY p.position",
-                (chosen[0],),
-            ).fetchall()
-            (created,) = self._connection.execute(
-                "SELECT created_at FROM studies WHERE id = ?", (chosen[0],)
-            ).fetchone()
-        cells = tuple(planned_cell(row, environments) for row in rows)
-        seeds = [
-            description["seeds"]
-            for earlier, description, _, _ in known
-            if earlier < chosen[0] and {**description, "seeds": chosen[1]["seeds"]} == chosen[1]
-        ]
-        first = min(seeds, default=None)
-        return StoredStudy(chosen[0], chosen[1], chosen[2], created, cells, first)
+        """Return a study with all its cells; the latest one by default.
 
+        Cells whose rows are damaged are missing; a `StoreWarning` counts them. Raises `StoreError`
+        if there is no such study, or it is damaged itself.
+        """
+        with self.connection() as connection:
+            known = {row.id: row for row in _studies.all_studies(connection)}
+            if not known:
+                raise StoreError(f"{str(self.path)!r} holds no study; make one with `augbench run`")
+            chosen = list(known)[-1] if number is None else number
+            if chosen not in known:
+                raise StoreError(
+                    f"no study {number} in {str(self.path)!r}; it holds {sorted(known)}"
+                )
+            try:
+                study = _studies.stored_study(connection, known[chosen], known.values())
+            except Damage as error:
+                raise StoreError(
+                    f"study {chosen} in {str(self.path)!r} is damaged ({error}); run its command "
+                    "again, which finds its cells, or name another of "
+                    f"{sorted(known.keys() - {chosen})} with --study; `augbench verify` tells more"
+                ) from error
+        self._warn_of(len(study.damaged))
+        return study
 
-def _batches(keys: list[str], size: int = 500) -> Iterator[list[str]]:
-    """Split into batches below 999, the smallest limit of SQLite on variables a statement."""
-    for start in range(0, len(keys), size):
-        yield keys[start : start + size]
+    def _warn_of(self, damaged: int, what: str = "cells") -> None:
+        if damaged:
+            rest = (
+                "they count as missing, and `augbench run` computes them anew"
+                if what == "cells"
+                else "their commands, given again, find their cells"
+            )
+            warnings.warn(
+                f"{damaged} {what} in {str(self.path)!r} are damaged: {rest}; "
+                "`augbench verify` lists them",
+                StoreWarning,
+                3,
+            )

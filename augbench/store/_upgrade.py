@@ -1,4 +1,7 @@
-"""Upgrade a store of format 1 in place: keys without versions and defaults, studies with arms.
+"""Upgrade a store in place: from format 1, then from format 2.
+
+Format 2 had no checksums, kinds of failures and packs. What it holds is checked once, and signed
+if it is sound.
 
 Format 1 had every parameter and the version of a component in a key, so that a release made all
 cells stale. What is stored says which parameters were off their defaults (labels do), so that the
@@ -20,9 +23,14 @@ from augbench.plugins.parameters import split
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.streams import spec_words, words
 from augbench.protocol.study import Arm, Budget, Cell, study_key
-from augbench.store._schema import SCHEMA_VERSION
+from augbench.store._checksums import COLUMNS, CellRow, signed, thoroughly_sound
+from augbench.store._schema import SCHEMA_3
+from augbench.store._studies import all_studies, plan_checksum, plan_of, study_checksum
 
 __all__ = ["upgrade"]
+
+_DAMAGED = (ValueError, TypeError, KeyError, AttributeError, OverflowError)
+"""Raised by code that reads what was not written so."""
 
 _PLANS = """
 CREATE TABLE plans_2 (
@@ -40,15 +48,70 @@ CREATE TABLE plans_2 (
 """
 
 
-def upgrade(connection: sqlite3.Connection) -> None:
-    """Bring a store from format 1 to the present one, within the caller's transaction."""
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Bring a store from that format to the present one, within the caller's transaction."""
+    if version == 1:
+        _from_1(connection)
+    _from_2(connection)
+
+
+def _from_2(connection: sqlite3.Connection) -> None:
+    """Add the columns of format 3, and checksums of what is sound; damaged rows get none."""
+    for table, column in (
+        ("cells", "failure TEXT NOT NULL DEFAULT ''"),
+        ("cells", "pack TEXT NOT NULL DEFAULT ''"),
+        ("cells", "test_images INTEGER"),
+        ("cells", "checksum TEXT NOT NULL DEFAULT ''"),
+        ("studies", "checksum TEXT NOT NULL DEFAULT ''"),
+        ("studies", "plan_checksum TEXT NOT NULL DEFAULT ''"),
+    ):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+    for statement in SCHEMA_3.split(";\n"):
+        connection.execute(statement)
+    test_sizes: dict[str, int] = {}
+    for study in all_studies(connection):
+        own = study_checksum(study.key, study.description, study.command)
+        try:
+            described = study._replace(checksum=own).described()
+            plan = plan_of(connection, study.id)
+            if study_key(described, [row[1] for row in plan]) != study.key:
+                continue
+            for one in described["datasets"].values():
+                test_sizes[one["content_hash"]] = int(one["test_size"])
+        except _DAMAGED:
+            continue
+        connection.execute(
+            "UPDATE studies SET checksum = ?, plan_checksum = ? WHERE id = ?",
+            (own, plan_checksum(plan), study.id),
+        )
+    numbers = [number for (number,) in connection.execute("SELECT rowid FROM cells")]
+    query = f"SELECT {COLUMNS} FROM cells WHERE rowid = ?"
+    for number in numbers:
+        row = CellRow._make(connection.execute(query, (number,)).fetchone())
+        try:
+            size = test_sizes.get(json.loads(row.settings)["finetune_dataset"])
+            row = row._replace(failure="error" if row.status == "failed" else "", test_images=size)
+            thoroughly_sound(row)
+        except _DAMAGED:
+            continue
+        connection.execute(
+            "UPDATE cells SET failure = ?, test_images = ?, checksum = ? WHERE rowid = ?",
+            (row.failure, row.test_images, signed(row).checksum, number),
+        )
+
+
+def _from_1(connection: sqlite3.Connection) -> None:
     moved = _upgraded_cells(connection)
     connection.execute(_PLANS)
     studies = connection.execute("SELECT id, description FROM studies ORDER BY id").fetchall()
     known: dict[str, int] = {}
     for number, text in studies:
-        description = _description(json.loads(text))
-        budget = Budget(description["settings"]["pretrain_steps"]).label
+        try:
+            description = _description(json.loads(text))
+            budget = Budget(description["settings"]["pretrain_steps"]).label
+        except _DAMAGED:  # nothing tells what it was
+            connection.execute("DELETE FROM studies WHERE id = ?", (number,))
+            continue
         rows = connection.execute(
             "SELECT study, position, key, pretrain_dataset, finetune_dataset, augmentation, "
             "samples_per_class, seed FROM plans WHERE study = ? ORDER BY position",
@@ -72,7 +135,6 @@ def upgrade(connection: sqlite3.Connection) -> None:
         connection.executemany("INSERT INTO plans_2 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", plan)
     connection.execute("DROP TABLE plans")
     connection.execute("ALTER TABLE plans_2 RENAME TO plans")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _upgraded_cells(connection: sqlite3.Connection) -> dict[str, str]:
@@ -83,32 +145,44 @@ def _upgraded_cells(connection: sqlite3.Connection) -> dict[str, str]:
         # Of two cells that become one, the good and later one stays.
         "ORDER BY status = 'ok', finished_at"
     ).fetchall()
-    for old, backbone_label, label, size, seed, text in rows:
-        settings = json.loads(text)
-        backbone = _component("backbone", backbone_label, settings["backbone"])
-        augmentation = _component("augmentation", label, settings["augmentation"])
-        drawn = (augmentation.distribution, augmentation.name, augmentation.parameters)
-        if spec_words(augmentation) != words(repr(drawn)):
+    for row in rows:
+        try:
+            cell, settings = _cell_of(row)
+        except _DAMAGED:  # it keeps its key, under which nobody finds it
             continue
-        options = Settings(**{k: v for k, v in settings.items() if k in options_of(Settings)})
-        cell = Cell(
-            _dataset(settings["pretrain_dataset"]),
-            _dataset(settings["finetune_dataset"]),
-            backbone,
-            Arm.of(augmentation, options),
-            size,
-            seed,
-        )
-        identities = {
-            "backbone": backbone.identity(),
-            "augmentation": cell.pipeline.identity(),
-        }
-        moved[old] = cell.key
+        if cell is None:
+            continue
+        moved[row[0]] = cell.key
         connection.execute(
             "UPDATE OR REPLACE cells SET key = ?, pretrain_key = ?, settings = ? WHERE key = ?",
-            (cell.key, cell.pretrain_key, json.dumps({**settings, **identities}), old),
+            (cell.key, cell.pretrain_key, json.dumps(settings), row[0]),
         )
     return moved
+
+
+def _cell_of(row: tuple[Any, ...]) -> tuple[Cell | None, dict[str, Any]]:
+    """The cell of an old row and its settings today; None where it draws otherwise today."""
+    _, backbone_label, label, size, seed, text = row
+    settings = json.loads(text)
+    backbone = _component("backbone", backbone_label, settings["backbone"])
+    augmentation = _component("augmentation", label, settings["augmentation"])
+    drawn = (augmentation.distribution, augmentation.name, augmentation.parameters)
+    if spec_words(augmentation) != words(repr(drawn)):
+        return None, settings
+    options = Settings(**{k: v for k, v in settings.items() if k in options_of(Settings)})
+    cell = Cell(
+        _dataset(settings["pretrain_dataset"]),
+        _dataset(settings["finetune_dataset"]),
+        backbone,
+        Arm.of(augmentation, options),
+        size,
+        seed,
+    )
+    identities = {
+        "backbone": backbone.identity(),
+        "augmentation": cell.pipeline.identity(),
+    }
+    return cell, {**settings, **identities}
 
 
 def _description(old: Mapping[str, Any]) -> dict[str, Any]:

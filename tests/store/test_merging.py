@@ -1,10 +1,9 @@
 import shutil
-import sqlite3
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic import ENVIRONMENT, fill, invent, make_study
+from damage import rewrite
+from synthetic import ENVIRONMENT, fill, make_study
 
 from augbench.errors import StoreError
 from augbench.pictures.archive import Picture, add_pictures, pictures_of
@@ -62,18 +61,15 @@ def test_the_sources_stay_as_they_are_and_order_decides_only_whose_cell_is_kept(
         assert study.cells[0].environment["cpu"] == other
 
 
-def test_cells_that_disagree_are_reported_and_the_first_is_kept(stores):
-    a, b, c = stores
-    cell = MIXUP.cells()[0]
-    odd = invent(cell, MIXUP)
-    odd = replace(odd, metrics={**odd.metrics, "accuracy": 0.1, "nll": odd.metrics["nll"] + 0.001})
-    with Store.open(b) as store:
-        store.record(cell, odd, ENVIRONMENT, "cpu")
+def test_cells_that_disagree_are_reported_and_the_first_is_kept(tmp_path):
+    a, b, c = (tmp_path / name for name in "abc")
+    fill(a, COLLAGE)
+    fill(b, MIXUP, low=[("none", 1, 0)])
     (conflict,) = merge([a, b], c).conflicts
     assert conflict.cell == "digits→letters none s=1 seed 0"
     assert (conflict.kept_from, conflict.other) == (str(a), str(b))
     (metric,) = conflict.metrics
-    assert (metric.metric, metric.second) == ("accuracy", 0.1)
+    assert (metric.metric, metric.second) == ("accuracy", 167 / 500)
     assert _results(c)[0].cells[0].result.metrics["accuracy"] == metric.first
 
 
@@ -87,9 +83,7 @@ def test_a_result_wins_over_a_failure_wherever_it_stands(tmp_path):
 
 def test_stores_of_another_protocol_are_refused_before_anything_is_written(stores):
     a, b, c = stores
-    with sqlite3.connect(b / FILE_NAME) as database:
-        database.execute("UPDATE cells SET protocol = 2 WHERE seed = 1")
-    database.close()
+    rewrite(b, "UPDATE cells SET protocol = 2 WHERE seed = 1", sign=True)
     with pytest.raises(StoreError, match="protocol version 2, this AugBench merges version 1"):
         merge([a, b], c)
     assert not c.exists()

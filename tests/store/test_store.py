@@ -35,7 +35,7 @@ RESULT = CellResult(
         "pretrain": TrainingCurve((50,), (1.0,), (0.5,)),
         "finetune": TrainingCurve((50,), (0.9,), (0.6,)),
     },
-    b"\xf0\x01\x80",
+    b"\xff\xff\xc0",
     1.5,
     "reference",
 )

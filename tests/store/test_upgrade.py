@@ -62,6 +62,11 @@ def old_identity(one):
     }
 
 
+def bits(right):
+    """So many of 20 images are right."""
+    return ((1 << right) - 1 << 24 - right).to_bytes(3, "big")
+
+
 def cell(augmentation, settings=SETTINGS):
     return Cell(DIGITS, DIGITS, CONVNET, Arm.of(augmentation, settings), 4, 0)
 
@@ -103,7 +108,8 @@ def write_old_store(folder, *studies):
                 (
                     *(key, "", 1, "digits", "digits", "convnet", one.label, 4, 0),
                     *(json.dumps(settings), "ok", None, None),
-                    *(json.dumps({"accuracy": 0.5 + number / 10}), "{}", b"", "packed", "cpu"),
+                    *(json.dumps({"accuracy": 0.5 + number / 10}), "{}"),
+                    *(bits(10 + 2 * number), "packed", "cpu"),
                     *(1.0, float(number), "e"),
                 ),
             )
