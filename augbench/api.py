@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 from augbench.datasets.contract import DatasetInfo
-from augbench.datasets.named import data_root, inspect_dataset
+from augbench.datasets.named import data_root
 from augbench.errors import StudyError
 from augbench.options import Options, filled_from_recipe, named, takes_options
 from augbench.plugins.components import Component
@@ -20,6 +20,7 @@ from augbench.protocol.checks import check_study
 from augbench.protocol.study import Arm, Budget, Study
 from augbench.results import StudyResult
 from augbench.running.computing import compute
+from augbench.running.inspecting import inspected
 from augbench.running.observer import Observer
 from augbench.running.plan import Plan
 
@@ -48,7 +49,7 @@ def plan(options: Options) -> Plan:
     def info(spec: str) -> DatasetInfo:
         component = registry.resolve("dataset", spec)
         if component.label not in infos:
-            found = inspect_dataset(registry, component, root, download=options.download)
+            found = inspected(registry, component, root, download=options.download)
             infos[component.label] = found
             datasets[found.content_hash] = component
         return infos[component.label]

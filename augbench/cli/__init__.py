@@ -15,6 +15,7 @@ from typing import TextIO
 import click
 
 from augbench import __version__
+from augbench.cli._signals import Stopped, leave, listen
 from augbench.errors import AugbenchError, StoreWarning
 from augbench.options import Options, options_of, written_as
 
@@ -99,7 +100,11 @@ def _warnings_as_lines() -> Iterator[None]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0, 1 for failed cells, 2 for what cannot be used."""
+    """Run the command line and exit.
+
+    The code is 0, 1 for failed cells, 2 for what cannot be used, and 128 + n after a signal.
+    """
+    listen()
     flags = {name: option.flag for name, option in options_of(Options).items()}
     try:
         with written_as(flags), _warnings_as_lines():
@@ -110,7 +115,8 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
+    except (click.Abort, KeyboardInterrupt) as error:
+        stop = error.__cause__ if isinstance(error, click.Abort) else error
+        click.echo(f"stopped by {stop}" if isinstance(stop, Stopped) else "stopped", err=True)
+        leave(128 + (stop.number if isinstance(stop, Stopped) else 2))
     sys.exit(code if isinstance(code, int) else 0)

@@ -45,6 +45,7 @@ class Live(Observer):
         self._plan: Plan | None = None
         self._ended = self._to_compute = 0
         self._notes: list[str] = []
+        self._waiting = ""
         self._start = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -72,7 +73,7 @@ class Live(Observer):
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
         if isinstance(error, KeyboardInterrupt):
             self._errors.print(
-                f"stopped: {self._ended} new cells are stored; the same command goes on from there",
+                f"{self._ended} new cells are stored; the same command goes on from there",
                 markup=False,
             )
 
@@ -132,6 +133,13 @@ class Live(Observer):
             highlight=False,
             soft_wrap=True,
         )
+
+    def waiting(self, text: str) -> None:
+        """Say what is waited for, each thing once."""
+        if text != self._waiting:
+            self._waiting = text
+            console = self._live.console if self._live is not None else self._console
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def noted(self, text: str) -> None:
         """Keep a line for the end."""

@@ -40,15 +40,28 @@ def preview_command(
     strict_plugins: bool,
 ) -> None:
     """Draw what augmentations do: originals above, results below, the weights as captions."""
-    from augbench.datasets.named import load_dataset
-    from augbench.pictures.drawing import preview
+    from augbench.datasets.named import data_root as root_of
+    from augbench.pictures.drawing import draw_previews
+    from augbench.pictures.making import Asked
     from augbench.plugins.registry import Registry
+    from augbench.running.pictures import pictures
 
     registry = Registry.load(plugins, strict=strict_plugins)
     tell_problems(registry)
-    pipelines = [one for spec in augmentations for one in registry.pipelines(spec)]
-    images = load_dataset(
-        registry, registry.resolve("dataset", dataset), data_root, download=download
+    component = registry.resolve("dataset", dataset)
+    wanted = [
+        (pipeline.label, pipeline, component)
+        for spec in augmentations
+        for pipeline in registry.pipelines(spec)
+    ]
+    asked = Asked(
+        registry.arguments,
+        wanted,
+        root_of(data_root),
+        download,
+        columns=columns,
+        seed=seed,
+        gallery=False,
     )
-    for path in preview(registry, pipelines, images, out, columns=columns, seed=seed):
+    for path in draw_previews((picture for _, picture in pictures(asked)), out):
         click.echo(f"drew {path}")

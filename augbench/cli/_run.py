@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from augbench.cli._shared import GroupedCommand, given_options, study_options, tell_problems
 from augbench.errors import CellsFailedError
+
+if TYPE_CHECKING:
+    from augbench.api import Plan
+    from augbench.results import StudyResult
 
 __all__ = ["run_command"]
 
@@ -40,7 +44,10 @@ def run_command(
 
     from augbench.api import execute, plan
     from augbench.cli._live import Live, print_plan
+    from augbench.pictures.archive import pictures_of
+    from augbench.reports.figures import update_figures
     from augbench.reports.terminal import print_results
+    from augbench.running.pictures import Gallery
 
     planned = plan(options)
     out = options.out
@@ -49,32 +56,49 @@ def run_command(
         print_plan(planned)
         return
     if plot_augmentations:
-        from augbench.pictures.drawing import preview
-
-        for dataset in {info.content_hash: info for info, _ in planned.study.pairs}:
-            images = planned.load(dataset)
-            pipelines = dict.fromkeys(arm.pipeline for arm in planned.study.arms)
-            for path in preview(planned.registry, list(pipelines), images, out):
-                click.echo(f"drew {path}")
-    with Live() as live:
-        result = execute(planned, live, command=shlex.join(["augbench", *sys.argv[1:]]))
-    print_results(result)
-
-    from augbench.pictures.archive import pictures_of
-    from augbench.pictures.making import keep_pictures
-    from augbench.reports.figures import update_figures
-
-    keep_pictures(planned.registry, planned.study, planned.load, out)
-    pictures = pictures_of(out, result.stored.description)
-    for line in update_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
+        _draw_augmentations(planned)
+    with Gallery(planned) as gallery:
+        with Live() as live:
+            result = execute(planned, live, command=shlex.join(["augbench", *sys.argv[1:]]))
+        print_results(result)
+    if gallery.problem:
+        click.echo(f"warning: {gallery.problem}", err=True)
+    drawn = pictures_of(out, result.stored.description)
+    for line in update_figures(result, out, train_curves=plot_train_curves, pictures=drawn):
         click.echo(line)
     click.echo(f"for one page to read and send: {_page_hint(out)}")
+    _raise_if_not_whole(result)
+
+
+def _draw_augmentations(planned: Plan) -> None:
+    from augbench.datasets.named import data_root
+    from augbench.pictures.drawing import draw_previews
+    from augbench.pictures.making import Asked
+    from augbench.running.pictures import pictures
+
+    wanted = [
+        (pipeline.label, pipeline, planned.datasets[dataset])
+        for dataset in dict.fromkeys(info.content_hash for info, _ in planned.study.pairs)
+        for pipeline in dict.fromkeys(arm.pipeline for arm in planned.study.arms)
+    ]
+    root = data_root(planned.options.data_root)
+    asked = Asked(planned.registry.arguments, wanted, root, columns=10, gallery=False)
+    for path in draw_previews((picture for _, picture in pictures(asked)), planned.options.out):
+        click.echo(f"drew {path}")
+
+
+def _raise_if_not_whole(result: StudyResult) -> None:
+    """Raise `CellsFailedError` for cells that failed, or that are not there."""
     if result.failed:
+        first = result.failed[0].result
         raise CellsFailedError(
             f"{len(result.failed)} of {len(result.cells)} cells failed, the first with "
-            f"{result.failed[0].result.error if result.failed[0].result else 'no result'}; "
-            "the others are stored, and running again retries the failed ones"
+            f"{first.error if first else 'no result'}; the others are stored, and running again "
+            "retries the failed ones, but for those that ended their process or took too long "
+            "(`augbench retry`)"
         )
+    if missing := sum(cell.status == "missing" for cell in result.cells):
+        raise CellsFailedError(f"{missing} of {len(result.cells)} cells have no result; run again")
 
 
 def _page_hint(out: Path) -> str:

@@ -19,7 +19,7 @@ from augbench.caching import cache_folder, write_atomically
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.errors import AugbenchError, ContractError, DatasetError
 
-__all__ = ["inspect", "load"]
+__all__ = ["inspect", "load", "remembered"]
 
 
 def load(
@@ -58,6 +58,16 @@ def load(
     return dataset
 
 
+def remembered(
+    factory: Callable[..., Any], name: str, root: Path | None, parameters: Mapping[str, Any]
+) -> DatasetInfo | None:
+    """Return the `DatasetInfo` of an earlier load; None if a file has changed since."""
+    fingerprint = _fingerprint(factory, root, parameters)
+    if fingerprint is None:
+        return None
+    return _recall(_entry(factory, name, root, parameters), fingerprint)
+
+
 def inspect(
     factory: Callable[..., Any],
     name: str,
@@ -66,12 +76,8 @@ def inspect(
     parameters: Mapping[str, Any],
 ) -> DatasetInfo:
     """Return the `DatasetInfo`: remembered if no file has changed, else found by loading."""
-    fingerprint = _fingerprint(factory, root, parameters)
-    if fingerprint is not None:
-        remembered = _recall(_entry(factory, name, root, parameters), fingerprint)
-        if remembered is not None:
-            return remembered
-    return load(factory, name, root, download, parameters).info
+    found = remembered(factory, name, root, parameters)
+    return found or load(factory, name, root, download, parameters).info
 
 
 def _recall(path: Path, fingerprint: str) -> DatasetInfo | None:

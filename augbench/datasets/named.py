@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from augbench.plugins.components import Component
     from augbench.plugins.registry import Registry
 
-__all__ = ["data_root", "inspect_dataset", "load_dataset"]
+__all__ = ["data_root", "inspect_dataset", "load_dataset", "remembered_dataset"]
 
 
 def data_root(given: Path | None) -> Path | None:
@@ -36,3 +36,11 @@ def inspect_dataset(
     """Return the `DatasetInfo` for a plan; images are loaded only if it is not remembered."""
     bound = registry.create(component)
     return _info.inspect(bound.func, component.label, root, download, bound.keywords)
+
+
+def remembered_dataset(
+    registry: Registry, component: Component, root: Path | None
+) -> DatasetInfo | None:
+    """Return the `DatasetInfo` if an earlier load is remembered; no image is looked at."""
+    bound = registry.create(component)
+    return _info.remembered(bound.func, component.label, root, bound.keywords)

@@ -3,51 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from augbench.errors import AugbenchError
 from augbench.pictures.archive import Picture
-from augbench.pictures.making import make_picture
 from augbench.plotting import save_figure, style, wrapped
 
-if TYPE_CHECKING:
-    from augbench.datasets.contract import Dataset
-    from augbench.plugins.pipelines import Pipeline
-    from augbench.plugins.registry import Registry
-
-__all__ = ["draw_augmentation", "draw_gallery", "preview"]
+__all__ = ["draw_augmentation", "draw_gallery", "draw_previews"]
 
 _CAPTION = 20
 """Letters of 7 points above an image that is 1.1 inches wide."""
 
 
-def preview(
-    registry: Registry,
-    pipelines: Sequence[Pipeline],
-    dataset: Dataset,
-    folder: Path,
-    *,
-    columns: int = 10,
-    seed: int = 0,
-) -> list[Path]:
-    """Draw each pipeline on `columns` training images, mixed with each other as in a batch.
+def draw_previews(pictures: Iterable[Picture], folder: Path) -> Iterator[Path]:
+    """Draw each picture as it comes: `augmentation-NAME.png` and `.svg` in `folder`.
 
-    Returns the paths of the figures, `augmentation-NAME.png` and `.svg` in `folder`. Raises
-    `UsageError` if there are fewer columns than an augmentation has sources.
+    Yields the paths. Raises `AugbenchError` for a picture that could not be made.
     """
-    paths = []
-    for pipeline in pipelines:
-        drawn = make_picture(registry, pipeline, dataset, columns=columns, seed=seed)
-        figure = draw_augmentation(pipeline.label, drawn.originals, drawn.results, drawn.captions)
-        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", pipeline.label)
-        paths += save_figure(figure, folder / f"augmentation-{slug}")
-    return paths
+    for picture in pictures:
+        if picture.problem:
+            raise AugbenchError(picture.problem)
+        figure = draw_augmentation(
+            picture.augmentation, picture.originals, picture.results, picture.captions
+        )
+        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", picture.augmentation)
+        yield from save_figure(figure, folder / f"augmentation-{slug}")
 
 
 def draw_augmentation(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,53 +11,91 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError, UsageError
-from augbench.pictures.archive import Picture, add_pictures, known_pictures, picture_key
+from augbench.pictures.archive import Picture, known_pictures, picture_key
+from augbench.plugins.isolation import describe
 from augbench.protocol.batches import draw_partners
 from augbench.protocol.streams import Role, stream
 
 if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset
+    from augbench.plugins.components import Component
     from augbench.plugins.pipelines import Pipeline
     from augbench.plugins.registry import Registry
     from augbench.protocol.study import Study
 
-__all__ = ["keep_pictures", "make_picture"]
+__all__ = ["Asked", "make_picture", "make_pictures", "missing_pictures", "without_images"]
 
 _GALLERY_COLUMNS = 8
 _GALLERY_PIXELS = 96
 _CAPTION_PARTS = 8
 
 
-def keep_pictures(
-    registry: Registry, study: Study, load: Callable[[str], Dataset], folder: Path
-) -> None:
-    """Add the study's pictures to its store's folder, where they are not there yet.
+@dataclass(frozen=True)
+class Asked:
+    """Pictures that are asked for: of pipelines, on the images of some data sets.
 
-    `load` gives the data set of a content hash. An augmentation that cannot be drawn is kept with
-    the reason: a picture is never worth a study.
+    `wanted` are (key, pipeline, data set), in any order. For a gallery they are made small, and
+    what cannot be drawn gives a picture without images, and the reason; else it is an error.
     """
+
+    plugins: tuple[str, ...]
+    wanted: Sequence[tuple[str, Pipeline, Component]]
+    data_root: Path | None = None
+    download: bool = False
+    columns: int = _GALLERY_COLUMNS
+    seed: int = 0
+    gallery: bool = True
+
+
+def missing_pictures(
+    study: Study, datasets: Mapping[str, Component], folder: Path
+) -> list[tuple[str, Pipeline, Component]]:
+    """The pictures of a study's arms that its store's folder lacks; see `Asked.wanted`."""
     known = known_pictures(folder)
-    added = {}
-    for info in {pretrain.content_hash: pretrain for pretrain, _ in study.pairs}.values():
-        wanted = {
-            picture_key(info.content_hash, arm.pipeline.identity()): arm.pipeline
-            for arm in study.arms
-        }
-        if wanted.keys() <= known:
+    wanted = {
+        picture_key(pretrain.content_hash, arm.pipeline.identity()): (
+            arm.pipeline,
+            datasets[pretrain.content_hash],
+        )
+        for pretrain, _ in study.pairs
+        for arm in study.arms
+    }
+    return [(key, *of) for key, of in wanted.items() if key not in known]
+
+
+def make_pictures(asked: Asked, emit: Callable[[tuple[str, Picture]], None]) -> None:
+    """Make pictures one by one; what a child process runs."""
+    from augbench.datasets.named import load_dataset
+    from augbench.plugins.guard import Guard, Place
+    from augbench.plugins.registry import Registry
+
+    registry = Registry.load(asked.plugins)
+    loaded: dict[Component, Dataset] = {}
+    for key, pipeline, component in asked.wanted:
+        if component not in loaded:
+            with Guard(Place(f"data set {component.label!r}", dataset=component.label)):
+                root, download = asked.data_root, asked.download
+                loaded[component] = load_dataset(registry, component, root, download=download)
+        dataset = loaded[component]
+        try:
+            drawn = make_picture(
+                registry, pipeline, dataset, columns=asked.columns, seed=asked.seed
+            )
+        except AugbenchError as error:
+            if not asked.gallery:
+                raise
+            emit((key, without_images(dataset.name, pipeline, str(error))))
             continue
-        dataset = load(info.content_hash)
-        for key in sorted(wanted.keys() - known):
-            try:
-                drawn = make_picture(registry, wanted[key], dataset, columns=_GALLERY_COLUMNS)
-            except AugbenchError as error:
-                nothing = np.zeros((0, *info.image_shape), np.uint8)
-                label = wanted[key].label
-                added[key] = Picture(dataset.name, label, nothing, nothing, (), str(error))
-                continue
+        if asked.gallery:
             images = _small(drawn.originals), _small(drawn.results)
-            added[key] = Picture(drawn.dataset, drawn.augmentation, *images, drawn.captions)
-    if added:
-        add_pictures(folder, added)
+            drawn = Picture(drawn.dataset, drawn.augmentation, *images, drawn.captions)
+        emit((key, drawn))
+
+
+def without_images(dataset: str, pipeline: Pipeline, problem: str) -> Picture:
+    """The picture of what could not be drawn."""
+    nothing = np.zeros((0, 1, 1, 1), np.uint8)
+    return Picture(dataset, pipeline.label, nothing, nothing, (), problem)
 
 
 def make_picture(
@@ -108,8 +147,8 @@ def make_picture(
         raise
     except Exception as error:
         raise AugbenchError(
-            f"{pipeline.label!r} failed on {len(chosen)} images: "
-            f"{type(error).__name__}: {error}; try `augbench check`"
+            f"{pipeline.label!r} failed on {len(chosen)} images: {describe(error)}; try "
+            "`augbench check`"
         ) from error
     if mixture.distribution is None:
         told = [[dataset.classes[k] for k in labels] for labels in zip(*rows.labels, strict=True)]

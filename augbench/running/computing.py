@@ -84,7 +84,7 @@ class _Computation:
         how = ""
         with (
             Store.open(options.out, patience=_WRITE_PATIENCE) as writing,
-            Share(self._store, options.out, ignore_claims=options.ignore_claims) as share,
+            Share(self._store, options) as share,
         ):
             self._ledger = Ledger(writing, describe_environment(), self._observer)
             try:
@@ -146,7 +146,7 @@ class _Computation:
             result = CellResult(key, {PRIMARY.name: accuracy}, engine="another run")
             self._observer.finished(self._left.pop(key), result)
         if self._left:
-            self._observer.waiting(f"waiting for {len(self._left)} cells that another run trains")
+            self._observer.waiting("waiting for cells that another run on this store is training")
         return bool(found)
 
 

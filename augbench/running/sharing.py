@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from augbench.errors import AugbenchError, StoreBusyError
+from augbench.options import Options
 from augbench.protocol.study import Cell
 from augbench.store import Owner, Store
 
@@ -25,8 +25,9 @@ _BEAT_EVERY = 5.0  # seconds
 class Share:
     """This run's share of the work on a store; a context, at whose end its claims are released."""
 
-    def __init__(self, store: Store, folder: Path, *, ignore_claims: bool) -> None:
-        self._store, self._folder, self._ignore = store, folder, ignore_claims
+    def __init__(self, store: Store, options: Options) -> None:
+        self._store, self._folder = store, options.out
+        self._ignore, self._test_every = options.ignore_claims, options.test_every
         self._owner = Owner.of_this_process()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -53,7 +54,9 @@ class Share:
         for pack in packs:
             keys = [cell.key for cell in pack]
             try:
-                mine = self._store.claim(keys, self._owner, ignore=self._ignore)
+                mine = self._store.claim(
+                    keys, self._owner, ignore=self._ignore, test_every=self._test_every
+                )
             except StoreBusyError:
                 mine = set(keys)  # better trained twice than not: the first result stays
             if free := [cell for cell in pack if cell.key in mine]:

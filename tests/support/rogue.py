@@ -1,5 +1,6 @@
 """A plugin of augmentations that break things, each in its way; loaded with `--plugin`."""
 
+import contextlib
 import ctypes
 import os
 import random
@@ -39,10 +40,8 @@ class Unspeakable(Exception):
 
 def _write_everywhere():
     for descriptor in range(3, 64):
-        try:
+        with contextlib.suppress(OSError):
             os.write(descriptor, b"not a message" * 9)
-        except OSError:
-            pass
     time.sleep(0.5)
 
 
@@ -83,7 +82,7 @@ DEEDS = {
     "threads": lambda x: torch.set_num_threads(3),
     "seeds": lambda x: torch.manual_seed(0) and None,
     "random": lambda x: x * random.random(),
-    "numpy-random": lambda x: x * np.random.random(),
+    "numpy-random": lambda x: x * np.random.random(),  # noqa: NPY002
     "nan": _nan,
     "bright": lambda x: x + 1,
     "in-place": _in_place,
