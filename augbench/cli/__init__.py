@@ -6,6 +6,7 @@ A verb's module is imported when the verb is called, so that `augbench --help` a
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import TextIO
 import click
 
 from augbench import __version__
-from augbench.cli._signals import Stopped, leave, listen
+from augbench.cli._signals import Stopped, leave, listening
 from augbench.errors import AugbenchError, StoreWarning
 from augbench.options import Options, options_of, written_as
 
@@ -104,10 +105,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     The code is 0, 1 for failed cells, 2 for what cannot be used, and 128 + n after a signal.
     """
-    listen()
     flags = {name: option.flag for name, option in options_of(Options).items()}
     try:
-        with written_as(flags), _warnings_as_lines():
+        with listening(), written_as(flags), _warnings_as_lines():
             code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
     except AugbenchError as error:
         click.echo(f"error: {error}", err=True)
@@ -119,4 +119,14 @@ def main(arguments: list[str] | None = None) -> None:
         stop = error.__cause__ if isinstance(error, click.Abort) else error
         click.echo(f"stopped by {stop}" if isinstance(stop, Stopped) else "stopped", err=True)
         leave(128 + (stop.number if isinstance(stop, Stopped) else 2))
+    except Exception as error:
+        if os.environ.get("AUGBENCH_TRACEBACK"):
+            raise
+        click.echo(
+            f"error: internal error: {type(error).__name__}: {' '.join(str(error).split())}; this "
+            "is a fault of AugBench's, please report it with the traceback that "
+            "AUGBENCH_TRACEBACK=1 shows",
+            err=True,
+        )
+        sys.exit(70)  # as sysexits.h calls it: internal software error
     sys.exit(code if isinstance(code, int) else 0)
