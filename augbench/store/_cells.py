@@ -35,6 +35,9 @@ __all__ = [
     "rows_of",
 ]
 
+_SCAN = 2000
+"""So many keys at least are worth a look at whether to read the whole table."""
+
 _T = TypeVar("_T")
 
 _GIVEN_UP = ("crashed", "timed out")
@@ -112,6 +115,13 @@ def rows_of(connection: sqlite3.Connection, keys: Sequence[str]) -> list[CellRow
 def _each_row(
     connection: sqlite3.Connection, keys: Sequence[str], where: str = ""
 ) -> Iterator[CellRow]:
+    if len(keys) > _SCAN:
+        (cells,) = connection.execute("SELECT count(*) FROM cells").fetchone()
+        if len(keys) > cells // 4:  # from beginning to end, a disk is read much faster
+            wanted = set(keys)
+            every = connection.execute(f"SELECT {COLUMNS} FROM cells WHERE true {where}")
+            yield from (row for row in map(CellRow._make, every) if row.key in wanted)
+            return
     for batch in batches(keys):
         marks = ",".join("?" * len(batch))
         query = f"SELECT {COLUMNS} FROM cells WHERE key IN ({marks}) {where}"
