@@ -19,6 +19,7 @@ from augbench.store._checksums import (
     sound_metrics,
     thoroughly_sound,
 )
+from augbench.store._claims import CLAIM_KINDS, of_kinds
 from augbench.store._schema import sqlite_errors, transaction
 from augbench.store._store import Store
 from augbench.store._studies import STUDY_COLUMNS, StudyRow, plan_checksum, plan_of
@@ -45,7 +46,7 @@ def problems(store: Store) -> list[Problem]:
 
 
 def _problems(connection: sqlite3.Connection) -> Iterator[Problem]:
-    for find in (_of_the_file, _of_texts, _of_cells, _of_studies):
+    for find in (_of_the_file, _of_texts, _of_cells, _of_studies, _of_claims):
         try:
             yield from find(connection)
         except sqlite3.Error as error:
@@ -54,7 +55,8 @@ def _problems(connection: sqlite3.Connection) -> Iterator[Problem]:
 
 def _of_the_file(connection: sqlite3.Connection) -> Iterator[Problem]:
     for (line,) in connection.execute("PRAGMA integrity_check"):
-        if line != "ok":
+        # Of values that a table does not allow, the rows' own checks say more.
+        if line != "ok" and not line.startswith(("CHECK constraint failed", "NULL value in")):
             yield Problem(f"the file: {' '.join(str(line).split())}")
 
 
@@ -98,6 +100,14 @@ def _of_studies(connection: sqlite3.Connection) -> Iterator[Problem]:
     orphans = "SELECT rowid, study FROM plans WHERE study NOT IN (SELECT id FROM studies)"
     for number, study_number in connection.execute(orphans):
         yield Problem(f"a plan's line of study {study_number}, which is not there", "plans", number)
+
+
+def _of_claims(connection: sqlite3.Connection) -> Iterator[Problem]:
+    for table, kinds in CLAIM_KINDS.items():
+        for number, *values in connection.execute(f"SELECT rowid, * FROM {table}"):
+            if not of_kinds(values, kinds):
+                text = f"a line of what runs compute ({table}): a value is of the wrong type"
+                yield Problem(text, table, number)
 
 
 def repair(store: Store) -> tuple[list[Problem], Path | None]:
