@@ -34,6 +34,7 @@ RANK = {
     "reports": 7,
     "testing": 8,
     "api": 8,
+    "verifying": 8,
     "cli": 9,
     "__main__": 10,
 }

@@ -25,8 +25,12 @@ __all__ = ["cli", "main"]
 _VERBS = {
     "run": "Run a study: pretrain, finetune and measure every cell that the store lacks.",
     "report": "Say what a study found: verdict, tables, figures, one page to send; from its store.",
+    "status": "Say what of a study is done, what failed and why, and what computes where.",
+    "retry": "Let the next run try cells again that crashed or timed out.",
     "export": "Write the cells of a study to a file: CSV, JSON or Parquet.",
     "merge": "Join several stores into a new one.",
+    "backup": "Copy a store, also one in use, into a new folder.",
+    "verify": "Look for damage in a store, row by row; mend it, or train cells again and compare.",
     "compare": "Set the studies of two stores side by side.",
     "check": "Check that a plugin keeps its contract, one line a check.",
     "new": "Write a new plugin: a small distribution, or one file.",

@@ -20,10 +20,28 @@ from pathlib import Path
 
 from augbench.store._cells import batches, look_up
 
-__all__ = ["Claim", "Owner", "Watch", "all_claims", "beat", "claim", "release", "release_all"]
+__all__ = [
+    "CLAIM_KINDS",
+    "Claim",
+    "Owner",
+    "Watch",
+    "all_claims",
+    "beat",
+    "claim",
+    "of_kinds",
+    "release",
+    "release_all",
+]
 
 _SILENCE = 60.0
 """Seconds without a beat after which a run on another host is taken for dead."""
+
+
+CLAIM_KINDS: dict[str, tuple[type, ...]] = {
+    "runs": (str, str, int, float, int, float),
+    "claims": (str, str, float),
+}
+"""The types of the columns of the tables of this module."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +163,11 @@ def beat(connection: sqlite3.Connection, owner: Owner) -> None:
 
 def _owners(connection: sqlite3.Connection) -> list[tuple[Owner, int, float]]:
     rows = connection.execute("SELECT token, host, pid, started, beat, beaten_at FROM runs")
-    return [(Owner(*row[:4]), row[4], row[5]) for row in rows if _is_sound(*row)]
+    return [(Owner(*row[:4]), row[4], row[5]) for row in rows if of_kinds(row, CLAIM_KINDS["runs"])]
 
 
-def _is_sound(*row: object) -> bool:
-    kinds = (str, str, int, float, int, float)
+def of_kinds(row: Sequence[object], kinds: Sequence[type]) -> bool:
+    """True if each value is of its kind, as it is unless the row was damaged."""
     return all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
 
 
@@ -159,11 +177,12 @@ def all_claims(connection: sqlite3.Connection, watch: Watch) -> list[Claim]:
         owner.token: (owner, at, watch.is_alive(owner, count, last_beat=at))
         for owner, count, at in _owners(connection)
     }
-    rows = connection.execute("SELECT key, token, since FROM claims ORDER BY since, key")
     found = []
-    for key, token, since in rows:
-        owner, at, alive = owners.get(token, (Owner(str(token), "", 0, 0.0), 0.0, False))
-        found.append(Claim(key, owner, since if isinstance(since, float) else 0.0, at, alive))
+    for row in connection.execute("SELECT key, token, since FROM claims ORDER BY since, key"):
+        if of_kinds(row, CLAIM_KINDS["claims"]):
+            key, token, since = row
+            owner, at, alive = owners.get(token, (Owner(token, "", 0, 0.0), 0.0, False))
+            found.append(Claim(key, owner, since, at, alive))
     return found
 
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from augbench.errors import StoreError
-from augbench.options import named
 from augbench.pictures.archive import merge_pictures
 from augbench.protocol.study import PROTOCOL_VERSION, place_name
 from augbench.store._agreement import Disagreement, disagreements
 from augbench.store._checksums import COLUMNS, CellRow, Damage, sound_metrics
 from augbench.store._copying import copy_cells, copy_studies
-from augbench.store._publishing import new_store
-from augbench.store._schema import FILE_NAME
+from augbench.store._publishing import check_free, new_store
 from augbench.store._store import Store
 
 __all__ = ["Conflict", "Merged", "merge"]
@@ -53,10 +51,7 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
     another has other metrics, that is reported. Raises `StoreError` if a source holds cells of
     another protocol version, or `out` holds a store; nothing is left in `out` then.
     """
-    if (out / FILE_NAME).exists():
-        raise StoreError(
-            f"{str(out)!r} holds a store already; name a new folder with {named('out')}"
-        )
+    check_free(out)
     for source in sources:
         with Store.read(source) as store:
             _check_protocol(store)

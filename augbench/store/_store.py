@@ -211,6 +211,14 @@ class Store:
             wanted = None if keys is None else list(keys)
             return _cells.forget_failures(connection, wanted)
 
+    def packs(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return the keys of the pack that each of these cells was trained in, where it is known.
+
+        A store of an earlier format does not know it.
+        """
+        with self.connection() as connection:
+            return _cells.packs_of(connection, list(keys))
+
     def claim(
         self, keys: Sequence[str], owner: Owner, *, ignore: bool = False, test_every: int = 0
     ) -> set[str]:

@@ -70,7 +70,7 @@ def study_checksum(key: str, description: str, command: str) -> str:
 
 def plan_checksum(rows: Iterable[PlanRow]) -> str:
     """The checksum of a plan, in its order."""
-    return checksum([list(row) for row in rows])
+    return checksum(value for row in rows for value in row)
 
 
 def plan_of(connection: sqlite3.Connection, number: int) -> list[PlanRow]:
