@@ -7,12 +7,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
-from augbench.environment import cuda_devices, describe_environment
+from augbench.environment import cuda_devices, describe_environment, version_of
 from augbench.errors import StudyError
 from augbench.executors.contract import (
     Emit,
@@ -25,7 +25,16 @@ from augbench.executors.contract import (
     StepsDone,
 )
 from augbench.executors.processes import WorkerProcesses
-from augbench.options import Options, filled_from_recipe, named, spelling, takes_options
+from augbench.options import (
+    ArmSpec,
+    Options,
+    Problems,
+    at_least,
+    filled_from_recipe,
+    named,
+    spelling,
+    takes_options,
+)
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
@@ -56,6 +65,29 @@ class Plan:
         root = data_root(self.options.data_root)
         return load_dataset(self.registry, self.datasets[content_hash], root)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the study to a file that `Options.from_file` and `augbench run` read.
+
+        It requires the distributions that its arms, backbone and data sets come from, in these
+        versions or later ones. Raises `OptionError` for a file that cannot be written, or is there
+        already and says otherwise.
+        """
+        used = [
+            *self.datasets.values(),
+            self.study.backbone,
+            *(one for arm in self.study.arms for one in arm.pipeline.components),
+        ]
+        # A plugin that is given as a file is listed as that file.
+        files = {one.distribution for one in self.registry.plugins if one.origin.endswith(".py")}
+        requires = {"augbench": at_least(version_of("augbench"))}
+        for one in sorted(used, key=lambda one: one.distribution):
+            if one.distribution not in files:
+                requires.setdefault(one.distribution, at_least(one.version))
+        names = [
+            name for spec in self.options.augmentations for name in _specs(self.registry, spec)
+        ]
+        replace(self.options, augmentations=names).to_file(path, requires)
+
 
 class Observer:
     """Watches a study being computed; every method does nothing unless overridden."""
@@ -85,33 +117,25 @@ def plan(options: Options) -> Plan:
     before anything trains.
     """
     registry = Registry.load(options.plugins, strict=options.strict_plugins)
-    base = _one(registry, "base", options.base) if options.base else None
-    baseline = _baseline(options, registry, base)
-    arms = _arms(options, registry, base, baseline)
-    # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
-    arranged = {arm.label: arrange(arm.pipeline, registry.create) for arm in arms}
+    problems = Problems(options.origin)
+    baseline, base, arms = _all_arms(options, registry, problems)
+    arranged = {}
+    for arm in arms:
+        # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
+        with problems.of():
+            arranged[arm.label] = arrange(arm.pipeline, registry.create)
+    backbone = None
+    with problems.of("backbone"):
+        backbone = registry.resolve("backbone", options.backbone)
+    found = _Datasets(options, registry)
+    pairs = found.pairs(problems)
+    problems.tell()
+    assert backbone is not None
     arms = tuple(replace(arm, needs=arranged[arm.label].needs) for arm in arms)
-    infos: dict[str, DatasetInfo] = {}
-    datasets: dict[str, Component] = {}
-    root = data_root(options.data_root)
-
-    def info(spec: str) -> DatasetInfo:
-        component = registry.resolve("dataset", spec)
-        if component.label not in infos:
-            found = inspect_dataset(registry, component, root, download=options.download)
-            infos[component.label] = found
-            datasets[found.content_hash] = component
-        return infos[component.label]
-
-    pairs = tuple(
-        (info(pretrain), info(finetune))
-        for pretrain in dict.fromkeys(options.pretrain_datasets)
-        for finetune in dict.fromkeys(options.finetune_datasets)
-    )
     study = Study(
         pairs=pairs,
         arms=arms,
-        backbone=registry.resolve("backbone", options.backbone),
+        backbone=backbone,
         samples_per_class=tuple(sorted(set(options.samples_per_class))),
         seeds=options.seeds,
         settings=options.settings,
@@ -122,8 +146,44 @@ def plan(options: Options) -> Plan:
         references=options.references,
         test_every=options.test_every,
     )
-    check_study(study, {label: one.sources for label, one in arranged.items()})
-    return Plan(options, registry, study, tuple(study.cells()), datasets)
+    check_study(study, {label: one.sources for label, one in arranged.items()}, problems)
+    problems.tell()
+    return Plan(options, registry, study, tuple(study.cells()), found.components)
+
+
+class _Datasets:
+    """The data sets of a study: looked at once each, however often they are named."""
+
+    def __init__(self, options: Options, registry: Registry) -> None:
+        self._options = options
+        self._registry = registry
+        self._root = data_root(options.data_root)
+        self._infos: dict[str, DatasetInfo] = {}
+        self.components: dict[str, Component] = {}  # by content hash
+
+    def pairs(self, problems: Problems) -> tuple[tuple[DatasetInfo, DatasetInfo], ...]:
+        """Every pair that is studied, of those that can be used."""
+        sides = [
+            list(self._found(option, problems))
+            for option in ("pretrain_datasets", "finetune_datasets")
+        ]
+        return tuple((pretrain, finetune) for pretrain in sides[0] for finetune in sides[1])
+
+    def _found(self, option: str, problems: Problems) -> Iterator[DatasetInfo]:
+        specs = getattr(self._options, option)
+        for spec in dict.fromkeys(specs):
+            with problems.of(option, specs.index(spec)):
+                yield self._info(spec)
+
+    def _info(self, spec: str) -> DatasetInfo:
+        component = self._registry.resolve("dataset", spec)
+        if component.label not in self._infos:
+            found = inspect_dataset(
+                self._registry, component, self._root, download=self._options.download
+            )
+            self._infos[component.label] = found
+            self.components[found.content_hash] = component
+        return self._infos[component.label]
 
 
 def _budgets(options: Options) -> tuple[Budget, ...]:
@@ -144,40 +204,62 @@ def _one(registry: Registry, option: str, spec: str) -> Pipeline:
     return found[0]
 
 
-def _baseline(options: Options, registry: Registry, base: Pipeline | None) -> Arm | None:
-    if options.baseline is None:
-        return None
-    pipeline = _one(registry, "baseline", options.baseline)
-    return Arm(pipeline.label, pipeline.on(base), options.settings)
-
-
-def _arms(
-    options: Options, registry: Registry, base: Pipeline | None, baseline: Arm | None
-) -> tuple[Arm, ...]:
-    """The arms of a study, the baseline first; raises `StudyError` if two share a name."""
+def _all_arms(
+    options: Options, registry: Registry, problems: Problems
+) -> tuple[Arm | None, Pipeline | None, tuple[Arm, ...]]:
+    """The baseline, the base, and all arms, the baseline first, of those that can be used."""
+    base, baseline = None, None
+    if options.base:
+        with problems.of("base"):
+            base = _one(registry, "base", options.base)
+    if options.baseline is not None:
+        with problems.of("baseline"):
+            pipeline = _one(registry, "baseline", options.baseline)
+            baseline = Arm(pipeline.label, pipeline.on(base), options.settings)
     arms = [baseline] if baseline else []
-    for spec in options.augmentations:
-        specs = [spec]
-        if spec == "all":  # everything that is installed
-            specs = [name for name in registry.names("augmentation") if name != "none"]
-        for pipeline in (one for spec in specs for one in registry.pipelines(spec)):
-            arms.append(Arm(pipeline.label, pipeline.on(base), options.settings))
-    for own in options.arms:
-        under = _one(registry, "base", own.base) if own.base else base
-        pipelines = registry.pipelines(own.augmentations)
-        for pipeline in pipelines:
-            name = own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}"
-            settings = replace(options.settings, **dict(own.settings))
-            own_budget = "pretrain_steps" in dict(own.settings)
-            arms.append(Arm(name, pipeline.on(under), settings, own_budget))
+    for index, spec in enumerate(options.augmentations):
+        for name in _specs(registry, spec):
+            with problems.of("augmentations", index):
+                for pipeline in registry.pipelines(name):
+                    arms.append(Arm(pipeline.label, pipeline.on(base), options.settings))
+    for index, own in enumerate(options.arms):
+        with problems.of("arms", index):
+            arms += _own_arms(own, options, registry, base)
     by_label: dict[str, Arm] = {}
     for arm in arms:
         if by_label.setdefault(arm.label, arm) != arm:
-            raise StudyError(
-                f"two arms are called {arm.label!r}: name one of them otherwise, as in "
-                f'{named("arms")} "name=other aug=…"'
-            )
-    return tuple(by_label.values())
+            with problems.of("arms"):
+                raise StudyError(
+                    f"two arms are called {arm.label!r}: name one of them otherwise, as in "
+                    f'{named("arms")} "name=other aug=…"'
+                )
+    return baseline, base, tuple(by_label.values())
+
+
+def _specs(registry: Registry, spec: str) -> list[str]:
+    """The specs that one stands for: `all` is every augmentation that is installed."""
+    if spec == "all":
+        return [name for name in registry.names("augmentation") if name != "none"]
+    return [spec]
+
+
+def _own_arms(
+    own: ArmSpec, options: Options, registry: Registry, base: Pipeline | None
+) -> list[Arm]:
+    """The arms of one with settings of its own: several, if it holds a grid."""
+    under = _one(registry, "base", own.base) if own.base else base
+    pipelines = registry.pipelines(own.augmentations)
+    settings = replace(options.settings, **dict(own.settings))
+    own_budget = "pretrain_steps" in dict(own.settings)
+    return [
+        Arm(
+            own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}",
+            pipeline.on(under),
+            settings,
+            own_budget,
+        )
+        for pipeline in pipelines
+    ]
 
 
 def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") -> StudyResult:

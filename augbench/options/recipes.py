@@ -74,11 +74,13 @@ def _check_optimizer(settings: Settings, part: str) -> None:
     if getattr(settings, f"{part}optimizer") == "adamw" and given:
         raise OptionError(
             f"{named(momentum, given)}: AdamW has moments of its own and takes no momentum; give "
-            f"{named(momentum, 0)}, or {named(f'{part}optimizer', 'sgd')}"
+            f"{named(momentum, 0)}, or {named(f'{part}optimizer', 'sgd')}",
+            momentum,
         )
     if getattr(settings, nesterov) and not given:
         raise OptionError(
-            f"{named(nesterov, True)} is a form of momentum: it needs a {named(momentum)} above 0"
+            f"{named(nesterov, True)} is a form of momentum: it needs a {named(momentum)} above 0",
+            nesterov,
         )
 
 
@@ -89,9 +91,10 @@ def _check_schedule(settings: Settings, part: str) -> None:
     if stepwise and not given:
         raise OptionError(
             f"{named(schedule, 'step')} needs {named(milestones)}: shares of the steps at which "
-            "the learning rate falls, such as 0.5,0.75"
+            "the learning rate falls, such as 0.5,0.75",
+            schedule,
         )
     for name in (milestones, factor):
         value = getattr(settings, name)
         if not stepwise and value != getattr(type(settings), name):
-            raise OptionError(f"{named(name)} is for {named(schedule, 'step')} alone")
+            raise OptionError(f"{named(name)} is for {named(schedule, 'step')} alone", name)
