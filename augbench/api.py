@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
+from augbench.backbones.convnet import SMALLEST
 from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, inspect_dataset, load_dataset
 from augbench.environment import cuda_devices, describe_environment, version_of
@@ -24,6 +25,7 @@ from augbench.executors.contract import (
     Started,
     StepsDone,
 )
+from augbench.executors.preflight import check_job
 from augbench.executors.processes import WorkerProcesses
 from augbench.options import (
     ArmSpec,
@@ -34,6 +36,7 @@ from augbench.options import (
     named,
     spelling,
     takes_options,
+    written_as,
 )
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
@@ -43,11 +46,11 @@ from augbench.protocol.cell_result import CellResult
 from augbench.protocol.checks import check_study
 from augbench.protocol.study import Arm, Budget, Cell, Study
 from augbench.results import StudyResult
-from augbench.store import Store
+from augbench.store import Store, check_writable
 from augbench.training.notes import Note, summary
 from augbench.training.packs import plan_packs
 
-__all__ = ["Observer", "Options", "Plan", "execute", "plan", "run"]
+__all__ = ["Observer", "Options", "Plan", "check_machine", "execute", "plan", "run"]
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,40 @@ def plan(options: Options) -> Plan:
     check_study(study, {label: one.sources for label, one in arranged.items()}, problems)
     problems.tell()
     return Plan(options, registry, study, tuple(study.cells()), found.components)
+
+
+def check_machine(plan: Plan) -> None:
+    """Raise the `UsageError` with which this machine would refuse to run a plan; trains nothing.
+
+    It asks whether the folder of the store can be written, whether torch has the device, and
+    whether the backbone can be made: all that planning by itself does not ask, since it takes a
+    process that loads torch.
+    """
+    options, problems = plan.options, Problems(plan.options.origin)
+    device = ("cuda" if cuda_devices() else "cpu") if options.device == "auto" else options.device
+    shapes = dict.fromkeys(pretrain.image_shape for pretrain, _ in plan.study.pairs)
+    backbones = [(plan.study.backbone, shape) for shape in shapes]
+    job = Job(
+        engine="reference",
+        device=device,
+        datasets=(),
+        backbones=tuple(backbones),
+        plugins=plan.registry.arguments,
+        spelling=tuple(spelling().items()),
+    )
+    with written_as(options.origin.words, in_file=True):
+        with problems.of("out"):
+            check_writable(options.out)
+        if device != "cpu" or not all(_is_known(*one) for one in backbones):
+            with problems.of():
+                check_job(job)
+    problems.tell()
+
+
+def _is_known(backbone: Component, image_shape: tuple[int, int, int]) -> bool:
+    """True for the built-in network at its defaults: it can be made, which needs no process."""
+    plain = backbone.distribution == "augbench" and not backbone.varied
+    return plain and min(image_shape[1:]) >= SMALLEST
 
 
 class _Datasets:

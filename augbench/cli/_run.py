@@ -50,7 +50,7 @@ def run_command(
     """
     options = given_options(context, given, study)
 
-    from augbench.api import execute, plan
+    from augbench.api import check_machine, execute, plan
     from augbench.cli._live import Live, print_plan
     from augbench.reports.terminal import print_results
 
@@ -61,6 +61,7 @@ def run_command(
         planned.save(save_study)
         click.echo(f"saved the study to {save_study}")
     if dry_run:
+        check_machine(planned)
         print_plan(planned)
         return
     if plot_augmentations:

@@ -162,7 +162,7 @@ class _Reader:
             for key, entry in table.items():
                 names = {option.words.get(key, key): key}
                 with problems.of(word, index, key), written_as(names, in_file=True):
-                    own = self._options.get(option.words.get(key, ""))
+                    own = options_of(option.table).get(option.words.get(key, ""))
                     name, read = option.entry(key, _or_none(own, entry))
                     if name in found:
                         raise OptionError(f"{word}: {key!r} is given twice")

@@ -12,6 +12,7 @@ from augbench.store._merging import Conflict, Merged, merge
 from augbench.store._rows import PlannedCell, StoredStudy
 from augbench.store._schema import FILE_NAME
 from augbench.store._store import Store
+from augbench.store._writable import check_writable
 
 __all__ = [
     "FILE_NAME",
@@ -21,6 +22,7 @@ __all__ = [
     "PlannedCell",
     "Store",
     "StoredStudy",
+    "check_writable",
     "disagreements",
     "merge",
 ]
