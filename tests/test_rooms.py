@@ -31,6 +31,7 @@ RANK = {
     "executors": 5,
     "results": 6,
     "reports": 7,
+    "planning": 6,
     "testing": 8,
     "api": 8,
     "cli": 9,
