@@ -38,6 +38,11 @@ HUGE = str(10**15)
         (["--n-batches-finetune", HUGE], "--n-batches-finetune: expected a whole number from 1 to"),
         (["--batch-size", str(10**9)], "--batch-size: expected a whole number from 1 to 1,000,000"),
         (["--lr", "1" + "0" * 400], "--lr: expected a number above 0, got inf"),
+        (
+            ["--aug", "+".join([f"mixup:alpha={'/'.join(['0.5'] * 50)}"] * 9)],
+            "'mixup:alpha=0.5/0.5/0.5/0.5/0.5/0.5/0.5/0.5/0.5/0.5/0.5/0.5/' is a grid of "
+            "1,953,125,000,000,000 arms; expected at most 10,000",
+        ),
         (["--root-seed", str(10**30)], "--root-seed: expected a whole number from 0 to 9,223"),
     ],
 )

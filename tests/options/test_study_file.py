@@ -1,6 +1,7 @@
 """A study as a file: read, checked with all its problems at once, and written again."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -99,7 +100,9 @@ def studies(draw):
         return Options(**given)
     except OptionError:
         for name in [*given]:  # what does not go together is left out
-            if name.endswith(("optimizer", "nesterov", "schedule", "milestones", "factor")):
+            if name.endswith(
+                ("optimizer", "momentum", "nesterov", "schedule", "milestones", "factor")
+            ):
                 del given[name]
         given.pop("epochs", None)
         return Options(**given)
@@ -414,6 +417,32 @@ def test_a_name_that_is_no_text_cannot_be_saved(tmp_path):
     with pytest.raises(UsageError, match=r"cannot hold '\\udcff'"):
         Options(backbone="a\udcff").to_file(tmp_path / "study.toml")
     assert not list(tmp_path.iterdir())
+
+
+EXAMPLE = (Path(__file__).parents[2] / "examples" / "study.toml").read_text(encoding="utf-8")
+PIECES = re.findall(r"\w+|\W", EXAMPLE + WRONG)
+
+
+@st.composite
+def edited(draw):
+    """The example with a few of its words and signs replaced by others."""
+    words = re.findall(r"\w+|\W", EXAMPLE)
+    for place in draw(st.lists(st.integers(0, len(words) - 1), max_size=4)):
+        words[place] = draw(st.sampled_from(PIECES) | st.text(max_size=3))
+    return "".join(words).encode("utf-8", "surrogatepass")
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode) | edited())
+def test_no_file_ends_in_a_traceback(tmp_path_factory, data):
+    file = tmp_path_factory.getbasetemp() / "any.toml"
+    file.write_bytes(data)
+    try:
+        Options.from_file(file)
+    except UsageError as error:
+        for line in str(error).split("\n"):
+            assert str(file) in line
+            assert line.isprintable()
 
 
 def test_everything_in_a_document_has_its_place():
