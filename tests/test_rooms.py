@@ -32,6 +32,7 @@ RANK = {
     "running": 6,
     "results": 6,
     "reports": 7,
+    "planning": 7,
     "testing": 8,
     "api": 8,
     "verifying": 8,

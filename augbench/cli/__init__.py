@@ -114,7 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
         with listening(), written_as(flags), _warnings_as_lines():
             code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
     except AugbenchError as error:
-        click.echo(f"error: {error}", err=True)
+        for line in str(error).splitlines() or [""]:  # several problems of a study, a line each
+            click.echo(f"error: {line}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()

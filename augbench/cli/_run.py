@@ -20,7 +20,14 @@ __all__ = ["run_command"]
 
 
 @click.command("run", cls=GroupedCommand)
+@click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.toml]")
 @study_options()
+@click.option(
+    "--save-study",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the study to a file, for `augbench run FILE`; with --dry-run, compute nothing.",
+)
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
@@ -29,6 +36,8 @@ def run_command(
     context: click.Context,
     /,
     *,
+    study: Path | None,
+    save_study: Path | None,
     plot_train_curves: bool,
     plot_augmentations: bool,
     dry_run: bool,
@@ -39,10 +48,13 @@ def run_command(
     Every arm × samples per class × seed × pair of data sets is a cell: the backbone is
     pretrained under the arm's augmentations, frozen, and a linear head finetuned and tested.
     Cells that the store in --out already holds are not computed again.
-    """
-    options = given_options(context, given)
 
-    from augbench.api import execute, plan
+    STUDY.toml is a file of these options, as --save-study writes it; an option that is given here
+    wins over the file.
+    """
+    options = given_options(context, given, study)
+
+    from augbench.api import check_machine, execute, plan
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
     from augbench.reports.figures import update_figures
@@ -52,7 +64,11 @@ def run_command(
     planned = plan(options)
     out = options.out
     tell_problems(planned.registry)
+    if save_study is not None:
+        planned.save(save_study)
+        click.echo(f"saved the study to {save_study}")
     if dry_run:
+        check_machine(planned)
         print_plan(planned)
         return
     if plot_augmentations:

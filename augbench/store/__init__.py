@@ -18,6 +18,7 @@ from augbench.store._rows import PlannedCell, StoredStudy
 from augbench.store._schema import FILE_NAME
 from augbench.store._store import Outcome, Store
 from augbench.store._verifying import Problem, problems, repair
+from augbench.store._writable import check_writable
 
 __all__ = [
     "FILE_NAME",
@@ -32,6 +33,7 @@ __all__ = [
     "Store",
     "StoredStudy",
     "backup",
+    "check_writable",
     "disagreements",
     "merge",
     "problems",
