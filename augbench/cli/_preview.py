@@ -12,6 +12,7 @@ from augbench.cli._shared import (
     plugin_options,
     study_options,
     tell_problems,
+    tell_warnings,
 )
 from augbench.options import Options
 
@@ -50,5 +51,6 @@ def preview_command(
     images = load_dataset(
         registry, registry.resolve("dataset", dataset), data_root, download=download
     )
+    tell_warnings(images.warnings)
     for path in preview(registry, pipelines, images, out, columns=columns, seed=seed):
         click.echo(f"drew {path}")

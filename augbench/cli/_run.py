@@ -9,7 +9,13 @@ from typing import Any
 
 import click
 
-from augbench.cli._shared import GroupedCommand, given_options, study_options, tell_problems
+from augbench.cli._shared import (
+    GroupedCommand,
+    given_options,
+    study_options,
+    tell_problems,
+    tell_warnings,
+)
 from augbench.errors import CellsFailedError
 
 __all__ = ["run_command"]
@@ -45,6 +51,7 @@ def run_command(
     planned = plan(options)
     out = options.out
     tell_problems(planned.registry)
+    tell_warnings(planned.warnings)
     if dry_run:
         print_plan(planned)
         return
