@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option
+from augbench.cli._shared import out_option, tell_warnings
 from augbench.errors import UsageError
 from augbench.results import StudyResult
 from augbench.store import Store
@@ -61,8 +61,9 @@ def report_command(
     if html is None and no_figures:
         return
 
-    from augbench.pictures.archive import pictures_of
+    from augbench.pictures.archive import damage, pictures_of
 
+    tell_warnings(filter(None, [damage(folder)]))
     pictures = pictures_of(folder, result.stored.description)
     if html is not None:
         from augbench.reports.page import save_page

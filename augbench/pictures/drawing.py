@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from augbench.pictures.archive import Picture
 from augbench.pictures.making import make_picture
-from augbench.plotting import save_figure, style, wrapped
+from augbench.plotting import FileNames, save_figure, slug, style, wrapped
 
 if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset
@@ -41,12 +40,11 @@ def preview(
     Returns the paths of the figures, `augmentation-NAME.png` and `.svg` in `folder`. Raises
     `UsageError` if there are fewer columns than an augmentation has sources.
     """
-    paths = []
+    paths, names = [], FileNames()
     for pipeline in pipelines:
         drawn = make_picture(registry, pipeline, dataset, columns=columns, seed=seed)
         figure = draw_augmentation(pipeline.label, drawn.originals, drawn.results, drawn.captions)
-        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", pipeline.label)
-        paths += save_figure(figure, folder / f"augmentation-{slug}")
+        paths += save_figure(figure, folder / names.add(f"augmentation-{slug(pipeline.label)}"))
     return paths
 
 
