@@ -59,6 +59,13 @@ def _show(found: StoreComparison, first: str, second: str) -> None:
             )
     if found.same_keys and not found.disagree:
         console.print("the cells in both agree up to rounding", highlight=False)
+    for name in found.unlike:
+        console.print(
+            f"not compared: {name} has the same name in both and other images",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     if found.rows:
         _print_rows(console, found, first, second)
     else:
@@ -94,6 +101,8 @@ def _print_rows(console: Console, found: StoreComparison, first: str, second: st
     previous = ""
     for row in found.rows:
         name = f"{row.pair[0]} → {row.pair[1]}, {row.augmentation}"
+        if row.second_pair != row.pair:
+            name += f" (second: {row.second_pair[0]} → {row.second_pair[1]})"
         table.add_row(
             escape(name) if name != previous else "",
             str(row.samples_per_class),
