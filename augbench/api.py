@@ -35,6 +35,7 @@ from augbench.protocol.checks import check_study
 from augbench.protocol.study import Arm, Budget, Cell, Study
 from augbench.results import StudyResult
 from augbench.store import Store
+from augbench.text import encodable
 from augbench.training.notes import Note, summary
 from augbench.training.packs import plan_packs
 
@@ -173,6 +174,7 @@ def _arms(
         pipelines = registry.pipelines(own.augmentations)
         for pipeline in pipelines:
             name = own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}"
+            name = encodable(name)
             settings = replace(options.settings, **dict(own.settings))
             own_budget = "pretrain_steps" in dict(own.settings)
             arms.append(Arm(name, pipeline.on(under), settings, own_budget))

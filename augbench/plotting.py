@@ -4,8 +4,11 @@ Drawn on the Agg and SVG canvases directly: no display, no global state of pyplo
 the ones that matplotlib ships.
 """
 
+# ruff: noqa: E402 - the environment is looked at before the import of matplotlib
+
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,17 +16,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+from augbench.options import named
+from augbench.text import file_name, shown
+from augbench.writing import save
+
+# A backend that a notebook has put there, or nonsense, would end the import; none is used.
+_backend = os.environ.pop("MPLBACKEND", None)
+try:
+    import matplotlib
+finally:
+    if _backend is not None:
+        os.environ["MPLBACKEND"] = _backend
+
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
-
-from augbench.options import named
-from augbench.text import file_name, shown
-from augbench.writing import save
 
 __all__ = [
     "PALETTE",

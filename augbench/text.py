@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 
-__all__ = ["encodable", "file_name", "in_a_cell", "shown"]
+__all__ = ["encodable", "escaped", "file_name", "in_a_cell", "shown"]
 
 _LONGEST = 300
 """Letters without a space that are printed; of a longer word, the middle is left out."""
@@ -25,11 +25,15 @@ def shown(text: object) -> str:
     What would move a cursor, colour a terminal or turn letters round is printed as `\\x1b`. Ends of
     lines stay. Words of more than 300 letters lose their middle.
     """
-    known = _SUSPICIOUS.sub(_escaped, str(text))
-    return _WORD.sub(_shortened, known)
+    return _WORD.sub(_shortened, escaped(str(text)))
 
 
-def _escaped(match: re.Match[str]) -> str:
+def escaped(text: str) -> str:
+    """The same without leaving anything out."""
+    return _SUSPICIOUS.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
     letter = match.group()
     if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in _JOINERS:
         return letter.encode("unicode_escape").decode() if letter != "\t" else " "

@@ -6,11 +6,14 @@ A verb's module is imported when the verb is called, so that `augbench --help` a
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 
 import click
 
 from augbench import __version__
+from augbench.cli._streams import code_after_output, echo, prepare_streams
 from augbench.errors import AugbenchError
 from augbench.options import Options, options_of, written_as
 
@@ -28,6 +31,12 @@ _VERBS = {
     "list": "List the installed augmentations, backbones or data sets.",
     "plugins": "List the plugins, with their distributions, hooks and status.",
 }
+
+
+_NO_DIRECTORY = (
+    "error: the working directory does not exist any more; change to one that does, and give the "
+    "same command there: what is stored elsewhere is kept"
+)
 
 
 class _Verbs(click.Group):
@@ -72,17 +81,41 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0, 1 for failed cells, 2 for what cannot be used."""
+    prepare_streams()
+    sys.exit(code_after_output(_exit_code_of(arguments)))
+
+
+def _exit_code_of(arguments: list[str] | None) -> int:
+    """The exit code of the command, whose error is printed."""
+    if not _has_working_directory():  # libraries of torch's do not even load
+        echo(_NO_DIRECTORY, err=True)
+        return 2
     flags = {name: option.flag for name, option in options_of(Options).items()}
     try:
         with written_as(flags):
             code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
     except AugbenchError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        echo(f"error: {error}", err=True)
+        return error.exit_code
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        text = io.StringIO()
+        error.show(text)
+        echo(text.getvalue().rstrip("\n"), err=True)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
+        echo("interrupted", err=True)
+        return 130
+    except FileNotFoundError:
+        if _has_working_directory():
+            raise
+        echo(_NO_DIRECTORY, err=True)
+        return 2
+    return code if isinstance(code, int) else 0
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

@@ -14,6 +14,7 @@ from augbench.cli._shared import (
     tell_problems,
     tell_warnings,
 )
+from augbench.cli._streams import echo
 from augbench.options import Options
 
 __all__ = ["preview_command"]
@@ -53,4 +54,4 @@ def preview_command(
     )
     tell_warnings(images.warnings)
     for path in preview(registry, pipelines, images, out, columns=columns, seed=seed):
-        click.echo(f"drew {path}")
+        echo(f"drew {path}")

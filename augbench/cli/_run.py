@@ -16,7 +16,9 @@ from augbench.cli._shared import (
     tell_problems,
     tell_warnings,
 )
+from augbench.cli._streams import echo
 from augbench.errors import CellsFailedError
+from augbench.text import encodable
 
 __all__ = ["run_command"]
 
@@ -62,9 +64,9 @@ def run_command(
             images = planned.load(dataset)
             pipelines = dict.fromkeys(arm.pipeline for arm in planned.study.arms)
             for path in preview(planned.registry, list(pipelines), images, out):
-                click.echo(f"drew {path}")
+                echo(f"drew {path}")
     with Live() as live:
-        result = execute(planned, live, command=shlex.join(["augbench", *sys.argv[1:]]))
+        result = execute(planned, live, command=encodable(shlex.join(["augbench", *sys.argv[1:]])))
     print_results(result)
 
     from augbench.pictures.archive import pictures_of
@@ -74,8 +76,8 @@ def run_command(
     keep_pictures(planned.registry, planned.study, planned.load, out)
     pictures = pictures_of(out, result.stored.description)
     for line in update_figures(result, out, train_curves=plot_train_curves, pictures=pictures):
-        click.echo(line)
-    click.echo(f"for one page to read and send: {_page_hint(out)}")
+        echo(line)
+    echo(f"for one page to read and send: {_page_hint(out)}")
     if result.failed:
         raise CellsFailedError(
             f"{len(result.failed)} of {len(result.cells)} cells failed, the first with "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from augbench.cli._streams import echo
 from augbench.options import Option, Options, grouped, made_from, options_of
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def tell_problems(registry: Registry) -> None:
 def tell_warnings(lines: Iterable[str]) -> None:
     """Print each line as a warning on the error stream."""
     for line in lines:
-        click.echo(f"warning: {line}", err=True)
+        echo(f"warning: {line}", err=True)
 
 
 def data_options(function: _F) -> _F:

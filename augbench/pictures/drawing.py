@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from augbench.pictures.archive import Picture
 from augbench.pictures.making import make_picture
 from augbench.plotting import FileNames, save_figure, slug, style, wrapped
+
+# isort: split
+from matplotlib.axes import Axes  # after plotting, which imports matplotlib in any environment
+from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from augbench.datasets.contract import Dataset
