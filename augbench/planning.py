@@ -33,6 +33,7 @@ from augbench.running.dealing import check_executor, devices_of
 from augbench.running.inspecting import inspected
 from augbench.running.plan import Plan, specs_of
 from augbench.store import check_writable
+from augbench.text import encodable
 
 __all__ = ["check_machine", "plan"]
 
@@ -219,7 +220,7 @@ def _own_arms(
     own_budget = "pretrain_steps" in dict(own.settings)
     return [
         Arm(
-            own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}",
+            encodable(own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}"),
             pipeline.on(under),
             settings,
             own_budget,

@@ -14,6 +14,9 @@ PACKAGE = Path(augbench.__file__).parent
 RANK = {
     "errors": 0,
     "caching": 0,
+    "streams": 0,
+    "text": 0,
+    "writing": 0,
     "options": 0,
     "plotting": 1,
     "statistics": 1,

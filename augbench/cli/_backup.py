@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from augbench.cli._shared import out_option
+from augbench.cli._streams import echo
 from augbench.store import backup
 
 __all__ = ["backup_command"]
@@ -21,4 +22,4 @@ def backup_command(dest: Path, out: Path) -> None:
     Runs may go on meanwhile. The pictures of augmentations are copied too.
     """
     cells = backup(out, dest)
-    click.echo(f"copied {cells} cells to {dest}")
+    echo(f"copied {cells} cells to {dest}")

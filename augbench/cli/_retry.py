@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from augbench.cli._shared import out_option
+from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.results import StudyResult
 from augbench.store import Store
@@ -35,7 +36,7 @@ def retry_command(out: Path, arm: str | None, study: int | None) -> None:
     with Store.open(folder) as store:
         forgotten = store.forget_failures(keys)
     if not forgotten:
-        click.echo("no cell crashed or timed out: nothing to try again")
+        echo("no cell crashed or timed out: nothing to try again")
         return
     cells = "1 cell is" if forgotten == 1 else f"{forgotten} cells are"
-    click.echo(f"{cells} tried again by the next run: {result.stored.command or 'augbench run'}")
+    echo(f"{cells} tried again by the next run: {result.stored.command or 'augbench run'}")

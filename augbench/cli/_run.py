@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from augbench.cli._shared import GroupedCommand, given_options, study_options, tell_problems
+from augbench.cli._shared import (
+    GroupedCommand,
+    given_options,
+    study_options,
+    tell_problems,
+    tell_warnings,
+)
+from augbench.cli._streams import echo
 from augbench.errors import CellsFailedError
+from augbench.text import encodable
 
 if TYPE_CHECKING:
     from augbench.api import Plan
@@ -66,7 +74,8 @@ def run_command(
     tell_problems(planned.registry)
     if save_study is not None:
         planned.save(save_study)
-        click.echo(f"saved the study to {save_study}")
+        echo(f"saved the study to {save_study}")
+    tell_warnings(planned.warnings)
     if dry_run:
         check_machine(planned)
         print_plan(planned)
@@ -75,14 +84,16 @@ def run_command(
         _draw_augmentations(planned)
     with Gallery(planned) as gallery:
         with Live() as live:
-            result = execute(planned, live, command=shlex.join(["augbench", *sys.argv[1:]]))
+            result = execute(
+                planned, live, command=encodable(shlex.join(["augbench", *sys.argv[1:]]))
+            )
         print_results(result)
     if gallery.problem:
-        click.echo(f"warning: {gallery.problem}", err=True)
+        echo(f"warning: {gallery.problem}", err=True)
     drawn = pictures_of(out, result.stored.description)
     for line in update_figures(result, out, train_curves=plot_train_curves, pictures=drawn):
-        click.echo(line)
-    click.echo(f"for one page to read and send: {_page_hint(out)}")
+        echo(line)
+    echo(f"for one page to read and send: {_page_hint(out)}")
     _raise_if_not_whole(result)
 
 
@@ -100,7 +111,7 @@ def _draw_augmentations(planned: Plan) -> None:
     root = data_root(planned.options.data_root)
     asked = Asked(planned.registry.arguments, wanted, root, columns=10, gallery=False)
     for path in draw_previews((picture for _, picture in pictures(asked)), planned.options.out):
-        click.echo(f"drew {path}")
+        echo(f"drew {path}")
 
 
 def _raise_if_not_whole(result: StudyResult) -> None:

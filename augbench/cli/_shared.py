@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.options import Option, Options, Problems, grouped, made_from, options_of
 
@@ -23,6 +24,7 @@ __all__ = [
     "plugin_options",
     "study_options",
     "tell_problems",
+    "tell_warnings",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -160,8 +162,13 @@ def plugin_options(function: _F) -> _F:
 
 def tell_problems(registry: Registry) -> None:
     """Print a warning for each plugin that failed, or whose component lost its name."""
-    for problem in registry.problems:
-        click.echo(f"warning: {problem}", err=True)
+    tell_warnings(registry.problems)
+
+
+def tell_warnings(lines: Iterable[str]) -> None:
+    """Print each line as a warning on the error stream."""
+    for line in lines:
+        echo(f"warning: {line}", err=True)
 
 
 def data_options(function: _F) -> _F:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from augbench.cli._shared import out_option
+from augbench.cli._streams import echo
 from augbench.results import StudyResult
 from augbench.store import Claim, Owner, PlannedCell, Store
 
@@ -28,7 +29,7 @@ def status_command(out: Path, study: int | None) -> None:
         result = StudyResult(store.study(study))
         claims = store.claims()
     for line in _lines(result, claims):
-        click.echo(line)
+        echo(line)
 
 
 def _lines(result: StudyResult, claims: Iterable[Claim]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from augbench.cli._shared import out_option, study_options, tell_problems
+from augbench.cli._streams import echo
 from augbench.errors import AugbenchError, StoreWarning
 from augbench.plugins.registry import Registry
 from augbench.store import Store, problems, repair
@@ -59,16 +60,16 @@ def _look(out: Path, mend: bool) -> None:
                 (cells,) = connection.execute("SELECT count(*) FROM cells").fetchone()
                 (studies,) = connection.execute("SELECT count(*) FROM studies").fetchone()
     for one in found:
-        click.echo(f"damaged: {one.text}")
+        echo(f"damaged: {one.text}")
     if found and mend:
         with Store.open(folder) as store:
             dropped, copy = repair(store)
-        click.echo(
+        echo(
             f"dropped {len(dropped)} rows; the store as it was is in {copy}; "
             "`augbench run` computes their cells anew"
         )
         return
-    click.echo(f"looked at {_count(cells, 'cell')} of {_count(studies, 'study')}")
+    echo(f"looked at {_count(cells, 'cell')} of {_count(studies, 'study')}")
     if found:
         raise AugbenchError(
             f"{_count(len(found), 'problem')} in {str(out)!r}: `augbench run` computes damaged "
@@ -84,20 +85,20 @@ def _compare(
 
     found = recompute(out, study, amount, registry, root)
     for place in dict.fromkeys(words for one in found for words in one.elsewhere):
-        click.echo(f"computed with {place}: bits may differ")
+        echo(f"computed with {place}: bits may differ")
     if alone := sum(one.alone for one in found):
-        click.echo(f"{_count(alone, 'cell')} of unknown packs, trained alone: bits may differ")
+        echo(f"{_count(alone, 'cell')} of unknown packs, trained alone: bits may differ")
     for one in found:
         if one.again.error is not None:
-            click.echo(f"failed: {one.cell.place}: {one.again.error}")
+            echo(f"failed: {one.cell.place}: {one.again.error}")
         for metric in one.disagreements:
-            click.echo(
+            echo(
                 f"disagree: {one.cell.place}: {metric.metric} {metric.first:.4f} in the store, "
                 f"{metric.second:.4f} trained again"
             )
     wrong = sum(not one.agrees for one in found)
     same = sum(one.same_bits for one in found)
-    click.echo(
+    echo(
         f"trained {_count(len(found), 'cell')} again, in their packs: "
         f"{len(found) - wrong} agree, {same} to the last bit"
     )

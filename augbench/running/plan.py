@@ -27,6 +27,12 @@ class Plan:
     cells: tuple[Cell, ...]
     datasets: Mapping[str, Component]
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Lines for the user about what may be wrong with the study's data sets."""
+        infos = (info for pair in self.study.pairs for info in pair)
+        return tuple({line: None for info in infos for line in info.warnings})
+
     def load(self, content_hash: str) -> Dataset:
         """Load one of the study's data sets."""
         root = data_root(self.options.data_root)
