@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import importlib
 import io
-import os
 import sys
 
 import click
 
 from augbench import __version__
-from augbench.cli._streams import code_after_output, echo, prepare_streams
+from augbench.cli._streams import (
+    code_after_output,
+    echo,
+    has_working_directory,
+    prepare_streams,
+)
 from augbench.errors import AugbenchError
 from augbench.options import Options, options_of, written_as
 
@@ -87,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _exit_code_of(arguments: list[str] | None) -> int:
     """The exit code of the command, whose error is printed."""
-    if not _has_working_directory():  # libraries of torch's do not even load
+    if not has_working_directory():  # libraries of torch's do not even load
         echo(_NO_DIRECTORY, err=True)
         return 2
     flags = {name: option.flag for name, option in options_of(Options).items()}
@@ -106,16 +110,8 @@ def _exit_code_of(arguments: list[str] | None) -> int:
         echo("interrupted", err=True)
         return 130
     except FileNotFoundError:
-        if _has_working_directory():
+        if has_working_directory():
             raise
         echo(_NO_DIRECTORY, err=True)
         return 2
     return code if isinstance(code, int) else 0
-
-
-def _has_working_directory() -> bool:
-    try:
-        os.getcwd()
-    except OSError:
-        return False
-    return True
