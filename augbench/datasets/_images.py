@@ -196,9 +196,9 @@ def _scales(extents: Sequence[_Extent], white: float) -> dict[bool, float]:
             kind = "a floating-point" if is_float else "a 16- or 32-bit"
             raise _unreadable(
                 brightest.file,
-                f"it is {kind} image whose largest value, {top:g}, is the largest of all such "
+                f"it is {kind} image whose largest value, {top:.10g}, is the largest of all such "
                 f"files, and leaves open which value is white (expected {expected})",
-                f"; write white={guess:g} behind the folder, or whatever white is in these files",
+                f"; write white={guess:.10g} behind the folder, or whatever white is in these files",
             )
     return scales
 
