@@ -198,7 +198,7 @@ def _scales(extents: Sequence[_Extent], white: float) -> dict[bool, float]:
                 brightest.file,
                 f"it is {kind} image whose largest value, {top:.10g}, is the largest of all such "
                 f"files, and leaves open which value is white (expected {expected})",
-                f"; write white={guess:.10g} behind the folder, or what else is white in these files",
+                f"; write white={guess:.10g} behind the folder, or whatever else white is there",
             )
     return scales
 
