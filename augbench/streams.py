@@ -110,7 +110,7 @@ def _steady(stream: io.TextIOWrapper, number: int) -> TextIO:
         io.BufferedWriter(_Steady(number, "w", closefd=False)),
         encoding=stream.encoding,
         errors=_ERRORS,
-        line_buffering=stream.line_buffering or number == 2,
+        line_buffering=stream.line_buffering or stream.write_through or number == 2,
     )
 
 

@@ -18,7 +18,12 @@ import click
 
 from augbench import __version__
 from augbench.cli._signals import Stopped, leave, listening
-from augbench.cli._streams import code_after_output, echo, prepare_streams
+from augbench.cli._streams import (
+    code_after_output,
+    echo,
+    has_working_directory,
+    prepare_streams,
+)
 from augbench.errors import AugbenchError, StoreWarning
 from augbench.options import Options, options_of, written_as
 
@@ -123,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _exit_code_of(arguments: list[str] | None) -> int:
     """The exit code of the command, whose error is printed."""
-    if not _has_working_directory():  # libraries of torch's do not even load
+    if not has_working_directory():  # libraries of torch's do not even load
         echo(_NO_DIRECTORY, err=True)
         return 2
     flags = {name: option.flag for name, option in options_of(Options).items()}
@@ -144,7 +149,7 @@ def _exit_code_of(arguments: list[str] | None) -> int:
         echo(f"stopped by {stop}" if isinstance(stop, Stopped) else "stopped", err=True)
         leave(128 + (stop.number if isinstance(stop, Stopped) else 2))
     except Exception as error:
-        if not _has_working_directory():
+        if not has_working_directory():
             echo(_NO_DIRECTORY, err=True)
             return 2
         if os.environ.get("AUGBENCH_TRACEBACK"):
@@ -157,11 +162,3 @@ def _exit_code_of(arguments: list[str] | None) -> int:
         )
         return 70  # as sysexits.h calls it: internal software error
     return code if isinstance(code, int) else 0
-
-
-def _has_working_directory() -> bool:
-    try:
-        os.getcwd()
-    except OSError:
-        return False
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from augbench.cli._shared import (
     tell_problems,
     tell_warnings,
 )
-from augbench.cli._streams import echo
+from augbench.cli._streams import echo, has_working_directory
 from augbench.errors import CellsFailedError
 from augbench.text import encodable
 
@@ -87,6 +88,8 @@ def run_command(
             result = execute(
                 planned, live, command=encodable(shlex.join(["augbench", *sys.argv[1:]]))
             )
+        if not has_working_directory() and out.is_absolute():
+            os.chdir(out)  # where there is none, neither torch nor matplotlib can be loaded
         print_results(result)
     if gallery.problem:
         echo(f"warning: {gallery.problem}", err=True)

@@ -10,7 +10,7 @@ import click
 from augbench.streams import lost_output, steady_streams
 from augbench.text import shown
 
-__all__ = ["code_after_output", "echo", "prepare_streams"]
+__all__ = ["code_after_output", "echo", "has_working_directory", "prepare_streams"]
 
 
 def prepare_streams() -> None:
@@ -35,3 +35,12 @@ def code_after_output(code: int) -> int:
         )
         return 1
     return code
+
+
+def has_working_directory() -> bool:
+    """False where the folder in which the command was given has been deleted."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

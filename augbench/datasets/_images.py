@@ -30,7 +30,7 @@ Resize = Literal["stretch", "crop"]
 _MOST_PIXELS = 89_478_485
 """Of one picture: Pillow's own default, a quarter of a gigabyte in colour."""
 _16_BITS, _12_BITS = 65_535, 4_095
-_BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262  # tags of TIFF
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF
 _WHITE_IS_ZERO = 0
 
 
@@ -145,10 +145,8 @@ def _decoded(file: Path, stream: Any) -> Image | _Deep:
     image = ImageOps.exif_transpose(opened)
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image)
-        if image.mode.startswith("I"):
-            values = values.astype(np.int64)
-            if image.mode == "I" and bits == (32,) and tags.get(339, (1,)) == (1,):
-                values &= 0xFFFFFFFF  # without a sign in the file, with one in Pillow
+        if image.mode == "I" and bits == (32,) and tags.get(_SAMPLE_FORMAT, (1,)) == (1,):
+            values = values.view(np.uint32)  # without a sign in the file, with one in Pillow
         if isinstance(transparent, int):
             values = np.where(values == transparent, 0, values)
         white = _12_BITS if bits == (12,) else 0
@@ -198,9 +196,9 @@ def _scales(extents: Sequence[_Extent], white: float) -> dict[bool, float]:
             kind = "a floating-point" if is_float else "a 16- or 32-bit"
             raise _unreadable(
                 brightest.file,
-                f"it is {kind} image whose largest value, {top:g}, is the largest of all such "
+                f"it is {kind} image whose largest value, {top:.10g}, is the largest of all such "
                 f"files, and leaves open which value is white (expected {expected})",
-                f"; write white={guess:g} behind the folder, or whatever white is in these files",
+                f"; write white={guess:.10g} behind the folder, or whatever else white is there",
             )
     return scales
 
@@ -208,7 +206,7 @@ def _scales(extents: Sequence[_Extent], white: float) -> dict[bool, float]:
 def _in_8_bits(deep: _Deep, white: float) -> Image:
     from PIL import Image
 
-    values: NDArray[Any] = white - deep.values if deep.inverted else deep.values
+    values: NDArray[Any] = float(white) - deep.values if deep.inverted else deep.values
     if white == _16_BITS and not deep.is_float:
         eight = (
             values.astype(np.int64) >> 8

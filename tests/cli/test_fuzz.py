@@ -30,19 +30,20 @@ EXAMPLES = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
-texts = st.text(max_size=30) | st.sampled_from(
-    ["", "-1", "0", "1e999", "nan", "mixup", "none", "mixup:alpha=0.1/0.2", "mixup+mixup", "all"]
-    + ["tiny-a", "tiny-b", "wide", "folder:/nowhere", "folder:path=.", "9" * 400, "\x1b[2J", "a,b"]
-    + ["1,2", "../..", "/dev/null", "/proc/self/mem", "=1+1", "\ud800", "cuda:0,cuda:0", "no:x"]
+WORDS = (
+    *("", "-1", "0", "1e999", "nan", "mixup", "none", "mixup:alpha=0.1/0.2", "mixup+mixup", "all"),
+    *("tiny-a", "tiny-b", "wide", "folder:/nowhere", "folder:path=.", "9" * 400, "\x1b[2J", "a,b"),
+    *("1,2", "../..", "/dev/null", "/proc/self/mem", "=1+1", "\ud800", "cuda:0,cuda:0", "no:x"),
 )
-flags = st.sampled_from(
-    sorted({flag for option in options_of(Options).values() for flag in option.flags})
-    + ["--dry-run", "--json", "--html", "--study", "--columns", "--references", "--no-baseline"]
+FLAGS = (
+    *sorted({flag for option in options_of(Options).values() for flag in option.flags}),
+    *("--dry-run", "--json", "--html", "--study", "--columns", "--references", "--no-baseline"),
 )
-verbs = st.sampled_from(
-    ["run", "report", "export", "merge", "compare", "list", "plugins", "status", "retry", "verify"]
-    + ["backup", "new"]
+VERBS = (
+    *("run", "report", "export", "merge", "compare", "list", "plugins", "status", "retry"),
+    *("verify", "backup", "new"),
 )
+texts = st.text(max_size=30) | st.sampled_from(WORDS)
 
 
 def called(arguments, folder):
@@ -50,9 +51,12 @@ def called(arguments, folder):
     out, errors, before = io.StringIO(), io.StringIO(), os.getcwd()
     os.chdir(folder)
     try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-            with pytest.raises(SystemExit) as caught:
-                main(arguments)
+        with (
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(errors),
+            pytest.raises(SystemExit) as caught,
+        ):
+            main(arguments)
     finally:
         os.chdir(before)
     return caught.value.code, out.getvalue() + errors.getvalue()
@@ -89,7 +93,7 @@ def store(tmp_path_factory):
 
 
 @EXAMPLES
-@given(verb=verbs, words=st.lists(flags | texts, max_size=6))
+@given(verb=st.sampled_from(VERBS), words=st.lists(st.sampled_from(FLAGS) | texts, max_size=6))
 def test_any_command_line(tmp_path, verb, words):
     arguments = [verb, *words]
     if verb == "run":  # what is asked for may well be possible, and for ever
@@ -113,8 +117,10 @@ def test_any_call_in_python(tmp_path, given_options):
 
 
 TABLES = {
-    "cells": ["pretrain_key", "metrics", "curves", "correct", "settings", "error", "status"]
-    + ["finished_at", "seconds", "environment", "seed", "augmentation", "key", "failure"],
+    "cells": [
+        *("pretrain_key", "metrics", "curves", "correct", "settings", "error", "status", "key"),
+        *("finished_at", "seconds", "environment", "seed", "augmentation", "failure"),
+    ],
     "studies": ["description", "command", "created_at", "last_run_at", "key"],
     "plans": ["key", "arm", "budget", "samples_per_class", "seed", "position"],
     "environments": ["description", "id"],

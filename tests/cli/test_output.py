@@ -104,16 +104,51 @@ def test_a_working_directory_that_is_gone_is_one_line(store, tmp_path):
     assert line.startswith("error: the working directory does not exist any more; change to one")
 
 
+VANISHING = """
+import os
+from augbench import hookimpl
+
+class Vanishing:
+    sources = 1
+    def __call__(self, x, *, rng):
+        try:
+            os.rmdir(os.getcwd())
+        except OSError:
+            pass
+        return x
+
+@hookimpl
+def register_augmentations(register):
+    register("vanishing", Vanishing)
+"""
+
+
+@POSIX
+def test_a_working_directory_that_goes_during_a_run_loses_nothing(tmp_path):
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "vanishing.py").write_text(VANISHING)
+    arguments = ["--plugin", tmp_path / "vanishing.py", "--aug", "vanishing", *study(tmp_path)]
+    done = call("run", *arguments, cwd=tmp_path / "gone")
+    assert not (tmp_path / "gone").exists()
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "out" / "learning-curves-tiny-a-to-tiny-b.svg").stat().st_size > 1000
+
+
+def study(place):
+    """A study of a few seconds that is stored in a folder of `place`."""
+    return [
+        *("--pre-train-dataset", "tiny-a", "--finetune-dataset", "tiny-b", "--plugin", TINY),
+        *("--samples-per-class", "1,4", "--finetune-samples-per-class", "5", "--batch-size", "4"),
+        *("--n-batches-pre-train", "4", "--n-batches-finetune", "4", "--seeds", "1"),
+        *("--workers", "0", "--engine", "reference", "--out", place / "out"),
+    ]
+
+
 @POSIX
 def test_a_run_goes_on_without_output_and_draws_whatever_the_backend_of_a_notebook(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
-    arguments = [
-        *("--aug", "mixup", "--pre-train-dataset", "tiny-a", "--finetune-dataset", "tiny-b"),
-        *("--plugin", TINY, "--samples-per-class", "1,4", "--finetune-samples-per-class", "5"),
-        *("--batch-size", "4", "--n-batches-pre-train", "4", "--n-batches-finetune", "4"),
-        *("--seeds", "1", "--workers", "0", "--engine", "reference", "--out", tmp_path / "out"),
-    ]
+    arguments = ["--aug", "mixup", *study(tmp_path)]
     done = call(
         "run", *arguments, stdout=writer, stderr=writer, environment={"MPLBACKEND": "nonsense"}
     )

@@ -65,6 +65,14 @@ def of_palette(transparent=None):
     return image, table[GREYS % 4]
 
 
+def palette_with_opacity():
+    image, colours = of_palette()
+    packed = Image.merge("LA", [Image.fromarray(GREYS % 4), Image.fromarray(OPACITY)])
+    both = Image.frombytes("PA", image.size, packed.tobytes())
+    both.putpalette(image.getpalette())
+    return both, colours * SHARE
+
+
 def with_opacity():
     return Image.fromarray(np.dstack([COLOURS, OPACITY])), COLOURS * SHARE
 
@@ -130,6 +138,8 @@ KINDS = {
         {"transparency": 1},
         0,
     ),
+    "LA.tif": (grey_with_opacity, {}, 1),
+    "PA.tif": (palette_with_opacity, {}, 1),
     "RGBA.png": (with_opacity, {}, 1),
     "RGBA.tif": (with_opacity, {}, 1),
     "RGBA.webp": (with_opacity, {"lossless": True, "exact": True}, 1),
@@ -210,7 +220,7 @@ def test_pictures_of_many_bits_are_scaled_from_black_to_white(place, dtype, bits
     [
         (np.uint16, 16, 4095, {}, "4095"),
         (np.uint16, 16, 1000, {}, "4095"),
-        (np.uint32, 32, 2**32 - 1, {}, "4.29497e.09"),
+        (np.uint32, 32, 2**32 - 1, {}, "4294967295"),
         (np.float32, 32, 100, {"sample_format": 3}, "100"),
         (np.float32, 32, 65535, {"sample_format": 3}, "65535"),
     ],
@@ -254,6 +264,12 @@ def test_values_that_are_no_brightness_are_refused(place, value, message):
 def test_white_is_a_number_above_zero(place, white):
     with pytest.raises(ParameterError, match="white as a number above 0"):
         folder(None, path=str(place), white=white)
+
+
+def test_white_may_be_beyond_what_a_dark_file_holds_and_within_what_a_bright_one_does(place):
+    tiff(place / "train" / "cat" / "a.tif", (60000 * RAMP).astype(np.uint16), 16)
+    near(read(place, white=30000), np.clip(2 * 255 * RAMP, 0, 255))
+    near(read(place, white=120000), 255 * RAMP / 2)
 
 
 def test_a_transparent_value_of_16_bits_is_black(place):

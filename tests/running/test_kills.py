@@ -72,7 +72,7 @@ def kill(process, target):
 
 def finished(text):
     """The places of the cells that a run said it had finished."""
-    return [place for place in re.findall(r"^\[\d+/\d+\] (.*?): accuracy", text, re.MULTILINE)]
+    return re.findall(r"^\[\d+/\d+\] (.*?): accuracy", text, re.MULTILINE)
 
 
 def test_nothing_is_lost_and_nothing_done_twice(tmp_path):
