@@ -121,6 +121,7 @@ def test_every_verb_reports_damage_in_one_line(augbench, store, tmp_path):
         "UPDATE studies SET description = substr(description, 1, 99)",
         "UPDATE studies SET description = json_set(description, '$.seeds', 'x')",
         "UPDATE studies SET created_at = 'yesterday'",
+        "UPDATE studies SET created_at = -1e11",
         "UPDATE studies SET last_run_at = 'now'",
         "UPDATE plans SET seed = 'x' WHERE position = 2",
         "UPDATE plans SET arm = 'other' WHERE position = 2",
@@ -189,6 +190,18 @@ def test_an_empty_file_is_told_of_and_a_run_begins_anew_in_it(tmp_path):
     with pytest.warns(StoreWarning, match="was empty; a new store begins there"):
         Store.open(tmp_path).close()
     Store.read(tmp_path).close()
+
+
+@pytest.mark.parametrize("change", ["claims SET since = -1e11", "runs SET beaten_at = 'x'"])
+def test_a_damaged_claim_is_free_and_shown_nowhere(augbench, store, change):
+    rewrite(store, f"UPDATE {change}")
+    code, printed, errors = augbench("status", "--out", store)
+    assert (code, errors) == (0, "")
+    assert "running" not in printed
+    assert augbench("verify", "--out", store)[0] == 1
+    with Store.open(store) as opened:
+        rewrite(store, "DELETE FROM cells")
+        assert opened.claim(KEYS, Owner.of_this_process()) == set(KEYS)
 
 
 TABLES = {
