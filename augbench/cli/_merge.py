@@ -35,7 +35,8 @@ def merge_command(stores: tuple[Path, ...], out: Path) -> None:
     )
     if merged.damaged:
         click.echo(
-            f"warning: {merged.damaged} damaged rows were left out; `augbench verify` lists them",
+            f"warning: left out as damaged: {merged.damaged} cells and studies; "
+            "`augbench verify` lists them",
             err=True,
         )
     for conflict in merged.conflicts:

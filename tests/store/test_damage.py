@@ -59,12 +59,14 @@ DAMAGE = {
 def test_a_damaged_row_is_a_missing_cell_and_the_others_stand(store, change):
     assert rewrite(store, f"UPDATE cells SET {change} WHERE key = ?", (KEYS[3],)) == 1
     with Store.read(store) as opened:
-        with pytest.warns(StoreWarning, match=r"^1 cells in .* are damaged: .*augbench verify`"):
+        with pytest.warns(
+            StoreWarning, match=r"^1 damaged cell in .*: counted as missing, .*augbench verify`"
+        ):
             study = opened.study()
         if change.startswith("status"):  # then it is no result, to begin with
             found = opened.finished(KEYS)
         else:
-            with pytest.warns(StoreWarning, match="1 cells"):
+            with pytest.warns(StoreWarning, match="1 damaged cell in"):
                 found = opened.finished(KEYS)
     assert study.damaged == {KEYS[3]}
     assert [cell.status for cell in study.cells].count("ok") == len(KEYS) - 1
@@ -85,7 +87,7 @@ def test_a_damaged_row_is_a_missing_cell_and_the_others_stand(store, change):
 def test_metrics_that_contradict_the_bits_are_damage_however_they_came_about(tmp_path, change):
     with Store.open(tmp_path) as store:
         store.record(CELLS[0], replace(invent(CELLS[0], STUDY), **change), ENVIRONMENT, "cpu")
-        with pytest.warns(StoreWarning, match="1 cells"):
+        with pytest.warns(StoreWarning, match="1 damaged cell in"):
             assert store.finished(KEYS) == {}
 
 
@@ -109,10 +111,12 @@ def test_every_verb_reports_damage_in_one_line(augbench, store, tmp_path):
         code, _, errors = augbench(*arguments)
         assert code == 0
         (line,) = errors.splitlines()
-        assert line.startswith("warning: 1 cells in ")
+        assert line.startswith("warning: 1 damaged cell in ")
     code, printed, errors = augbench("merge", store, "--out", tmp_path / "merged")
     assert (code, printed.split()[0]) == (0, str(len(KEYS) - 1))
-    assert errors == "warning: 1 damaged rows were left out; `augbench verify` lists them\n"
+    assert errors == (
+        "warning: left out as damaged: 1 cells and studies; `augbench verify` lists them\n"
+    )
 
 
 @pytest.mark.parametrize(
