@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from augbench.datasets.contract import DatasetInfo
-from augbench.datasets.named import data_root, inspect_dataset
+from augbench.datasets.named import data_root
 from augbench.environment import describe_environment
 from augbench.errors import StudyError
 from augbench.executors.contract import Event, Executor, Finished, Job
@@ -26,6 +26,7 @@ from augbench.protocol.arrangement import arrange
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import METRICS
 from augbench.protocol.study import Arm, Budget, Cell, Study
+from augbench.running.inspecting import inspected
 from augbench.store import Disagreement, PlannedCell, Store, StoredStudy, disagreements
 
 __all__ = ["Recomputed", "rebuilt", "recompute"]
@@ -101,7 +102,7 @@ def rebuilt(
     infos: dict[str, DatasetInfo] = {}
     for name, told in description["datasets"].items():
         component = registry.resolve("dataset", name)
-        info = inspect_dataset(registry, component, data_root(root))
+        info = inspected(registry, component, data_root(root), download=False)
         if info.content_hash != told["content_hash"]:
             raise StudyError(f"data set {name!r} holds other images than when it was trained on")
         infos[name], datasets[info.content_hash] = info, component

@@ -34,7 +34,8 @@ def merge_command(stores: tuple[Path, ...], out: Path) -> None:
     echo(f"{merged.cells} cells of {studies} in {out}; {merged.shared} were in more than one store")
     if merged.damaged:
         echo(
-            f"warning: {merged.damaged} damaged rows were left out; `augbench verify` lists them",
+            f"warning: left out as damaged: {merged.damaged} cells and studies; "
+            "`augbench verify` lists them",
             err=True,
         )
     for conflict in merged.conflicts:

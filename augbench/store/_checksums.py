@@ -21,6 +21,7 @@ __all__ = [
     "checksum",
     "content_id",
     "curves_of",
+    "is_time",
     "new_row",
     "signed",
     "sound_metrics",
@@ -139,6 +140,14 @@ def _as_json(settings: Settings) -> dict[str, Any]:
     return settings.to_json()
 
 
+def is_time(value: object) -> bool:
+    """True for a Unix time that a calendar can show."""
+    return isinstance(value, float) and 0 <= value < _YEAR_9999
+
+
+_YEAR_9999 = 253_370_764_800.0
+
+
 def signed(row: CellRow) -> CellRow:
     """The row with its checksum."""
     return row._replace(checksum=checksum(row[:-1]))
@@ -165,6 +174,8 @@ def thoroughly_sound(row: CellRow) -> None:
     for name, kinds in _KINDS.items():
         if not isinstance(getattr(row, name), kinds):
             raise Damage(f"its {name} is of the wrong type")
+    if not is_time(row.finished_at):
+        raise Damage("its time is none")
     if row.status not in ("ok", "failed") or (row.status == "failed" and row.error is None):
         raise Damage("neither a result nor a failure")
     if row.status == "ok":
@@ -177,7 +188,6 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "seed": int,
     "protocol": int,
     "seconds": float,
-    "finished_at": float,
     "error": (str, type(None)),
     "traceback": (str, type(None)),
     "engine": str,

@@ -14,11 +14,12 @@ import sqlite3
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from augbench.store._cells import batches, look_up
+from augbench.store._checksums import is_time
 
 __all__ = [
     "CLAIM_KINDS",
@@ -37,11 +38,20 @@ _SILENCE = 60.0
 """Seconds without a beat after which a run on another host is taken for dead."""
 
 
-CLAIM_KINDS: dict[str, tuple[type, ...]] = {
-    "runs": (str, str, int, float, int, float),
-    "claims": (str, str, float),
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int)
+
+
+_Check = Callable[[object], bool]
+CLAIM_KINDS: dict[str, tuple[_Check, ...]] = {
+    "runs": (_is_text, _is_text, _is_whole, is_time, _is_whole, is_time),
+    "claims": (_is_text, _is_text, is_time),
 }
-"""The types of the columns of the tables of this module."""
+"""What each column of this module's tables holds."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +134,10 @@ def claim(
         for batch in batches(wanted):
             marks = ",".join("?" * len(batch))
             rows = connection.execute(
-                f"SELECT key, token FROM claims WHERE key IN ({marks})", batch
+                f"SELECT key, token, since FROM claims WHERE key IN ({marks})", batch
             )
-            taken |= {key for key, token in rows if token in living}
+            sound = (row for row in rows if of_kinds(row, CLAIM_KINDS["claims"]))
+            taken |= {key for key, token, _ in sound if token in living}
     free = [key for key in wanted if key not in done and key not in taken]
     now = time.time()
     connection.executemany(
@@ -166,9 +177,9 @@ def _owners(connection: sqlite3.Connection) -> list[tuple[Owner, int, float]]:
     return [(Owner(*row[:4]), row[4], row[5]) for row in rows if of_kinds(row, CLAIM_KINDS["runs"])]
 
 
-def of_kinds(row: Sequence[object], kinds: Sequence[type]) -> bool:
+def of_kinds(row: Sequence[object], kinds: Sequence[_Check]) -> bool:
     """True if each value is of its kind, as it is unless the row was damaged."""
-    return all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
+    return all(is_kind(value) for value, is_kind in zip(row, kinds, strict=True))
 
 
 def all_claims(connection: sqlite3.Connection, watch: Watch) -> list[Claim]:
@@ -188,7 +199,7 @@ def all_claims(connection: sqlite3.Connection, watch: Watch) -> list[Claim]:
 
 def _runs(owner: Owner) -> bool | None:
     """True if the process of an owner on this host runs; None if that cannot be told."""
-    if owner.pid <= 0:
+    if not 0 < owner.pid < 2**31:
         return False
     if _boot_time() is not None:
         started = _start_time(owner.pid)

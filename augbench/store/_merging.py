@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from augbench.store._checksums import COLUMNS, CellRow, Damage, sound_metrics
 from augbench.store._copying import copy_cells, copy_studies
 from augbench.store._publishing import check_free, new_store
 from augbench.store._store import Store
+from augbench.store._studies import all_studies
 
 __all__ = ["Conflict", "Merged", "merge"]
 
@@ -99,20 +101,19 @@ def _differences(known: CellRow, row: CellRow) -> tuple[Disagreement, ...]:
 
 
 def _check_protocol(store: Store) -> None:
-    """Raises `StoreError` if a sound cell is of another protocol."""
+    """Raises `StoreError` if a sound cell or study is of another protocol."""
     with store.connection() as connection:
         rows = connection.execute(
             f"SELECT {COLUMNS} FROM cells WHERE protocol IS NOT ?", (PROTOCOL_VERSION,)
         )
         found = set()
         for row in map(CellRow._make, rows):
-            try:
+            with suppress(Damage):
                 sound_metrics(row)
-            except Damage:
-                continue
-            found.add(row.protocol)
-    studies = (description["protocol"] for _, description, _, _ in store.studies())
-    found |= {version for version in studies if version != PROTOCOL_VERSION}
+                found.add(row.protocol)
+        for study in all_studies(connection):
+            with suppress(Damage):  # it is left out
+                found |= {study.described()["protocol"]} - {PROTOCOL_VERSION}
     if found:
         raise StoreError(
             f"{str(store.path)!r} holds cells of protocol version {min(found)}, this AugBench "

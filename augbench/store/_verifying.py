@@ -106,7 +106,7 @@ def _of_claims(connection: sqlite3.Connection) -> Iterator[Problem]:
     for table, kinds in CLAIM_KINDS.items():
         for number, *values in connection.execute(f"SELECT rowid, * FROM {table}"):
             if not of_kinds(values, kinds):
-                text = f"a line of what runs compute ({table}): a value is of the wrong type"
+                text = f"a line of what runs compute ({table}): a value is out of place"
                 yield Problem(text, table, number)
 
 

@@ -41,7 +41,7 @@ def test_status_tells_what_is_done_what_failed_and_who_computes(augbench, store)
     rewrite(store, "UPDATE runs SET beaten_at = beaten_at - 300 WHERE token = 'gone'")
     code, printed, errors = augbench("status", "--out", store)
     assert code == 0
-    assert errors.startswith("warning: 1 cells in ")
+    assert errors.startswith("warning: 1 damaged cell in ")
     printed = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "NOW", printed)
     assert re.sub(r"(\d+) s ago", "N s ago", printed).splitlines() == [
         "study 1: 8 cells planned, 4 done, 2 failed, 2 missing, 1 of them damaged",

@@ -206,7 +206,7 @@ def test_a_store_of_the_second_format_is_upgraded_in_place_and_signed(format_2, 
 )
 def test_damage_of_the_second_format_is_found_when_it_is_upgraded(format_2, change):
     rewrite(format_2, f"UPDATE cells SET {change} WHERE key = ?", (STUDY.cells()[0].key,))
-    with Store.open(format_2) as store, pytest.warns(StoreWarning, match="1 cells"):
+    with Store.open(format_2) as store, pytest.warns(StoreWarning, match="1 damaged cell in"):
         assert [cell.status for cell in store.study().cells].count("missing") == 1
 
 
