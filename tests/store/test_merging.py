@@ -89,9 +89,14 @@ def test_stores_of_another_protocol_are_refused_before_anything_is_written(store
     assert not c.exists()
 
 
-def test_a_merge_that_fails_in_the_middle_leaves_nothing(stores):
+def test_a_merge_that_fails_in_the_middle_leaves_nothing(stores, monkeypatch):
     a, b, c = stores
-    (b / "gallery.npz").write_bytes(b"no pictures")
+
+    def full(folders, out):
+        (out / "gallery.npz").write_bytes(b"half of it")
+        raise StoreError("no space for the gallery")
+
+    monkeypatch.setattr("augbench.store._merging.merge_pictures", full)
     for out in (c, c / "deep" / "er"):
         with pytest.raises(StoreError, match="gallery"):
             merge([a, b], out)
@@ -101,6 +106,7 @@ def test_a_merge_that_fails_in_the_middle_leaves_nothing(stores):
     with pytest.raises(StoreError, match="gallery"):
         merge([a, b], c)
     assert [path.name for path in c.iterdir()] == ["notes.txt"]
+    monkeypatch.undo()
     with pytest.raises(StoreError, match=r"cannot write into the folder .*it is a file"):
         merge([a], c / "notes.txt")
 
