@@ -16,7 +16,7 @@ from augbench.environment import cuda_devices
 from augbench.errors import UsageError
 from augbench.executors.threads import cores
 
-__all__ = ["Cluster", "Room", "connected", "local_room"]
+__all__ = ["Cluster", "Room", "connected", "local_room", "useful_nodes"]
 
 _REACH = 5.0  # seconds to reach the cluster's head
 
@@ -49,6 +49,17 @@ class Cluster:
 
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         return _room(nodes, cpus, gpus, f"the Ray cluster at {self.address}")
+
+
+def useful_nodes(cpus: float, gpus: float) -> set[str]:
+    """Ray's ids of the nodes that live and can hold such a worker."""
+    import ray
+
+    return {
+        node["NodeID"]
+        for node in ray.nodes()
+        if node["Alive"] and _holds(node["Resources"], cpus, gpus)
+    }
 
 
 def local_room(cpus: float, gpus: float) -> Room:

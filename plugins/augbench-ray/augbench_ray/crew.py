@@ -24,6 +24,7 @@ from augbench.protocol.study import Cell
 from ray.exceptions import GetTimeoutError, RayError
 
 from augbench_ray import station
+from augbench_ray.cluster import useful_nodes
 from augbench_ray.datasets import Place, driver_dataset
 from augbench_ray.plugin_files import packed
 from augbench_ray.supervisor import Prepared
@@ -181,8 +182,7 @@ class Crew:
                 f"left out: {self._refused[worker.node]}; install the same there", StoreWarning, 2
             )
         self._let_go(worker)
-        living = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-        if not living - self._refused.keys():
+        if not useful_nodes(*self._share) - self._refused.keys():
             raise StudyError(
                 "no node of the Ray cluster has the versions of this machine: "
                 + "; ".join(self._refused.values())

@@ -14,7 +14,7 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 PLUGIN = Path(__file__).parent / "small.py"
-HOST = "127.0.0.2"  # a loopback address: Ray takes the network's for 127.0.0.1
+HOST = "127.0.0.2"  # heard on this machine alone; for 127.0.0.1, Ray takes another address
 
 
 @pytest.fixture(autouse=True)

@@ -55,7 +55,7 @@ class Notes:
 
     sources = 1
 
-    def __init__(self, folder: str = "", seconds: float = 0.0) -> None:
+    def __init__(self, folder: str, seconds: float = 0.0) -> None:
         self.folder, self.seconds = folder, seconds
 
     def __call__(self, x, *, rng):
