@@ -124,9 +124,7 @@ class _Computation:
         if isinstance(event, Finished):
             self._left.pop(event.cell.key, None)
             device = event.device or self._device
-            self._ledger.record(
-                event.cell, event.result, device, event.together, event.environment
-            )
+            self._ledger.record(event.cell, event.result, device, event.together, event.environment)
             self._observer.finished(event.cell, event.result)
         elif isinstance(event, StepsDone):
             self._observer.progressed(event.steps)

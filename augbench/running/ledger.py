@@ -83,9 +83,7 @@ class Ledger:
         try:
             while self._unwritten:
                 one = self._unwritten[0]
-                self._store.record(
-                    one.cell, one.result, one.environment, one.device, pack=one.pack
-                )
+                self._store.record(one.cell, one.result, one.environment, one.device, pack=one.pack)
                 del self._unwritten[0]
         except StoreBusyError as error:
             self._tried = time.monotonic()

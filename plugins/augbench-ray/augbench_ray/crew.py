@@ -16,7 +16,7 @@ from typing import Any
 import ray
 import ray.cloudpickle
 from augbench.errors import AugbenchError, StoreWarning, StudyError
-from augbench.executors.contract import Emit, Event, Finished, Job, Pack, Started
+from augbench.executors.contract import Emit, Event, Finished, Job, Pack, Started, StepsDone
 from augbench.executors.recovery import Loss, Recovery
 from augbench.plugins.components import Component
 from augbench.plugins.discovery import installed
@@ -53,6 +53,7 @@ class _Worker:
     device: str = ""
     pack: Sequence[Cell] = ()
     unfinished: dict[str, Cell] = field(default_factory=dict)
+    steps: int = 0  # of this pack, as told so far
 
 
 class Crew:
@@ -128,6 +129,8 @@ class Crew:
                 raise event
             if isinstance(event, Started):
                 worker.device = event.device
+            if isinstance(event, StepsDone):
+                worker.steps += event.steps
             if isinstance(event, Finished):
                 # The very cell that was sent: what came back has lost what it had computed.
                 cell = worker.unfinished.pop(event.cell.key)
@@ -139,13 +142,13 @@ class Crew:
     def _hire(self) -> None:
         """Ask Ray for the workers that are missing."""
         cpus, gpus = self._share
-        actor = ray.remote(station.Station)
+        actor: Any = ray.remote(station.Station)
         elsewhere = f"!in({','.join(self._refused)})" if self._refused else None
         wanted = self._slots
         if self._exhausted:  # all that is left is what dead workers had
             wanted = min(wanted, len(self._again) + self._training())
         while len(self._workers) < wanted:
-            made = actor.options(
+            made: Any = actor.options(
                 num_cpus=cpus,
                 num_gpus=gpus or None,
                 max_restarts=0,
@@ -155,9 +158,7 @@ class Crew:
             ).remote()
             self._workers.append(_Worker(made, made.describe.remote(tuple(self._known)[1:])))
 
-    def _introduce(
-        self, worker: _Worker, node: str, name: str, versions: dict[str, str]
-    ) -> None:
+    def _introduce(self, worker: _Worker, node: str, name: str, versions: dict[str, str]) -> None:
         """A worker is there: is it fit for the job?"""
         worker.node, worker.name, worker.versions = node, name, versions
         used = [component for _, component in self._job.datasets]
@@ -224,7 +225,8 @@ class Crew:
             self._again.append(pack)
             return
         worker.state = "trains"
-        worker.pack, worker.unfinished = pack, {cell.key: cell for cell in pack}
+        worker.pack, worker.steps = pack, 0
+        worker.unfinished = {cell.key: cell for cell in pack}
         worker.answer = worker.actor.train.options(num_returns="streaming").remote(pack)
         self._seen = time.monotonic()
 
@@ -249,7 +251,11 @@ class Crew:
             self._lost_starts += 1
             if self._lost_starts >= _STARTS:
                 raise StudyError(f"Ray cannot start a worker: {cause}")
-        elif left:
+        else:
+            done = [cell for cell in worker.pack if cell.key not in worker.unfinished]
+            if (untold := sum(cell.steps for cell in done) - worker.steps) > 0:
+                self._emit(StepsDone(untold))
+        if worker.state == "trains" and left:
             loss = Loss(f"was lost with its Ray worker on node {worker.name} ({cause})", "crashed")
             failures, again = self._recovery.after(left, loss)
             for failure in failures:

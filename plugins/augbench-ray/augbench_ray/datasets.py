@@ -6,6 +6,7 @@ They are looked at in a process of their own, as everything that a plugin does.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,11 @@ class Place:
 def lacking(place: Place, datasets: Mapping[str, Component]) -> set[str]:
     """The content hashes of those data sets that this machine does not have."""
     found = set[str]()
-    for content_hash, component in datasets.items():
-        try:
-            with Isolated("augbench_ray.datasets:tell_hash", (place, component)) as child:
-                found |= set(child.answers()) & {content_hash}
-        except (DatasetError, ChildEndedError):
-            continue
+    with (
+        suppress(ChildEndedError),
+        Isolated("augbench_ray.datasets:tell_hashes", (place, tuple(datasets.values()))) as child,
+    ):
+        found.update(child.answers())
     return set(datasets) - found
 
 
@@ -54,11 +54,13 @@ def driver_dataset(place: Place, component: Component) -> Dataset:
     return dataset
 
 
-def tell_hash(asked: tuple[Place, Component], emit: Callable[[str], None]) -> None:
-    """Tell the content hash of this machine's data set, if it has one."""
-    place, component = asked
+def tell_hashes(asked: tuple[Place, tuple[Component, ...]], emit: Callable[[str], None]) -> None:
+    """Tell the content hashes of those data sets that this machine has."""
+    place, components = asked
     registry = Registry.load(place.plugins)
-    emit(inspect_dataset(registry, component, place.root).content_hash)
+    for component in components:
+        with suppress(DatasetError):
+            emit(inspect_dataset(registry, component, place.root).content_hash)
 
 
 def tell_dataset(asked: tuple[Place, Component], emit: Callable[[Dataset], None]) -> None:

@@ -87,15 +87,12 @@ class Supervisor:
         self._packs.put(pack)
         over = False
         while not over:
-            batch = []
-            event = self._events.get()
-            while event is not None:
-                if isinstance(event, _PackDone):
-                    over = True
-                    break
-                batch.append(event)
-                over = isinstance(event, AugbenchError)
-                event = None if over or self._events.empty() else self._events.get()
+            batch: list[Event | AugbenchError] = []
+            while not over and (not batch or not self._events.empty()):
+                event = self._events.get()
+                over = isinstance(event, _PackDone | AugbenchError)
+                if not isinstance(event, _PackDone):
+                    batch.append(event)
             if batch:
                 yield batch
 

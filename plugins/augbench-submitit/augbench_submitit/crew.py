@@ -71,7 +71,7 @@ class Crew:
 
     def _submit(self) -> None:
         """Fill the queue."""
-        tasks = []
+        tasks = list[Task]()
         while len(self._running) + len(tasks) < self._executor.array and (packs := self._packs()):
             pack = tuple(tuple(one) for one in packs)
             tasks.append(Task(self._job, pack, self._executor.workers))

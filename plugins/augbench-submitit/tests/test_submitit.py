@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 from augbench import Options
 from augbench.api import plan, run
-from augbench.errors import CellsFailedError, StudyError, UsageError
+from augbench.errors import StudyError, UsageError
 from augbench.executors.contract import Finished, Job, StepsDone
 from augbench.store import Store
 
@@ -232,7 +231,7 @@ def test_a_queue_that_refuses_says_why(tmp_path, monkeypatch):
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     with pytest.raises(
-        UsageError, match="the scheduler refuses jobs: .*invalid partition specified: gpus"
+        UsageError, match=r"the scheduler refuses jobs: .*invalid partition specified: gpus"
     ) as bad:
         run(options(tmp_path / "out", executor=f"submitit:folder={tmp_path / 'jobs'}"))
     assert "\n" not in str(bad.value)
