@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-pytest.importorskip("submitit", reason="submitit is not installed")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 

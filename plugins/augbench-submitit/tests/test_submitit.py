@@ -14,8 +14,10 @@ from augbench.errors import StudyError, UsageError
 from augbench.executors.contract import Finished, Job, StepsDone
 from augbench.store import Store
 
-from augbench_submitit import crew
-from augbench_submitit.executor import executor
+pytest.importorskip("submitit", reason="submitit is not installed")
+
+from augbench_submitit import crew  # noqa: E402
+from augbench_submitit.executor import executor  # noqa: E402
 
 PLUGIN = Path(__file__).parent / "small.py"
 TIMED = {"seconds", "pretrain_seconds"}
