@@ -77,7 +77,7 @@ def test_an_executor_is_named_with_its_parameters():
     registry = Registry.load()
     for spec, expected in (("processes:3", WorkerProcesses(3)), ("serial", ThisProcess())):
         assert registry.create(registry.resolve("executor", spec))() == expected
-    with pytest.raises(ParameterError, match="executor 'processes': .*workers"):
+    with pytest.raises(ParameterError, match=r"executor 'processes': .*workers"):
         registry.resolve("executor", "processes:workers=many")
 
 

@@ -59,7 +59,8 @@ def test_the_executor_shown_trains_a_study(registry: Registry, tiny_options: Opt
     assert [cell.status for cell in stored.cells] == ["ok"] * 4
     expected = run(replace(tiny_options, seeds=1, out=tiny_options.out / "other")).stored
     for cell, other in zip(stored.cells, expected.cells, strict=True):
-        assert cell.result and other.result
+        assert cell.result
+        assert other.result
         assert cell.result.correct == other.result.correct
 
 

@@ -18,9 +18,9 @@ from augbench.store import Store
 
 pytest.importorskip("ray", reason="ray is not installed")
 
-from augbench_ray import crew  # noqa: E402
-from augbench_ray.executor import executor  # noqa: E402
-from augbench_ray.plugin_files import packed, unpacked  # noqa: E402
+from augbench_ray import crew
+from augbench_ray.executor import executor
+from augbench_ray.plugin_files import packed, unpacked
 
 PLUGIN = Path(__file__).parent / "small.py"
 TIMED = {"seconds", "pretrain_seconds"}

@@ -16,8 +16,8 @@ from augbench.store import Store
 
 pytest.importorskip("submitit", reason="submitit is not installed")
 
-from augbench_submitit import crew  # noqa: E402
-from augbench_submitit.executor import executor  # noqa: E402
+from augbench_submitit import crew
+from augbench_submitit.executor import executor
 
 PLUGIN = Path(__file__).parent / "small.py"
 TIMED = {"seconds", "pretrain_seconds"}
