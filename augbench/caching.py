@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 import platformdirs
+
+from augbench.writing import beside
 
 __all__ = ["cache_folder", "write_atomically"]
 
@@ -19,16 +19,9 @@ def cache_folder() -> Path:
 
 def write_atomically(path: Path, data: bytes | memoryview) -> bool:
     """Write a cache file so that a reader sees all of it or nothing; False where it cannot."""
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
+        with beside(path) as place:
+            place.write_bytes(data)
     except OSError:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         return False
     return True

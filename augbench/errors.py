@@ -6,7 +6,8 @@ AugbenchError                  one clear line: what was expected, what came, wha
 │   ├── UnknownNameError       no such augmentation, backbone or data set
 │   ├── ParameterError         a malformed, unknown or refused parameter
 │   ├── StudyError             the study cannot be carried out as asked
-│   │   └── OptionError        an option that is unknown, of the wrong type or out of range
+│   │   ├── OptionError        an option that is unknown, of the wrong type or out of range
+│   │   └── StudyProblems      several of these at once, a line each
 │   ├── DatasetError           images that are missing, corrupted or unfit
 │   └── StoreError             a store that cannot be read or written
 │       └── StoreBusyError     a store that cannot be used at the moment: trying again may help
@@ -34,6 +35,7 @@ __all__ = [
     "StoreError",
     "StoreWarning",
     "StudyError",
+    "StudyProblems",
     "UnknownNameError",
     "UsageError",
 ]
@@ -64,7 +66,18 @@ class StudyError(UsageError):
 
 
 class OptionError(StudyError):
-    """An option of the study is unknown, given twice, of the wrong type or out of range."""
+    """An option of the study is unknown, given twice, of the wrong type or out of range.
+
+    `option` is its name in Python, where that is known.
+    """
+
+    def __init__(self, message: str, option: str = "") -> None:
+        super().__init__(message)
+        self.option = option
+
+
+class StudyProblems(StudyError):
+    """Several problems of a study, found together: the text has a line for each."""
 
 
 class DatasetError(UsageError):

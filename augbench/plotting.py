@@ -4,16 +4,30 @@ Drawn on the Agg and SVG canvases directly: no display, no global state of pyplo
 the ones that matplotlib ships.
 """
 
+# ruff: noqa: E402 - the environment is looked at before the import of matplotlib
+
 from __future__ import annotations
 
-import re
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+from augbench.options import named
+from augbench.text import file_name, shown
+from augbench.writing import save
+
+# A backend that a notebook has put there, or nonsense, would end the import; none is used.
+_backend = os.environ.pop("MPLBACKEND", None)
+try:
+    import matplotlib
+finally:
+    if _backend is not None:
+        os.environ["MPLBACKEND"] = _backend
+
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,14 +35,12 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from augbench.errors import StoreError
-from augbench.options import named
-
 __all__ = [
     "PALETTE",
     "REFERENCE",
     "X_LABEL",
     "Y_LABEL",
+    "FileNames",
     "legend_above",
     "log2_axis",
     "one_line",
@@ -82,37 +94,54 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "sv
     """Write `path` with each format's suffix; raises `StoreError` if that is impossible."""
     paths = [path.with_name(f"{path.name}.{suffix}") for suffix in formats]
     figure.dpi = _DPI
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with style():
-            # Not `savefig`, which draws everything twice for each file to find its extent.
-            for target in paths:
-                print_file: Any  # matplotlib annotates neither
-                if target.suffix == ".png":
-                    print_file = FigureCanvasAgg(figure).print_png
-                    # The default costs more time than the drawing does, for little.
-                    fast = {"compress_level": 3}
-                    print_file(target, metadata={"Software": None}, pil_kwargs=fast)
-                else:
-                    print_file = FigureCanvasSVG(figure).print_svg
-                    print_file(target, metadata={"Date": None})
-                figure.set_layout_engine("none")  # arranged once
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {str(error.filename or path)!r} ({error.strerror}); "
-            f"name a writable folder with {named('out')}"
-        ) from error
+    with style():
+        # Not `savefig`, which draws everything twice for each file to find its extent.
+        for target in paths:
+            save(
+                target,
+                partial(_print, figure, target.suffix),
+                hint=f"name a writable folder with {named('out')}",
+            )
+            figure.set_layout_engine("none")  # arranged once
     return paths
 
 
+class FileNames:
+    """The names of files that are written together: two that differ in case only are told apart."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def add(self, name: str) -> str:
+        """The name, with a number behind it if the file system may hold it already."""
+        number, chosen = 1, name
+        while chosen.casefold() in self._taken:
+            number += 1
+            chosen = f"{name}-{number}"
+        self._taken.add(chosen.casefold())
+        return chosen
+
+
+def _print(figure: Figure, suffix: str, place: Path) -> None:
+    print_file: Any  # matplotlib annotates neither
+    if suffix == ".png":
+        print_file = FigureCanvasAgg(figure).print_png
+        # The default costs more time than the drawing does, for little.
+        fast = {"compress_level": 3}
+        print_file(place, metadata={"Software": None}, pil_kwargs=fast)
+    else:
+        print_file = FigureCanvasSVG(figure).print_svg
+        print_file(place, metadata={"Date": None})
+
+
 def slug(*names: str) -> str:
-    """Names as a part of a file name."""
-    return "-to-".join(re.sub(r"[^A-Za-z0-9.=_-]+", "_", name).strip("_") for name in names)
+    """Names as a part of a file name; two different ones differ there too (`augbench.text`)."""
+    return "-to-".join(map(file_name, names))
 
 
 def one_line(name: str, longest: int) -> str:
     """A name fit for a figure: on one line, the middle of a very long one left out."""
-    text = " ".join(name.split())
+    text = shown(" ".join(name.split()))  # its kinds of signs are also what XML cannot hold
     if len(text) > longest:
         text = f"{text[: longest // 2]}…{text[-(longest // 2 - 1) :]}"
     return f" {text}" if text.startswith("_") else text  # matplotlib hides leading underscores

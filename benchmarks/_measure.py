@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -86,11 +87,9 @@ def machine():
 
 
 def table(header, rows):
-    """A Markdown table."""
-    lines = [
-        "| " + " | ".join(map(str, row)) + " |" for row in (header, ["---"] * len(header), *rows)
-    ]
-    print("\n".join(lines), flush=True)
+    """Print a Markdown table; `rows` may come one by one, each is printed at once."""
+    for row in chain([header, ["---"] * len(header)], rows):
+        print("| " + " | ".join(map(str, row)) + " |", flush=True)
 
 
 PYTHON = sys.executable

@@ -4,7 +4,8 @@
 embedded data sets and one thread, `--cells` packed and one alone; CPU seconds a cell, or with
 `--device cuda` seconds. `--networks` names residual nets of so many channels, or installed
 backbones: `residual-8 cifar-resnet:depth=8`; `--data` another data set, such as
-`folder:PATH,size=32,channels=3`; `--recipe` another recipe. The last columns are the operations of
+`folder:PATH,size=32,channels=3`; `--recipe` another recipe; `--plugin` files or modules that have
+them. A network's row is printed when it is measured. The last columns are the operations of
 pretraining (of convolutions and products, forward and backward) a second, and their share of what
 one large product of matrices reaches on the same device.
 """
@@ -73,6 +74,7 @@ def main():
     parser.add_argument("--networks", nargs="+", default=["residual-8", "residual-16"])
     parser.add_argument("--device", default="cpu", type=torch.device)
     parser.add_argument("--data", help="a data set for both sides")
+    parser.add_argument("--plugin", action="append", default=[], help="a file or a module")
     parser.add_argument("--recipe", default="handout", choices=list(RECIPES))
     parser.add_argument("--sizes", nargs="+", type=int, default=[2**k for k in range(7)])
     parser.add_argument("--finetune", type=int, default=256, help="images of each class")
@@ -81,7 +83,7 @@ def main():
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     print(machine(), end="\n\n")
-    registry = Registry.load()
+    registry = Registry.load(options.plugin)
     names = [options.data] * 2 if options.data else ["glyph-digits", "glyph-letters"]
     digits, letters = (registry.create(registry.resolve("dataset", name))(None) for name in names)
     loaded = {one.content_hash: one for one in (digits, letters)}
@@ -89,37 +91,41 @@ def main():
     rules = Options(recipe=options.recipe, finetune_samples_per_class=options.finetune).settings
     methods = [Arm.of(registry.resolve("augmentation", name), rules) for name in names]
     peak = product_rate(options.device)
-    rows = []
-    for network in options.networks:
-        backbone, factory = backbone_of(network, registry)
-        sizes = options.sizes
-        cells = [
-            Cell(
-                digits.info,
-                letters.info,
-                backbone,
-                methods[k % 3],
-                sizes[k // 3 % len(sizes)],
-                k // 21,
-            )
-            for k in range(options.cells)
-        ]
-
-        def create(component, factory=factory):
-            return factory if component.kind == "backbone" else registry.create(component)
-
-        materials = CellMaterials(create, lambda info: loaded[info.content_hash], options.device)
-        alone = seconds(ReferenceEngine(), cells[:1], materials)
-        packed = seconds(PackedEngine(), cells, materials)
-        rate = operations(cells[0], materials) / packed
-        rows.append(
-            [
-                *(network, options.cells, f"{packed:.2f}", f"{alone:.2f}", f"{alone / packed:.1f}"),
-                *(f"{rate / 1e9:.0f}", f"{rate / peak:.1%}"),
-            ]
-        )
     head = ["network", "cells", "packed: s a cell", "one by one: s a cell", "times as fast"]
+    rows = (
+        row(network, registry, methods, digits, letters, loaded, peak, options)
+        for network in options.networks
+    )
     table([*head, "packed: Gop/s", f"of {peak / 1e9:.0f}"], rows)
+
+
+def row(network, registry, methods, digits, letters, loaded, peak, options):
+    """Measure one network; its layers and cells are gone before the next one is made."""
+    backbone, factory = backbone_of(network, registry)
+    sizes = options.sizes
+    cells = [
+        Cell(
+            digits.info,
+            letters.info,
+            backbone,
+            methods[k % 3],
+            sizes[k // 3 % len(sizes)],
+            k // 21,
+        )
+        for k in range(options.cells)
+    ]
+
+    def create(component):
+        return factory if component.kind == "backbone" else registry.create(component)
+
+    materials = CellMaterials(create, lambda info: loaded[info.content_hash], options.device)
+    alone = seconds(ReferenceEngine(), cells[:1], materials)
+    packed = seconds(PackedEngine(), cells, materials)
+    rate = operations(cells[0], materials) / packed
+    return [
+        *(network, options.cells, f"{packed:.2f}", f"{alone:.2f}", f"{alone / packed:.1f}"),
+        *(f"{rate / 1e9:.0f}", f"{rate / peak:.1%}"),
+    ]
 
 
 if __name__ == "__main__":

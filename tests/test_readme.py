@@ -13,3 +13,9 @@ def test_ci_calls_the_readmes_test_command():
 def test_the_readmes_plugin_is_the_example():
     (block,) = re.findall(r"```python\n# half_and_half.py\n(.*?)```", README, flags=re.DOTALL)
     assert block.strip() == (ROOT / "examples" / "half_and_half.py").read_text().strip()
+
+
+def test_the_page_on_reports_shows_the_verdict_that_the_readme_shows():
+    page = (ROOT / "docs" / "report.md").read_text()
+    (shown,) = re.findall(r"```text\n(glyph-digits → glyph-letters\n.*?)```", page, flags=re.DOTALL)
+    assert f"```text\n{shown}accuracy in %" in README

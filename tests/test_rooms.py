@@ -14,6 +14,9 @@ PACKAGE = Path(augbench.__file__).parent
 RANK = {
     "errors": 0,
     "caching": 0,
+    "streams": 0,
+    "text": 0,
+    "writing": 0,
     "options": 0,
     "plotting": 1,
     "statistics": 1,
@@ -32,8 +35,10 @@ RANK = {
     "running": 6,
     "results": 6,
     "reports": 7,
+    "planning": 7,
     "testing": 8,
     "api": 8,
+    "verifying": 8,
     "cli": 9,
     "__main__": 10,
 }

@@ -9,9 +9,10 @@ from augbench.errors import ParameterError, StudyError
 if TYPE_CHECKING:
     from augbench.backbones._convnet import ConvNet
 
-__all__ = ["convnet"]
+__all__ = ["SMALLEST", "convnet"]
 
-_SMALLEST = 16  # pixels a side: ((16 − 4) / 2 − 4) / 2 = 1 is left after the last pooling
+SMALLEST = 16
+"""Pixels of a side: ((16 − 4) / 2 − 4) / 2 = 1 is left after the last pooling."""
 
 
 def convnet(in_channels: int, image_size: tuple[int, int], *, dropout: float = 0.5) -> ConvNet:
@@ -23,9 +24,9 @@ def convnet(in_channels: int, image_size: tuple[int, int], *, dropout: float = 0
     if not 0 <= dropout < 1:
         raise ParameterError(f"convnet: dropout must be in [0, 1), got {dropout}")
     height, width = image_size
-    if min(height, width) < _SMALLEST:
+    if min(height, width) < SMALLEST:
         raise StudyError(
-            f"convnet needs images of at least {_SMALLEST}×{_SMALLEST} pixels, "
+            f"convnet needs images of at least {SMALLEST}×{SMALLEST} pixels, "
             f"got {height}×{width} (height×width)"
         )
     if in_channels < 1:

@@ -6,6 +6,8 @@ A verb's module is imported when the verb is called, so that `augbench --help` a
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -15,7 +17,13 @@ from typing import TextIO
 import click
 
 from augbench import __version__
-from augbench.cli._signals import Stopped, leave, listen
+from augbench.cli._signals import Stopped, leave, listening
+from augbench.cli._streams import (
+    code_after_output,
+    echo,
+    has_working_directory,
+    prepare_streams,
+)
 from augbench.errors import AugbenchError, StoreWarning
 from augbench.options import Options, options_of, written_as
 
@@ -24,8 +32,12 @@ __all__ = ["cli", "main"]
 _VERBS = {
     "run": "Run a study: pretrain, finetune and measure every cell that the store lacks.",
     "report": "Say what a study found: verdict, tables, figures, one page to send; from its store.",
+    "status": "Say what of a study is done, what failed and why, and what computes where.",
+    "retry": "Let the next run try cells again that crashed or timed out.",
     "export": "Write the cells of a study to a file: CSV, JSON or Parquet.",
     "merge": "Join several stores into a new one.",
+    "backup": "Copy a store, also one in use, into a new folder.",
+    "verify": "Look for damage in a store, row by row; mend it, or train cells again and compare.",
     "compare": "Set the studies of two stores side by side.",
     "check": "Check that a plugin keeps its contract, one line a check.",
     "new": "Write a new plugin: a small distribution, or one file.",
@@ -33,6 +45,12 @@ _VERBS = {
     "list": "List the installed augmentations, backbones or data sets.",
     "plugins": "List the plugins, with their distributions, hooks and status.",
 }
+
+
+_NO_DIRECTORY = (
+    "error: the working directory does not exist any more; change to one that does, and give the "
+    "same command there: what is stored elsewhere is kept"
+)
 
 
 class _Verbs(click.Group):
@@ -89,7 +107,7 @@ def _warnings_as_lines() -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if issubclass(category, StoreWarning):
-            click.echo(f"warning: {message}", err=True)
+            echo(f"warning: {message}", err=True)
         else:
             usual(message, category, filename, lineno, file, line)
 
@@ -104,19 +122,43 @@ def main(arguments: list[str] | None = None) -> None:
 
     The code is 0, 1 for failed cells, 2 for what cannot be used, and 128 + n after a signal.
     """
-    listen()
+    prepare_streams()
+    sys.exit(code_after_output(_exit_code_of(arguments)))
+
+
+def _exit_code_of(arguments: list[str] | None) -> int:
+    """The exit code of the command, whose error is printed."""
+    if not has_working_directory():  # libraries of torch's do not even load
+        echo(_NO_DIRECTORY, err=True)
+        return 2
     flags = {name: option.flag for name, option in options_of(Options).items()}
     try:
-        with written_as(flags), _warnings_as_lines():
+        with listening(), written_as(flags), _warnings_as_lines():
             code = cli.main(args=arguments, prog_name="augbench", standalone_mode=False)
     except AugbenchError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        for line in str(error).splitlines() or [""]:  # several problems of a study, a line each
+            echo(f"error: {line}", err=True)
+        return error.exit_code
     except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        text = io.StringIO()
+        error.show(text)
+        echo(text.getvalue().rstrip("\n"), err=True)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         stop = error.__cause__ if isinstance(error, click.Abort) else error
-        click.echo(f"stopped by {stop}" if isinstance(stop, Stopped) else "stopped", err=True)
+        echo(f"stopped by {stop}" if isinstance(stop, Stopped) else "stopped", err=True)
         leave(128 + (stop.number if isinstance(stop, Stopped) else 2))
-    sys.exit(code if isinstance(code, int) else 0)
+    except Exception as error:
+        if not has_working_directory():
+            echo(_NO_DIRECTORY, err=True)
+            return 2
+        if os.environ.get("AUGBENCH_TRACEBACK"):
+            raise
+        echo(
+            f"error: internal error: {type(error).__name__}: {' '.join(str(error).split())}; this "
+            "is a fault of AugBench's, please report it with the traceback that "
+            "AUGBENCH_TRACEBACK=1 shows",
+            err=True,
+        )
+        return 70  # as sysexits.h calls it: internal software error
+    return code if isinstance(code, int) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from augbench.cli._shared import data_options, plugin_options, tell_problems
 from augbench.errors import ContractError, PluginError, UnknownNameError, UsageError
 from augbench.plugins.components import WORDS
 from augbench.plugins.suggestion import suggestion
+from augbench.text import shown
 
 if TYPE_CHECKING:
     from augbench.plugins.components import Kind
@@ -169,8 +171,9 @@ _COLOURS = {"passed": "green", "skipped": "bright_black", "expected failure": "y
 
 
 def _print(report: ConformanceReport) -> None:
-    title, *lines = str(report).splitlines()
-    click.secho(title, bold=True)
+    title, *lines = map(shown, str(report).splitlines())
+    click.secho(title, bold=True, file=sys.stdout)
     for line, result in zip(lines, report.results, strict=True):
         colour = _COLOURS.get(result.status, "red")
-        click.echo(line.replace(result.status, click.style(result.status, fg=colour), 1))
+        styled = line.replace(result.status, click.style(result.status, fg=colour), 1)
+        click.echo(styled, file=sys.stdout)

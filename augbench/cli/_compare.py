@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from augbench.protocol.metrics import PRIMARY
 from augbench.reports.compare import StoreComparison, compare
+from augbench.reports.console import Console, plain
 from augbench.results import StudyResult
 from augbench.statistics import MeanInterval
 from augbench.store import Store
@@ -59,6 +58,13 @@ def _show(found: StoreComparison, first: str, second: str) -> None:
             )
     if found.same_keys and not found.disagree:
         console.print("the cells in both agree up to rounding", highlight=False)
+    for name in found.unlike:
+        console.print(
+            f"not compared: {name} has the same name in both and other images",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     if found.rows:
         _print_rows(console, found, first, second)
     else:
@@ -76,9 +82,9 @@ def _print_differences(
         return
     table = Table(title=f"{title} that differ", title_justify="left", title_style="bold")
     for column in ("", first, second):
-        table.add_column(escape(column), overflow="fold")
+        table.add_column(plain(column), overflow="fold")
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*map(plain, row))
     console.print(table)
 
 
@@ -90,12 +96,14 @@ def _print_rows(console: Console, found: StoreComparison, first: str, second: st
     )
     table.add_column("pair, augmentation", overflow="fold")
     for column in ("s", first, second, "difference", "n"):
-        table.add_column(escape(column), justify="right", overflow="fold")
+        table.add_column(plain(column), justify="right", overflow="fold")
     previous = ""
     for row in found.rows:
         name = f"{row.pair[0]} → {row.pair[1]}, {row.augmentation}"
+        if row.second_pair != row.pair:
+            name += f" (second: {row.second_pair[0]} → {row.second_pair[1]})"
         table.add_row(
-            escape(name) if name != previous else "",
+            plain(name) if name != previous else "",
             str(row.samples_per_class),
             *(
                 f"{PRIMARY.factor * side.mean:.{PRIMARY.decimals_of_mean}f}"

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from augbench.cli._shared import out_option
+from augbench.cli._streams import echo
 from augbench.reports.export import FORMATS, export
 from augbench.results import StudyResult
 from augbench.store import Store
@@ -29,4 +30,4 @@ def export_command(file: Path, out: Path, study: int | None, file_format: str | 
     with Store.read(out) as store:
         result = StudyResult(store.study(study))
     export(result, file, file_format)
-    click.echo(f"wrote {file}: {len(result.cells)} cells")
+    echo(f"wrote {file}: {len(result.cells)} cells")

@@ -37,9 +37,9 @@ def list_command(kind: str, as_json: bool, plugins: tuple[str, ...], strict_plug
         click.echo(json.dumps([asdict(info) for info in infos], indent=2, default=str))
         return
 
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from augbench.reports.console import Console, plain
 
     table = Table()
     for column in ("name", "parameters", "what", "from"):
@@ -48,6 +48,6 @@ def list_command(kind: str, as_json: bool, plugins: tuple[str, ...], strict_plug
         parameters = "\n".join(f"{p.name}: {p.type} = {p.default}" for p in info.parameters) or "–"
         what = info.summary if info.status == "ok" else f"cannot be used: {info.reason}"
         source = f"{info.distribution} {info.version}".strip()
-        table.add_row(*map(escape, (info.name, parameters, what, source)))
+        table.add_row(*map(plain, (info.name, parameters, what, source)))
     Console().print(table)
     tell_problems(registry)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+import rich.console
+from rich.console import Group, RenderableType
 from rich.live import Live as RichLive
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
@@ -25,6 +25,7 @@ from augbench.options import reported
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Budget, Cell, place_name
+from augbench.reports.console import Console, plain
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
 from augbench.training.packs import units_of
@@ -37,7 +38,7 @@ _Place = tuple[Pair, str, int | None, Budget | None]
 class Live(Observer):
     """Shows a study being computed: a filling table in a terminal, plain lines elsewhere."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: rich.console.Console | None = None) -> None:
         self._console = console or Console()
         self._errors = Console(stderr=True)
         self._values: dict[_Place, list[float]] = defaultdict(list)
@@ -154,7 +155,7 @@ class Live(Observer):
             table = new_accuracy_table(pair, study.samples_per_class)
             for arm in study.arms:
                 table.add_row(
-                    escape(study.shown[arm.label]),
+                    plain(study.shown[arm.label]),
                     *(
                         self._entry((pair, arm.label, size, longest), study.seeds)
                         for size in study.samples_per_class
@@ -204,7 +205,7 @@ def _range(numbers: Iterable[int]) -> str:
     return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
-def print_plan(plan: Plan, console: Console | None = None) -> None:
+def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
     """Print what a study would compute."""
     console = console or Console()
     study = plan.study

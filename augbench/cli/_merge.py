@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from augbench.cli._streams import echo
 from augbench.errors import AugbenchError
 from augbench.store import merge
 
@@ -30,17 +31,16 @@ def merge_command(stores: tuple[Path, ...], out: Path) -> None:
     """
     merged = merge(stores, out)
     studies = "1 study" if merged.studies == 1 else f"{merged.studies} studies"
-    click.echo(
-        f"{merged.cells} cells of {studies} in {out}; {merged.shared} were in more than one store"
-    )
+    echo(f"{merged.cells} cells of {studies} in {out}; {merged.shared} were in more than one store")
     if merged.damaged:
-        click.echo(
-            f"warning: {merged.damaged} damaged rows were left out; `augbench verify` lists them",
+        echo(
+            f"warning: left out as damaged: {merged.damaged} cells and studies; "
+            "`augbench verify` lists them",
             err=True,
         )
     for conflict in merged.conflicts:
         for metric in conflict.metrics:
-            click.echo(
+            echo(
                 f"disagree: {conflict.cell}: {metric.metric} {metric.first:.4f} in "
                 f"{conflict.kept_from} (kept), {metric.second:.4f} in {conflict.other}"
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.plugins.components import WORDS
 
@@ -54,17 +55,17 @@ def new_command(kind: Kind, name: str, single_file: bool, out: Path) -> None:
             place.parent.mkdir(parents=True, exist_ok=True)
             with place.open("x", encoding="utf-8") as file:
                 file.write(_filled(text, words))
-            click.echo(f"wrote {place}")
+            echo(f"wrote {place}")
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror or error}") from None
 
-    click.echo("\nNow:")
+    echo("\nNow:")
     verb, _, options = _filled(template.examples[0], words).partition(" ")
     if single_file:
-        click.echo(f"  augbench check {target}\n  augbench {verb} --plugin {target} {options}")
+        echo(f"  augbench check {target}\n  augbench {verb} --plugin {target} {options}")
     else:
-        click.echo(f'  pip install --editable "{target}[test]"')
-        click.echo(f"  augbench check {name}\n  augbench {verb} {options}")
+        echo(f'  pip install --editable "{target}[test]"')
+        echo(f"  augbench check {name}\n  augbench {verb} {options}")
 
 
 def _words(template: Template, name: str) -> dict[str, str]:

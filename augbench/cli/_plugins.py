@@ -24,9 +24,9 @@ def plugins_command(as_json: bool, plugins: tuple[str, ...], strict_plugins: boo
         click.echo(json.dumps([asdict(plugin) for plugin in found], indent=2))
         return
 
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+
+    from augbench.reports.console import Console, plain
 
     table = Table()
     for column in ("plugin", "distribution", "hooks", "status", "reason"):
@@ -34,7 +34,5 @@ def plugins_command(as_json: bool, plugins: tuple[str, ...], strict_plugins: boo
     for plugin in found:
         distribution = f"{plugin.distribution} {plugin.version}".strip()
         hooks = ", ".join(hook.removeprefix("register_") for hook in plugin.hooks)
-        table.add_row(
-            *map(escape, (plugin.name, distribution, hooks, plugin.status, plugin.reason))
-        )
+        table.add_row(*map(plain, (plugin.name, distribution, hooks, plugin.status, plugin.reason)))
     Console().print(table)

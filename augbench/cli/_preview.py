@@ -12,7 +12,9 @@ from augbench.cli._shared import (
     plugin_options,
     study_options,
     tell_problems,
+    tell_warnings,
 )
+from augbench.cli._streams import echo
 from augbench.options import Options
 
 __all__ = ["preview_command"]
@@ -44,6 +46,7 @@ def preview_command(
     from augbench.pictures.drawing import draw_previews
     from augbench.pictures.making import Asked
     from augbench.plugins.registry import Registry
+    from augbench.running.inspecting import inspected
     from augbench.running.pictures import pictures
 
     registry = Registry.load(plugins, strict=strict_plugins)
@@ -63,5 +66,6 @@ def preview_command(
         seed=seed,
         gallery=False,
     )
+    tell_warnings(inspected(registry, component, root_of(data_root), download=download).warnings)
     for path in draw_previews((picture for _, picture in pictures(asked)), out):
-        click.echo(f"drew {path}")
+        echo(f"drew {path}")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option
+from augbench.cli._shared import out_option, tell_warnings
+from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.results import StudyResult
 from augbench.store import Store
@@ -61,14 +62,15 @@ def report_command(
     if html is None and no_figures:
         return
 
-    from augbench.pictures.archive import pictures_of
+    from augbench.pictures.archive import damage, pictures_of
 
+    tell_warnings(filter(None, [damage(folder)]))
     pictures = pictures_of(folder, result.stored.description)
     if html is not None:
         from augbench.reports.page import save_page
 
         save_page(result, html, pictures=pictures, confidence=confidence)
-        click.echo(f"wrote {html}")
+        echo(f"wrote {html}")
     if no_figures:
         return
 
@@ -77,7 +79,7 @@ def report_command(
     for line in update_figures(
         result, folder, train_curves=plot_train_curves, pictures=pictures, confidence=confidence
     ):
-        click.echo(line)
+        echo(line)
 
 
 def _list(store: Store) -> None:
@@ -86,6 +88,6 @@ def _list(store: Store) -> None:
         pairs = ", ".join(f"{pretrain} → {finetune}" for pretrain, finetune in description["pairs"])
         arms = ", ".join(arm["shown"] for arm in description["arms"])
         when = datetime.fromtimestamp(last_run_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        click.echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds; last run {when}")
+        echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds; last run {when}")
         if command:
-            click.echo(f"   {command}")
+            echo(f"   {command}")

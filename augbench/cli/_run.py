@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from augbench.cli._shared import GroupedCommand, given_options, study_options, tell_problems
+from augbench.cli._shared import (
+    GroupedCommand,
+    given_options,
+    study_options,
+    tell_problems,
+    tell_warnings,
+)
+from augbench.cli._streams import echo, has_working_directory
 from augbench.errors import CellsFailedError
+from augbench.text import encodable
 
 if TYPE_CHECKING:
     from augbench.api import Plan
@@ -20,7 +29,14 @@ __all__ = ["run_command"]
 
 
 @click.command("run", cls=GroupedCommand)
+@click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.toml]")
 @study_options()
+@click.option(
+    "--save-study",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the study to a file, for `augbench run FILE`; with --dry-run, compute nothing.",
+)
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
@@ -29,6 +45,8 @@ def run_command(
     context: click.Context,
     /,
     *,
+    study: Path | None,
+    save_study: Path | None,
     plot_train_curves: bool,
     plot_augmentations: bool,
     dry_run: bool,
@@ -39,10 +57,13 @@ def run_command(
     Every arm × samples per class × seed × pair of data sets is a cell: the backbone is
     pretrained under the arm's augmentations, frozen, and a linear head finetuned and tested.
     Cells that the store in --out already holds are not computed again.
-    """
-    options = given_options(context, given)
 
-    from augbench.api import execute, plan
+    STUDY.toml is a file of these options, as --save-study writes it; an option that is given here
+    wins over the file.
+    """
+    options = given_options(context, given, study)
+
+    from augbench.api import check_machine, execute, plan
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
     from augbench.reports.figures import update_figures
@@ -52,21 +73,30 @@ def run_command(
     planned = plan(options)
     out = options.out
     tell_problems(planned.registry)
+    if save_study is not None:
+        planned.save(save_study)
+        echo(f"saved the study to {save_study}")
+    tell_warnings(planned.warnings)
     if dry_run:
+        check_machine(planned)
         print_plan(planned)
         return
     if plot_augmentations:
         _draw_augmentations(planned)
     with Gallery(planned) as gallery:
         with Live() as live:
-            result = execute(planned, live, command=shlex.join(["augbench", *sys.argv[1:]]))
+            result = execute(
+                planned, live, command=encodable(shlex.join(["augbench", *sys.argv[1:]]))
+            )
+        if not has_working_directory() and out.is_absolute():
+            os.chdir(out)  # where there is none, neither torch nor matplotlib can be loaded
         print_results(result)
     if gallery.problem:
-        click.echo(f"warning: {gallery.problem}", err=True)
+        echo(f"warning: {gallery.problem}", err=True)
     drawn = pictures_of(out, result.stored.description)
     for line in update_figures(result, out, train_curves=plot_train_curves, pictures=drawn):
-        click.echo(line)
-    click.echo(f"for one page to read and send: {_page_hint(out)}")
+        echo(line)
+    echo(f"for one page to read and send: {_page_hint(out)}")
     _raise_if_not_whole(result)
 
 
@@ -84,7 +114,7 @@ def _draw_augmentations(planned: Plan) -> None:
     root = data_root(planned.options.data_root)
     asked = Asked(planned.registry.arguments, wanted, root, columns=10, gallery=False)
     for path in draw_previews((picture for _, picture in pictures(asked)), planned.options.out):
-        click.echo(f"drew {path}")
+        echo(f"drew {path}")
 
 
 def _raise_if_not_whole(result: StudyResult) -> None:

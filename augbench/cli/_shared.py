@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from augbench.options import Option, Options, grouped, made_from, options_of
+from augbench.cli._streams import echo
+from augbench.errors import UsageError
+from augbench.options import Option, Options, Problems, grouped, made_from, options_of
 
 if TYPE_CHECKING:
     from augbench.plugins.registry import Registry
@@ -21,6 +24,7 @@ __all__ = [
     "plugin_options",
     "study_options",
     "tell_problems",
+    "tell_warnings",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -36,12 +40,41 @@ class _Value(click.ParamType):  # type: ignore[type-arg]  # generic in new click
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
-        if self._option.repeatable:  # click converts the names one by one
-            return self._option.check((value,))[0]
-        return self._option.parse(value) if isinstance(value, str) else self._option.check(value)
+        with _problems(ctx).of():
+            if self._option.repeatable:  # click converts the names one by one
+                return self._option.check((value,))[0]
+            return (
+                self._option.parse(value) if isinstance(value, str) else self._option.check(value)
+            )
+        return value  # never seen: `_problems` are told before the verb is called
 
 
-class GroupedCommand(click.Command):
+def _problems(ctx: click.Context | None) -> Problems:
+    """The problems of a command line, which are told together once all of it is read."""
+    if ctx is None or not isinstance(ctx.command, TellsTogether):
+        return _Told()
+    found: Problems = ctx.meta.setdefault("augbench.problems", Problems())
+    return found
+
+
+class _Told(Problems):
+    """Problems that are told at once."""
+
+    def add(self, error: UsageError, place: str = "") -> None:
+        raise error
+
+
+class TellsTogether(click.Command):
+    """Tells all values that options refuse, and not the first alone."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; raises what is wrong with any of it."""
+        rest = super().parse_args(ctx, args)
+        _problems(ctx).tell()
+        return rest
+
+
+class GroupedCommand(TellsTogether):
     """Shows the options of a study under the headings of their table, then the verb's own."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -107,16 +140,19 @@ def _words(option: Option[Any, Any]) -> list[str]:
     return [*([option.name] if option.flags else []), *(one.word for one in option.shorthands)]
 
 
-def given_options(context: click.Context, values: Mapping[str, Any]) -> Options:
-    """The options of a study from what the user gave; whatever was not given has its default."""
-    return made_from(
-        Options,
-        {
-            name: value
-            for name, value in values.items()
-            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
-        },
-    )
+def given_options(
+    context: click.Context, values: Mapping[str, Any], file: Path | None = None
+) -> Options:
+    """The options of a study from what the user gave, which wins over what a `file` says.
+
+    Whatever neither gives has its default.
+    """
+    given = {
+        name: value
+        for name, value in values.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    return Options.from_file(file, **given) if file is not None else made_from(Options, given)
 
 
 def plugin_options(function: _F) -> _F:
@@ -126,8 +162,13 @@ def plugin_options(function: _F) -> _F:
 
 def tell_problems(registry: Registry) -> None:
     """Print a warning for each plugin that failed, or whose component lost its name."""
-    for problem in registry.problems:
-        click.echo(f"warning: {problem}", err=True)
+    tell_warnings(registry.problems)
+
+
+def tell_warnings(lines: Iterable[str]) -> None:
+    """Print each line as a warning on the error stream."""
+    for line in lines:
+        echo(f"warning: {line}", err=True)
 
 
 def data_options(function: _F) -> _F:

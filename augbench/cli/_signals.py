@@ -9,9 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
-__all__ = ["Stopped", "leave", "listen"]
+__all__ = ["Stopped", "leave", "listening"]
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 
@@ -24,13 +28,29 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
-def listen() -> None:
+@contextmanager
+def listening() -> Iterator[None]:
     """Have the first signal raise `Stopped` in the main thread; later ones are ignored."""
-    for name in _NAMES:
-        number = getattr(signal, name, None)
-        # What the caller ignores stays ignored: `nohup` does so with SIGHUP.
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in _NAMES:
+            number = getattr(signal, name, None)
+            # What the caller ignores stays ignored: `nohup` does so with SIGHUP.
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, _stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise  # the process is about to end: further signals stay ignored until it has
+    except BaseException:
+        _restore(before)
+        raise
+    _restore(before)
+
+
+def _restore(handlers: dict[int, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

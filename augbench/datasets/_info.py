@@ -53,8 +53,12 @@ def load(
     # A download has changed the files; whatever changes them while they are read must not count.
     after = _fingerprint(factory, root, parameters)
     if after is not None and (before == after or before is None):
-        entry = {"fingerprint": after, "info": dataclasses.asdict(dataset.info)}
-        write_atomically(_entry(factory, name, root, parameters), json.dumps(entry).encode())
+        place = _entry(factory, name, root, parameters)
+        known = _recall(place, after)
+        # Looking for what is doubtful takes a while, and every worker loads the images.
+        if known is None or known.content_hash != dataset.content_hash:
+            entry = {"fingerprint": after, "info": dataclasses.asdict(dataset.info)}
+            write_atomically(place, json.dumps(entry).encode())
     return dataset
 
 
@@ -95,6 +99,7 @@ def _recall(path: Path, fingerprint: str) -> DatasetInfo | None:
             classes=tuple(str(name) for name in info["classes"]),
             train_counts=tuple(int(count) for count in info["train_counts"]),
             test_size=int(info["test_size"]),
+            warnings=tuple(str(line) for line in info["warnings"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from augbench.datasets._doubts import warnings_about
 from augbench.errors import DatasetError
 
 __all__ = ["Dataset", "DatasetFactory", "DatasetInfo", "reads"]
@@ -23,7 +24,8 @@ Factory = TypeVar("Factory", bound=Callable[..., Any])
 class DatasetInfo:
     """The facts about a data set that a plan needs; light enough to be cached and to travel.
 
-    `image_shape` is (C, H, W); `train_counts` the training images of each class.
+    `image_shape` is (C, H, W); `train_counts` the training images of each class. `warnings` are
+    lines for the user, about what may be wrong with the images; they are no part of a study.
     """
 
     name: str
@@ -32,6 +34,7 @@ class DatasetInfo:
     classes: tuple[str, ...]
     train_counts: tuple[int, ...]
     test_size: int
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +104,11 @@ class Dataset:
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """A line for whatever makes results doubtful: images in both parts, hardly any contrast."""
+        return warnings_about(self.name, self.train_images, self.test_images)
+
     @property
     def info(self) -> DatasetInfo:
         """The `DatasetInfo` for plans."""
@@ -113,6 +121,7 @@ class Dataset:
             classes=self.classes,
             train_counts=tuple(int(count) for count in counts),
             test_size=len(self.test_labels),
+            warnings=self.warnings,
         )
 
 

@@ -7,25 +7,35 @@ Either `PATH/train/CLASS/IMAGE` and `PATH/test/CLASS/IMAGE`, or `PATH/CLASS/IMAG
 from __future__ import annotations
 
 import hashlib
-import warnings
+import math
+import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from augbench.datasets._images import Resize, read_images
 from augbench.datasets.contract import Dataset, reads
 from augbench.errors import DatasetError, ParameterError
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 __all__ = ["folder"]
 
-# What systems leave behind, beside files whose name begins with a dot.
-_HIDDEN = frozenset({"desktop.ini", "Thumbs.db"})
+# What systems leave behind, in any case, beside names that begin with a dot.
+_HIDDEN = frozenset(
+    {
+        "$recycle.bin",
+        "@eadir",
+        "__macosx",
+        "desktop.ini",
+        "ehthumbs.db",
+        "icon\r",
+        "lost+found",
+        "system volume information",
+        "thumbs.db",
+    }
+)
 
-Resize = Literal["stretch", "crop"]
 Classes = dict[str, list[Path]]  # class name → its images, both sorted by name
 
 
@@ -46,6 +56,7 @@ def folder(
     resize: Resize = "stretch",
     channels: int = 1,
     test_fraction: float = 0.0,
+    white: float = 0.0,
 ) -> Dataset:
     """Images in the folder `path`, whose sub-folders' names are the classes, size × size pixels.
 
@@ -55,7 +66,11 @@ def folder(
 
     With `test_fraction`, a class's images are ranked by the SHA-256 of `CLASS/IMAGE`, and the
     first `test_fraction` of them (rounded; at least one, never all) are its test images: the same
-    on every machine, whatever the order of the files.
+    on every machine, whatever the order of the files. Names are compared by their code points in
+    Unicode's form C, since file systems differ in form and in how they sort.
+
+    `white` is the value of white in pictures of more than 8 bits a pixel; by default 65535, or 4095
+    in TIFF files that say 12 bits, and 1 or 255 for floating-point ones, as their values say.
 
     Raises `ParameterError` for a parameter out of range, and `DatasetError` for a folder of another
     layout or a file that is no image.
@@ -69,6 +84,8 @@ def folder(
         raise ParameterError(f"folder: expected channels as 1 (grey) or 3 (colour), got {channels}")
     if not 0 <= test_fraction < 1:
         raise ParameterError(f"folder: expected 0 ≤ test_fraction < 1, got {test_fraction}")
+    if not (math.isfinite(white) and white >= 0):
+        raise ParameterError(f"folder: expected white as a number above 0, got {white}")
     place = _place(path)
     train, test = _split(place, test_fraction)
     if len(train) < 2:
@@ -76,10 +93,16 @@ def folder(
             f"{place} holds images of one class only ({next(iter(train))!r}); "
             "a classifier needs at least 2, each in a folder of its own"
         )
-    train_images, train_labels = _read(train, size, resize, channels)
-    test_images, test_labels = _read(test, size, resize, channels)
+    # In one go, since what is white in pictures of many bits is one question for all of them.
+    files = [file for part in (train, test) for group in part.values() for file in group]
+    images = read_images(files, size, resize, channels, white)
+    train_labels, test_labels = (
+        np.repeat(np.arange(len(part)), [len(group) for group in part.values()])
+        for part in (train, test)
+    )
+    end = len(train_labels)
     return Dataset(
-        f"folder:{path}", train_images, train_labels, test_images, test_labels, tuple(train)
+        f"folder:{path}", images[:end], train_labels, images[end:], test_labels, tuple(train)
     )
 
 
@@ -93,20 +116,30 @@ def _place(path: str) -> Path:
 
 
 def _visible(name: str) -> bool:
-    return not name.startswith(".") and name not in _HIDDEN
+    return not name.startswith(".") and name.lower() not in _HIDDEN
+
+
+def _name(path: Path) -> str:
+    """The name in one Unicode form: macOS may hand out an é as an e and an accent."""
+    return unicodedata.normalize("NFC", path.name)
+
+
+def _sorted(paths: Iterable[Path]) -> list[Path]:
+    """By name alone: paths themselves are compared without their case on Windows."""
+    return sorted(paths, key=lambda path: (_name(path), path.name))
 
 
 def _split(place: Path, test_fraction: float) -> tuple[Classes, Classes]:
     """The training and test files of every class, by either layout."""
-    has = {part: (place / part).is_dir() for part in ("train", "test")}
+    parts = {part: _part(place, part) for part in ("train", "test")}
     if test_fraction == 0:
-        if not all(has.values()):
-            missing = " and ".join(f"{part}/" for part in has if not has[part])
+        if parts["train"] is None or parts["test"] is None:
+            missing = " and ".join(f"{part}/" for part, found in parts.items() if found is None)
             raise DatasetError(
                 f"{place} holds no {missing}; expected train/CLASS/IMAGE and test/CLASS/IMAGE, "
                 "or CLASS/IMAGE with a split such as test_fraction=0.2"
             )
-        train, test = _classes(place / "train"), _classes(place / "test")
+        train, test = _classes(parts["train"]), _classes(parts["test"])
         if train.keys() != test.keys():
             lone = sorted(train.keys() ^ test.keys())
             where, other = ("train", "test") if lone[0] in train else ("test", "train")
@@ -115,33 +148,46 @@ def _split(place: Path, test_fraction: float) -> tuple[Classes, Classes]:
                 f"but {lone[0]!r} is in {where}/ and not in {other}/"
             )
         return train, test
-    if all(has.values()):
+    if None not in parts.values():
         raise DatasetError(f"{place} holds train/ and test/ already: leave test_fraction out")
     train, test = {}, {}
     for name, files in _classes(place).items():
         if len(files) < 2:
             raise DatasetError(
-                f"class folder {place / name} holds 1 image; test_fraction needs at least 2"
+                f"class folder {files[0].parent} holds 1 image; test_fraction needs at least 2"
             )
         ranked = sorted(files, key=_rank)
         held_out = min(max(round(len(files) * test_fraction), 1), len(files) - 1)
-        test[name], train[name] = sorted(ranked[:held_out]), sorted(ranked[held_out:])
+        test[name], train[name] = _sorted(ranked[:held_out]), _sorted(ranked[held_out:])
     return train, test
 
 
+def _part(place: Path, part: str) -> Path | None:
+    """The folder `train` or `test`, in any case, as a file system without case would find it."""
+    found = [one for one in _entries(place) if one.name.lower() == part and one.is_dir()]
+    return min(found, key=lambda one: (one.name != part, one.name), default=None)
+
+
 def _rank(file: Path) -> str:
-    return hashlib.sha256(f"{file.parent.name}/{file.name}".encode(errors="replace")).hexdigest()
+    name = f"{_name(file.parent)}/{_name(file)}"
+    return hashlib.sha256(name.encode(errors="replace")).hexdigest()
 
 
 def _classes(place: Path) -> Classes:
     """The class folders of `place` in the order of their names, each with its images."""
     classes: Classes = {}
-    for entry in sorted(place.iterdir()):
+    for entry in _entries(place):
         if not _visible(entry.name):
             continue
         if not entry.is_dir():
             raise DatasetError(f"expected one folder a class in {place}, found the file {entry}")
-        files = sorted(file for file in entry.iterdir() if _visible(file.name))
+        name = _name(entry)
+        if name in classes:
+            raise DatasetError(
+                f"two class folders of {place} are called {name!r}, in two Unicode forms; "
+                "rename one of them, or bring their images together"
+            )
+        files = [file for file in _entries(entry) if _visible(file.name)]
         for file in files:
             if file.is_dir():
                 raise DatasetError(
@@ -149,56 +195,16 @@ def _classes(place: Path) -> Classes:
                 )
         if not files:
             raise DatasetError(f"class folder {entry} holds no images")
-        classes[entry.name] = files
+        classes[name] = files
     if not classes:
         raise DatasetError(f"{place} holds no class folders; expected one folder a class")
     return classes
 
 
-def _read(
-    classes: Classes, size: int, resize: Resize, channels: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Images [N, C, size, size] and labels [N], class after class."""
-    files = [(label, file) for label, group in enumerate(classes.values()) for file in group]
-    images = np.empty((len(files), channels, size, size), dtype=np.uint8)
-    for row, (_, file) in enumerate(files):
-        pixels = _read_image(file, size, resize, channels)
-        images[row] = pixels if channels == 1 else pixels.transpose(2, 0, 1)
-    return images, np.array([label for label, _ in files], dtype=np.int64)
-
-
-def _read_image(file: Path, size: int, resize: Resize, channels: int) -> NDArray[np.uint8]:
-    """One image, [size, size] or [size, size, 3]."""
-    from PIL import Image, ImageOps
-
+def _entries(place: Path) -> list[Path]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's doubts about metadata and size
-            with Image.open(file) as opened:
-                image = ImageOps.exif_transpose(opened)
-                if image.mode.startswith("I"):  # 16 bits; Pillow itself would clip them at 255
-                    high_bytes = np.clip(np.asarray(image, dtype=np.int64) >> 8, 0, 255)
-                    image = Image.fromarray(high_bytes.astype(np.uint8))
-                elif image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-                    image = image.convert("RGBA")
-                    black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-                    image = Image.alpha_composite(black, image)
-                image = image.convert("L" if channels == 1 else "RGB")
-                return np.asarray(_square(image, size, resize), dtype=np.uint8)
-    except Exception as error:  # Pillow's plugins raise whatever a damaged file makes them raise
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DatasetError(f"{file} cannot be read as an image: {reason}") from error
-
-
-def _square(image: Image, size: int, resize: Resize) -> Image:
-    """The image as size × size pixels; `crop` is torchvision's `Resize` and `CenterCrop`."""
-    from PIL.Image import Resampling
-
-    if resize == "stretch":
-        return image.resize((size, size), Resampling.BILINEAR)
-    short = min(image.size)
-    # The long side is rounded down, and half a pixel to the even side, as torchvision does it.
-    width, height = (int(size * side / short) for side in image.size)
-    left, top = round((width - size) / 2), round((height - size) / 2)
-    image = image.resize((width, height), Resampling.BILINEAR)
-    return image.crop((left, top, left + size, top + size))
+        return _sorted(place.iterdir())
+    except OSError as error:
+        raise DatasetError(
+            f"the folder {place} cannot be read: {error.strerror}; allow it, or take it away"
+        ) from error

@@ -20,6 +20,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import zlib
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ import augbench
 from augbench.executors.beacon import Beacon, Signal
 from augbench.plugins.guard import Place, guarded_process
 from augbench.plugins.isolation import describe
+from augbench.streams import steady_streams
 
 __all__ = ["Child", "Ended", "Serve", "serve"]
 
@@ -47,6 +49,18 @@ class Ended:
 
     how: str
     place: Place | None
+
+
+def _working_directory() -> str | None:
+    """None for this process's own, or another one where that has been deleted.
+
+    Without one, libraries of torch's do not even load.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        return tempfile.gettempdir()
+    return None
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **(environment or {}), "PYTHONPATH": path},
+                cwd=_working_directory(),
                 # A group of its own: Ctrl-C is the parent's, and what it starts ends with it.
                 start_new_session=True,
             )
@@ -195,6 +210,7 @@ def serve() -> None:
     sink = os.fdopen(os.dup(1), "wb")
     # What a plugin prints must not get between the messages, what it reads is not for it.
     os.dup2(2, 1)
+    steady_streams()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)

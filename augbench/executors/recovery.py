@@ -75,7 +75,9 @@ class Recovery:
             units = units_of(pack)
             if len(units) > 1:
                 half = len(units) // 2
-                return [], [_flat(units[:half]), _flat(units[half:])]
+                halves = [_flat(units[:half]), _flat(units[half:])]
+                self._seen |= {frozenset(cell.key for cell in one) for one in halves}
+                return [], halves
             return [Finished(cell, loss.result(cell)) for cell in pack], []
         assert loss.place is not None
         if loss.place.first:

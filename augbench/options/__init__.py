@@ -5,20 +5,29 @@ Light: no surface may pay for NumPy or torch to learn what an option is called.
 
 from __future__ import annotations
 
+from augbench.options.arms import ArmSpec
 from augbench.options.calling import TakesOptions, made_from, takes_options
+from augbench.options.kinds import MOST
 from augbench.options.option import KeyEntry, Option, options_of
+from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import RECIPES, filled_from_recipe
 from augbench.options.reporting import reported, titled
+from augbench.options.requirements import at_least
 from augbench.options.spelling import named, spelling, written_as
 from augbench.options.table import Options, Settings, grouped
 
 __all__ = [
+    "MOST",
     "RECIPES",
+    "ArmSpec",
     "KeyEntry",
     "Option",
     "Options",
+    "Origin",
+    "Problems",
     "Settings",
     "TakesOptions",
+    "at_least",
     "filled_from_recipe",
     "grouped",
     "made_from",

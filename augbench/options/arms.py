@@ -10,6 +10,7 @@ from typing import Any
 
 from augbench.errors import OptionError
 from augbench.options.option import Option, options_of, short
+from augbench.options.spelling import in_file, named
 
 __all__ = ["ArmSpec", "Arms"]
 
@@ -73,41 +74,61 @@ class Arms(
         words = self._words(given) if isinstance(given, str) else given
         if not isinstance(words, Mapping):
             self.refuse(given)
-        own = {"name": "name", "aug": "aug", "augmentations": "aug", "base": "base"}
-        options = options_of(self.table)
-        own |= {
-            word: name
-            for name, option in options.items()
-            if name not in _COMMON
-            for word in (*option.spellings, *(one.removeprefix("--") for one in option.flags))
-        }
         found: dict[str, Any] = {}
         for word, value in words.items():
-            name = own.get(word)
-            if name is None:
-                flags = [one.flag.removeprefix("--") for k, one in options.items() if k in own]
-                close = get_close_matches(word, own, 1)
-                hint = f"; did you mean {close[0]!r}?" if close else ""
-                raise OptionError(
-                    f"{self.flag}: {word!r} is nothing that an arm has of its own{hint} (expected "
-                    f"one of name, aug, base, {', '.join(flags)})"
-                )
+            name, read = self.entry(word, value)
             if name in found:
                 raise OptionError(f"{self.flag}: {word!r} is given twice in {short(given)}")
-            if name in options:
-                option = options[name]
-                found[name] = option.parse(value) if isinstance(value, str) else option.check(value)
-            elif isinstance(value, str) and value.strip():
-                found[name] = value
-            else:
-                raise OptionError(f"{self.flag}: expected a text for {word!r}, got {short(value)}")
-        if "aug" not in found:
+            found[name] = read
+        return self.spec(found, given)
+
+    def entry(self, word: str, value: Any) -> tuple[str, Any]:
+        """The name in Python of what a word of an arm sets, and the value; raises `OptionError`."""
+        own = self.words
+        name = own.get(word)
+        options = options_of(self.table)
+        if name is None:
+            flags = [one.flag.removeprefix("--") for k, one in options.items() if k in own]
+            close = get_close_matches(word, own, 1)
+            hint = f" (expected one of name, aug, base, {', '.join(flags)})"
+            if close:
+                hint = f"; did you mean {close[0]!r}?"
             raise OptionError(
-                f"{self.flag}: expected aug=SPEC, such as {self.examples[0]}, got {short(given)}"
+                f"{self._name}: {short(word)} is nothing that an arm has of its own{hint}"
             )
+        if name in options:
+            option = options[name]
+            return name, option.parse(value) if isinstance(value, str) else option.check(value)
+        if isinstance(value, str) and value.strip():
+            return name, value
+        raise OptionError(f"{self._name}: expected a text for {word!r}, got {short(value)}")
+
+    def spec(self, found: Mapping[str, Any], given: Any) -> ArmSpec:
+        """The arm of what `entry` read; raises `OptionError` where it lacks an augmentation."""
+        if "aug" not in found:
+            example = 'aug = "mixup"' if in_file(self.name) else self.examples[0]
+            raise OptionError(
+                f"{self._name}: expected an augmentation, such as {example}, got {short(given)}"
+            )
+        options = options_of(self.table)
         settings = tuple(sorted((name, found[name]) for name in found if name in options))
         told = " ".join([found["aug"], *(f"{name}={value}" for name, value in settings)])
         return ArmSpec(found.get("name", told), found["aug"], found.get("base"), settings)
+
+    @property
+    def _name(self) -> str:
+        return named(self.name) if in_file(self.name) else self.flag
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """The words that an arm may have, each with the name in Python of what it sets."""
+        own = {"name": "name", "aug": "aug", "augmentations": "aug", "base": "base"}
+        return own | {
+            word: name
+            for name, option in options_of(self.table).items()
+            if name not in _COMMON
+            for word in (*option.spellings, *(one.removeprefix("--") for one in option.flags))
+        }
 
     def _words(self, text: str) -> dict[str, str]:
         words: dict[str, str] = {}
@@ -115,7 +136,7 @@ class Arms(
             key, sign, value = part.partition("=")
             if not sign or not key or key in words:
                 raise OptionError(
-                    f"{self.flag}: expected words of the form key=value, each once, such as "
+                    f"{self._name}: expected words of the form key=value, each once, such as "
                     f"{self.examples[0]}, got {short(part)} in {short(text)}"
                 )
             whole = re.fullmatch(r"""(['"])(.*)\1""", value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import update_wrapper
@@ -11,11 +11,12 @@ from typing import Any, ParamSpec, Protocol, TypeVar, cast, get_args, overload
 
 from augbench.errors import OptionError
 from augbench.options.option import Option, options_of, short
+from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import SET_BY_RECIPES
 from augbench.options.spelling import as_written, written_as
 from augbench.options.table import Options, Settings, grouped
 
-__all__ = ["TakesOptions", "made_from", "takes_options"]
+__all__ = ["TakesOptions", "by_name", "made", "made_from", "takes_options", "unknown_option"]
 
 _P = ParamSpec("_P")
 _Table = TypeVar("_Table", bound=Options)
@@ -48,16 +49,18 @@ def takes_options(
 
         def call(*args: Any, **kwargs: Any) -> _Result:
             base: dict[str, Any] = {}
+            origin = Origin()
             if args and isinstance(args[0], Options):
-                known = vars(args[0])
+                known, origin = vars(args[0]), args[0].origin
                 base = {f.name: getattr(args[0], f.name) for f in fields(kind) if f.name in known}
                 args = args[1:]
             positional = signature.bind_partial(*args).arguments
-            values, spelled = _by_name(kind, positional, kwargs)
+            values, spelled = by_name(kind, positional, kwargs)
             if "recipe" in values:  # a recipe takes the place of another
                 base = {name: v for name, v in base.items() if name not in SET_BY_RECIPES}
-            with written_as(spelled):
-                return function(kind(**base | values))
+            origin = origin.without(values)
+            with written_as(origin.words, in_file=True), written_as(spelled):
+                return function(made(kind, base | values, origin))
 
         update_wrapper(call, function)
         shown = _signature(kind, function)
@@ -76,17 +79,40 @@ def made_from(table: type[_Table], given: Mapping[str, Any]) -> _Table:
     """A table of what was given by name: names of Python, or the flags' own.
 
     What was not given has its default. Raises `OptionError`, one line, for an unknown name, one
-    option under two names, or a value that an option refuses.
+    option under two names, or a value that an option refuses; `StudyProblems` for several values.
     """
-    values, spelled = _by_name(table, {}, given)
+    values, spelled = by_name(table, {}, given)
     with written_as(spelled):
-        return table(**values)
+        return made(table, values)
 
 
-def _by_name(
+def made(table: type[_Table], values: Mapping[str, Any], origin: Origin | None = None) -> _Table:
+    """A table of values by their names in Python, which came from a file if `origin` says so.
+
+    Every value is checked before any error is raised.
+    """
+    problems = Problems(origin)
+    options = options_of(table)
+    for name, value in values.items():
+        with problems.of(name):
+            if name in options:
+                options[name].check(value)
+    problems.tell()
+    with problems.of():
+        result = table(**values)
+    problems.tell()
+    if origin is not None:
+        result.__dict__["_origin"] = origin
+    return result
+
+
+def by_name(
     table: type, positional: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values by their names in Python, and the names that were written instead."""
+    """The values by their names in Python, and the names that were written instead.
+
+    Raises `OptionError` for an unknown name, or one option under two names.
+    """
     options = options_of(table)
     names = {field.name: field.name for field in fields(table)}
     names |= {word: name for name, option in options.items() for word in option.spellings}
@@ -110,7 +136,7 @@ def _by_name(
                 raise OptionError(f"{word}: expected True or False, got {short(value)}")
             value = meaning if value else options[name].default
         if not name:
-            raise OptionError(_unknown(word, sorted({*names, *shorthands})))
+            raise OptionError(unknown_option(word, {*names, *shorthands}))
         if name in spelled:
             both = f"{as_written(spelled[name])} or {as_written(word)}"
             raise OptionError(f"give either {both}, not both")
@@ -118,10 +144,12 @@ def _by_name(
     return values, {name: as_written(word) for name, word in spelled.items() if word != name}
 
 
-def _unknown(word: str, known: Sequence[str]) -> str:
+def unknown_option(word: str, known: Collection[str]) -> str:
+    """The message for a word that is no option's name."""
     close = get_close_matches(word, known, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"unknown option {word!r}{hint} (expected one of {', '.join(known)})"
+    if close:
+        return f"unknown option {short(word)}; did you mean {close[0]!r}?"
+    return f"unknown option {short(word)} (expected one of {', '.join(sorted(known))})"
 
 
 def _signature(table: type, function: Callable[..., Any]) -> inspect.Signature:

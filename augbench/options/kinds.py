@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from augbench.options.option import Option
+from augbench.options.spelling import in_file
 
 __all__ = [
     "Choice",
@@ -32,14 +33,30 @@ _Given = TypeVar("_Given", contravariant=True)
 _Kept = TypeVar("_Kept", covariant=True)
 
 
+MOST = 10**9
+"""The largest number of anything, unless an option says otherwise.
+
+A training of so many steps takes weeks, and no data set holds so many images: a larger number is a
+slip, and a sum or an array over it would end in no message that helps.
+"""
+
+
 class _Whole(Option[_Given, _Kept]):
-    """Whole numbers of `least` or more; `zero_words` say what 0 does, where that is special."""
+    """Whole numbers from `least` to `most`; `zero_words` say what 0 does, where that is special."""
 
     metavar = "N"
 
-    def __init__(self, *flags: str, least: int = 1, zero_words: str = "", **declared: Any) -> None:
+    def __init__(
+        self,
+        *flags: str,
+        least: int = 1,
+        most: int = MOST,
+        zero_words: str = "",
+        **declared: Any,
+    ) -> None:
         super().__init__(*flags, **declared)
         self.least = least
+        self.most = most
         self.zero_words = zero_words
 
     @property
@@ -49,6 +66,8 @@ class _Whole(Option[_Given, _Kept]):
     def read(self, value: Any) -> Any:
         if not _is_whole(value) or value < self.least:
             self.refuse(value)
+        if value > self.most:
+            self.refuse(value, f"a whole number from {self.least} to {self.most:,}")
         return value
 
     def show(self, value: Any) -> str:
@@ -95,11 +114,15 @@ class _AnyNumber(Option[_Given, _Kept]):
     def read(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.refuse(value)
-        if not math.isfinite(value) or value < 0 or (value == 0 and not self.zero):
+        try:
+            number = float(value)
+        except OverflowError:  # a whole number that no float holds
+            self.refuse(value)
+        if not math.isfinite(number) or value < 0 or (value == 0 and not self.zero):
             self.refuse(value)
         if value >= self.below:
             self.refuse(value)
-        return float(value)
+        return number
 
     def show(self, value: Any) -> str:
         return self.zero_words if value == 0 and self.zero_words else super().show(value)
@@ -143,11 +166,13 @@ class Sizes(_Several["int | Sequence[int]", "tuple[int, ...]"]):
         self,
         *flags: str,
         empty: bool = False,
+        most: int = MOST,
         examples: tuple[str, str] = examples,
         **declared: Any,
     ) -> None:
         super().__init__(*flags, **declared)
         self.empty = empty
+        self.most = most
         self.examples = examples
 
     @property
@@ -160,6 +185,8 @@ class Sizes(_Several["int | Sequence[int]", "tuple[int, ...]"]):
             self.refuse(value)
         if not all(_is_whole(size) and size >= 1 for size in given):
             self.refuse(value)
+        if any(size > self.most for size in given):
+            self.refuse(value, f"whole numbers from 1 to {self.most:,}")
         return tuple(int(size) for size in given)
 
     def parse(self, text: str) -> tuple[int, ...]:
@@ -284,7 +311,7 @@ class Switch(Option[bool, bool]):
 
     @property
     def expected(self) -> str:
-        return "True or False"
+        return "true or false" if in_file(self.name) else "True or False"
 
     def read(self, value: Any) -> bool:
         if not isinstance(value, bool):

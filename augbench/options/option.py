@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Generic, Literal, Never, TypeVar, cast, overload
 
 from augbench.errors import OptionError
-from augbench.options.spelling import named
+from augbench.options.spelling import in_file, named
 
 __all__ = ["KeyEntry", "Option", "Shorthand", "for_the_head", "options_of", "short"]
 
@@ -128,14 +128,16 @@ class Option(ABC, Generic[_Given, _Kept]):
         """The value that a text of the command line stands for; raises `OptionError`."""
         return self.check(text)
 
-    def refuse(self, value: Any) -> Never:
-        """Raise the error for a value that is not allowed."""
+    def refuse(self, value: Any, expected: str = "") -> Never:
+        """Raise the error for a value that is not allowed; `expected` replaces the option's."""
         name = named(self.name)
         flag = name.startswith("-")
         example = self.examples[0 if flag else 1]
         such_as = f", such as {example}" if example else ""
-        orelse = f", or None ({self.none_words})" if self.none_words and not flag else ""
-        raise OptionError(f"{name}: expected {self.expected}{such_as}{orelse}, got {short(value)}")
+        none = "false" if in_file(self.name) else "None"
+        orelse = f", or {none} ({self.none_words})" if self.none_words and not flag else ""
+        expected = f"{expected or self.expected}{such_as}{orelse}"
+        raise OptionError(f"{name}: expected {expected}, got {short(value)}", self.name)
 
     def show(self, value: Any) -> str:
         """A value as reports show it."""
@@ -189,7 +191,10 @@ def for_the_head(option: _AnyOption) -> _AnyOption:
 
 def short(value: Any, longest: int = 60) -> str:
     """A value for a message: on one line, and not a page of it."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python refuses to print whole numbers of thousands of digits
+        return "a number of thousands of digits"
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 

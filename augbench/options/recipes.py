@@ -16,7 +16,7 @@ from augbench.options.spelling import named
 if TYPE_CHECKING:
     from augbench.options.table import Settings
 
-__all__ = ["RECIPES", "SET_BY_RECIPES", "check_recipe", "filled_from_recipe"]
+__all__ = ["RECIPES", "SET_BY_RECIPES", "check_recipe", "filled_from_recipe", "recipe_values"]
 
 RECIPES: Mapping[str, Mapping[str, Any]] = {
     # The defaults of the table.
@@ -38,6 +38,13 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
 }
 """The values that each recipe sets, by the options' names in Python."""
 
+_BY_ADAMW: Mapping[str, Mapping[str, Any]] = {
+    # A step of AdamW is as long as its rate, however small the gradient: what SGD is given is far
+    # too high for a network, and too low for a head alone. docs/recipes.md has the measurements.
+    "standard": {"learning_rate": 0.001, "finetune_learning_rate": 0.03},
+}
+"""The values that recipes set instead, where AdamW trains the backbone, or the head."""
+
 SET_BY_RECIPES = frozenset(name for recipe in RECIPES.values() for name in recipe)
 
 _Table = TypeVar("_Table")
@@ -50,15 +57,24 @@ def filled_from_recipe(table: type[_Table]) -> type[_Table]:
     @wraps(plain)
     def fill(self: Any, *args: Any, **given: Any) -> None:
         recipe = given.get("recipe")
-        known = dict(RECIPES.get(recipe, {})) if isinstance(recipe, str) else {}
-        for part in ("", "finetune_"):
-            if given.get(f"{part}optimizer") == "adamw":  # its moments replace a momentum
-                known.pop(f"{part}momentum", None)
-                known.pop(f"{part}nesterov", None)
+        known = recipe_values(recipe, given) if isinstance(recipe, str) else {}
         plain(self, *args, **{**known, **given})
 
     table.__init__ = fill  # type: ignore[method-assign]
     return table
+
+
+def recipe_values(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that a recipe sets beside the optimizers that are given; {} for an unknown one."""
+    values = dict(RECIPES.get(recipe, {}))
+    for part in ("", "finetune_"):
+        if given.get(f"{part}optimizer") == "adamw":  # its moments replace a momentum
+            values.pop(f"{part}momentum", None)
+            values.pop(f"{part}nesterov", None)
+            rate = f"{part}learning_rate"
+            if rate in _BY_ADAMW.get(recipe, {}):
+                values[rate] = _BY_ADAMW[recipe][rate]
+    return values
 
 
 def check_recipe(settings: Settings) -> None:
@@ -74,11 +90,13 @@ def _check_optimizer(settings: Settings, part: str) -> None:
     if getattr(settings, f"{part}optimizer") == "adamw" and given:
         raise OptionError(
             f"{named(momentum, given)}: AdamW has moments of its own and takes no momentum; give "
-            f"{named(momentum, 0)}, or {named(f'{part}optimizer', 'sgd')}"
+            f"{named(momentum, 0)}, or {named(f'{part}optimizer', 'sgd')}",
+            momentum,
         )
     if getattr(settings, nesterov) and not given:
         raise OptionError(
-            f"{named(nesterov, True)} is a form of momentum: it needs a {named(momentum)} above 0"
+            f"{named(nesterov, True)} is a form of momentum: it needs a {named(momentum)} above 0",
+            nesterov,
         )
 
 
@@ -89,9 +107,10 @@ def _check_schedule(settings: Settings, part: str) -> None:
     if stepwise and not given:
         raise OptionError(
             f"{named(schedule, 'step')} needs {named(milestones)}: shares of the steps at which "
-            "the learning rate falls, such as 0.5,0.75"
+            "the learning rate falls, such as 0.5,0.75",
+            schedule,
         )
     for name in (milestones, factor):
         value = getattr(settings, name)
         if not stepwise and value != getattr(type(settings), name):
-            raise OptionError(f"{named(name)} is for {named(schedule, 'step')} alone")
+            raise OptionError(f"{named(name)} is for {named(schedule, 'step')} alone", name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from augbench.options.option import options_of
-from augbench.options.recipes import RECIPES, SET_BY_RECIPES
+from augbench.options.recipes import RECIPES, SET_BY_RECIPES, recipe_values
 from augbench.options.table import TRAINING, Options, Settings, grouped
 
 __all__ = ["reported", "titled"]
@@ -50,7 +50,8 @@ def _recipe(settings: Mapping[str, Any]) -> str:
     values = {name: options[name].check(value) for name, value in values.items()}
     differing = {
         recipe: [name for name in learning if values[name] != own.get(name, options[name].default)]
-        for recipe, own in RECIPES.items()
+        for recipe in RECIPES
+        for own in [recipe_values(recipe, values)]
     }
     closest = min(differing, key=lambda recipe: len(differing[recipe]))
     titles = [options[name].title for name in differing[closest]]

@@ -8,10 +8,12 @@ in `Options`.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from augbench.errors import OptionError
 from augbench.options.arms import Arms
@@ -31,6 +33,7 @@ from augbench.options.kinds import (
     Switch,
 )
 from augbench.options.option import KeyEntry, Option, Shorthand, for_the_head, options_of
+from augbench.options.problems import Origin
 from augbench.options.recipes import RECIPES, check_recipe, filled_from_recipe
 from augbench.options.spelling import named
 
@@ -50,6 +53,7 @@ class Settings:
     _: KW_ONLY
     batch_size: Count = Count(
         "--batch-size",
+        most=10**6,
         default=8,
         title="batch size",
         help="Images a step.",
@@ -101,6 +105,7 @@ class Settings:
     root_seed: Count = Count(
         "--root-seed",
         least=0,
+        most=2**63 - 1,
         default=0,
         title="root seed",
         help="Root of all random streams.",
@@ -425,6 +430,7 @@ class Options(Settings):
     workers: OptionalCount = OptionalCount(
         "--workers",
         least=0,
+        most=1024,
         default=None,
         none_words="one per core, or one per GPU",
         title="workers",
@@ -508,6 +514,40 @@ class Options(Settings):
     )
 
     @property
+    def origin(self) -> Origin:
+        """Where they were written, if in a file."""
+        origin: Origin = self.__dict__.get("_origin", Origin())
+        return origin
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], /, **given: Any) -> Self:
+        """Read a study's options from a file of TOML: `Options.from_file("study.toml", seeds=3)`.
+
+        Options that are given here win over those of the file; a recipe takes the place of all
+        that the file says of what recipes set. Paths in the file are relative to its folder. See
+        docs/studies.md.
+
+        Raises `OptionError`, one line with its place as FILE:LINE:COLUMN, for a file that cannot
+        be read, is no TOML, or has a key or a value that no option takes, or asks for a
+        distribution that is not installed; `StudyProblems`, with a line for each, for several.
+        """
+        from augbench.options.study_file import read_study
+
+        return read_study(cls, Path(path), given)
+
+    def to_file(
+        self, path: str | os.PathLike[str], requires: Mapping[str, str] | None = None
+    ) -> None:
+        """Write a file from which `from_file` reads these options again.
+
+        `requires` are distributions that the study needs, with a version specifier each. Raises
+        `OptionError` for a file that cannot be written, or is there already and says otherwise.
+        """
+        from augbench.options.saving import write_study
+
+        write_study(self, Path(path), requires or {})
+
+    @property
     def settings(self) -> Settings:
         """The hyper-parameters alone, which enter the keys of cells; with the longest budget."""
         given = {name: getattr(self, name) for name in options_of(Settings)}
@@ -517,7 +557,9 @@ class Options(Settings):
         super().__post_init__()
         if self.epochs and self.pretrain_steps != Options.pretrain_steps:
             both = f"{named('epochs')} or {named('pretrain_steps')}"
-            raise OptionError(f"give either {both}, not both: a study has one kind of budget")
+            raise OptionError(
+                f"give either {both}, not both: a study has one kind of budget", "epochs"
+            )
 
 
 def grouped(table: type) -> dict[str, dict[str, Option[Any, Any]]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 from augbench.errors import StoreError
 from augbench.options import named
 from augbench.plugins.pipelines import Pipeline
+from augbench.writing import save
 
 __all__ = [
     "FILE_NAME",
     "Picture",
     "add_pictures",
+    "damage",
     "known_pictures",
     "merge_pictures",
     "picture_key",
@@ -49,6 +51,10 @@ class Picture:
     results: NDArray[np.uint8]
     captions: tuple[str, ...]
     problem: str = ""
+
+
+class _Damaged(Exception):
+    """The file holds no whole archive."""
 
 
 def picture_key(content_hash: str, identity: Mapping[str, Any]) -> str:
@@ -97,30 +103,47 @@ def pictures_of(folder: Path, description: Mapping[str, Any]) -> list[Picture]:
     return found
 
 
+def damage(folder: Path) -> str:
+    """One line on what is wrong with the pictures of a folder; nothing where they can be read."""
+    try:
+        _load(folder / FILE_NAME)
+    except _Damaged as error:
+        return (
+            f"{str(folder / FILE_NAME)!r} is damaged ({error}): reports do without its pictures, "
+            "and the next `augbench run` makes them again"
+        )
+    return ""
+
+
 def _read(folder: Path) -> dict[str, NDArray[Any]]:
-    path = folder / FILE_NAME
+    """The arrays of the pictures that are whole; none of a damaged file."""
+    try:
+        arrays = _load(folder / FILE_NAME)
+    except _Damaged:
+        return {}
+    keys = {name.partition(".")[0] for name in arrays}
+    whole = [key for key in keys if all(f"{key}.{part}" in arrays for part in _PARTS)]
+    return {f"{key}.{part}": arrays[f"{key}.{part}"] for key in sorted(whole) for part in _PARTS}
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
     if not path.is_file():
         return {}
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return dict(archive)
-    except (OSError, ValueError, KeyError, BadZipFile, EOFError) as error:
-        raise StoreError(
-            f"{str(path)!r} is damaged ({error}); delete it: reports do without it, and the next "
-            "`augbench run` makes it again"
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile, EOFError, zlib.error) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise StoreError(
+                f"cannot read {str(path)!r} ({error.strerror}); see to it that it can be read"
+            ) from error
+        raise _Damaged(str(error) or type(error).__name__) from error
 
 
 def _write(folder: Path, arrays: dict[str, NDArray[Any]]) -> None:
-    path = folder / FILE_NAME
-    partial = path.with_name(f"{FILE_NAME}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as file:
+    def write(place: Path) -> None:
+        with place.open("wb") as file:
             # Its names come from hashes; none is the one positional argument, "file".
             np.savez_compressed(file, allow_pickle=False, **arrays)
-        partial.replace(path)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {str(path)!r} ({error.strerror}); name a writable folder with "
-            f"{named('out')}"
-        ) from error
+
+    save(folder / FILE_NAME, write, hint=f"name a writable folder with {named('out')}")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from augbench.errors import AugbenchError
 from augbench.pictures.archive import Picture
-from augbench.plotting import save_figure, style, wrapped
+from augbench.plotting import FileNames, save_figure, slug, style, wrapped
+
+# isort: split
+from matplotlib.axes import Axes  # after plotting, which imports matplotlib in any environment
+from matplotlib.figure import Figure
 
 __all__ = ["draw_augmentation", "draw_gallery", "draw_previews"]
 
@@ -26,14 +27,15 @@ def draw_previews(pictures: Iterable[Picture], folder: Path) -> Iterator[Path]:
 
     Yields the paths. Raises `AugbenchError` for a picture that could not be made.
     """
+    names = FileNames()
     for picture in pictures:
         if picture.problem:
             raise AugbenchError(picture.problem)
         figure = draw_augmentation(
             picture.augmentation, picture.originals, picture.results, picture.captions
         )
-        slug = re.sub(r"[^A-Za-z0-9.=_-]+", "_", picture.augmentation)
-        yield from save_figure(figure, folder / f"augmentation-{slug}")
+        name = names.add(f"augmentation-{slug(picture.augmentation)}")
+        yield from save_figure(figure, folder / name)
 
 
 def draw_augmentation(

@@ -29,6 +29,9 @@ __all__ = ["Member", "Pipeline", "Stage", "alike", "expanded", "parsed", "shown_
 _DIGITS = 12
 """Decimals of a probability: so a third is one number, whether it is written or left to share."""
 
+_LARGEST_GRID = 10_000
+"""Arms of one spec: each is made once in planning, and more are a slip."""
+
 _HEAD = re.compile(r"(?:\s*[\w.-]+\s*:)*(?:\s*[^\W\d]\w*\s*=)?")
 """The text before the first value of a grid: names and colons, and the parameter's name."""
 
@@ -140,7 +143,10 @@ def _does_nothing(stage: Stage) -> bool:
 
 
 def expanded(spec: str) -> list[str]:
-    """Write out the grids of a spec: `mixup:alpha=0.1/0.3` is two specs."""
+    """Write out the grids of a spec: `mixup:alpha=0.1/0.3` is two specs.
+
+    Raises `ParameterError` for a grid of more than 10,000.
+    """
     choices = []
     for part, separator in _parts(spec, ",+|@"):
         first, *others = split_outside_quotes(part, "/")
@@ -148,6 +154,12 @@ def expanded(spec: str) -> list[str]:
         assert head is not None  # it matches nothing as well
         values = [first, *(head[0] + other for other in others)]
         choices.append([value + separator for value in values])
+    count = math.prod(map(len, choices))
+    if count > _LARGEST_GRID:
+        raise ParameterError(
+            f"{spec[:60]!r} is a grid of {count:,} arms; expected at most {_LARGEST_GRID:,}: leave "
+            "out some of its values"
+        )
     return ["".join(chosen) for chosen in itertools.product(*choices)]
 
 

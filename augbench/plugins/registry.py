@@ -20,6 +20,7 @@ from augbench.plugins.loading import Entry, Loader
 from augbench.plugins.parameters import Parameter
 from augbench.plugins.pipelines import Member, Pipeline, Stage, expanded, parsed
 from augbench.plugins.suggestion import suggestion
+from augbench.text import encodable
 
 __all__ = ["ComponentInfo", "Parameter", "PluginInfo", "Registry"]
 
@@ -168,11 +169,14 @@ class Registry:
             version=entry.plugin.version,
             source_hash=self._factories.source_hash(entry),
             varied=parameters.varied(declared, values),
-            label=parameters.label(
-                name,
-                declared,
-                values,
-                parameters.written if kind == "augmentation" else parameters.format_value,
+            # A path may hold bytes that are no text, and a label is stored, printed and exported.
+            label=encodable(
+                parameters.label(
+                    name,
+                    declared,
+                    values,
+                    parameters.written if kind == "augmentation" else parameters.format_value,
+                )
             ),
         )
         if kind == "augmentation":

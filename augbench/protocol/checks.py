@@ -9,42 +9,51 @@ from collections.abc import Mapping
 
 from augbench.datasets.contract import DatasetInfo
 from augbench.errors import StudyError
-from augbench.options import named
+from augbench.options import MOST, Problems, named
 from augbench.protocol.batches import effective_batch_size
-from augbench.protocol.study import Study
+from augbench.protocol.study import Arm, Study
 
-__all__ = ["check_study"]
+__all__ = ["MOST_CELLS", "check_study"]
 
 
-def check_study(study: Study, sources: Mapping[str, int]) -> None:
-    """Raise `StudyError`, one line, for a study that cannot be carried out.
+MOST_CELLS = 2_000_000
+"""The largest study that is planned; the fastest cells that there are would train for weeks."""
 
-    `sources` maps the label of each arm to how many images one of its outputs is made of.
+
+def check_study(study: Study, sources: Mapping[str, int], problems: Problems) -> None:
+    """Note in `problems`, a line each, what keeps a study from being carried out.
+
+    `sources` maps the label of each arm to how many images one of its outputs is made of. Nothing
+    here takes longer for a larger study.
     """
     if not study.arms:
-        raise StudyError(
-            f"nothing to compare: name an augmentation with {named('augmentations')}, or keep "
-            "the baseline"
-        )
-    for pretrain, finetune in study.pairs:
-        if pretrain.image_shape != finetune.image_shape:
+        with problems.of("augmentations"):
             raise StudyError(
-                f"images of {pretrain.name!r} are {_shape(pretrain)}, those of "
-                f"{finetune.name!r} are {_shape(finetune)} (channels × height × width); "
-                "a backbone needs both of one shape: choose data sets that match"
+                f"nothing to compare: name an augmentation with {named('augmentations')}, or keep "
+                "the baseline"
             )
-        for option in ("samples_per_class", "ruler_sizes"):
-            _enough(option, max(getattr(study, option), default=0), pretrain)
-        _enough("finetune_samples_per_class", study.settings.finetune_samples_per_class, finetune)
-        smallest = min((*study.samples_per_class, *study.ruler_sizes))
-        for arm in study.arms:
-            images = smallest * len(pretrain.classes)
-            batch = effective_batch_size(arm.settings.batch_size, images)
-            if batch < (count := sources[arm.label]):
+    for pretrain, finetune in study.pairs:
+        with problems.of("finetune_datasets"):
+            if pretrain.image_shape != finetune.image_shape:
                 raise StudyError(
-                    f"{arm.label!r} makes each output of {count} different images of a batch, but "
-                    f"a batch holds {batch}; use {named('batch_size', count)} or more"
+                    f"images of {pretrain.name!r} are {_shape(pretrain)}, those of "
+                    f"{finetune.name!r} are {_shape(finetune)} (channels × height × width); "
+                    "a backbone needs both of one shape: choose data sets that match"
                 )
+        for option in ("samples_per_class", "ruler_sizes"):
+            with problems.of(option):
+                _enough(option, max(getattr(study, option), default=0), pretrain)
+        name = "finetune_samples_per_class"
+        with problems.of(name):
+            _enough(name, study.settings.finetune_samples_per_class, finetune)
+        smallest = min((*study.samples_per_class, *study.ruler_sizes))
+        with problems.of("batch_size"):
+            for arm in study.arms:
+                _whole_batch(arm, smallest * len(pretrain.classes), sources[arm.label])
+    with problems.of("epochs"):
+        _ends(study)
+    with problems.of("seeds"):
+        _countable(study)
 
 
 def _enough(option: str, size: int, info: DatasetInfo) -> None:
@@ -54,6 +63,41 @@ def _enough(option: str, size: int, info: DatasetInfo) -> None:
         raise StudyError(
             f"{named(option, size)} is more than {info.name!r} holds: class {name!r} has {least} "
             f"training images; the largest size that works is {least}"
+        )
+
+
+def _whole_batch(arm: Arm, images: int, count: int) -> None:
+    """Refuse an arm whose outputs are made of more images than the smallest set's batches hold."""
+    batch = effective_batch_size(arm.settings.batch_size, images)
+    if batch < count:
+        raise StudyError(
+            f"{arm.label!r} makes each output of {count} different images of a batch, but "
+            f"a batch holds {batch}; use {named('batch_size', count)} or more"
+        )
+
+
+def _ends(study: Study) -> None:
+    """Refuse epochs that come to more steps than any training has."""
+    images = max((sum(pretrain.train_counts) for pretrain, _ in study.pairs), default=0)
+    if not study.references:
+        sizes = (*study.samples_per_class, *study.ruler_sizes)
+        images = max((max(sizes) * len(one.classes) for one, _ in study.pairs), default=0)
+    for budget in study.all_budgets if images and study.arms else ():
+        steps = max(budget.steps(images, arm.settings.batch_size) for arm in study.arms)
+        if steps > MOST:
+            raise StudyError(
+                f"{named('epochs', budget.amount)} of {images:,} images are {steps:,} steps; "
+                f"a training has at most {MOST:,}"
+            )
+
+
+def _countable(study: Study) -> None:
+    """Refuse a study of more cells than can be planned, before any of them is made."""
+    if study.size > MOST_CELLS:
+        raise StudyError(
+            f"{named('seeds', study.seeds)} × {len(study.pairs)} pairs of data sets × "
+            f"{study.size // study.seeds // len(study.pairs):,} arms, sizes and budgets are "
+            f"{study.size:,} cells; a study has at most {MOST_CELLS:,}"
         )
 
 

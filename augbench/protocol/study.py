@@ -226,22 +226,31 @@ class Study:
         """Every cell of the study, seed by seed, so that each seed's comparison is whole early."""
         return list(self._cells())
 
+    @property
+    def size(self) -> int:
+        """The number of cells, without making them."""
+        return self.seeds * len(self.pairs) * len(self._curves) * len(self.all_budgets)
+
     def _cells(self) -> Iterator[Cell]:
+        curves, budgets = self._curves, self.all_budgets
         for seed in range(self.seeds):
             for pretrain, finetune in self.pairs:
-                wanted: list[tuple[Arm, int | None]] = [
-                    (arm, size) for arm in self.arms for size in self.samples_per_class
-                ]
-                if self.baseline is not None:
-                    extra = [
-                        size for size in self.ruler_sizes if size not in self.samples_per_class
-                    ]
-                    wanted += [(self.baseline, size) for size in extra]
-                    if self.references:
-                        wanted += [(self.baseline, one.samples_per_class) for one in REFERENCES]
-                for arm, size in wanted:
-                    for budget in self.all_budgets:
+                for arm, size in curves:
+                    for budget in budgets:
                         yield Cell(pretrain, finetune, self.backbone, arm, size, seed, budget)
+
+    @property
+    def _curves(self) -> list[tuple[Arm, int | None]]:
+        """The arms and sizes of one seed of one pair."""
+        wanted: list[tuple[Arm, int | None]] = [
+            (arm, size) for arm in self.arms for size in self.samples_per_class
+        ]
+        if self.baseline is not None:
+            extra = [size for size in self.ruler_sizes if size not in self.samples_per_class]
+            wanted += [(self.baseline, size) for size in extra]
+            if self.references:
+                wanted += [(self.baseline, one.samples_per_class) for one in REFERENCES]
+        return wanted
 
     @property
     def all_budgets(self) -> tuple[Budget, ...]:

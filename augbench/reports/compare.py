@@ -16,9 +16,13 @@ __all__ = ["SideBySide", "StoreComparison", "compare"]
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Accuracy at one place of both studies; `difference` is second − first, paired by seed."""
+    """Accuracy at one place of both studies; `difference` is second − first, paired by seed.
+
+    `second_pair` is what the second study calls the data sets of `pair`: their images are the same.
+    """
 
     pair: Pair
+    second_pair: Pair
     augmentation: str
     samples_per_class: int
     first: MeanInterval
@@ -33,7 +37,7 @@ class StoreComparison:
     `settings` and `environments` hold what differs, as (name, first, second). `same_keys` counts
     the cells that both computed under the very same key, `disagree` lists those among them whose
     metrics differ by more than rounding; `only_first` and `only_second` count computed cells
-    whose key the other lacks.
+    whose key the other lacks. `unlike` names the data sets of one name, but not of one content.
     """
 
     settings: tuple[tuple[str, str, str], ...]
@@ -43,6 +47,7 @@ class StoreComparison:
     only_second: int
     disagree: tuple[tuple[str, tuple[Disagreement, ...]], ...]
     rows: tuple[SideBySide, ...]
+    unlike: tuple[str, ...] = ()
 
 
 def compare(
@@ -52,7 +57,8 @@ def compare(
 
     Cells of the same key must agree. Beyond that, accuracies are compared wherever both studies
     have the same pair, augmentation and size, whatever else they differ in; seeds are paired by
-    their number, and both sides of a difference have the same seeds.
+    their number, and both sides of a difference have the same seeds. Pairs are the same where
+    their data sets' contents are, whatever these are called and wherever they lie.
     """
     cells = [
         {cell.key: cell for cell in one.cells if cell.status == "ok"} for one in (first, second)
@@ -73,7 +79,26 @@ def compare(
         only_second=len(cells[1]) - len(both),
         disagree=tuple(disagree),
         rows=tuple(_rows(first, second, confidence)),
+        unlike=tuple(
+            name
+            for name, content in _contents(first).items()
+            if _contents(second).get(name, content) != content
+        ),
     )
+
+
+def _contents(study: StudyResult) -> dict[str, str]:
+    """The content hash of each data set, by its name."""
+    datasets = study.stored.description["datasets"]
+    return {name: info["content_hash"] for name, info in datasets.items()}
+
+
+def _same_pair(pair: Pair, first: StudyResult, second: StudyResult) -> Pair | None:
+    """The second study's pair of the same images; the one of the same names, if it is there."""
+    ours, theirs = _contents(first), _contents(second)
+    wanted = [ours[name] for name in pair]
+    same = [other for other in second.pairs if [theirs[name] for name in other] == wanted]
+    return pair if pair in same else next(iter(same), None)
 
 
 def _rows(first: StudyResult, second: StudyResult, confidence: float) -> list[SideBySide]:
@@ -81,26 +106,30 @@ def _rows(first: StudyResult, second: StudyResult, confidence: float) -> list[Si
     seeds = min(first.seeds, second.seeds)
     rows = []
     for pair in first.pairs:
+        second_pair = _same_pair(pair, first, second)
         for label in first.augmentations:
-            if pair not in second.pairs or label not in second.augmentations:
+            if second_pair is None or label not in second.augmentations:
                 continue
             for size in sizes:
-                one, other = (
-                    study.values(pair, label, (size,))[:seeds, 0] for study in (first, second)
-                )
+                one = first.values(pair, label, (size,))[:seeds, 0]
+                other = second.values(second_pair, label, (size,))[:seeds, 0]
                 difference = paired_difference(other, one, confidence=confidence)
                 if difference.n:
                     paired = one + 0 * other, other + 0 * one  # NaN where either is missing
                     means = [mean_interval(side, confidence=confidence) for side in paired]
-                    rows.append(SideBySide(pair, label, size, means[0], means[1], difference))
+                    rows.append(
+                        SideBySide(pair, second_pair, label, size, means[0], means[1], difference)
+                    )
     return rows
 
 
 def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], dict[str, str]]:
     """The settings of both studies, flat; an arm that only one has is one entry."""
     flat = []
+    names = _names_in(first, second)
     for one, other in ((first, second), (second, first)):
-        description = titled(one.stored.description)
+        called = names if one is second and second is not first else {}
+        description = titled(_renamed(one.stored.description, called))
         description["arms"] = {
             arm["label"]: _arm(arm) if arm["label"] in other.augmentations else "yes"
             for arm in description["arms"]
@@ -108,6 +137,29 @@ def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], 
         description["backbone"] = _component(description["backbone"])
         flat.append(_flat(description))
     return flat[0], flat[1]
+
+
+def _names_in(first: StudyResult, second: StudyResult) -> dict[str, str]:
+    """What the first study calls the data sets of the second that it calls otherwise."""
+    ours, theirs = _contents(first), _contents(second)
+    by_content = {content: name for name, content in ours.items() if name not in theirs}
+    return {
+        name: by_content[content]
+        for name, content in theirs.items()
+        if name not in ours and content in by_content
+    }
+
+
+def _renamed(description: Mapping[str, Any], called: Mapping[str, str]) -> dict[str, Any]:
+    """A study with other names for its data sets, each of which is told."""
+    return {
+        **description,
+        "pairs": [[called.get(name, name) for name in pair] for pair in description["pairs"]],
+        "datasets": {
+            called.get(name, name): {**info, **({"called": name} if name in called else {})}
+            for name, info in description["datasets"].items()
+        },
+    }
 
 
 def _arm(arm: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,14 @@ import io
 import json
 import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from augbench.errors import AugbenchError, StoreError, UsageError
+from augbench.errors import AugbenchError, UsageError
 from augbench.results import StudyResult
+from augbench.text import encodable, in_a_cell
+from augbench.writing import Content, save
 
 __all__ = [
     "FORMATS",
@@ -42,8 +45,14 @@ _WHOLE = ("samples_per_class", "seed", "environment")
 
 
 def to_csv(result: StudyResult) -> str:
-    """The rows of `StudyResult.cell_rows` in full precision; an empty field where one is None."""
-    rows = result.cell_rows()
+    """The rows of `StudyResult.cell_rows` in full precision; an empty field where one is None.
+
+    A text that a spreadsheet would take for a formula has an apostrophe in front.
+    """
+    rows = [
+        {name: in_a_cell(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in result.cell_rows()
+    ]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -74,7 +83,8 @@ def to_json(result: StudyResult) -> str:
         "environments": result.environments(),
         "cells": cells,
     }
-    return json.dumps(_plain(tree), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # The escape of a lone surrogate is JSON's own: it is read back as it was.
+    return encodable(json.dumps(_plain(tree), indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def export(result: StudyResult, path: Path, file_format: str | None = None) -> None:
@@ -89,17 +99,12 @@ def export(result: StudyResult, path: Path, file_format: str | None = None) -> N
             f"expected a file that ends in .csv, .json or .parquet, got {path.name!r}; "
             "or name the format with --format"
         )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if chosen == "parquet":
-            _write_parquet(result, path)
-        else:
-            text = to_csv(result) if chosen == "csv" else to_json(result)
-            path.write_text(text, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {str(path)!r} ({error.strerror or error}); name a writable file"
-        ) from error
+    content: Content
+    if chosen == "parquet":
+        content = partial(_write_parquet, result)
+    else:
+        content = to_csv(result) if chosen == "csv" else to_json(result)
+    save(path, content, hint="name a writable file")
 
 
 def _write_parquet(result: StudyResult, path: Path) -> None:
@@ -119,7 +124,7 @@ def _write_parquet(result: StudyResult, path: Path) -> None:
         **dict.fromkeys(_TRUE_OR_FALSE, pyarrow.bool_()),
     }
     columns = {
-        name: pyarrow.array([row[name] for row in rows], kinds.get(name, pyarrow.float64()))
+        name: pyarrow.array([_clean(row[name]) for row in rows], kinds.get(name, pyarrow.float64()))
         for name in names
     }
     columns["correct"] = pyarrow.array(
@@ -132,6 +137,10 @@ def _write_parquet(result: StudyResult, path: Path) -> None:
         }
     )
     parquet.write_table(table, path)
+
+
+def _clean(value: Any) -> Any:
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _finite(value: float | None) -> float | None:

@@ -23,12 +23,12 @@ import jinja2
 from markupsafe import Markup
 
 from augbench import __version__
-from augbench.errors import StoreError
 from augbench.pictures.archive import Picture
 from augbench.reports import sections
 from augbench.reports._tables import Table
 from augbench.reports.sections import Report
 from augbench.results import Pair, StudyResult
+from augbench.writing import save
 
 __all__ = ["embedded_json", "render_page", "save_page"]
 
@@ -52,13 +52,7 @@ def save_page(
 ) -> None:
     """Write the page; raises `StoreError` if that is impossible."""
     text = render_page(result, pictures=pictures, confidence=confidence)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace", newline="\n")
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {str(path)!r} ({error.strerror}); name a writable file with --html"
-        ) from error
+    save(path, text, hint="name a writable file with --html")
 
 
 def render_page(

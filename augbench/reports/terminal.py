@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import rich.console
 import rich.table
-from rich.console import Console
-from rich.markup import escape
 from rich.text import Text
 
 from augbench.reports import sections
 from augbench.reports._tables import Column, Table
+from augbench.reports.console import Console, plain
 from augbench.reports.sections import Paragraph, Report
 from augbench.reports.sections.accuracy import terminal_caption, terminal_columns
 from augbench.results import Pair, StudyResult
+from augbench.text import shown
 
 __all__ = ["new_accuracy_table", "print_results"]
 
@@ -22,7 +23,7 @@ _WIDTH_OF_NUMBERS = 15
 
 
 def print_results(
-    result: StudyResult, console: Console | None = None, *, confidence: float = 0.95
+    result: StudyResult, console: rich.console.Console | None = None, *, confidence: float = 0.95
 ) -> None:
     """Print the verdict in words, then the table of mean ± interval, per pair."""
     console = console or Console()
@@ -37,7 +38,7 @@ def print_results(
                 console.print(_rendered(table, console.width))
     for section in sections.SECTIONS:
         for line in section.closing_lines(report):
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def new_accuracy_table(pair: Pair, sizes: Sequence[int]) -> rich.table.Table:
@@ -45,16 +46,17 @@ def new_accuracy_table(pair: Pair, sizes: Sequence[int]) -> rich.table.Table:
     return _empty_table(terminal_caption(pair), terminal_columns(sizes))
 
 
-def _print_words(words: Sequence[Paragraph], pair: Pair, console: Console) -> None:
+def _print_words(words: Sequence[Paragraph], pair: Pair, console: rich.console.Console) -> None:
     """Verdicts as a list under the name of the pair, remarks fainter."""
     if any(one.kind for one in words):
-        console.print(f"[bold]{escape(pair[0])} → {escape(pair[1])}[/bold]")
+        console.print(f"[bold]{plain(pair[0])} → {plain(pair[1])}[/bold]")
     for one in sorted(words, key=lambda one: not one.kind):  # what was found, then remarks
         if not one.kind:
-            console.print(one.text, style="dim", markup=False, highlight=False)
+            console.print(shown(one.text), style="dim", markup=False, highlight=False)
             continue
-        lines = Text("\n".join((one.text, *one.sentences)))
-        lines.stylize("bold", 0, len(one.text))
+        first, *others = map(shown, (one.text, *one.sentences))
+        lines = Text("\n".join((first, *others)))
+        lines.stylize("bold", 0, len(first))
         grid = rich.table.Table.grid(padding=(0, 1))
         grid.add_row("•", lines)  # a grid wraps long lines under their beginning
         console.print(grid)
@@ -67,13 +69,13 @@ def _rendered(table: Table, width: int) -> rich.table.Table:
     rendered = _empty_table(table.caption, table.columns)
     for name, *numbers in table.rows:
         texts = (entry.text.replace("\n", " ") if fits else entry.text for entry in numbers)
-        rendered.add_row(escape(name.text), *map(escape, texts))
+        rendered.add_row(plain(name.text), *map(plain, texts))
     return rendered
 
 
 def _empty_table(caption: str, columns: Sequence[Column]) -> rich.table.Table:
-    table = rich.table.Table(title=escape(caption), title_justify="left", title_style="bold")
-    table.add_column(escape(columns[0].title), overflow="fold")
+    table = rich.table.Table(title=plain(caption), title_justify="left", title_style="bold")
+    table.add_column(plain(columns[0].title), overflow="fold")
     for column in columns[1:]:
-        table.add_column(escape(column.title), justify="right", no_wrap=True)
+        table.add_column(plain(column.title), justify="right", no_wrap=True)
     return table

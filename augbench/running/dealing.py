@@ -14,7 +14,7 @@ from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell
 from augbench.training.packs import plan_packs
 
-__all__ = ["Dealer", "devices_of", "executor_of", "unique_cells"]
+__all__ = ["Dealer", "check_executor", "devices_of", "executor_of", "unique_cells"]
 
 
 def unique_cells(cells: Iterable[Cell]) -> list[Cell]:
@@ -71,6 +71,12 @@ def devices_of(name: str) -> tuple[str, ...]:
             f"{named('device', name)}: expected devices without repetition, as in cuda:0,cuda:1"
         )
     return devices
+
+
+def check_executor(options: Options, registry: Registry) -> None:
+    """Raise the `UsageError` for an executor that is not there or does not take its parameters."""
+    if options.executor is not None:
+        registry.resolve("executor", options.executor)
 
 
 def executor_of(options: Options, registry: Registry) -> Executor:

@@ -57,16 +57,18 @@ class Ledger:
             self._try()
 
     def close(
-        self, study: Study, cells: Sequence[Cell], command: str, *, patience: float = _PATIENCE
+        self, study: Study, cells: Sequence[Cell], command: str, *, patience: float | None = None
     ) -> None:
-        """Write everything: try until it succeeds, for `patience` seconds, or until the user stops.
+        """Write everything: try until it succeeds, for `patience` seconds, by default ten
+        minutes, or until the user stops it.
 
         Raises `StoreError` that says where the rest has gone.
         """
-        start, told = time.monotonic(), False
+        end = time.monotonic() + (_PATIENCE if patience is None else patience)
+        told = False
         try:
             while (error := self._try()) is not None:
-                if time.monotonic() - start > patience:
+                if time.monotonic() > end:
                     break
                 if not told:
                     self._observer.waiting(

@@ -11,11 +11,14 @@ the others from being read.
 from __future__ import annotations
 
 from augbench.store._agreement import Disagreement, disagreements
+from augbench.store._backup import backup
 from augbench.store._claims import Claim, Owner
 from augbench.store._merging import Conflict, Merged, merge
 from augbench.store._rows import PlannedCell, StoredStudy
 from augbench.store._schema import FILE_NAME
 from augbench.store._store import Outcome, Store
+from augbench.store._verifying import Problem, problems, repair
+from augbench.store._writable import check_writable
 
 __all__ = [
     "FILE_NAME",
@@ -26,8 +29,13 @@ __all__ = [
     "Outcome",
     "Owner",
     "PlannedCell",
+    "Problem",
     "Store",
     "StoredStudy",
+    "backup",
+    "check_writable",
     "disagreements",
     "merge",
+    "problems",
+    "repair",
 ]

@@ -30,10 +30,14 @@ __all__ = [
     "given_up",
     "keep",
     "look_up",
+    "packs_of",
     "put",
     "record",
     "rows_of",
 ]
+
+_SCAN = 2000
+"""So many keys at least are worth a look at whether to read the whole table."""
 
 _T = TypeVar("_T")
 
@@ -112,6 +116,13 @@ def rows_of(connection: sqlite3.Connection, keys: Sequence[str]) -> list[CellRow
 def _each_row(
     connection: sqlite3.Connection, keys: Sequence[str], where: str = ""
 ) -> Iterator[CellRow]:
+    if len(keys) > _SCAN:
+        (cells,) = connection.execute("SELECT count(*) FROM cells").fetchone()
+        if len(keys) > cells // 4:  # from beginning to end, a disk is read much faster
+            wanted = set(keys)
+            every = connection.execute(f"SELECT {COLUMNS} FROM cells WHERE true {where}")
+            yield from (row for row in map(CellRow._make, every) if row.key in wanted)
+            return
     for batch in batches(keys):
         marks = ",".join("?" * len(batch))
         query = f"SELECT {COLUMNS} FROM cells WHERE key IN ({marks}) {where}"
@@ -157,6 +168,25 @@ def forget_failures(connection: sqlite3.Connection, keys: Sequence[str] | None) 
         ).rowcount
         for batch in batches(keys)
     )
+
+
+def packs_of(connection: sqlite3.Connection, keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The keys of each cell's pack; a cell without a pack, or with a damaged one, is left out."""
+    known: dict[str, tuple[str, ...]] = {}
+    found = {}
+    for batch in batches(keys):
+        marks = ",".join("?" * len(batch))
+        rows = connection.execute(
+            "SELECT c.key, p.id, p.keys FROM cells c JOIN packs p ON p.id = c.pack "
+            f"WHERE c.key IN ({marks})",
+            batch,
+        )
+        for key, number, text in rows:
+            if number not in known and isinstance(text, str) and content_id(text) == number:
+                known[number] = tuple(json.loads(text))
+            if number in known:
+                found[key] = known[number]
+    return found
 
 
 def environment_id(connection: sqlite3.Connection, description: Mapping[str, Any]) -> str:

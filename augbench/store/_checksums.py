@@ -6,12 +6,13 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import PROTOCOL_VERSION, Cell
+from augbench.protocol.study import PROTOCOL_VERSION, Cell, Settings
 
 __all__ = [
     "COLUMNS",
@@ -20,6 +21,7 @@ __all__ = [
     "checksum",
     "content_id",
     "curves_of",
+    "is_time",
     "new_row",
     "signed",
     "sound_metrics",
@@ -68,10 +70,18 @@ class Damage(ValueError):
 def checksum(values: Iterable[Any]) -> str:
     """SHA-256, of which 32 letters are kept, over values as SQLite returns them.
 
-    JSON tells text from numbers, and is written alike by every version of Python.
+    Types are a part of it, and lengths, so that no text can pass for two values.
     """
-    plain = [f"blob {one.hex()}" if isinstance(one, bytes) else one for one in values]
-    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:32]
+    plain = "".join([_plain(value) for value in values])
+    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, str):
+        return f"s{len(value)}:{value}"
+    if isinstance(value, bytes):
+        return f"b{value.hex()};"
+    return f"{value!r};"  # an integer, a float to its last bit, or None
 
 
 def content_id(text: str) -> str:
@@ -89,7 +99,7 @@ def new_row(
 ) -> CellRow:
     """The row of a cell's outcome; `environment` and `pack` are ids."""
     settings = {
-        **cell.settings.to_json(),
+        **_as_json(cell.settings),
         "backbone": cell.backbone.identity(),
         "augmentation": cell.pipeline.identity(),
         "pretrain_dataset": cell.pretrain.content_hash,
@@ -110,7 +120,7 @@ def new_row(
         None if result.error is None else storable(result.error),
         None if result.traceback is None else storable(result.traceback),
         json.dumps(result.metrics),
-        json.dumps({name: asdict(curve) for name, curve in result.curves.items()}),
+        json.dumps({name: vars(curve) for name, curve in result.curves.items()}),
         result.correct,
         storable(result.engine),
         storable(device),
@@ -122,6 +132,20 @@ def new_row(
         cell.finetune.test_size,
     )
     return signed(row)
+
+
+# A study has few of them, and many cells.
+@lru_cache(maxsize=1024)
+def _as_json(settings: Settings) -> dict[str, Any]:
+    return settings.to_json()
+
+
+def is_time(value: object) -> bool:
+    """True for a Unix time that a calendar can show."""
+    return isinstance(value, float) and 0 <= value < _YEAR_9999
+
+
+_YEAR_9999 = 253_370_764_800.0
 
 
 def signed(row: CellRow) -> CellRow:
@@ -150,6 +174,8 @@ def thoroughly_sound(row: CellRow) -> None:
     for name, kinds in _KINDS.items():
         if not isinstance(getattr(row, name), kinds):
             raise Damage(f"its {name} is of the wrong type")
+    if not is_time(row.finished_at):
+        raise Damage("its time is none")
     if row.status not in ("ok", "failed") or (row.status == "failed" and row.error is None):
         raise Damage("neither a result nor a failure")
     if row.status == "ok":
@@ -162,7 +188,6 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "seed": int,
     "protocol": int,
     "seconds": float,
-    "finished_at": float,
     "error": (str, type(None)),
     "traceback": (str, type(None)),
     "engine": str,

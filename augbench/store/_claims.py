@@ -14,16 +14,44 @@ import sqlite3
 import sys
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from augbench.store._cells import batches, look_up
+from augbench.store._checksums import is_time
 
-__all__ = ["Claim", "Owner", "Watch", "all_claims", "beat", "claim", "release", "release_all"]
+__all__ = [
+    "CLAIM_KINDS",
+    "Claim",
+    "Owner",
+    "Watch",
+    "all_claims",
+    "beat",
+    "claim",
+    "of_kinds",
+    "release",
+    "release_all",
+]
 
 _SILENCE = 60.0
 """Seconds without a beat after which a run on another host is taken for dead."""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int)
+
+
+_Check = Callable[[object], bool]
+CLAIM_KINDS: dict[str, tuple[_Check, ...]] = {
+    "runs": (_is_text, _is_text, _is_whole, is_time, _is_whole, is_time),
+    "claims": (_is_text, _is_text, is_time),
+}
+"""What each column of this module's tables holds."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +134,10 @@ def claim(
         for batch in batches(wanted):
             marks = ",".join("?" * len(batch))
             rows = connection.execute(
-                f"SELECT key, token FROM claims WHERE key IN ({marks})", batch
+                f"SELECT key, token, since FROM claims WHERE key IN ({marks})", batch
             )
-            taken |= {key for key, token in rows if token in living}
+            sound = (row for row in rows if of_kinds(row, CLAIM_KINDS["claims"]))
+            taken |= {key for key, token, _ in sound if token in living}
     free = [key for key in wanted if key not in done and key not in taken]
     now = time.time()
     connection.executemany(
@@ -145,12 +174,12 @@ def beat(connection: sqlite3.Connection, owner: Owner) -> None:
 
 def _owners(connection: sqlite3.Connection) -> list[tuple[Owner, int, float]]:
     rows = connection.execute("SELECT token, host, pid, started, beat, beaten_at FROM runs")
-    return [(Owner(*row[:4]), row[4], row[5]) for row in rows if _is_sound(*row)]
+    return [(Owner(*row[:4]), row[4], row[5]) for row in rows if of_kinds(row, CLAIM_KINDS["runs"])]
 
 
-def _is_sound(*row: object) -> bool:
-    kinds = (str, str, int, float, int, float)
-    return all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
+def of_kinds(row: Sequence[object], kinds: Sequence[_Check]) -> bool:
+    """True if each value is of its kind, as it is unless the row was damaged."""
+    return all(is_kind(value) for value, is_kind in zip(row, kinds, strict=True))
 
 
 def all_claims(connection: sqlite3.Connection, watch: Watch) -> list[Claim]:
@@ -159,17 +188,18 @@ def all_claims(connection: sqlite3.Connection, watch: Watch) -> list[Claim]:
         owner.token: (owner, at, watch.is_alive(owner, count, last_beat=at))
         for owner, count, at in _owners(connection)
     }
-    rows = connection.execute("SELECT key, token, since FROM claims ORDER BY since, key")
     found = []
-    for key, token, since in rows:
-        owner, at, alive = owners.get(token, (Owner(str(token), "", 0, 0.0), 0.0, False))
-        found.append(Claim(key, owner, since if isinstance(since, float) else 0.0, at, alive))
+    for row in connection.execute("SELECT key, token, since FROM claims ORDER BY since, key"):
+        if of_kinds(row, CLAIM_KINDS["claims"]):
+            key, token, since = row
+            owner, at, alive = owners.get(token, (Owner(token, "", 0, 0.0), 0.0, False))
+            found.append(Claim(key, owner, since, at, alive))
     return found
 
 
 def _runs(owner: Owner) -> bool | None:
     """True if the process of an owner on this host runs; None if that cannot be told."""
-    if owner.pid <= 0:
+    if not 0 < owner.pid < 2**31:
         return False
     if _boot_time() is not None:
         started = _start_time(owner.pid)

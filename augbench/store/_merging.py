@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from augbench.errors import StoreError
-from augbench.options import named
 from augbench.pictures.archive import merge_pictures
 from augbench.protocol.study import PROTOCOL_VERSION, place_name
 from augbench.store._agreement import Disagreement, disagreements
 from augbench.store._checksums import COLUMNS, CellRow, Damage, sound_metrics
 from augbench.store._copying import copy_cells, copy_studies
-from augbench.store._publishing import new_store
-from augbench.store._schema import FILE_NAME
+from augbench.store._publishing import check_free, new_store
 from augbench.store._store import Store
+from augbench.store._studies import all_studies
 
 __all__ = ["Conflict", "Merged", "merge"]
 
@@ -53,10 +53,7 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
     another has other metrics, that is reported. Raises `StoreError` if a source holds cells of
     another protocol version, or `out` holds a store; nothing is left in `out` then.
     """
-    if (out / FILE_NAME).exists():
-        raise StoreError(
-            f"{str(out)!r} holds a store already; name a new folder with {named('out')}"
-        )
+    check_free(out)
     for source in sources:
         with Store.read(source) as store:
             _check_protocol(store)
@@ -104,20 +101,19 @@ def _differences(known: CellRow, row: CellRow) -> tuple[Disagreement, ...]:
 
 
 def _check_protocol(store: Store) -> None:
-    """Raises `StoreError` if a sound cell is of another protocol."""
+    """Raises `StoreError` if a sound cell or study is of another protocol."""
     with store.connection() as connection:
         rows = connection.execute(
             f"SELECT {COLUMNS} FROM cells WHERE protocol IS NOT ?", (PROTOCOL_VERSION,)
         )
         found = set()
         for row in map(CellRow._make, rows):
-            try:
+            with suppress(Damage):
                 sound_metrics(row)
-            except Damage:
-                continue
-            found.add(row.protocol)
-    studies = (description["protocol"] for _, description, _, _ in store.studies())
-    found |= {version for version in studies if version != PROTOCOL_VERSION}
+                found.add(row.protocol)
+        for study in all_studies(connection):
+            with suppress(Damage):  # it is left out
+                found |= {study.described()["protocol"]} - {PROTOCOL_VERSION}
     if found:
         raise StoreError(
             f"{str(store.path)!r} holds cells of protocol version {min(found)}, this AugBench "

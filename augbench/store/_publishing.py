@@ -13,7 +13,7 @@ from augbench.errors import StoreError
 from augbench.options import named
 from augbench.store._schema import FILE_NAME, reason
 
-__all__ = ["new_store"]
+__all__ = ["check_free", "new_store"]
 
 
 @contextmanager
@@ -21,8 +21,9 @@ def new_store(out: Path) -> Iterator[Path]:
     """Yield a folder whose files are moved to `out` at the end of the block, the store last.
 
     If the block raises, nothing of it is left, and `out` is as it was. Raises `StoreError` if
-    `out` cannot be written.
+    `out` cannot be written, or holds a store already.
     """
+    check_free(out)
     made: list[Path] = []
     try:
         made = _make_folders(out)
@@ -36,6 +37,7 @@ def new_store(out: Path) -> Iterator[Path]:
         ) from error
     try:
         yield draft
+        check_free(out)
         files = sorted(draft.iterdir(), key=lambda path: path.name == FILE_NAME)
         for file in files:
             os.replace(file, out / file.name)
@@ -46,6 +48,12 @@ def new_store(out: Path) -> Iterator[Path]:
             raise StoreError(f"cannot write into {str(out)!r} ({reason(error)})") from error
         raise
     draft.rmdir()
+
+
+def check_free(out: Path) -> None:
+    """Raises `StoreError` if a folder holds a store."""
+    if (out / FILE_NAME).exists():
+        raise StoreError(f"{str(out)!r} holds a store already; name a new folder")
 
 
 def _make_folders(out: Path) -> list[Path]:

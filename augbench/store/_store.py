@@ -86,8 +86,12 @@ class Store:
         return cls(path, connection)
 
     def close(self) -> None:
-        """Close the store."""
-        self._connection.close()
+        """Close the store; put back first if its file was deleted meanwhile, as by `record`."""
+        with self._lock:
+            try:
+                self._put_back_if_moved()
+            finally:
+                self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -211,6 +215,14 @@ class Store:
             wanted = None if keys is None else list(keys)
             return _cells.forget_failures(connection, wanted)
 
+    def packs(self, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return the keys of the pack that each of these cells was trained in, where it is known.
+
+        A store of an earlier format does not know it.
+        """
+        with self.connection() as connection:
+            return _cells.packs_of(connection, list(keys))
+
     def claim(
         self, keys: Sequence[str], owner: Owner, *, ignore: bool = False, test_every: int = 0
     ) -> set[str]:
@@ -257,7 +269,7 @@ class Store:
                 sound.append((row.id, row.described(), row.command, row.last_run_at))
             except Damage:
                 continue
-        self._warn_of(len(rows) - len(sound), "studies")
+        self._warn_of(len(rows) - len(sound), "study")
         return sound
 
     def study(self, number: int | None = None) -> StoredStudy:
@@ -286,16 +298,18 @@ class Store:
         self._warn_of(len(study.damaged))
         return study
 
-    def _warn_of(self, damaged: int, what: str = "cells") -> None:
+    def _warn_of(self, damaged: int, what: str = "cell") -> None:
         if damaged:
-            rest = (
-                "they count as missing, and `augbench run` computes them anew"
-                if what == "cells"
-                else "their commands, given again, find their cells"
-            )
+            one, many, rest = _DAMAGED[what]
             warnings.warn(
-                f"{damaged} {what} in {str(self.path)!r} are damaged: {rest}; "
-                "`augbench verify` lists them",
+                f"{damaged} damaged {one if damaged == 1 else many} in {str(self.path)!r}: {rest}; "
+                "see `augbench verify`",
                 StoreWarning,
                 3,
             )
+
+
+_DAMAGED = {
+    "cell": ("cell", "cells", "counted as missing, and computed anew by `augbench run`"),
+    "study": ("study", "studies", "left out until the same command is run again"),
+}

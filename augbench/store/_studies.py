@@ -10,7 +10,15 @@ from typing import Any, NamedTuple
 
 from augbench.protocol.study import Cell, Study, study_key
 from augbench.store._cells import batches
-from augbench.store._checksums import COLUMNS, CellRow, Damage, checksum, content_id, storable
+from augbench.store._checksums import (
+    COLUMNS,
+    CellRow,
+    Damage,
+    checksum,
+    content_id,
+    is_time,
+    storable,
+)
 from augbench.store._rows import PlannedCell, StoredStudy, planned_cell
 
 __all__ = [
@@ -44,8 +52,8 @@ class StudyRow(NamedTuple):
         times = (self.created_at, self.last_run_at)
         if self.checksum != study_checksum(self.key, self.description, self.command):
             raise Damage("it does not agree with its checksum")
-        if not all(isinstance(at, float) for at in times):
-            raise Damage("a time is no number")
+        if not all(map(is_time, times)):
+            raise Damage("a time is none")
         try:
             description: Mapping[str, Any] = json.loads(self.description)
         except (ValueError, TypeError) as error:
@@ -70,7 +78,7 @@ def study_checksum(key: str, description: str, command: str) -> str:
 
 def plan_checksum(rows: Iterable[PlanRow]) -> str:
     """The checksum of a plan, in its order."""
-    return checksum([list(row) for row in rows])
+    return checksum(value for row in rows for value in row)
 
 
 def plan_of(connection: sqlite3.Connection, number: int) -> list[PlanRow]:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from augbench.store import Store
 
@@ -195,3 +196,40 @@ def test_nothing_imports_torch_until_something_trains(augbench, tmp_path, argume
     subprocess.run(
         [sys.executable, "-c", code], check=True, env=environment, stdout=subprocess.DEVNULL
     )
+
+
+@pytest.fixture
+def leaking(tmp_path):
+    """A folder whose test images are its training images."""
+    for part in ("train", "test"):
+        for k, name in enumerate(("cat", "dog")):
+            path = tmp_path / "images" / part / name / "0.png"
+            path.parent.mkdir(parents=True)
+            Image.linear_gradient("L").rotate(90 * k).save(path)
+    return tmp_path / "images"
+
+
+def test_what_is_doubtful_about_the_data_is_said_once_on_the_error_stream(
+    augbench, tmp_path, leaking
+):
+    spec = f"folder:{leaking},size=16"
+    line = (
+        f"warning: data set 'folder:path={leaking},size=16': 2 of 2 test images are training "
+        "images too, pixel by pixel: accuracies come out too high; take them out of one part\n"
+    )
+    study = [
+        *("--pre-train-dataset", spec, "--finetune-dataset", spec, "--samples-per-class", "1"),
+        *("--finetune-samples-per-class", "1", "--n-batches-pre-train", "2", "--workers", "0"),
+        *("--n-batches-finetune", "2", "--seeds", "1", "--out", tmp_path / "out"),
+    ]
+    preview = ("preview", "--aug", "mixup", "--dataset", spec, "--columns", "2")
+    for arguments in (
+        ("run", *study, "--dry-run"),
+        ("run", *study),
+        ("run", *study),  # nothing is loaded, and the warning is remembered
+        (*preview, "--out", tmp_path / "drawn"),
+    ):
+        code, printed, errors = augbench(*arguments)
+        assert code == 0
+        assert errors == line
+        assert "warning" not in printed

@@ -76,3 +76,37 @@ def test_content_hash_does_not_depend_on_memory_layout():
 def test_what_breaks_the_contract_is_one_clear_error(changes, message):
     with pytest.raises(DatasetError, match=message):
         make(**changes)
+
+
+def noise(count, low=0, high=256):
+    rng = np.random.default_rng([count, low])
+    return rng.integers(low, high, (count, 1, 4, 4), dtype=np.uint8)
+
+
+def doubts(train_images, test_images):
+    labels = [np.arange(len(part)) % 2 for part in (train_images, test_images)]
+    return Dataset("toy", train_images, labels[0], test_images, labels[1], ("a", "b")).info.warnings
+
+
+def test_images_that_stand_in_both_parts_are_counted():
+    train, test = noise(40), noise(20)
+    assert doubts(train, test) == ()
+    test[3], test[7], test[9] = train[5], train[5], train[39]
+    (line,) = doubts(train, test)
+    assert line.startswith("data set 'toy': 3 of 20 test images are training images too")
+
+
+@pytest.mark.parametrize(("low", "high", "colour"), [(0, 16, "black"), (240, 256, "white")])
+def test_data_without_contrast_are_warned_of(low, high, colour):
+    """12 bits that were read as 16 have no value above 15."""
+    train, test = noise(40), noise(20)
+    train[:6] = noise(6, low, high)  # a tenth of all: dark pictures among others
+    assert doubts(train, test) == ()
+    train[:7] = noise(7, low, high)
+    (line,) = doubts(train, test)
+    assert line.startswith(f"data set 'toy': 7 of 60 images are near-{colour} all over")
+
+
+def test_warnings_are_no_part_of_what_a_data_set_is():
+    info = make().info
+    assert replace(info, warnings=("one",)) == info

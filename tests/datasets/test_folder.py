@@ -1,6 +1,8 @@
 import io
 import re
+import unicodedata
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -131,12 +133,65 @@ def test_root_plays_no_part(split, tmp_path):
     assert folder(tmp_path / "absent", path=str(split)).content_hash == first.content_hash
 
 
-def test_hidden_files_and_folders_are_ignored(split):
-    (split / "train" / ".DS_Store").write_text("x")
-    (split / "train" / "cat" / ".hidden").write_text("x")
-    (split / "train" / "cat" / "Thumbs.db").write_text("x")
+@pytest.mark.parametrize("change", [str, str.upper, str.lower])
+def test_what_systems_leave_behind_is_ignored_in_any_case(split, change):
+    for name in (".DS_Store", ".hidden", "._0.png", "Thumbs.db", "ehthumbs.db", "desktop.ini"):
+        (split / "train" / "cat" / change(name)).write_text("x")
+        (split / "train" / change(name)).write_text("x")
     (split / "test" / ".cache").mkdir()
+    (split / change("__MACOSX")).mkdir()
+    (split / "train" / change("__MACOSX")).mkdir()
+    (split / "train" / "dog" / change("@eaDir")).mkdir()
     assert folder(None, path=str(split)).info.train_counts == (3, 3)
+
+
+NAMES = ["B.png", "IMG_1.PNG", "Img_2.png", "Z.png", "a.png", "caf\u00e9.png", "img_3.png", "z.png"]
+
+
+def fill(place, form, order=1):
+    """Four classes of eight images each, under names in that Unicode form."""
+    for name in ("Zebra", "ape", "\u00c5land", "e\u0301clair"):
+        for value, file in [*enumerate(NAMES)][::order]:
+            path = place / unicodedata.normalize(form, name) / unicodedata.normalize(form, file)
+            save(path, 20 * value, format="PNG")
+    return folder(None, path=str(place), size=8, test_fraction=0.4)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_folder_reads_the_same_whatever_form_of_unicode_its_file_system_keeps(tmp_path, form):
+    here, there = fill(tmp_path / "here", "NFC"), fill(tmp_path / "there", form, -1)
+    assert there.classes == here.classes == ("Zebra", "ape", "\u00c5land", "\u00e9clair")
+    for one, other in (
+        (here.train_images, there.train_images),
+        (here.test_images, there.test_images),
+    ):
+        assert np.array_equal(one, other)
+    # The very split that a case-sensitive system without normalisation always had.
+    assert here.test_images[:6, 0, 0, 0].tolist() == [40, 120, 140, 20, 120, 140]
+
+
+def test_names_are_sorted_as_text_where_paths_are_compared_without_their_case(
+    tmp_path, monkeypatch
+):
+    here = fill(tmp_path / "here", "NFC")
+    monkeypatch.setattr(Path, "__lt__", lambda one, other: str(one).lower() < str(other).lower())
+    assert fill(tmp_path / "there", "NFC").content_hash == here.content_hash
+
+
+def test_train_and_test_are_found_in_any_case(split):
+    expected = folder(None, path=str(split)).content_hash
+    (split / "train").rename(split / "Train")
+    (split / "test").rename(split / "TEST")
+    assert folder(None, path=str(split)).content_hash == expected
+
+
+def test_two_classes_of_one_name_in_two_forms_are_refused(split):
+    for form in ("NFC", "NFD"):
+        save(split / "train" / unicodedata.normalize(form, "caf\u00e9") / "0.png", 0)
+    if len([*(split / "train").iterdir()]) == 3:
+        pytest.skip("this file system knows one Unicode form only")
+    with pytest.raises(DatasetError, match=r"two class folders of .* are called 'café'"):
+        folder(None, path=str(split))
 
 
 def test_transparent_becomes_black_and_16_bits_are_scaled_not_clipped(split):

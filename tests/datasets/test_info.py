@@ -186,3 +186,15 @@ def test_every_built_in_tells_its_files():
     for factory in (*built_in, glyphs.glyph_digits, glyphs.glyph_letters):
         assert all(isinstance(path, Path) for path in factory.files(None))
     assert callable(folder.folder.files)
+
+
+def test_warnings_are_remembered_with_the_rest(counted):
+    factory, _ = counted
+    first = inspect(factory, "toy", None, False, {})
+    again = inspect(factory, "toy", None, False, {})
+    assert factory.calls == 1
+    assert again.warnings == first.warnings
+    assert [line[:50] for line in again.warnings] == [
+        "data set 'toy': 4 of 4 test images are training im",
+        "data set 'toy': 8 of 8 images are near-black all o",
+    ]

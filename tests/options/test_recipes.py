@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import pytest
+from synthetic import make_study
 
 from augbench.api import plan
 from augbench.errors import OptionError
-from augbench.options import RECIPES, Options, Settings, made_from, options_of
+from augbench.options import RECIPES, Options, Settings, made_from, options_of, reported
 from augbench.protocol.recipe import Recipe
 
 STANDARD = RECIPES["standard"]
@@ -28,10 +29,26 @@ def test_what_is_given_wins_even_at_the_handouts_own_value():
     assert options == Options(recipe="standard", weight_decay=0, learning_rate=0.01)
 
 
-def test_another_optimizer_leaves_the_recipes_momentum_out():
-    options = Options(recipe="standard", optimizer="adamw", learning_rate=0.001)
+def test_another_optimizer_leaves_the_recipes_momentum_out_and_has_its_own_rate():
+    options = Options(recipe="standard", optimizer="adamw")
     assert (options.momentum, options.nesterov, options.schedule) == (0, False, "cosine")
-    assert options.finetune_momentum == 0.9
+    assert options.learning_rate == 0.001
+    assert (options.finetune_learning_rate, options.finetune_momentum) == (0.01, 0.9)
+    head = Options(recipe="standard", finetune_optimizer="adamw")
+    assert (head.learning_rate, head.momentum, head.nesterov) == (0.02, 0.9, True)
+    assert (head.finetune_learning_rate, head.finetune_momentum) == (0.03, 0)
+    given = Options(recipe="standard", optimizer="adamw", learning_rate=0.02)
+    assert given.learning_rate == 0.02
+    assert Options(optimizer="adamw").learning_rate == Options().learning_rate  # no recipe's
+
+
+def test_a_report_measures_a_recipe_by_its_optimizer():
+    def told(**given):
+        return dict(reported(make_study(settings=Options(**given).settings).to_json()))["recipe"]
+
+    assert told(recipe="standard", optimizer="adamw") == "standard, but for optimizer"
+    own = told(recipe="standard", optimizer="adamw", learning_rate=0.02)
+    assert own == "standard, but for learning rate, optimizer"
 
 
 def test_a_recipe_beside_whole_options_takes_the_place_of_theirs():

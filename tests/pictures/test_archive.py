@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from synthetic import dataset, make_study
@@ -7,6 +9,7 @@ from augbench.pictures.archive import (
     FILE_NAME,
     Picture,
     add_pictures,
+    damage,
     known_pictures,
     picture_key,
     pictures_of,
@@ -62,7 +65,40 @@ def test_a_folder_without_pictures_has_none(tmp_path):
     assert pictures_of(tmp_path, make_study().to_json()) == []
 
 
-def test_a_damaged_file_is_one_clear_line(tmp_path):
-    (tmp_path / FILE_NAME).write_bytes(b"PK\x03\x04 not a zip")
-    with pytest.raises(StoreError, match=r"is damaged .*; delete it"):
-        pictures_of(tmp_path, make_study().to_json())
+@pytest.mark.parametrize("damage_it", [lambda b: b"", lambda b: b"PK\3\4 no", lambda b: b[:-90]])
+def test_a_damaged_file_is_told_in_one_line_and_made_again(tmp_path, damage_it):
+    study = make_study(["mixup"])
+    pictures = {_key(study, "mixup"): _picture("mixup")}
+    add_pictures(tmp_path, pictures)
+    assert damage(tmp_path) == ""
+    path = tmp_path / FILE_NAME
+    path.write_bytes(damage_it(path.read_bytes()))
+    assert pictures_of(tmp_path, study.to_json()) == []
+    assert known_pictures(tmp_path) == set()
+    assert re.fullmatch(f"'{path}' is damaged .*the next `augbench run` makes.*", damage(tmp_path))
+    add_pictures(tmp_path, pictures)
+    assert len(pictures_of(tmp_path, study.to_json())) == 1
+    assert damage(tmp_path) == ""
+
+
+def test_a_picture_of_which_a_part_is_missing_is_made_again(tmp_path):
+    study = make_study(["collage", "mixup"])
+    keys = [_key(study, label) for label in ("collage", "mixup")]
+    add_pictures(tmp_path, {key: _picture("one") for key in keys})
+    with np.load(tmp_path / FILE_NAME) as archive:
+        arrays = dict(archive)
+    del arrays[f"{keys[0]}.captions"]
+    np.savez(tmp_path / FILE_NAME, **arrays)
+    assert known_pictures(tmp_path) == {keys[1]}
+    assert [one.augmentation for one in pictures_of(tmp_path, study.to_json())] == ["mixup"]
+
+
+def test_a_file_that_may_not_be_read_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    add_pictures(tmp_path, {"a": _picture("mixup")})
+
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    with pytest.raises(StoreError, match=r"cannot read .*Permission denied"):
+        known_pictures(tmp_path)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from synthetic import ENVIRONMENT, fill, invent, make_study
+from synthetic import ENVIRONMENT, dataset, fill, make_study
 
 from augbench.protocol.study import Settings
 from augbench.reports.compare import compare
@@ -60,16 +60,48 @@ def test_accuracies_are_paired_by_seed_where_both_have_the_place(read):
     assert row.first.n == row.second.n == row.difference.n == 2
 
 
-def test_cells_of_one_key_that_disagree_are_named(read, tmp_path):
+def test_cells_of_one_key_that_disagree_are_named(read):
     study = make_study(["mixup"], seeds=2)
     first = read("a", study)
-    cell = study.cells()[0]
-    odd = invent(cell, study)
-    fill(tmp_path / "b", study)
-    with Store.open(tmp_path / "b") as store:
-        odd = replace(odd, metrics={**odd.metrics, "accuracy": 0.1})
-        store.record(cell, odd, ENVIRONMENT, "cpu")
-        second = StudyResult(store.study())
+    second = read("b", study, low=[("none", 1, 0)])
     ((place, (metric,)),) = compare(first, second).disagree
     assert place == "digits→letters none s=1 seed 0"
-    assert (metric.metric, metric.second) == ("accuracy", 0.1)
+    assert (metric.metric, metric.second) == ("accuracy", 167 / 500)
+
+
+def test_data_sets_are_paired_by_their_images_wherever_they_lie(read):
+    """Two folders of the same images at two places, and the same place with other images."""
+
+    def study(*names, contents=(1, 2)):
+        made = make_study(["mixup"], seeds=3, pairs=[names])
+        pair = tuple(dataset(name, number=n) for name, n in zip(names, contents, strict=True))
+        return replace(made, pairs=(pair,))
+
+    first = read("a", study("folder:/home/me/cats", "letters"))
+    second = read("b", study("folder:/data/cats", "letters"))
+    found = compare(first, second)
+    assert len(found.rows) == 2 * 4
+    assert {row.pair for row in found.rows} == {("folder:/home/me/cats", "letters")}
+    assert {row.second_pair for row in found.rows} == {("folder:/data/cats", "letters")}
+    for row in found.rows:
+        one = first.values(row.pair, row.augmentation, (row.samples_per_class,))[:, 0]
+        other = second.values(row.second_pair, row.augmentation, (row.samples_per_class,))[:, 0]
+        assert row.difference == paired_difference(other, one)
+    assert found.settings == (("datasets.folder:/home/me/cats.called", "–", "folder:/data/cats"),)
+    assert found.unlike == ()
+
+    third = read("c", study("folder:/home/me/cats", "letters", contents=(3, 2)))
+    found = compare(first, third)
+    assert found.rows == ()
+    assert found.unlike == ("folder:/home/me/cats",)
+
+
+def test_what_is_not_compared_is_said(read, augbench, tmp_path):
+    made = make_study(["mixup"], seeds=2)
+    read("a", made)
+    other = (replace(made.pairs[0][0], content_hash="ff" * 32), made.pairs[0][1])
+    read("b", replace(made, pairs=(other,)))
+    code, printed, _ = augbench("compare", tmp_path / "a", tmp_path / "b")
+    assert code == 0
+    assert "not compared: digits has the same name in both and other images" in printed
+    assert "nothing to set side by side" in printed

@@ -1,11 +1,16 @@
+import re
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from synthetic import fill, make_study
 
 from augbench.errors import StoreError
 from augbench.pictures.archive import Picture
-from augbench.plotting import slug, style
-from augbench.reports.figures import save_figures
+from augbench.plotting import FileNames, slug, style
+from augbench.reports.figures import save_figures, update_figures
 from augbench.reports.figures.calibration import calibration
 from augbench.reports.figures.curves import learning_curves
 from augbench.reports.figures.differences import forest, paired_differences
@@ -70,8 +75,8 @@ def test_pictures_are_drawn_one_figure_a_data_set(result, tmp_path):
     assert _names(drawn)[-4:] == [
         "augmentations-digits.png",
         "augmentations-digits.svg",
-        "augmentations-colours_x.png",
-        "augmentations-colours_x.svg",
+        "augmentations-colours_x-93d03f.png",
+        "augmentations-colours_x-93d03f.svg",
     ]
 
 
@@ -218,4 +223,63 @@ def test_a_figure_that_cannot_be_written_is_one_clear_line(result, tmp_path):
 
 
 def test_file_names_stay_in_their_folder():
-    assert slug("../../etc/passwd", "a b") == ".._.._etc_passwd-to-a_b"
+    assert slug("../../etc/passwd", "a b") == ".._.._etc_passwd-3754d6-to-a_b-c8687a"
+
+
+def test_ordinary_names_are_file_names_as_they_are():
+    assert slug("glyph-digits", "glyph-letters") == "glyph-digits-to-glyph-letters"
+    assert slug("mixup:alpha=0.4") == "mixup_alpha=0.4"
+    assert slug("none") == "none"
+
+
+@settings(max_examples=300)
+@given(st.lists(st.text(st.characters(codec=None), max_size=300), min_size=2, max_size=2))
+@example(["a/b", "a_b"])
+@example(["mixup:alpha=0.4", "mixup_alpha=0.4"])
+@example(["_a", "a"])
+@example(["x" * 300, "x" * 299])
+@example(["\ud800", "\ud801"])
+@example(["", "/"])
+def test_different_names_have_different_short_file_names(names):
+    one, other = map(slug, names)
+    assert (one == other) == (names[0] == names[1])
+    for name in (one, other):
+        assert re.fullmatch(r"[A-Za-z0-9.=_-]{0,64}", name)
+
+
+LONG = "folder:path=" + "/a/long/way" * 40
+
+
+def test_long_and_alike_names_have_figures_of_their_own(result, tmp_path):
+    pairs = [("a/b", LONG), ("a_b", LONG)]
+    hostile = f"\x1b[31m\u202e{LONG}"
+    study = result(baseline=hostile, seeds=1, sizes=(1,), pairs=pairs)
+    drawn = save_figures(study, tmp_path / "figures", train_curves=True)
+    files = [path for path in (tmp_path / "figures").rglob("*") if path.is_file()]
+    assert len({str(path).casefold() for path in drawn}) == len(drawn) == len(files)
+    assert all(len(path.name) < 255 for path in files)
+    assert all(path.stat().st_size > 1000 for path in files)
+    for path in files:
+        if path.suffix == ".svg":
+            ElementTree.parse(path)  # no sign in it that XML cannot hold
+
+
+@pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b""), lambda p: p.unlink()])
+def test_figures_that_were_damaged_are_drawn_again(result, tmp_path, spoil):
+    study = result("mixup", seeds=1)
+    drawn = update_figures(study, tmp_path)
+    assert len(drawn) > 1
+    figure = tmp_path / "learning-curves-digits-to-letters.svg"
+    before = figure.read_bytes()
+    (line,) = update_figures(study, tmp_path)
+    assert line.endswith("are up to date")
+    spoil(figure)
+    assert update_figures(study, tmp_path) == drawn
+    assert figure.read_bytes() == before
+
+
+def test_names_that_a_file_system_may_take_for_one_are_told_apart():
+    names = FileNames()
+    given = ["figure-a-to-b", "figure-A-to-B", "figure-a-to-b", "figure-a-to-c"]
+    expected = ["figure-a-to-b", "figure-A-to-B-2", "figure-a-to-b-3", "figure-a-to-c"]
+    assert [names.add(name) for name in given] == expected

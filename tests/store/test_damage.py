@@ -17,7 +17,7 @@ from synthetic import ENVIRONMENT, fill, invent, make_study
 from augbench.errors import AugbenchError, StoreError, StoreWarning
 from augbench.reports.export import export
 from augbench.results import StudyResult
-from augbench.store import FILE_NAME, Store, merge
+from augbench.store import FILE_NAME, Owner, Store, merge
 
 STUDY = make_study(["mixup"], seeds=2, sizes=(1, 2))
 CELLS = STUDY.cells()
@@ -28,6 +28,9 @@ KEYS = [cell.key for cell in CELLS]
 def filled(tmp_path_factory):
     folder = tmp_path_factory.mktemp("filled")
     fill(folder, STUDY)
+    with Store.open(folder) as opened:
+        for cell in CELLS:
+            opened.claim([cell.key], Owner.of_this_process(), ignore=True, test_every=1)
     return folder
 
 
@@ -56,12 +59,14 @@ DAMAGE = {
 def test_a_damaged_row_is_a_missing_cell_and_the_others_stand(store, change):
     assert rewrite(store, f"UPDATE cells SET {change} WHERE key = ?", (KEYS[3],)) == 1
     with Store.read(store) as opened:
-        with pytest.warns(StoreWarning, match=r"^1 cells in .* are damaged: .*augbench verify`"):
+        with pytest.warns(
+            StoreWarning, match=r"^1 damaged cell in .*: counted as missing, .*augbench verify`"
+        ):
             study = opened.study()
         if change.startswith("status"):  # then it is no result, to begin with
             found = opened.finished(KEYS)
         else:
-            with pytest.warns(StoreWarning, match="1 cells"):
+            with pytest.warns(StoreWarning, match="1 damaged cell in"):
                 found = opened.finished(KEYS)
     assert study.damaged == {KEYS[3]}
     assert [cell.status for cell in study.cells].count("ok") == len(KEYS) - 1
@@ -82,7 +87,7 @@ def test_a_damaged_row_is_a_missing_cell_and_the_others_stand(store, change):
 def test_metrics_that_contradict_the_bits_are_damage_however_they_came_about(tmp_path, change):
     with Store.open(tmp_path) as store:
         store.record(CELLS[0], replace(invent(CELLS[0], STUDY), **change), ENVIRONMENT, "cpu")
-        with pytest.warns(StoreWarning, match="1 cells"):
+        with pytest.warns(StoreWarning, match="1 damaged cell in"):
             assert store.finished(KEYS) == {}
 
 
@@ -106,10 +111,12 @@ def test_every_verb_reports_damage_in_one_line(augbench, store, tmp_path):
         code, _, errors = augbench(*arguments)
         assert code == 0
         (line,) = errors.splitlines()
-        assert line.startswith("warning: 1 cells in ")
+        assert line.startswith("warning: 1 damaged cell in ")
     code, printed, errors = augbench("merge", store, "--out", tmp_path / "merged")
     assert (code, printed.split()[0]) == (0, str(len(KEYS) - 1))
-    assert errors == "warning: 1 damaged rows were left out; `augbench verify` lists them\n"
+    assert errors == (
+        "warning: left out as damaged: 1 cells and studies; `augbench verify` lists them\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,6 +125,7 @@ def test_every_verb_reports_damage_in_one_line(augbench, store, tmp_path):
         "UPDATE studies SET description = substr(description, 1, 99)",
         "UPDATE studies SET description = json_set(description, '$.seeds', 'x')",
         "UPDATE studies SET created_at = 'yesterday'",
+        "UPDATE studies SET created_at = -1e11",
         "UPDATE studies SET last_run_at = 'now'",
         "UPDATE plans SET seed = 'x' WHERE position = 2",
         "UPDATE plans SET arm = 'other' WHERE position = 2",
@@ -188,6 +196,18 @@ def test_an_empty_file_is_told_of_and_a_run_begins_anew_in_it(tmp_path):
     Store.read(tmp_path).close()
 
 
+@pytest.mark.parametrize("change", ["claims SET since = -1e11", "runs SET beaten_at = 'x'"])
+def test_a_damaged_claim_is_free_and_shown_nowhere(augbench, store, change):
+    rewrite(store, f"UPDATE {change}")
+    code, printed, errors = augbench("status", "--out", store)
+    assert (code, errors) == (0, "")
+    assert "running" not in printed
+    assert augbench("verify", "--out", store)[0] == 1
+    with Store.open(store) as opened:
+        rewrite(store, "DELETE FROM cells")
+        assert opened.claim(KEYS, Owner.of_this_process()) == set(KEYS)
+
+
 TABLES = {
     "cells": 25,
     "studies": 8,
@@ -220,7 +240,7 @@ VALUES = st.one_of(
         max_size=4,
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
 def test_nothing_but_a_result_or_one_line_comes_of_any_damage(
     filled, tmp_path_factory, augbench, changes
 ):
@@ -246,10 +266,19 @@ def test_nothing_but_a_result_or_one_line_comes_of_any_damage(
             merge([folder], folder.with_name("merged"))
         except AugbenchError:
             assert not folder.with_name("merged").exists()
-    for arguments in (("report", "--out", folder, "--no-figures"), ("compare", folder, filled)):
+    for arguments in (
+        ("report", "--out", folder, "--no-figures"),
+        ("compare", folder, filled),
+        ("status", "--out", folder),
+        ("verify", "--out", folder),
+        ("retry", "--out", folder),
+        ("backup", folder.with_name("copy"), "--out", folder),
+    ):
         code, _, errors = augbench(*arguments)
-        assert code in (0, 2)
+        assert code in (0, 1, 2)
         assert "Traceback" not in errors
+    assert augbench("verify", "--out", folder.with_name("copy"), "--repair")[0] == 0
+    assert augbench("verify", "--out", folder.with_name("copy"))[0] == 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", StoreWarning)
         with Store.open(folder) as opened:

@@ -83,6 +83,17 @@ def test_a_store_that_is_deleted_under_a_run_is_put_back(tmp_path, what):
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be deleted there")
+def test_a_store_that_is_deleted_after_its_last_cell_is_put_back_when_it_is_closed(tmp_path):
+    store = Store.open(tmp_path / "out")
+    record(store, CELLS[0])
+    shutil.rmtree(tmp_path / "out")
+    with pytest.warns(StoreWarning, match="its 1 cells were put back"):
+        store.close()
+    with Store.read(tmp_path / "out") as again:
+        assert again.finished(KEYS).keys() == {KEYS[0]}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be replaced there")
 def test_rows_are_merged_into_a_store_that_took_the_place(tmp_path):
     fill(tmp_path / "other", STUDY, skip=[("none", 1, 0), ("none", 1, 1)])

@@ -8,7 +8,7 @@ from synthetic import ENVIRONMENT, fill, make_study
 from augbench.errors import StoreError
 from augbench.pictures.archive import Picture, add_pictures, pictures_of
 from augbench.results import StudyResult
-from augbench.store import FILE_NAME, Store, merge
+from augbench.store import FILE_NAME, Store, merge, problems
 
 COLLAGE = make_study(["collage"], seeds=2)
 MIXUP = make_study(["mixup"], seeds=2)
@@ -87,6 +87,37 @@ def test_stores_of_another_protocol_are_refused_before_anything_is_written(store
     with pytest.raises(StoreError, match="protocol version 2, this AugBench merges version 1"):
         merge([a, b], c)
     assert not c.exists()
+
+
+def test_a_merge_that_fails_in_the_middle_leaves_nothing(stores):
+    a, b, c = stores
+    (b / "gallery.npz").write_bytes(b"no pictures")
+    for out in (c, c / "deep" / "er"):
+        with pytest.raises(StoreError, match="gallery"):
+            merge([a, b], out)
+        assert not c.exists()
+    c.mkdir()
+    (c / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="gallery"):
+        merge([a, b], c)
+    assert [path.name for path in c.iterdir()] == ["notes.txt"]
+    with pytest.raises(StoreError, match=r"cannot write into the folder .*it is a file"):
+        merge([a], c / "notes.txt")
+
+
+def test_a_merge_leaves_out_damaged_rows_and_counts_them(stores):
+    a, b, c = stores
+    rewrite(a, "UPDATE cells SET correct = x'00' WHERE samples_per_class = 1")
+    rewrite(b, "UPDATE studies SET command = 'x'")
+    merged = merge([a, b], c)
+    assert (merged.damaged, merged.studies) == (5, 1)
+    with Store.read(c) as store:
+        assert problems(store) == []
+    (c.parent / "foreign").mkdir()
+    (c.parent / "foreign" / FILE_NAME).write_text("something else")
+    with pytest.raises(StoreError, match="not a database"):
+        merge([a, c.parent / "foreign"], c.parent / "d")
+    assert not (c.parent / "d").exists()
 
 
 def test_an_existing_store_is_never_merged_over(stores):

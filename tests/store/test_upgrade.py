@@ -1,15 +1,19 @@
-"""A store as the first format wrote it, opened by today's code."""
+"""Stores as earlier formats wrote them, opened by today's code."""
 
 import json
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from damage import rewrite
+from synthetic import fill, make_study
 
 from augbench.datasets.contract import DatasetInfo
+from augbench.errors import StoreError, StoreWarning
 from augbench.plugins.components import Component
 from augbench.protocol.study import Arm, Cell, Settings, Study
-from augbench.store import Store
+from augbench.store import Store, problems
 
 SCHEMA_1 = """
 CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
@@ -155,3 +159,66 @@ def test_a_cell_whose_draws_are_others_today_stays_with_its_study_alone(tmp_path
     with Store.open(tmp_path / "old") as store:
         assert [c.status for c in store.study(1).cells] == ["ok", "ok"]
         assert store.finished([cell(CUTMIX).key]) == {}
+
+
+@pytest.fixture
+def format_2(tmp_path):
+    """A store as format 2 was: no checksums, kinds of failures or packs, and no mark of ours."""
+    folder = tmp_path / "store"
+    fill(folder, STUDY, fail=[("mixup", 2, 1)])
+    with closing(sqlite3.connect(folder / "augbench.sqlite")) as database:
+        for table in ("packs", "runs", "claims"):
+            database.execute(f"DROP TABLE {table}")
+        for column in ("failure", "pack", "test_images", "checksum"):
+            database.execute(f"ALTER TABLE cells DROP COLUMN {column}")
+        for column in ("checksum", "plan_checksum"):
+            database.execute(f"ALTER TABLE studies DROP COLUMN {column}")
+        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA application_id = 0")
+    return folder
+
+
+STUDY = make_study(["mixup"], seeds=2, sizes=(1, 2))
+
+
+@pytest.mark.parametrize("opener", [Store.open, Store.read])
+def test_a_store_of_the_second_format_is_upgraded_in_place_and_signed(format_2, tmp_path, opener):
+    fill(tmp_path / "new", STUDY, fail=[("mixup", 2, 1)])
+    with opener(format_2) as store, Store.read(tmp_path / "new") as new:
+        found, expected = store.study(), new.study()
+        assert problems(store) == []
+    for mine, theirs in zip(found.cells, expected.cells, strict=True):
+        assert (mine.key, mine.status, mine.result) == (theirs.key, theirs.status, theirs.result)
+    with Store.open(format_2) as store:
+        assert store.plan(STUDY, STUDY.cells(), "augbench run") == found.id
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "metrics = '{'",
+        "curves = '[1]'",
+        "settings = ''",
+        "correct = x'ff'",
+        "seed = 'x'",
+        "metrics = json_set(metrics, '$.accuracy', 0.9999)",
+    ],
+)
+def test_damage_of_the_second_format_is_found_when_it_is_upgraded(format_2, change):
+    rewrite(format_2, f"UPDATE cells SET {change} WHERE key = ?", (STUDY.cells()[0].key,))
+    with Store.open(format_2) as store, pytest.warns(StoreWarning, match="1 damaged cell in"):
+        assert [cell.status for cell in store.study().cells].count("missing") == 1
+
+
+def test_a_damaged_study_of_an_older_format_costs_itself_alone(format_2, tmp_path):
+    rewrite(format_2, "UPDATE studies SET description = '{'")
+    with Store.open(format_2) as store:
+        assert len(store.finished(cell.key for cell in STUDY.cells())) == len(STUDY.cells()) - 1
+        with pytest.raises(StoreError, match=r"study 1 in .* is damaged"):
+            store.study()
+    write_old_store(tmp_path / "old", [NONE, MIXUP], [NONE])
+    rewrite(tmp_path / "old", "UPDATE studies SET description = 'x' WHERE id = 2")
+    rewrite(tmp_path / "old", "UPDATE cells SET settings = 'x' WHERE key LIKE 'old mixup%'")
+    with Store.open(tmp_path / "old") as store:
+        assert [number for number, *_ in store.studies()] == [1]
+        assert store.finished([cell(NONE).key]).keys() == {cell(NONE).key}

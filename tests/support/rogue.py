@@ -95,3 +95,18 @@ CLASSES = {name: _deed(name, action) for name, action in DEEDS.items()}
 def register_augmentations(register):
     for name, kind in CLASSES.items():
         register(name, kind)
+
+
+def exiting(*arguments, **options):
+    """A backbone, or a data set, that ends the process."""
+    os._exit(7)
+
+
+@hookimpl
+def register_backbones(register):
+    register("exiting", exiting)
+
+
+@hookimpl
+def register_datasets(register):
+    register("exiting", exiting)

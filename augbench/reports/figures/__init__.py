@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from augbench.environment import version_of
+from augbench.options import named
 from augbench.pictures.archive import Picture
 from augbench.reports import sections
 from augbench.reports.sections import NamedFigure, Report
 from augbench.results import StudyResult
+from augbench.writing import save
 
 __all__ = ["save_figures", "update_figures"]
 
@@ -35,13 +37,13 @@ def save_figures(
     (`augbench.pictures.archive`); `train_curves` adds a PNG for every computed cell. Raises
     `StoreError` if the folder cannot be written.
     """
-    from augbench.plotting import save_figure, style
+    from augbench.plotting import FileNames, save_figure, style
 
     report = Report(result, confidence, tuple(pictures), train_curves)
-    paths = []
+    paths, names = [], FileNames()
     with style():
         for one in _figures(report):
-            paths += save_figure(one.figure, folder / one.name, one.formats)
+            paths += save_figure(one.figure, folder / names.add(one.name), one.formats)
     return paths
 
 
@@ -55,8 +57,9 @@ def update_figures(
 ) -> list[str]:
     """Draw what `save_figures` draws unless it is there already; returns a line for each file.
 
-    Where nothing has changed since the figures were drawn there is one line, which says so:
-    matplotlib alone takes longer than everything else that a finished study needs.
+    Where nothing has changed since the figures were drawn, nor any of their files, there is one
+    line, which says so: matplotlib alone takes longer than everything else that a finished study
+    needs.
     """
     pictures = list(pictures)
     shown = {
@@ -71,16 +74,20 @@ def update_figures(
     try:
         earlier = json.loads(stamp.read_text())
         if earlier["shows"] == digest and all(
-            (folder / name).exists() for name in earlier["files"]
+            _digest_of_file(folder / name) == known for name, known in earlier["files"].items()
         ):
             return [f"the {len(earlier['files'])} figures in {folder} are up to date"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # no stamp, or a damaged one: draw
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # no stamp, a damaged one, or a file that is gone: draw
     paths = save_figures(
         result, folder, train_curves=train_curves, pictures=pictures, confidence=confidence
     )
-    files = [str(path.relative_to(folder)) for path in paths]
-    stamp.write_text(json.dumps({"shows": digest, "files": files}))
+    files = {str(path.relative_to(folder)): _digest_of_file(path) for path in paths}
+    save(
+        stamp,
+        json.dumps({"shows": digest, "files": files}),
+        hint=f"name a writable folder with {named('out')}",
+    )
     return [f"drew {path}" for path in paths]
 
 
@@ -93,7 +100,13 @@ def _figures(report: Report) -> Iterator[NamedFigure]:
         yield from section.study_figures(report)
 
 
+def _digest_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _digest(picture: Picture) -> str:
-    digest = hashlib.sha256(repr((picture.augmentation, picture.captions)).encode())
+    words = repr((picture.augmentation, picture.captions))
+    digest = hashlib.sha256(words.encode("utf-8", "surrogatepass"))
     digest.update(picture.originals.tobytes() + picture.results.tobytes())
     return digest.hexdigest()

@@ -15,7 +15,7 @@ def cell_slug(cell: PlannedCell, *, with_budget: bool = False) -> str:
     """A file name for one cell; of a study with several budgets, it has to tell them apart."""
     size = size_name(cell.samples_per_class).replace("=", "")
     pair = slug(cell.pretrain_dataset, cell.finetune_dataset)
-    budget = f"-{slug(cell.budget)}" if with_budget else ""
+    budget = f"-{cell.budget.replace(' ', '_')}" if with_budget else ""
     return f"{pair}-{slug(cell.augmentation)}-{size}{budget}-seed{cell.seed}"
 
 

@@ -64,7 +64,8 @@ class Parameters(Section):
                 )
                 same = [one for one in found if one.name == grid.name]
                 end = f"-{number}" if len(same) > 1 else ""
-                yield NamedFigure(f"parameter-{slug(grid.name)}{end}-{slug(*pair)}", figure)
+                name = slug(grid.name.replace(":", "_"))
+                yield NamedFigure(f"parameter-{name}{end}-{slug(*pair)}", figure)
 
 
 def _grids_of(result: StudyResult) -> list[Grid]:

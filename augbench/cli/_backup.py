@@ -1,0 +1,25 @@
+"""`augbench backup`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from augbench.cli._shared import out_option
+from augbench.cli._streams import echo
+from augbench.store import backup
+
+__all__ = ["backup_command"]
+
+
+@click.command("backup")
+@click.argument("dest", type=click.Path(path_type=Path, file_okay=False))
+@out_option("Folder of the run.")
+def backup_command(dest: Path, out: Path) -> None:
+    """Copy the store of a run, as it is at one moment, into the new folder DEST.
+
+    Runs may go on meanwhile. The pictures of augmentations are copied too.
+    """
+    cells = backup(out, dest)
+    echo(f"copied {cells} cells to {dest}")

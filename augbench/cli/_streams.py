@@ -1,0 +1,46 @@
+"""What the command line prints, and what becomes of it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from augbench.streams import lost_output, steady_streams
+from augbench.text import shown
+
+__all__ = ["code_after_output", "echo", "has_working_directory", "prepare_streams"]
+
+
+def prepare_streams() -> None:
+    """Make output steady, whatever the terminal, its encoding and the environment are."""
+    steady_streams()
+    # A notebook's backend, which its shell hands on, may not exist here; nothing needs one.
+    os.environ.pop("MPLBACKEND", None)
+
+
+def echo(text: object, *, err: bool = False) -> None:
+    """Print a line whose names come from outside: none of them moves the cursor."""
+    # With a file, click writes to it as it is, and not in UTF-8 where the shell has another.
+    click.echo(shown(text), file=sys.stderr if err else sys.stdout)
+
+
+def code_after_output(code: int) -> int:
+    """The exit code, after all output is written: 1 for 0 where some of it could not be."""
+    lost = lost_output()
+    if lost and not code:
+        echo(
+            f"error: the output could not be written ({lost}); what was computed is kept", err=True
+        )
+        return 1
+    return code
+
+
+def has_working_directory() -> bool:
+    """False where the folder in which the command was given has been deleted."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,229 @@
+"""Plan a study: resolve what a user named, look at the data, and check it all together.
+
+Nothing here imports torch: what only torch can say of a study, another process is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from augbench.backbones.convnet import SMALLEST
+from augbench.datasets.contract import DatasetInfo
+from augbench.datasets.named import data_root
+from augbench.errors import StudyError
+from augbench.executors.contract import Job
+from augbench.executors.preflight import check_job
+from augbench.options import (
+    ArmSpec,
+    Options,
+    Problems,
+    named,
+    spelling,
+    takes_options,
+    written_as,
+)
+from augbench.plugins.components import Component
+from augbench.plugins.pipelines import Pipeline
+from augbench.plugins.registry import Registry
+from augbench.protocol.arrangement import arrange
+from augbench.protocol.checks import check_study
+from augbench.protocol.study import Arm, Budget, Study
+from augbench.running.dealing import check_executor, devices_of
+from augbench.running.inspecting import inspected
+from augbench.running.plan import Plan, specs_of
+from augbench.store import check_writable
+from augbench.text import encodable
+
+__all__ = ["check_machine", "plan"]
+
+
+@takes_options(Options)
+def plan(options: Options) -> Plan:
+    """Resolve every name, look at the data, and check the study: `plan("mixup", seeds=3)`.
+
+    Takes the options below one by one, or as one `Options`. Raises a `UsageError` (unknown names,
+    refused parameters, missing data, a study that asks for more than there is), in one line each,
+    before anything trains.
+    """
+    registry = Registry.load(options.plugins, strict=options.strict_plugins)
+    problems = Problems(options.origin)
+    baseline, base, arms = _all_arms(options, registry, problems)
+    arranged = {}
+    for arm in arms:
+        # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
+        with problems.of():
+            arranged[arm.label] = arrange(arm.pipeline, registry.create)
+    backbone = None
+    with problems.of("backbone"):
+        backbone = registry.resolve("backbone", options.backbone)
+    found = _Datasets(options, registry)
+    pairs = found.pairs(problems)
+    problems.tell()
+    assert backbone is not None
+    arms = tuple(replace(arm, needs=arranged[arm.label].needs) for arm in arms)
+    study = Study(
+        pairs=pairs,
+        arms=arms,
+        backbone=backbone,
+        samples_per_class=tuple(sorted(set(options.samples_per_class))),
+        seeds=options.seeds,
+        settings=options.settings,
+        budgets=_budgets(options),
+        baseline=arms[0] if baseline else None,
+        base=base,
+        ruler_sizes=tuple(sorted(set(options.ruler_sizes))),
+        references=options.references,
+        test_every=options.test_every,
+    )
+    check_study(study, {label: one.sources for label, one in arranged.items()}, problems)
+    problems.tell()
+    return Plan(options, registry, study, tuple(study.cells()), found.components)
+
+
+def check_machine(plan: Plan) -> None:
+    """Raise the `UsageError` with which this machine would refuse to run a plan; trains nothing.
+
+    It asks whether the folder of the store can be written, whether torch has the device, and
+    whether the backbone can be made: all that planning by itself does not ask, since it takes a
+    process that loads torch.
+    """
+    options, problems = plan.options, Problems(plan.options.origin)
+    shapes = dict.fromkeys(pretrain.image_shape for pretrain, _ in plan.study.pairs)
+    backbones = [(plan.study.backbone, shape) for shape in shapes]
+    with written_as(options.origin.words, in_file=True):
+        with problems.of("out"):
+            check_writable(options.out)
+        devices: tuple[str, ...] = ()
+        with problems.of("device"):
+            devices = devices_of(options.device)
+        with problems.of("executor"):
+            check_executor(options, plan.registry)
+        if options.executor is None and (
+            devices != ("cpu",) or not all(_is_known(*one) for one in backbones)
+        ):
+            for device in devices:
+                with problems.of():
+                    check_job(_job(plan, device, backbones))
+    problems.tell()
+
+
+def _job(plan: Plan, device: str, backbones: list[tuple[Component, tuple[int, int, int]]]) -> Job:
+    return Job(
+        engine="reference",
+        device=device,
+        datasets=(),
+        backbones=tuple(backbones),
+        plugins=plan.registry.arguments,
+        spelling=tuple(spelling().items()),
+    )
+
+
+def _is_known(backbone: Component, image_shape: tuple[int, int, int]) -> bool:
+    """True for the built-in network at its defaults: it can be made, which needs no process."""
+    plain = backbone.distribution == "augbench" and not backbone.varied
+    return plain and min(image_shape[1:]) >= SMALLEST
+
+
+class _Datasets:
+    """The data sets of a study: looked at once each, however often they are named."""
+
+    def __init__(self, options: Options, registry: Registry) -> None:
+        self._options = options
+        self._registry = registry
+        self._root = data_root(options.data_root)
+        self._infos: dict[str, DatasetInfo] = {}
+        self.components: dict[str, Component] = {}  # by content hash
+
+    def pairs(self, problems: Problems) -> tuple[tuple[DatasetInfo, DatasetInfo], ...]:
+        """Every pair that is studied, of those that can be used."""
+        sides = [
+            list(self._found(option, problems))
+            for option in ("pretrain_datasets", "finetune_datasets")
+        ]
+        return tuple((pretrain, finetune) for pretrain in sides[0] for finetune in sides[1])
+
+    def _found(self, option: str, problems: Problems) -> Iterator[DatasetInfo]:
+        specs = getattr(self._options, option)
+        for spec in dict.fromkeys(specs):
+            with problems.of(option, specs.index(spec)):
+                yield self._info(spec)
+
+    def _info(self, spec: str) -> DatasetInfo:
+        component = self._registry.resolve("dataset", spec)
+        if component.label not in self._infos:
+            found = inspected(
+                self._registry, component, self._root, download=self._options.download
+            )
+            self._infos[component.label] = found
+            self.components[found.content_hash] = component
+        return self._infos[component.label]
+
+
+def _budgets(options: Options) -> tuple[Budget, ...]:
+    """The budgets of a study, the shortest first; none if it has but one, in steps."""
+    if options.epochs:
+        return tuple(Budget(epochs, in_epochs=True) for epochs in sorted(set(options.epochs)))
+    steps = sorted(set(options.pretrain_steps))
+    return tuple(map(Budget, steps)) if len(steps) > 1 else ()
+
+
+def _one(registry: Registry, option: str, spec: str) -> Pipeline:
+    """The pipeline of an option that takes no grid."""
+    found = registry.pipelines(spec)
+    if len(found) > 1:
+        raise StudyError(
+            f"{named(option, spec)}: expected one pipeline, got a grid of {len(found)}"
+        )
+    return found[0]
+
+
+def _all_arms(
+    options: Options, registry: Registry, problems: Problems
+) -> tuple[Arm | None, Pipeline | None, tuple[Arm, ...]]:
+    """The baseline, the base, and all arms, the baseline first, of those that can be used."""
+    base, baseline = None, None
+    if options.base:
+        with problems.of("base"):
+            base = _one(registry, "base", options.base)
+    if options.baseline is not None:
+        with problems.of("baseline"):
+            pipeline = _one(registry, "baseline", options.baseline)
+            baseline = Arm(pipeline.label, pipeline.on(base), options.settings)
+    arms = [baseline] if baseline else []
+    for index, spec in enumerate(options.augmentations):
+        for name in specs_of(registry, spec):
+            with problems.of("augmentations", index):
+                for pipeline in registry.pipelines(name):
+                    arms.append(Arm(pipeline.label, pipeline.on(base), options.settings))
+    for index, own in enumerate(options.arms):
+        with problems.of("arms", index):
+            arms += _own_arms(own, options, registry, base)
+    by_label: dict[str, Arm] = {}
+    for arm in arms:
+        if by_label.setdefault(arm.label, arm) != arm:
+            with problems.of("arms"):
+                raise StudyError(
+                    f"two arms are called {arm.label!r}: name one of them otherwise, as in "
+                    f'{named("arms")} "name=other aug=…"'
+                )
+    return baseline, base, tuple(by_label.values())
+
+
+def _own_arms(
+    own: ArmSpec, options: Options, registry: Registry, base: Pipeline | None
+) -> list[Arm]:
+    """The arms of one with settings of its own: several, if it holds a grid."""
+    under = _one(registry, "base", own.base) if own.base else base
+    pipelines = registry.pipelines(own.augmentations)
+    settings = replace(options.settings, **dict(own.settings))
+    own_budget = "pretrain_steps" in dict(own.settings)
+    return [
+        Arm(
+            encodable(own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}"),
+            pipeline.on(under),
+            settings,
+            own_budget,
+        )
+        for pipeline in pipelines
+    ]
