@@ -7,10 +7,10 @@ trained in another process or on another machine. There, `PackTrainer(job).train
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult
@@ -79,11 +79,17 @@ class Packed:
 
 @dataclass(frozen=True)
 class Finished:
-    """A cell ended, well or badly; `together` are the keys of the cells of its pack."""
+    """A cell ended, well or badly; `together` are the keys of the cells of its pack.
+
+    An executor of other machines tells the `device` and the `environment` of the one that trained
+    it, as `Started` and `describe_environment` give them there; by default, they are those of here.
+    """
 
     cell: Cell
     result: CellResult
     together: tuple[str, ...] = ()
+    device: str = ""
+    environment: Mapping[str, Any] | None = None
 
 
 Event = Started | StepsDone | Packed | Finished

@@ -38,6 +38,7 @@ _HARNESS: dict[Kind, tuple[str, ...]] = {
     "augmentation": (),
     "backbone": ("in_channels", "image_size"),
     "dataset": ("root", "download"),
+    "executor": (),
 }
 """Arguments that the harness passes, which no study sets."""
 

@@ -123,7 +123,8 @@ class _Computation:
     def _emit(self, event: Event) -> None:
         if isinstance(event, Finished):
             self._left.pop(event.cell.key, None)
-            self._ledger.record(event.cell, event.result, self._device, event.together)
+            device = event.device or self._device
+            self._ledger.record(event.cell, event.result, device, event.together, event.environment)
             self._observer.finished(event.cell, event.result)
         elif isinstance(event, StepsDone):
             self._observer.progressed(event.steps)

@@ -31,6 +31,7 @@ class _Entry:
     result: CellResult
     device: str
     pack: Sequence[str]
+    environment: Mapping[str, Any]
 
 
 class Ledger:
@@ -41,9 +42,17 @@ class Ledger:
         self._unwritten: list[_Entry] = []
         self._tried = 0.0
 
-    def record(self, cell: Cell, result: CellResult, device: str, pack: Sequence[str]) -> None:
-        """Write a result, now or later."""
-        self._unwritten.append(_Entry(cell, result, device, pack))
+    def record(
+        self,
+        cell: Cell,
+        result: CellResult,
+        device: str,
+        pack: Sequence[str],
+        environment: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write a result, now or later; without an environment, it was computed in this one."""
+        environment = environment or self._environment
+        self._unwritten.append(_Entry(cell, result, device, pack, environment))
         if len(self._unwritten) == 1 or time.monotonic() - self._tried > _AGAIN_AFTER:
             self._try()
 
@@ -76,9 +85,7 @@ class Ledger:
         try:
             while self._unwritten:
                 one = self._unwritten[0]
-                self._store.record(
-                    one.cell, one.result, self._environment, one.device, pack=one.pack
-                )
+                self._store.record(one.cell, one.result, one.environment, one.device, pack=one.pack)
                 del self._unwritten[0]
         except StoreBusyError as error:
             self._tried = time.monotonic()
@@ -92,7 +99,7 @@ class Ledger:
         with Store.open(folder) as spare:
             spare.plan(study, cells, command)
             for one in self._unwritten:
-                spare.record(one.cell, one.result, self._environment, one.device, pack=one.pack)
+                spare.record(one.cell, one.result, one.environment, one.device, pack=one.pack)
         raise StoreError(
             f"{len(self._unwritten)} results could not be written into {str(self._store.path)!r} "
             f"({names}{more}); they are kept in {str(folder)!r}: join both with `augbench merge`"

@@ -2,14 +2,17 @@
 
 import inspect
 import pickle
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
-from augbench.api import plan
+from augbench.api import plan, run
+from augbench.errors import ParameterError
 from augbench.executors.contract import Executor, Finished, Job, Packed, Started, StepsDone
 from augbench.executors.processes import WorkerProcesses
 from augbench.executors.serial import ThisProcess
+from augbench.plugins.registry import Registry
+from augbench.protocol.cell_result import CellResult
 
 EXECUTORS = [ThisProcess(), WorkerProcesses(1)]
 each = pytest.mark.parametrize("executor", EXECUTORS, ids=lambda one: type(one).__name__)
@@ -68,3 +71,34 @@ def test_what_keeps_packs_from_being_trained_is_raised_in_the_users_words(execut
     work = replace(work, device="warp", spelling=(("device", "--device"),))
     with pytest.raises(ValueError, match="--device warp cannot be used here"):
         executor.run([planned.cells[:1]], work, lambda event: None)
+
+
+def test_an_executor_is_named_with_its_parameters():
+    registry = Registry.load()
+    for spec, expected in (("processes:3", WorkerProcesses(3)), ("serial", ThisProcess())):
+        assert registry.create(registry.resolve("executor", spec))() == expected
+    with pytest.raises(ParameterError, match=r"executor 'processes': .*workers"):
+        registry.resolve("executor", "processes:workers=many")
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """Another machine, which tells so."""
+
+    slots = 1
+
+    def where(self, packs):
+        return "elsewhere"
+
+    def run(self, packs, job, emit):
+        for pack in packs:
+            for cell in pack:
+                result = CellResult(cell.key, error="Gone: it was only pretended")
+                emit(Finished(cell, result, (cell.key,), "a TPU", {"cpu": "another", "cores": 7}))
+
+
+def test_a_result_tells_the_machine_that_trained_it(tiny_options, monkeypatch):
+    monkeypatch.setattr("augbench.running.computing.executor_of", lambda *args: _Elsewhere())
+    stored = run(tiny_options).stored
+    assert {cell.device for cell in stored.cells} == {"a TPU"}
+    assert {cell.environment["cpu"] for cell in stored.cells} == {"another"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 import torch
 
 import augbench
+from augbench import Options
+from augbench.api import run
 from augbench.plugins import Registry
 from augbench.testing import check_augmentation, check_backbone, check_dataset
 
@@ -35,7 +38,7 @@ def registry(install: Callable[..., Path]) -> Registry:
 
 def test_every_python_block_is_known_here() -> None:
     names = ["stripes", "within", "early", "smoothing", "saliency", "manifold"]
-    names += ["mlp", "checks", "hooks"]
+    names += ["mlp", "checks", "polite", "hooks"]
     packaged = {f"my_mixes/{name}.py" for name in names}
     assert set(BLOCKS) == {"half_and_half.py", "from_python.py"} | packaged
     assert len(BLOCKS) == TEXT.count("```python")
@@ -48,7 +51,17 @@ def test_the_example_is_the_one_in_the_repository() -> None:
 def test_the_distribution_shown_loads(registry: Registry) -> None:
     (found,) = [plugin for plugin in registry.plugins if plugin.distribution == "my-mixes"]
     assert (found.status, found.reason) == ("loaded", "")
-    assert len(found.hooks) == 3
+    assert len(found.hooks) == 4
+
+
+def test_the_executor_shown_trains_a_study(registry: Registry, tiny_options: Options) -> None:
+    stored = run(replace(tiny_options, executor="polite:pause=0", seeds=1)).stored
+    assert [cell.status for cell in stored.cells] == ["ok"] * 4
+    expected = run(replace(tiny_options, seeds=1, out=tiny_options.out / "other")).stored
+    for cell, other in zip(stored.cells, expected.cells, strict=True):
+        assert cell.result
+        assert other.result
+        assert cell.result.correct == other.result.correct
 
 
 def test_the_augmentation_shown_passes_the_share_test(registry: Registry) -> None:

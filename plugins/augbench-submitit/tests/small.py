@@ -1,0 +1,55 @@
+"""A plugin as a file: data sets to train on in a blink, and an augmentation that takes its time."""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from augbench import Dataset, hookimpl
+
+
+def _made(classes, seed):
+    rng = np.random.default_rng(seed)
+    templates = rng.integers(0, 256, (classes, 1, 16, 16))
+
+    def part(per_class):
+        labels = np.arange(classes).repeat(per_class)
+        noise = rng.integers(-40, 40, (len(labels), 1, 16, 16))
+        return np.clip(templates[labels] + noise, 0, 255).astype(np.uint8), labels
+
+    return Dataset("small", *part(20), *part(10), tuple(f"c{i}" for i in range(classes)))
+
+
+def small_a(root, *, download=False):
+    """Three classes of 20 training images."""
+    return _made(3, 1)
+
+
+def small_b(root, *, download=False):
+    """Four classes of 20 training images."""
+    return _made(4, 2)
+
+
+class Notes:
+    """Notes which process trains, and takes its time."""
+
+    sources = 1
+
+    def __init__(self, folder: str, seconds: float = 0.0) -> None:
+        self.folder, self.seconds = folder, seconds
+
+    def __call__(self, x, *, rng):
+        (Path(self.folder) / f"{os.getpid()}-{time.monotonic_ns()}").touch()
+        time.sleep(self.seconds)
+        return x
+
+
+@hookimpl
+def register_datasets(register):
+    register("small-a", small_a)
+    register("small-b", small_b)
+
+
+@hookimpl
+def register_augmentations(register):
+    register("notes", Notes)
