@@ -131,6 +131,12 @@ def _exit_code_of(arguments: list[str] | None) -> int:
     if not has_working_directory():  # libraries of torch's do not even load
         echo(_NO_DIRECTORY, err=True)
         return 2
+    for argument in sys.argv[1:] if arguments is None else arguments:
+        try:
+            os.fsencode(argument)  # as every name of a file has to be
+        except UnicodeEncodeError:
+            echo(f"error: {argument!r} is no text: it holds half of a character", err=True)
+            return 2
     flags = {name: option.flag for name, option in options_of(Options).items()}
     try:
         with listening(), written_as(flags), _warnings_as_lines():

@@ -120,12 +120,14 @@ def _draw_augmentations(planned: Plan) -> None:
 def _raise_if_not_whole(result: StudyResult) -> None:
     """Raise `CellsFailedError` for cells that failed, or that are not there."""
     if result.failed:
-        first = result.failed[0].result
+        results = [cell.result for cell in result.failed if cell.result is not None]
+        lost = sum(one.failure != "error" for one in results)
+        again = "running again tries them again"
+        if lost:
+            again += f", but for {lost} that crashed or timed out: `augbench retry` has these tried as well"
         raise CellsFailedError(
             f"{len(result.failed)} of {len(result.cells)} cells failed, the first with "
-            f"{first.error if first else 'no result'}; the others are stored, and running again "
-            "retries the failed ones, but for those that ended their process or took too long "
-            "(`augbench retry`)"
+            f"{results[0].error if results else 'no result'}; the others are stored, and {again}"
         )
     if missing := sum(cell.status == "missing" for cell in result.cells):
         raise CellsFailedError(f"{missing} of {len(result.cells)} cells have no result; run again")

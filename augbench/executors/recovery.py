@@ -36,8 +36,7 @@ class Loss:
         hint = "" if self.place else f"; if memory ran out, use fewer {named('workers')}"
         return CellResult(
             key=cell.key,
-            error=f"{name}: the process {self.how} {where}{hint}; not tried again until "
-            "`augbench retry` says so",
+            error=f"{name}: the process {self.how} {where}{hint}",
             lost=self.failure,
         )
 

@@ -44,7 +44,7 @@ def compute(plan: Plan, observer: Observer, command: str = "") -> StoredStudy:
         if given_up:
             observer.noted(
                 f"{len(given_up)} cells ended their process or took too long before, and are not "
-                "tried again: `augbench status` says why, `augbench retry` lets them be"
+                "tried again: `augbench status` says why, `augbench retry` has them tried"
             )
         if missing:
             _Computation(plan, observer, store, missing, command).run()
