@@ -124,7 +124,7 @@ def _raise_if_not_whole(result: StudyResult) -> None:
         lost = sum(one.failure != "error" for one in results)
         again = "running again tries them again"
         if lost:
-            again += f", but for {lost} that crashed or timed out: `augbench retry` has these tried as well"
+            again += f", but for {lost} that crashed or timed out: `augbench retry` has them tried"
         raise CellsFailedError(
             f"{len(result.failed)} of {len(result.cells)} cells failed, the first with "
             f"{results[0].error if results else 'no result'}; the others are stored, and {again}"

@@ -86,3 +86,31 @@ def test_a_signal_ends_a_run_in_order_whatever_its_workers_do(tmp_path, name):
     with Store.read(tmp_path / "out") as store:
         assert [cell.status for cell in store.study().cells] == ["ok", "missing"]
         assert store.claims() == []
+
+
+LOOK = """
+import sys
+from augbench.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("\\nloaded:", sorted({"torch", "torchvision"} & {*sys.modules}))
+"""
+
+
+def test_the_process_that_is_started_loads_no_torch(tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", LOOK, "run", "--plugin", str(SUPPORT / "tiny.py"), "--aug"),
+            *("mixup", "--pre-train-dataset", "tiny-a", "--finetune-dataset", "tiny-b", "--seeds"),
+            *("1", "--samples-per-class", "4", "--n-batches-pre-train", "8", "--workers", "1"),
+            *("--n-batches-finetune", "8", "--finetune-samples-per-class", "5", "--engine"),
+            *("reference", "--plot-augmentations", "--out", str(tmp_path / "out")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "drew" in done.stdout  # pictures of augmentations included
+    assert done.stdout.splitlines()[-1] == "loaded: []"
