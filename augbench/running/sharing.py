@@ -26,7 +26,7 @@ class Share:
     """This run's share of the work on a store; a context, at whose end its claims are released."""
 
     def __init__(self, store: Store, options: Options) -> None:
-        self._store, self._folder = store, options.out
+        self._store = store
         self._ignore, self._test_every = options.ignore_claims, options.test_every
         self._owner = Owner.of_this_process()
         self._over = threading.Event()
@@ -64,6 +64,5 @@ class Share:
 
     def _beat(self) -> None:
         while not self._over.wait(_BEAT_EVERY):
-            # A connection belongs to one thread.
-            with contextlib.suppress(AugbenchError), Store.open(self._folder) as store:
-                store.beat(self._owner)
+            with contextlib.suppress(AugbenchError):
+                self._store.beat(self._owner)
