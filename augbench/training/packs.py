@@ -75,7 +75,15 @@ def plan_packs(
     as large as it may be. `pack_limit` bounds the pretrainings of a pack.
     """
     groups: dict[Hashable, list[Unit]] = {}
-    for unit in units_of(cells):
+    every = units_of(cells)
+    # Asked for in every plan that is tried; a unit is known by its place in memory.
+    costs = {id(unit): cost(unit[0]) for unit in every}
+
+    def cost_of(pack: Sequence[Unit]) -> float:
+        each = [costs[id(unit)] for unit in pack]
+        return sum(each) + _OVERHEAD * max(each)
+
+    for unit in every:
         groups.setdefault(trained_alike(unit[0]), []).append(unit)
     lots: list[tuple[list[Unit], int]] = []
     for units in groups.values():
@@ -88,10 +96,10 @@ def plan_packs(
         [pack for lot, parts in lots for pack in _cut(lot, min(len(lot), parts + more))]
         for more in range(workers)
     ]
-    packs = min(plans, key=lambda plan: _makespan(plan, workers))
-    packs.sort(key=lambda pack: (pack[0][0].seed, -_cost_of(pack)))
+    packs = min(plans, key=lambda plan: _makespan(map(cost_of, plan), workers))
+    packs.sort(key=lambda pack: (pack[0][0].seed, -cost_of(pack)))
     if len(packs) <= 2 * workers:
-        packs.sort(key=_cost_of, reverse=True)
+        packs.sort(key=cost_of, reverse=True)
     return [[cell for unit in pack for cell in unit] for pack in packs]
 
 
@@ -107,11 +115,6 @@ def cost(cell: Cell) -> float:
         + finetuning
         + cell.finetune.test_size
     )
-
-
-def _cost_of(pack: Sequence[Unit]) -> float:
-    costs = [cost(unit[0]) for unit in pack]
-    return sum(costs) + _OVERHEAD * max(costs)
 
 
 def _limit(cell: Cell, device_kind: str) -> int:
@@ -141,9 +144,9 @@ def _cut(lot: Sequence[Unit], parts: int) -> list[list[Unit]]:
     return [list(lot[a:b]) for a, b in pairwise(ends) if b > a]
 
 
-def _makespan(packs: Sequence[Sequence[Unit]], workers: int) -> float:
+def _makespan(costs: Iterable[float], workers: int) -> float:
     """The time at which the last worker ends, if a free one always takes the largest pack left."""
     loads = [0.0] * workers
-    for load in sorted((_cost_of(pack) for pack in packs), reverse=True):
+    for load in sorted(costs, reverse=True):
         heapq.heapreplace(loads, loads[0] + load)
     return max(loads)
