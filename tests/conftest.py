@@ -1,5 +1,6 @@
 import importlib.metadata
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +21,31 @@ TINY = Path(__file__).parent / "support" / "tiny.py"
 def _own_cache(tmp_path_factory, monkeypatch):
     """Tests neither read nor fill the user's cache; the session shares one of its own."""
     monkeypatch.setenv("AUGBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _template():
+    """Child processes are copies of one that has imported torch: see `template`."""
+    from template import POSSIBLE, Template
+
+    if not POSSIBLE:
+        yield
+        return
+    from augbench.executors import child
+
+    template = Template()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "subprocess", template)
+        yield
+    template.close()
+
+
+@pytest.fixture
+def fresh_interpreters(monkeypatch):
+    """Child processes start as they do for a user."""
+    from augbench.executors import child
+
+    monkeypatch.setattr(child, "subprocess", subprocess)
 
 
 @pytest.fixture
