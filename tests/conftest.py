@@ -1,3 +1,4 @@
+import contextlib
 import importlib.metadata
 import os
 import subprocess
@@ -17,10 +18,26 @@ hypothesis.settings.load_profile("untimed")
 TINY = Path(__file__).parent / "support" / "tiny.py"
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory, pytestconfig):
+    """A cache folder for all processes of the session; compiled kernels stay for the next one.
+
+    Their names hold a digest of the sources that write them, so that no stale one is ever used.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
+    kept = getattr(pytestconfig, "cache", None)  # `-p no:cacheprovider` has none
+    if kept is not None:
+        with contextlib.suppress(OSError):  # another process has made the link
+            (folder / "kernels").symlink_to(kept.mkdir("augbench-kernels"))
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Tests neither read nor fill the user's cache; the session shares one of its own."""
-    monkeypatch.setenv("AUGBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _own_cache(shared_cache, monkeypatch):
+    """Tests neither read nor fill the user's cache."""
+    monkeypatch.setenv("AUGBENCH_CACHE", str(shared_cache))
 
 
 @pytest.fixture(autouse=True, scope="session")
