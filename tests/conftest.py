@@ -1,5 +1,7 @@
+import contextlib
 import importlib.metadata
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,10 +18,51 @@ hypothesis.settings.load_profile("untimed")
 TINY = Path(__file__).parent / "support" / "tiny.py"
 
 
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory, pytestconfig):
+    """A cache folder for all processes of the session; compiled kernels stay for the next one.
+
+    Their names hold a digest of the sources that write them, so that no stale one is ever used.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+    folder.mkdir(exist_ok=True)
+    kept = getattr(pytestconfig, "cache", None)  # `-p no:cacheprovider` has none
+    if kept is not None:
+        with contextlib.suppress(OSError):  # another process has made the link
+            (folder / "kernels").symlink_to(kept.mkdir("augbench-kernels"))
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Tests neither read nor fill the user's cache; the session shares one of its own."""
-    monkeypatch.setenv("AUGBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _own_cache(shared_cache, monkeypatch):
+    """Tests neither read nor fill the user's cache."""
+    monkeypatch.setenv("AUGBENCH_CACHE", str(shared_cache))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _template():
+    """Child processes are copies of one that has imported torch: see `template`."""
+    from template import POSSIBLE, Template
+
+    if not POSSIBLE:
+        yield
+        return
+    from augbench.executors import child
+
+    template = Template()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(child, "subprocess", template)
+        yield
+    template.close()
+
+
+@pytest.fixture
+def fresh_interpreters(monkeypatch):
+    """Child processes start as they do for a user."""
+    from augbench.executors import child
+
+    monkeypatch.setattr(child, "subprocess", subprocess)
 
 
 @pytest.fixture

@@ -1,5 +1,8 @@
+import contextlib
+import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from augbench.store import Store
+from augbench.cli import main
+from augbench.store import FILE_NAME, Store
 
 TINY = str(Path(__file__).parent.parent / "support" / "tiny.py")
 STUDY = [
@@ -18,10 +22,22 @@ STUDY = [
 ]
 
 
-def test_a_run_ends_in_a_verdict_a_table_and_a_figure(augbench, tmp_path):
-    out = tmp_path / "out"
-    code, printed, _ = augbench("run", "--aug", "mixup", "--seeds", "2", "--out", out, *STUDY)
-    assert code == 0
+@pytest.fixture(scope="module")
+def done(tmp_path_factory, shared_cache):
+    """A study that was run once: (its folder, what the run printed)."""
+    out, printed = tmp_path_factory.mktemp("done") / "out", io.StringIO()
+    arguments = ["run", "--aug", "mixup", "--seeds", "2", "--out", str(out), *STUDY]
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setenv("COLUMNS", "160")
+        patch.setenv("AUGBENCH_CACHE", str(shared_cache))
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+    assert caught.value.code == 0
+    return out, printed.getvalue()
+
+
+def test_a_run_ends_in_a_verdict_a_table_and_a_figure(done):
+    out, printed = done
     assert "8 cells: 0 in the store, 8 to compute" in printed
     assert "[8/8] tiny-a→tiny-b" in printed
     assert "tiny-a → tiny-b\n• mixup" in printed
@@ -33,40 +49,42 @@ def test_a_run_ends_in_a_verdict_a_table_and_a_figure(augbench, tmp_path):
         assert figure.stat().st_size > 1000
 
 
-def test_a_second_run_computes_nothing_and_says_the_same(augbench, tmp_path):
-    arguments = ("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY)
-    _, first, _ = augbench(*arguments)
-    code, second, _ = augbench(*arguments)
+def test_a_second_run_computes_nothing_and_says_the_same(augbench, done):
+    out, first = done
+    code, second, _ = augbench("run", "--aug", "mixup", "--seeds", "2", "--out", out, *STUDY)
     assert code == 0
-    assert "4 cells: 4 in the store, 0 to compute" in second
+    assert "8 cells: 8 in the store, 0 to compute" in second
     assert "reference engine on cpu, in this process" in first
     said = first[first.index("tiny-a → tiny-b\n") : first.index("drew ")]
     assert said in second
     # Nothing has changed: not even the figures are drawn again.
     assert "drew" not in second
-    assert f"figures in {tmp_path} are up to date" in second
+    assert f"figures in {out} are up to date" in second
 
 
-def test_a_report_draws_the_same_from_the_store_alone(augbench, tmp_path):
-    _, run, _ = augbench("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY)
-    figure = tmp_path / "learning-curves-tiny-a-to-tiny-b.svg"
-    drawn = figure.read_bytes()
-    figure.unlink()
-    code, report, _ = augbench("report", "--out", tmp_path)
+def test_a_report_draws_the_same_from_the_store_alone(augbench, done, tmp_path):
+    out, run = done
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    shutil.copy(out / FILE_NAME, alone)
+    code, report, _ = augbench("report", "--out", alone)
     assert code == 0
+    report = report.replace(str(alone), str(out))
     assert run[run.index("tiny-a → tiny-b\n") :].startswith(report)
-    assert figure.read_bytes() == drawn
+    figure = "learning-curves-tiny-a-to-tiny-b.svg"
+    assert (alone / figure).read_bytes() == (out / figure).read_bytes()
 
 
 def test_the_handouts_flags_draw_training_curves_and_augmentations(augbench, tmp_path):
     code, printed, _ = augbench(
         *("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY),
-        *("--plot-train-curves", "--plot-augmentations", "--test-during-training"),
+        *("--samples-per-class", "1", "--no-baseline", "--plot-train-curves"),
+        *("--plot-augmentations", "--test-during-training"),
         *("--n-batches-pre-train", "500"),
     )
     assert code == 0
-    assert printed.index("augmentation-mixup.png") < printed.index("[1/4]")
-    assert len(list((tmp_path / "train-curves").glob("*.png"))) == 4
+    assert printed.index("augmentation-mixup.png") < printed.index("[1/1]")
+    assert len(list((tmp_path / "train-curves").glob("*.png"))) == 1
     with Store.read(tmp_path) as store:
         curve = store.study().cells[0].result.curves["pretrain"]
     assert curve.test_step == (500,)
@@ -83,7 +101,8 @@ def test_a_dry_run_shows_the_plan_and_computes_nothing(augbench, tmp_path):
 
 def test_a_failed_cell_makes_the_exit_code_1_and_is_named(augbench, tmp_path):
     code, printed, errors = augbench(
-        "run", "--aug", "breaks", "--seeds", "1", "--out", tmp_path, *STUDY
+        *("run", "--aug", "breaks", "--seeds", "1", "--out", tmp_path, *STUDY),
+        *("--n-batches-pre-train", "2", "--n-batches-finetune", "2"),
     )
     assert code == 1
     assert "failed: tiny-a→tiny-b breaks s=1 seed 0: RuntimeError: the chain came off" in printed
@@ -180,11 +199,10 @@ def test_a_preview_draws_each_augmentation(augbench, tmp_path):
         ["report", "--out", "OUT"],
     ],
 )
-def test_nothing_imports_torch_until_something_trains(augbench, tmp_path, arguments):
+def test_nothing_imports_torch_until_something_trains(done, arguments):
     slow = {"torch", "scipy"}
     if "OUT" in arguments:
-        augbench("run", "--aug", "mixup", "--seeds", "1", "--out", tmp_path, *STUDY)
-        arguments = ["report", "--out", str(tmp_path)]
+        arguments = ["report", "--out", str(done[0])]
         slow = {"torch", "scipy.stats"}  # statistics need scipy.special, which loads fast
     code = (
         "import sys, augbench.cli\n"

@@ -40,6 +40,7 @@ def test_every_executor_has_the_one_signature(executor):
 
 
 @each
+@pytest.mark.usefixtures("fresh_interpreters")
 def test_every_cell_ends_in_one_event_and_every_step_is_counted(executor, job):
     planned, work = job
     cells = planned.cells[:3]

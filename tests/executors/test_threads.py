@@ -20,6 +20,7 @@ print(torch.get_num_threads(), (torch.tensor([1e-40]) * 1).item())
 )
 def test_one_thread_whatever_the_environment_says(before):
     environment = {**os.environ, "OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": "5"}
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"  # the seven need not spin for their turn
     run = subprocess.run(
         [sys.executable, "-c", LOOK.format(before=before)],
         env=environment,

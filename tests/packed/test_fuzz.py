@@ -36,15 +36,15 @@ def assert_right(seeds):
         pytest.fail("\n".join(wrong), pytrace=False)
 
 
-@pytest.mark.parametrize("first", range(0, 100, _AT_ONCE))
+@pytest.mark.parametrize("first", range(0, 40, _AT_ONCE))
 def test_random_networks_get_the_numbers_of_one_by_one(first):
     assert_right(range(first, first + _AT_ONCE))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(1000, 2000, 25))
+@pytest.mark.parametrize("first", [*range(40, 100, 20), *range(1000, 2000, 25)])
 def test_a_thousand_random_networks_get_the_numbers_of_one_by_one(first):
-    assert_right(range(first, first + 25))
+    assert_right(range(first, first + (25 if first >= 1000 else 20)))
 
 
 @pytest.mark.slow
@@ -197,14 +197,14 @@ def assert_engines_agree(lab, seed):
     assert max(one or 0 for one in apart) < 30 * max(controls), f"{seed}: {case}: {engine.choice}"
 
 
-@pytest.mark.parametrize("seed", range(2000, 2010))
+@pytest.mark.parametrize("seed", range(2000, 2005))
 def test_random_networks_get_the_references_results_from_the_engine(lab, seed):
     with speed_does_not_decide():
         assert_engines_agree(lab, seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2010, 2110))
+@pytest.mark.parametrize("seed", range(2005, 2110))
 def test_a_hundred_random_networks_get_the_references_results_from_the_engine(lab, seed):
     with speed_does_not_decide():
         assert_engines_agree(lab, seed)

@@ -74,19 +74,25 @@ def test_each_check_is_a_test_of_the_authors_suite(pytester):
         def test_my_mix():
             "The contract."
 
-        @augmentation_conformance(Worse, expected_failures={"shares": "labels are half and half"})
+        some = ["shape", "shares", "rows"]
+
+        @augmentation_conformance(
+            Worse, checks=some, expected_failures={"shares": "labels are half and half"}
+        )
         def test_expected(): ...
 
-        @augmentation_conformance(Worse)
+        @augmentation_conformance(Worse, checks=some)
         def test_worse(): ...
 
-        @augmentation_conformance(MyMix, expected_failures={"rows": "mixes the batch"})
+        @augmentation_conformance(
+            MyMix, checks=some, expected_failures={"rows": "mixes the batch"}
+        )
         def test_unexpected(): ...
         """,
     )
     result = pytester.runpytest_inprocess("-q", "-rA", "-p", "no:cacheprovider")
     count = len(AUGMENTATION_CHECKS)
-    result.assert_outcomes(passed=4 * count - 9, skipped=6, xfailed=1, failed=2)
+    result.assert_outcomes(passed=count - 2 + 5, skipped=2 + 1, xfailed=1, failed=2)
     result.stdout.fnmatch_lines_random(
         [
             "PASSED test_my_mix.py::test_my_mix[[]rows[]]",
@@ -122,11 +128,12 @@ def _broken_augmentation(name):
 
 def test_an_expected_failure_conforms_and_an_unexpected_pass_does_not():
     expected = {"rows": "it mixes with the batch's mean"}
-    found = check_augmentation("broken:rows", registry=_broken(), expected_failures=expected)
+    selected = {"checks": ["shape", "rows"], "expected_failures": expected}
+    found = check_augmentation("broken:rows", registry=_broken(), **selected)
     assert found.ok
     assert found["rows"].status == "expected failure"
     assert "it mixes with the batch's mean (the image of row" in str(found["rows"])
-    found = check_augmentation("collage", expected_failures=expected)
+    found = check_augmentation("collage", **selected)
     assert not found.ok
     assert [result.status for result in found.failures] == ["unexpected pass"]
     assert not found.to_json()["ok"]
