@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import copy
-import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-import torch
 from torch import Tensor, nn
 
 from augbench.packed import ops
 from augbench.packed.frozen import features_need_company
 from augbench.packed.likeness import check_alike, moving_state
-from augbench.packed.replay import LONGEST
-from augbench.packed.tape import Tape
 from augbench.packed.taps import Changes
+from augbench.packed.timing import gain_over_one_by_one as _gain
+from augbench.packed.timing import seconds_alone
 from augbench.packed.trace import PackedByRules
 from augbench.packed.verify import difference
 from augbench.packed.vmap import PackedByVmap
@@ -92,12 +90,12 @@ _FEWEST = 2  # cells: fewer gain less than the cache does
 # all of a pack are verified together, and more of them would gain little.
 _LONG_ALONE = 0.03
 _MOST_OF_LONG = 8
-_REPEATS = 5
-_TRIALS = 3
-_TIMED_ALONE = 4
-_BEYOND_DOUBT = 2.0  # a gain that two pairs of steps agree on
-_LONGEST_TIMING = 2.0  # seconds, but for one pair of steps
 _WORTH_IT = 1.1  # where steps are long, verifying costs more than a smaller gain gives back
+# Verifying may take so many seconds, or that share of the training that is to follow if it is more.
+_SECONDS_OF_VERIFYING = 10.0
+_SHARE_OF_VERIFYING = 0.05
+# Steps of one cell that verifying takes at least: the plain modules', and as many in float64.
+_FEWEST_ALONE = 6
 
 
 def choose(
@@ -106,6 +104,7 @@ def choose(
     *,
     pixel_gradients: bool = False,
     taps: Sequence[str] = (),
+    steps: int = 0,
 ) -> Choice:
     """Choose a packing for backbones of one architecture; `images` is like a batch [B, C, H, W].
 
@@ -114,15 +113,23 @@ def choose(
     mode. With `taps`, the packing has taps behind the layers of these names, and is one by rules:
     others have none. The backbones are left as they are. Raises `UnpackableError` where they differ
     by more than their numbers.
+
+    Verifying a packing may take ten seconds, of this process on a CPU, or a twentieth of the time
+    that `steps` of training take with it, if that is more. One that is not verified by then is not
+    taken.
     """
     start = time.perf_counter()
     check_alike(backbones)
-    choice = _choose(backbones, images, pixel_gradients, taps)
+    choice = _choose(backbones, images, pixel_gradients, taps, steps)
     return replace(choice, seconds=time.perf_counter() - start)
 
 
 def _choose(
-    backbones: Sequence[nn.Module], images: Tensor, pixel_gradients: bool, taps: Sequence[str]
+    backbones: Sequence[nn.Module],
+    images: Tensor,
+    pixel_gradients: bool,
+    taps: Sequence[str],
+    steps: int,
 ) -> Choice:
     one = backbones[0]
     reason = _why_not_kept(one, images)
@@ -136,21 +143,37 @@ def _choose(
         refused.append("with compiled kernels: llvmlite cannot be used")
     for name, packer in _packers(taps):
         try:
-            most = _most(packer, one, images)
-            together = backbones[: min(most or MOST_TIMED, MOST_TIMED)]
-            gain = _gain(packer, together, images)  # which is cheap beside what follows
-            if gain <= _WORTH_IT:
-                refused.append(f"{name}: only {gain:.2f} times as fast")
-                continue
-            reason = difference(packer, together, images, pixel_gradients=pixel_gradients)
+            tried = _try(packer, backbones, images, pixel_gradients, steps)
         except Exception as error:  # whatever an unknown module raises, it is a reason
             text = str(error).partition("While executing")[0]  # torch.fx's own words follow
-            reason = " ".join(text.split())[:200] or type(error).__name__
-        if reason is None:
+            tried = " ".join(text.split())[:200] or type(error).__name__
+        if isinstance(tried, Choice):
             but = f" (not {'; not '.join(refused)})" if refused else ""
-            return Choice(packer, f"packed {name}{but}", gain=gain, most=most)
-        refused.append(f"{name}: {reason}")
+            return replace(tried, reason=f"packed {name}{but}")
+        refused.append(f"{name}: {tried}")
     return Choice(None, f"one by one (not {'; not '.join(refused)})")
+
+
+def _try(
+    packer: Packer,
+    backbones: Sequence[nn.Module],
+    images: Tensor,
+    pixel_gradients: bool,
+    steps: int,
+) -> Choice | str:
+    """The choice of this packing, without a reason; or the reason why it is not to be used."""
+    alone = seconds_alone(backbones[0], images)
+    most = _most(packer, backbones[0], images, alone)
+    together = backbones[: min(most or MOST_TIMED, MOST_TIMED)]
+    gain = _gain(packer, together, images, _WORTH_IT)  # which is cheap beside what follows
+    if gain <= _WORTH_IT:
+        return f"only {gain:.2f} times as fast"
+    step = len(together) * alone / gain
+    allowed = max(_SECONDS_OF_VERIFYING, _SHARE_OF_VERIFYING * steps * step)
+    if (least := 2 * step + _FEWEST_ALONE * alone) > allowed:
+        return f"verifying it takes {least:.0f} s at least, more than {allowed:.0f} s"
+    reason = difference(packer, together, images, pixel_gradients=pixel_gradients, seconds=allowed)
+    return reason or Choice(packer, "", gain=gain, most=most)
 
 
 def _packers(taps: Sequence[str]) -> Sequence[tuple[str, Packer]]:
@@ -168,10 +191,11 @@ def _why_not_kept(backbone: nn.Module, images: Tensor) -> str | None:
     return None
 
 
-def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
+def _most(packer: Packer, backbone: nn.Module, images: Tensor, alone: float) -> int | None:
     """The most cells that one pack should hold; None if any number will do.
 
-    The largest value of a layer of theirs stays in the cache, and a long step is not made longer.
+    The largest value of a layer of theirs stays in the cache, and a long step is not made longer. A
+    step of one cell takes `alone` seconds.
     """
     if images.device.type != "cpu":
         return None
@@ -183,73 +207,6 @@ def _most(packer: Packer, backbone: nn.Module, images: Tensor) -> int | None:
         # A step through taps is not replayed. The more cells share the time around its numbers, the
         # better: 11 cells of `convnet` took 1.4 ms each, 5 or 6 whose maps fit 1.8.
         most = max(_FEWEST, _CACHE * (2 if packed.taps else 1) // bytes_of_one)
-    if most > _MOST_OF_LONG and _seconds_alone(backbone, images) > _LONG_ALONE:
+    if most > _MOST_OF_LONG and alone > _LONG_ALONE:
         return _MOST_OF_LONG
     return most if isinstance(packed, PackedByRules) else None
-
-
-def _seconds_alone(backbone: nn.Module, images: Tensor) -> float:
-    """Seconds of this process that a step of one cell takes, the faster of two."""
-    alone = copy.deepcopy(backbone).train()
-    values = [value for value in alone.parameters() if value.requires_grad]
-    took = []
-    for _ in range(2):
-        start = time.process_time()
-        _step(alone, images, values)
-        took.append(time.process_time() - start)
-    return min(took)
-
-
-def _step(network: Callable[[Tensor], Tensor], images: Tensor, by: Sequence[Tensor]) -> None:
-    features = network(images).sum()
-    if features.requires_grad:
-        torch.autograd.grad(features, by, allow_unused=True)
-
-
-def _gain(packer: Packer, backbones: Sequence[nn.Module], images: Tensor) -> float:
-    """The time of a step of all cells one by one, divided by its time packed.
-
-    Both take turns, and it is the time of this process that counts, so that a busy machine slows
-    both alike. A gain that seems too small is measured again, since a mistake here would cost a
-    whole run, but never for longer than `_LONGEST_TIMING`. One by one, cells take as long each as
-    any: of many, some are timed.
-    """
-    alone, packed = copy.deepcopy(backbones[0]), packer([copy.deepcopy(b) for b in backbones])
-    trained = [value for value in packed.stacked().values() if value.requires_grad]
-    values = [value for value in alone.parameters() if value.requires_grad]
-    own, timed = images.repeat(1, packed.cells, 1, 1), min(len(backbones), _TIMED_ALONE)
-
-    def one_by_one() -> None:
-        for _ in range(timed):
-            _step(alone, images, values)
-
-    def together() -> None:
-        _step(packed, own, trained)
-
-    def seconds(step: Callable[[], None]) -> float:
-        start = clock()
-        step()
-        if images.is_cuda:
-            torch.cuda.synchronize(images.device)
-        return clock() - start
-
-    clock = time.process_time if images.device.type == "cpu" else time.perf_counter
-    began = time.perf_counter()
-    seconds(one_by_one), seconds(together)  # warm
-    step: Callable[[], None] = together
-    if packed.replayable and not images.is_cuda and seconds(together) < LONGEST:
-        with Tape() as tape:  # as the training will do it
-            together()
-        # Right or not: the packing is verified next, and a replay by `Replayed` as it is recorded.
-        step = tape.replay if tape.complete else together
-    best, many = 0.0, len(backbones) / timed
-    for _ in range(_TRIALS):
-        ratios = [many * seconds(one_by_one) / seconds(step)]
-        while len(ratios) < _REPEATS and time.perf_counter() - began < _LONGEST_TIMING:
-            ratios.append(many * seconds(one_by_one) / seconds(step))
-            if len(ratios) == 2 and min(ratios) > _BEYOND_DOUBT:
-                break
-        best = max(best, statistics.median(ratios))
-        if best > _WORTH_IT or time.perf_counter() - began > _LONGEST_TIMING:
-            break
-    return best

@@ -1,390 +1,217 @@
 """The proof that a packing computes what the plain modules compute.
 
-Three parties take the same steps of training from the same state: the plain modules in float64,
-which are the truth; the plain modules as they are; and the packing. Rounding takes the last two
-from the truth, the one about as far as the other. After each step all are given the packing's
-state, so that no difference grows, and none hides behind one that has. Steps go on past the one
-from which on they are replayed, each on other images.
+Three parties take the same steps of training from the same state (`parties.py`): the plain modules
+in float64, which are the truth; the plain modules as they are; and the packing. Rounding takes the
+last two from the truth, the one about as far as the other (`nearness.py`). After each step all are
+given the packing's state, so that no difference grows, and none hides behind one that has. Steps go
+on past the one from which on they are replayed, each on other images. Further questions follow
+(`questions.py`). Where float32 cannot tell a small error from rounding, all is done in float64.
+
+**What is left out where a step takes longer than `LONGEST` seconds**, what that may miss, and why
+a packing that passes may be used all the same:
+
+- *Two steps are compared instead of six, and none is replayed.* The training replays no step that
+  long, and a replay is compared with its step before it is used (`replay.py`). A rule that goes
+  wrong by itself after two steps would be missed; a forward that changes its own state is looked
+  for in the module (`likeness.moving_state`), and what the rules keep between steps is running
+  statistics, which are compared after both.
+- *The gradients of the first and the last cell are compared in the one step, those of the middle
+  one in the other*; features and buffers of all three in both. A gradient that is wrong in one cell
+  and in one step would be missed. A rule does not know the number of its cell or step.
+- *Eval mode is compared on eight images.* The batch that is used later is another one in any case.
+- *Float64 is given eight images a batch*, as many cells as ever. It is there for errors that float32
+  takes for rounding: of a ten-thousandth, or of a few hundredths where rectifiers open and shut.
+  One that shows only beside more images, and is as small as that, would be missed. Anything larger
+  is found in float32, with as many images as the training has.
 """
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from augbench.packed.frozen import ROUNDING_OF_FEATURES, example_images, perturbed
+from augbench.packed import questions
+from augbench.packed.nearness import Nearness, largest
+from augbench.packed.parties import Parties
 from augbench.packed.replay import LONGEST, Replayed
 
 if TYPE_CHECKING:
-    from augbench.packed.choice import Packed, Packer
+    from augbench.packed.choice import Packer
 
 __all__ = ["difference"]
 
-_STEP = 0.02  # of the weights
-_TINY = 1e-30
 _STEPS = 6  # replays begin with the fourth
 _FEWEST_STEPS = 2  # of a network whose steps are too long to be replayed, or to wait for
-_AS_FAR = 32
-"""The most times as far from the truth as the plain modules that a packing may be."""
-
-_ROUNDING = {torch.float32: 1e-5, torch.float64: 1e-9}
-"""Rounding that is allowed, of the largest value, where the plain modules happen to have none."""
-
-_CANCELLING = {torch.float32: 1e-3, torch.float64: 1e-10}
-"""Rounding that may be left, of the largest gradient, in one that is zero: of a bias before a
-normalisation, say, whose terms cancel."""
-
-_AT_MOST = {torch.float32: 3e-2, torch.float64: 1e-7}
-"""The largest difference that is allowed, of the largest value, however far plain modules are.
-
-Where these are farther from the truth than that, they draw numbers of their own.
-"""
-
-_FLIPPED = 5e-2
-"""The norm that a few numbers far off may have, in float32, as a share of the truth's norm."""
-
-_FAR = 1e30
+_FEWER_IMAGES = 8  # of such a network
 
 
 def difference(
-    packer: Packer, backbones: Sequence[nn.Module], like: Tensor, *, pixel_gradients: bool = False
+    packer: Packer,
+    backbones: Sequence[nn.Module],
+    like: Tensor,
+    *,
+    pixel_gradients: bool = False,
+    seconds: float = math.inf,
 ) -> str | None:
     """The first value that a packing of these backbones computes otherwise than they do, or None.
 
     Three of them are compared, the first, the middle and the last. With `pixel_gradients`, the
     gradients of images in eval mode are compared too. Where float32 cannot tell a small error from
-    rounding, float64 has to agree as well. Raises what the backbones, or their packing, raise.
+    rounding, float64 has to agree as well. What cannot be found out in so many `seconds` (of this
+    process on a CPU) counts as a difference. Raises what the backbones, or their packing, raise.
     """
-    own = _Comparison(packer, backbones, like, like.dtype)
-    reason = own.run(pixel_gradients)
-    if reason is None and not own.sharp and own.has_truth:
-        reason = _Comparison(packer, backbones, like, torch.float64).run(pixel_gradients)
+    clock = _Clock(seconds, like.device)
+    try:
+        own = _Comparison(packer, backbones, like, like.dtype, clock)
+        reason = own.run(pixel_gradients)
+        if reason is None and not own.nearness.sharp and own.parties.truth:
+            if own.long:
+                like = like[:_FEWER_IMAGES]
+            precise = _Comparison(packer, backbones, like, torch.float64, clock)
+            reason = precise.run(pixel_gradients)
+    except _TooLongError:
+        return f"verifying it takes more than {seconds:.0f} s"
     return reason
+
+
+class _TooLongError(Exception):
+    """The time for verifying has been spent."""
+
+
+class _Clock:
+    """Seconds that a verification may take: those of this process on a CPU."""
+
+    def __init__(self, seconds: float, device: torch.device) -> None:
+        self._now = time.process_time if device.type == "cpu" else time.perf_counter
+        self._end = self._now() + seconds
+
+    def check(self) -> None:
+        """Raise `_TooLongError` if they have been spent."""
+        if self._now() > self._end:
+            raise _TooLongError
 
 
 class _Comparison:
     """A training of a packing beside its plain modules, in one type of number."""
 
     def __init__(
-        self, packer: Packer, backbones: Sequence[nn.Module], like: Tensor, dtype: torch.dtype
+        self,
+        packer: Packer,
+        backbones: Sequence[nn.Module],
+        like: Tensor,
+        dtype: torch.dtype,
+        clock: _Clock,
     ) -> None:
-        self.generator, self.like, self.dtype = torch.Generator().manual_seed(0), like, dtype
-        nets = [perturbed(one, self.generator).to(dtype).train() for one in backbones]
-        self.cells = len(nets)
-        self.compared = sorted({0, self.cells // 2, self.cells - 1})
-        self.plain = [copy.deepcopy(nets[k]) for k in self.compared]
-        self.truth = []  # in float64, the plain modules are it
-        if dtype is not torch.float64 and self._knows_truth():
-            self.truth = [copy.deepcopy(one).to(torch.float64) for one in self.plain]
-        self.packed: Packed = packer(nets)
-        self.packed.train()
-        self.trained = {n: v for n, v in self.packed.stacked().items() if v.requires_grad}
-        self.slopes = {name: torch.zeros_like(value) for name, value in self.trained.items()}
-        self.sharp = True
-        self.shape: torch.Size | None = None  # [B, D]
+        clock.check()
+        self.parties = Parties(packer, backbones, like, dtype)
+        self.nearness = Nearness(dtype, truth_known=bool(self.parties.truth))
+        self._clock, self._took = clock, math.inf  # seconds of the shortest step
 
     @property
-    def has_truth(self) -> bool:
-        """True if the plain modules can be computed in float64."""
-        return bool(self.truth)
-
-    def _knows_truth(self) -> bool:
-        if self.like.device.type == "mps":
-            return False
-        one = copy.deepcopy(self.plain[0]).double()
-        try:
-            one(self._images(torch.float64)[0])
-        except RuntimeError:  # it makes values of a type of its own
-            return False
-        return True
+    def long(self) -> bool:
+        """True if a step takes too long to be replayed, or to wait for."""
+        return math.inf > self._took > LONGEST
 
     def run(self, pixel_gradients: bool) -> str | None:
-        """Train for some steps, then compare in eval mode; returns what differs first."""
-        stacked = self.packed.stacked()
-        step: Callable[[Tensor, Tensor], Tensor] = self._step_together
-        if self.packed.replayable:
-            step = Replayed(step, [*stacked.values(), *self.slopes.values()])
-        took = math.inf
+        """Train for some steps, then ask the other questions; returns what differs first."""
+        parties = self.parties
+        step: Callable[[Tensor, Tensor], Tensor] = parties.step_together
+        if parties.packed.replayable:
+            step = Replayed(step, [*parties.packed.stacked().values(), *parties.slopes.values()])
         for number in range(1, _STEPS + 1):
-            own = self._images(self.dtype)
-            start = time.perf_counter()
-            direction = self._direction(own[0])
-            got = step(torch.cat(own, dim=1), direction)
-            took = min(took, time.perf_counter() - start)  # the first ones prepare the others
-            reason = self._compare_step(own, direction, got.clone(), f"step {number} of training")
+            reason = self._compare_step(step, number, f"step {number} of training")
             if reason is not None:
                 return reason
-            self._take_state_of_packing()
-            if number >= _FEWEST_STEPS and took > LONGEST:
+            if number >= _FEWEST_STEPS and self.long:
                 break
-        reason = self._compare_taps() if self.packed.taps else None
-        reason = reason or self._compare_in_use()
-        if reason is None and pixel_gradients:
-            reason = self._compare_pixel_gradients()
-        return reason or self._compare_far_from_one()
-
-    def _step_together(self, images: Tensor, direction: Tensor) -> Tensor:
-        features = self.packed(images)
-        values = list(self.trained.values())
-        grads = _gradients(features, direction, values)
-        with torch.no_grad():
-            for value, slope, grad in zip(values, self.slopes.values(), grads, strict=True):
-                if grad is not None:
-                    slope.copy_(grad)
-                    # By a share of the weights: a deep network's gradients may be thousands.
-                    size = value.abs().mean() / grad.abs().max().clamp(min=_TINY)
-                    value.sub_(grad * (_STEP * size))
-        return features.detach()
-
-    def _compare_taps(self) -> str | None:
-        """Compare one more step, in which every tap changes the value of every cell.
-
-        The plain modules change theirs in a hook behind the same layers.
-        """
-        handles = []
-        for number, (name, changes) in enumerate(self.packed.taps.items()):
-            change = partial(_changed, number)
-            changes.update(dict.fromkeys(range(self.cells), change))
-            for one in (*self.plain, *self.truth):
-                hook = partial(_changed_output, change)
-                handles.append(one.get_submodule(name).register_forward_hook(hook))
-        own = self._images(self.dtype)
-        direction = self._direction(own[0])
-        got = self._step_together(torch.cat(own, dim=1), direction)
-        reason = self._compare_step(own, direction, got, "a step whose layers are changed")
-        for handle in handles:
-            handle.remove()
-        for changes in self.packed.taps.values():
-            changes.clear()
-        self._take_state_of_packing()
-        return reason
-
-    def _images(self, dtype: torch.dtype) -> list[Tensor]:
-        """A batch for each cell, some dark and some bright, other ones each time."""
-        count = len(self.like)
-        return [
-            example_images(self.like, count, self.generator).to(dtype) for _ in range(self.cells)
-        ]
-
-    def _direction(self, images: Tensor) -> Tensor:
-        """The gradient of the features, of a size that keeps weights near where they are."""
-        if self.shape is None:
-            with torch.no_grad():
-                self.shape = copy.deepcopy(self.plain[0])(images).shape
-            if len(self.shape) != 2:
-                raise ValueError("its output is not [N, D]")
-        direction = torch.randn(self.cells, *self.shape, generator=self.generator)
-        size: float = self.shape.numel() ** 0.5
-        return direction.to(images.device, images.dtype) / size
+        asked: list[Callable[[], str | None]] = []
+        if parties.packed.taps:
+            asked.append(
+                lambda: questions.tapped(
+                    parties,
+                    lambda: self._compare_step(
+                        parties.step_together, 1, "a step whose layers are changed"
+                    ),
+                )
+            )
+        most = _FEWER_IMAGES if self.long else None
+        asked.append(lambda: questions.features_in_use(parties, self.nearness, most))
+        if pixel_gradients:
+            asked.append(lambda: questions.pixel_gradients(parties, self.nearness))
+        asked.append(lambda: questions.features_far_from_one(parties, self.nearness))
+        for question in asked:
+            self._clock.check()
+            reason = question()
+            if reason is not None:
+                return reason
+        return None
 
     def _compare_step(
-        self, own: Sequence[Tensor], direction: Tensor, got: Tensor, when: str
+        self, step: Callable[[Tensor, Tensor], Tensor], number: int, when: str
     ) -> str | None:
-        plain, plain_slopes = self._step_alone(self.plain, own, direction)
+        """Take a step with all parties; returns what differs first after it."""
+        parties = self.parties
+        own = parties.images()
+        direction = parties.direction(own[0])
+        self._clock.check()
+        start = time.perf_counter()
+        got = step(torch.cat(own, dim=1), direction).clone()
+        # The first ones prepare the others.
+        self._took = min(self._took, time.perf_counter() - start)
+        reason = self._compare_with_plain(own, direction, got, number, when)
+        parties.take_state_of_packing()
+        return reason
+
+    def _compare_with_plain(
+        self, own: Sequence[Tensor], direction: Tensor, got: Tensor, number: int, when: str
+    ) -> str | None:
+        parties, near = self.parties, self.nearness.near
+        among = self._whose_gradients(number)
+        plain, plain_slopes = parties.step_alone(parties.plain, own, direction, among)
         truth, slopes = plain, plain_slopes
-        if self.truth:
-            truth, slopes = self._step_alone(self.truth, own, direction)
-        if not self._close(got[self.compared], plain, truth):
+        self._clock.check()
+        if parties.truth:
+            truth, slopes = parties.step_alone(parties.truth, own, direction, among)
+        if not near(got[parties.compared], plain, truth):
             return f"other features in {when}"
-        largest = got.new_zeros(len(self.compared), dtype=torch.float64)  # gradient of each cell
+        self._clock.check()
+        cells = [parties.compared[place] for place in among]
+        steepest = got.new_zeros(len(cells), dtype=torch.float64)
         for slope in slopes.values():
-            largest = torch.maximum(largest, _largest(slope).double())
+            steepest = torch.maximum(steepest, largest(slope).double())
         for name, wanted in slopes.items():
-            if name not in self.trained:
+            if name not in parties.trained:
                 if bool(wanted.any()):
                     return f"no gradients of {name}"
                 continue
-            slope = self._of_compared(self.slopes[name])
-            if not self._close(slope, plain_slopes[name], wanted, beside=largest):
+            slope = parties.of_cells(parties.slopes[name], cells)
+            if not near(slope, plain_slopes[name], wanted, beside=steepest):
                 return f"other gradients of {name} in {when}"
-        stacked = self.packed.stacked()
-        for name, buffer in self.plain[0].named_buffers():
+        return self._compare_buffers(when)
+
+    def _whose_gradients(self, number: int) -> Sequence[int]:
+        """The places, among the cells that are compared, of those whose gradients are."""
+        places = range(len(self.parties.compared))
+        return (self.long and places[(number - 1) % 2 :: 2]) or places
+
+    def _compare_buffers(self, when: str) -> str | None:
+        parties = self.parties
+        stacked = parties.packed.stacked()
+        for name, buffer in parties.plain[0].named_buffers():
             if name not in stacked:  # it holds still, as `moving_state` has found
                 continue
-            value = self._of_compared(stacked[name])
+            value = parties.of_cells(stacked[name], parties.compared)
             plain, truth = (
                 torch.stack([one.get_buffer(name).flatten() for one in nets])
-                for nets in (self.plain, self.truth or self.plain)
+                for nets in (parties.plain, parties.truth or parties.plain)
             )
             if not buffer.is_floating_point():
                 value, plain, truth = value.double(), plain.double(), truth.double()
-            if not self._close(value, plain, truth):
+            if not self.nearness.near(value, plain, truth):
                 return f"another {name} after {when}"
         return None
-
-    def _step_alone(
-        self, nets: Sequence[nn.Module], own: Sequence[Tensor], direction: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Features [K, B, D] and gradients [K, numbers] of plain modules; no weight changes."""
-        dtype = torch.float64 if nets is self.truth else self.dtype
-        features, slopes = [], []
-        for k, one in zip(self.compared, nets, strict=True):
-            images, way = own[k], direction[k]
-            made = one(images.to(dtype))
-            named = dict(one.named_parameters())
-            wanted = {name: value for name, value in named.items() if value.requires_grad}
-            grads = _gradients(made, way.to(dtype), list(wanted.values()))
-            slopes.append(
-                {
-                    name: torch.zeros_like(value).flatten() if grad is None else grad.flatten()
-                    for (name, value), grad in zip(wanted.items(), grads, strict=True)
-                }
-            )
-            features.append(made.detach())
-        return torch.stack(features), {
-            name: torch.stack([one[name] for one in slopes]) for name in slopes[0]
-        }
-
-    @torch.no_grad()
-    def _take_state_of_packing(self) -> None:
-        stacked = self.packed.stacked()
-        for nets in (self.plain, self.truth):
-            for k, one in enumerate(nets):
-                for name, own in (*one.named_parameters(), *one.named_buffers()):
-                    if name in stacked:
-                        own.copy_(self._of_compared(stacked[name])[k].view_as(own))
-
-    def _of_compared(self, stacked: Tensor) -> Tensor:
-        """The numbers [compared, …] of a value of all cells, or of a counter that they share."""
-        if not stacked.ndim:
-            return stacked.expand(len(self.compared), 1)
-        return stacked.reshape(self.cells, -1)[self.compared]
-
-    @torch.no_grad()
-    def _compare_in_use(self) -> str | None:
-        self.packed.train(False)
-        for one in (*self.plain, *self.truth):
-            one.eval()
-        own = self._images(self.dtype)
-        for name, given in (("own", own), ("shared", own[:1] * self.cells)):
-            if name == "own":
-                got = self.packed(torch.cat(given, dim=1))
-            else:
-                got = self.packed(given[0], shared=True)
-            images = [given[k] for k in self.compared]
-            plain = _features(self.plain, images)
-            truth = _features(self.truth, [x.double() for x in images]) if self.truth else plain
-            if not self._close(got[self.compared], plain, truth):
-                return f"other features in eval mode, of {name} images"
-        return None
-
-    def _compare_pixel_gradients(self) -> str | None:
-        """Compare the gradients of each cell's images; all networks are in eval mode."""
-        own = self._images(self.dtype)
-        direction = self._direction(own[0])
-        x = torch.cat(own, dim=1).requires_grad_()
-        (wide,) = _gradients(self.packed(x), direction, [x])
-        if wide is None:
-            return "no gradients of images in eval mode"
-        got = wide.unflatten(1, (self.cells, -1)).transpose(0, 1)[self.compared]
-
-        def alone(nets: Sequence[nn.Module], dtype: torch.dtype) -> Tensor:
-            slopes: list[Tensor | None] = []
-            for k, one in zip(self.compared, nets, strict=True):
-                x = own[k].detach().to(dtype).requires_grad_()
-                slopes += _gradients(one(x), direction[k].to(dtype), [x])
-            return torch.stack([one for one in slopes if one is not None])
-
-        plain = alone(self.plain, self.dtype)
-        truth = alone(self.truth, torch.float64) if self.truth else plain
-        if not self._close(got, plain, truth):
-            return "other gradients of images in eval mode"
-        return None
-
-    def _compare_far_from_one(self) -> str | None:
-        """Compare features in training of images so bright that their squares leave float32.
-
-        Torch's own normalisations take variances in double precision; others may not. Where the
-        plain modules lose the truth themselves, nothing is asked.
-        """
-        if self.dtype is torch.float64 or not self.truth:
-            return None
-        self.packed.train()
-        for one in (*self.plain, *self.truth):
-            one.train()
-        own = [_FAR * images for images in self._images(self.dtype)]
-        # With gradients, as in training: torch may take other operators without.
-        got = self.packed(torch.cat(own, dim=1)).detach()[self.compared]
-        images = [own[k] for k in self.compared]
-        plain = _features(self.plain, images)
-        truth = _features(self.truth, [x.double() for x in images])
-        lost = _largest(plain.double() - truth) / _largest(truth)
-        known = lost < _AT_MOST[self.dtype]  # which NaN is not
-        if bool(known.any()) and not self._close(got[known], plain[known], truth[known]):
-            return "other features of images that are brighter by far"
-        return None
-
-    def _close(
-        self, got: Tensor, plain: Tensor, truth: Tensor, *, beside: Tensor | None = None
-    ) -> bool:
-        """True if values [K, …] are as near the truth as rounding allows, each cell's by itself.
-
-        `beside` [K] are the largest of the values that these come with: a gradient that is zero
-        but for rounding is measured against them. A number that is not finite is never near.
-        """
-        if got.shape != truth.shape:
-            return False
-        largest, (apart, plain_apart) = (
-            _largest(truth),
-            (_largest(one.to(truth.dtype) - truth) for one in (got, plain)),
-        )
-        rounding = _ROUNDING[self.dtype]
-        as_far = torch.minimum(_AS_FAR * plain_apart, _AT_MOST[self.dtype] * largest)
-        allowed = torch.maximum(as_far, rounding * largest)
-        if beside is not None:
-            allowed = torch.maximum(allowed, _CANCELLING[self.dtype] * beside.to(allowed.dtype))
-        if self.dtype is not torch.float64:
-            self.sharp &= bool((apart <= ROUNDING_OF_FEATURES[torch.float32] * largest).all())
-        near = apart <= allowed + torch.finfo(self.dtype).tiny
-        if self.truth and not bool(near.all()):
-            # A rectifier whose input is nearly zero may open in one order of sums and stay shut in
-            # another: a few numbers are then far off, most are not. Float64 will decide.
-            near |= _norm(got.to(truth.dtype) - truth) <= _FLIPPED * _norm(truth)
-            near |= _norm(got - plain) <= _FLIPPED * _norm(plain)  # the plain ones flipped alike
-        return bool((near & apart.isfinite() & largest.isfinite()).all())
-
-
-def _changed(number: int, value: Tensor) -> Tensor:
-    """Rows mixed with other rows: differently behind each layer, at each place, in each shape."""
-    share = 0.9 - 0.3 * number / (number + 1) - 0.02 * value.ndim
-    mixed = share * value + (1 - share) * value.flip(0)
-    places = torch.linspace(0.8, 1.2, value[0].numel(), dtype=value.dtype, device=value.device)
-    return mixed * places.view(value.shape[1:])
-
-
-def _changed_output(
-    change: Callable[[Tensor], Tensor], module: nn.Module, inputs: object, output: Tensor
-) -> Tensor:
-    return change(output)
-
-
-def _features(nets: Sequence[nn.Module], images: Sequence[Tensor]) -> Tensor:
-    """The features [K, B, D] of plain modules, each of its own images."""
-    return torch.stack([one(x).detach() for one, x in zip(nets, images, strict=True)])
-
-
-def _gradients(
-    features: Tensor, direction: Tensor, values: Sequence[Tensor]
-) -> Sequence[Tensor | None]:
-    """None for a value on which the features do not depend."""
-    if not (values and features.requires_grad):
-        return [None] * len(values)
-    return torch.autograd.grad((features * direction).sum(), values, allow_unused=True)
-
-
-def _norm(values: Tensor) -> Tensor:
-    """The Euclidean norm of each cell's values [K]."""
-    return values.detach().flatten(1).double().square().sum(1).sqrt()  # 1e30 has a square
-
-
-def _largest(values: Tensor) -> Tensor:
-    """The largest value of each cell [K], NaN if there is one."""
-    flat = values.detach().abs().flatten(1)
-    return flat.amax(1) if flat.shape[1] else flat.new_zeros(len(flat))

@@ -153,6 +153,7 @@ class PackedEngine:
                     _images_like(one, materials),
                     pixel_gradients="gradients" in needs,
                     taps=layers_to_tap(backbones[0], shape) if "hidden" in needs else (),
+                    steps=max(cell.pretrain_steps for cell in ones),
                 )
                 self._choices[key] = replace(choice, seconds=0)  # they are spent once
         settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
