@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from augbench.datasets.named import data_root
 from augbench.environment import describe_environment
@@ -65,6 +66,7 @@ class _Computation:
         self._plan, self._observer, self._store = plan, observer, store
         self._command = command
         self._left = {cell.key: cell for cell in missing}
+        self._handed: set[str] = set()
         self._device = "cpu"
         self._notes: list[Note] = []
 
@@ -93,7 +95,8 @@ class _Computation:
                     packs = dealer.packs(list(self._left.values()))
                     mine = share.claimed(packs)
                     if (first := next(mine, None)) is not None:
-                        executor.run(_with_first(first, mine), job, self._emit)
+                        executor.run(self._handed_out(first, mine), job, self._emit)
+                        self._fail_forgotten()
                         how = f"{engine} engine on {', '.join(devices)}, "
                         how += executor.where(len(packs))
                     elif not self._look_at_others():
@@ -134,6 +137,18 @@ class _Computation:
         elif isinstance(event, Packed):
             self._notes.append(event.note)
 
+    def _handed_out(self, first: list[Cell], rest: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
+        for pack in chain((first,), rest):
+            self._handed |= {cell.key for cell in pack}
+            yield pack
+
+    def _fail_forgotten(self) -> None:
+        """Cells that an executor took and said nothing of fail: they would be tried for ever."""
+        for key in self._handed & self._left.keys():
+            cell = self._left[key]
+            error = "ExecutorError: the executor returned without a result for this cell"
+            self._emit(Finished(cell, CellResult(key, error=error)))
+
     def _drop_given_up(self) -> None:
         """Leave out what another run has found to end its process, or to take too long."""
         for key, error in self._store.given_up(self._left).items():
@@ -149,8 +164,3 @@ class _Computation:
         if self._left:
             self._observer.waiting("waiting for cells that another run on this store is training")
         return bool(found)
-
-
-def _with_first(first: list[Cell], rest: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
-    yield first
-    yield from rest
