@@ -119,7 +119,9 @@ class Cell:
         own, images = self.arm.settings, self.pretrain_images
         if self.budget is None or self.arm.own_budget or not images:
             return own
-        return _lasting(own, self.budget.steps(images, own.batch_size))
+        steps = self.budget.steps(images, own.batch_size)
+        # Most cells last as their arm's settings say; to look these up costs more than to compare.
+        return own if own.pretrain_steps == steps else _lasting(own, steps)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -185,8 +187,7 @@ class Cell:
 @lru_cache(maxsize=1024)
 def _lasting(settings: Settings, steps: int) -> Settings:
     """The settings with so many steps of pretraining."""
-    same = settings.pretrain_steps == steps
-    return settings if same else replace(settings, pretrain_steps=steps)
+    return replace(settings, pretrain_steps=steps)
 
 
 @lru_cache(maxsize=1024)
