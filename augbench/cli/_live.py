@@ -209,9 +209,11 @@ def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
     """Print what a study would compute."""
     console = console or Console()
     study = plan.study
-    # One pretraining may serve several budgets, and one cell several data sets or arms.
-    pretrainings = [unit[0] for unit in units_of(plan.cells)]
-    finetunings = {cell.key: cell for cell in plan.cells}.values()
+    # One pretraining may serve several budgets, and one cell several data sets or arms; and one
+    # seed is as the other: keys, which tell that, cost seconds for a hundred thousand cells.
+    of_one_seed = [cell for cell in plan.cells if cell.seed == plan.cells[0].seed]
+    pretrainings = [unit[0] for unit in units_of(of_one_seed)]
+    finetunings = {cell.key: cell for cell in of_one_seed}.values()
     batches = _range(cell.pretrain_steps for cell in pretrainings)
     finetuned = _range(cell.settings.finetune_steps for cell in finetunings)
     images = _range(cell.settings.batch_size for cell in finetunings)
@@ -220,9 +222,9 @@ def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
         "arms: " + ", ".join(study.shown.values()),
         *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
-        f"{len(plan.cells)} cells = {len(pretrainings)} pretrainings of "
-        f"{batches} batches and {len(finetunings)} finetunings of {finetuned} batches, "
-        f"{images} images each",
+        f"{len(plan.cells)} cells = {study.seeds * len(pretrainings)} pretrainings of {batches} "
+        f"batches and {study.seeds * len(finetunings)} finetunings of {finetuned} batches, {images} "
+        "images each",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
