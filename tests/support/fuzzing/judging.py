@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from augbench.packed import choice as probing
-from augbench.packed import timing
 from augbench.packed import replay as replaying
+from augbench.packed import timing
 from augbench.packed.choice import Choice, choose
 from augbench.packed.heads import Heads
 from augbench.packed.ops import side_by_side
