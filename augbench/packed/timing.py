@@ -74,7 +74,8 @@ def gain_over_one_by_one(
         return _seconds(step, images.device)
 
     began = time.perf_counter()
-    _step(alone, images, values), together()  # warm
+    _step(alone, images, values)  # warm
+    together()
     step: Callable[[], None] = together
     if packed.replayable and not images.is_cuda and seconds(together) < LONGEST:
         with Tape() as tape:  # as the training will do it

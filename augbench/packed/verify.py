@@ -19,10 +19,10 @@ a packing that passes may be used all the same:
   one in the other*; features and buffers of all three in both. A gradient that is wrong in one cell
   and in one step would be missed. A rule does not know the number of its cell or step.
 - *Eval mode is compared on eight images.* The batch that is used later is another one in any case.
-- *Float64 is given eight images a batch*, as many cells as ever. It is there for errors that float32
-  takes for rounding: of a ten-thousandth, or of a few hundredths where rectifiers open and shut.
-  One that shows only beside more images, and is as small as that, would be missed. Anything larger
-  is found in float32, with as many images as the training has.
+- *Float64 is given eight images a batch*, as many cells as ever. It is there for errors that
+  float32 takes for rounding: of a ten-thousandth, or of a few hundredths where rectifiers may open
+  and shut. One that shows only beside more images, and is as small as that, would be missed.
+  Anything larger is found in float32, with as many images as the training has.
 """
 
 from __future__ import annotations

@@ -43,6 +43,9 @@ class WideConv2d(nn.Conv2d):
         self.takes_shared = one.groups == 1
         stack_into(self, layers)
 
+    def reset_parameters(self) -> None:
+        """Draw nothing: the numbers are those of the layers."""
+
     def forward(self, x: Tensor) -> Tensor:
         """[B, K·C, H, W], or [B, C, H, W] shared by the cells → [B, K·C', H', W']."""
         _expect_map(x, "Conv2d")

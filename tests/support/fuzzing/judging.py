@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from augbench.packed import choice as probing
 from augbench.packed import replay as replaying
+from augbench.packed import timing
 from augbench.packed.choice import Choice, choose
 from augbench.packed.heads import Heads
 from augbench.packed.ops import side_by_side
@@ -63,7 +64,7 @@ def speed_does_not_decide(*, replay: bool = True) -> Iterator[None]:
     """Take any packing that is right, and `replay` whatever can be, faster or not."""
     patches = [
         mock.patch.object(probing, "_WORTH_IT", 0),
-        mock.patch.object(probing, "_REPEATS", 1),
+        mock.patch.object(timing, "_REPEATS", 1),
     ]
     if replay:
         patches += [

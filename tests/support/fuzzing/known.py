@@ -71,6 +71,7 @@ def main() -> None:
     )
     parser.add_argument("--cells", type=int, default=8)
     parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=1000, help="of training, for the budget")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
@@ -81,7 +82,7 @@ def main() -> None:
         modules: list[nn.Module] = [made(name, k) for k in range(args.cells)]
         start, gain = time.process_time(), ""
         try:
-            choice = choose(modules, torch.rand(args.batch, *IMAGE))
+            choice = choose(modules, torch.rand(args.batch, *IMAGE), steps=args.steps)
         except Exception as error:
             reason = f"choose raises {type(error).__name__}: {error}"
         else:
