@@ -223,8 +223,8 @@ def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
         *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
         f"{len(plan.cells)} cells = {study.seeds * len(pretrainings)} pretrainings of {batches} "
-        f"batches and {study.seeds * len(finetunings)} finetunings of {finetuned} batches, {images} "
-        "images each",
+        f"batches and {study.seeds * len(finetunings)} finetunings of {finetuned} batches, "
+        f"{images} images each",
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
