@@ -79,6 +79,19 @@ def only_built_in(monkeypatch):
 
 
 @pytest.fixture
+def few_examples(monkeypatch):
+    """Checks of conformance try six inputs at most: enough to see that each has an outcome."""
+    from augbench.testing import _calls
+
+    search = _calls.smallest_failure
+
+    def short(*arguments, examples, **how):
+        return search(*arguments, examples=min(examples, 6), **how)
+
+    monkeypatch.setattr(_calls, "smallest_failure", short)
+
+
+@pytest.fixture
 def tiny_options(tmp_path):
     """A study of a few seconds on the tiny data sets, computed in this process."""
     from augbench import Options

@@ -26,6 +26,7 @@ def augbench(capsys, monkeypatch, tmp_path):
     return call
 
 
+@pytest.mark.usefixtures("few_examples")
 def test_a_component_that_conforms_is_one_line_a_check_and_exit_code_0(augbench, tmp_path):
     code, printed, errors = augbench("check", "mixup:alpha=0.4")
     assert (code, errors) == (0, "")
@@ -45,6 +46,7 @@ def test_what_is_wrong_is_told_in_words_with_the_smallest_example(augbench):
     assert errors == "error: 1 of 1 checked do not conform: broken:shares\n"
 
 
+@pytest.mark.usefixtures("few_examples")
 def test_results_can_be_had_as_json(augbench):
     code, printed, _ = augbench("check", "collage", "glyph-digits", "--json")
     assert code == 0
@@ -53,6 +55,7 @@ def test_results_can_be_had_as_json(augbench):
     assert {"check": "leakage", "status": "passed"}.items() <= digits["results"][3].items()
 
 
+@pytest.mark.usefixtures("few_examples")
 @pytest.mark.parametrize("arguments", [("-p", "FILE"), ("FILE",), ("one", "-p", "FILE")])
 def test_a_plugin_alone_means_all_that_it_registers(augbench, tmp_path, arguments):
     (tmp_path / "one.py").write_text(
@@ -134,6 +137,7 @@ def register_augmentations(register):
 """
 
 
+@pytest.mark.usefixtures("few_examples")
 @pytest.mark.parametrize(
     "arguments", [("check",), ("preview", "--aug", "clash:mixup", "--columns", "2", "--plugin")]
 )
@@ -165,6 +169,7 @@ def test_a_function_registered_as_an_augmentation_is_told(augbench, tmp_path, mo
     assert "Traceback" not in errors
 
 
+@pytest.mark.usefixtures("few_examples")
 def test_a_component_that_cannot_be_made_does_not_end_the_check_of_the_others(augbench, tmp_path):
     (tmp_path / "three.py").write_text(
         "from augbench import hookimpl\n"

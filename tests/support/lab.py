@@ -12,8 +12,14 @@ from augbench.augmentations.mixup import Mixup
 from augbench.augmentations.none import NoAugmentation
 from augbench.batching.materials import CellMaterials
 from augbench.datasets.contract import Dataset
+from augbench.packed import choice as choosing
+from augbench.packed import ops
+from augbench.packed.choice import choose
+from augbench.packed.rules.registry import LAYER_RULES
+from augbench.packed.trace import PackedByRules
 from augbench.plugins.components import Component
 from augbench.protocol.study import Arm, Cell, Settings
+from augbench.training import engine as packed
 
 SETTINGS = Settings(
     batch_size=4,
@@ -30,6 +36,33 @@ def _one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+_chosen = {}
+
+
+def _choose_once(backbones, images, **how):
+    """`choose`, remembered for networks that are told apart by what torch prints of them."""
+    one = backbones[0]
+    known = ("torch.nn.", "augbench.packed.dropout")  # whose parts print all their settings
+    if not all(type(part).__module__.startswith(known) for part in one.modules()):
+        return choose(backbones, images, **how)
+    values = [(name, value.dtype, value.requires_grad) for name, value in one.named_parameters()]
+    key = (
+        *(repr(one), tuple(values), len(backbones), images.shape, images.dtype),
+        # What tests change of the choice itself.
+        *(repr(how), ops.layout.kernels, choosing.difference, choosing._gain, choosing._PACKERS),
+        *(choosing._WORTH_IT, PackedByRules.forward, frozenset(LAYER_RULES.items())),
+    )
+    if key not in _chosen:
+        _chosen[key] = choose(backbones, images, **how)
+    return _chosen[key]
+
+
+@pytest.fixture(autouse=True)
+def _packings_are_chosen_once(monkeypatch):
+    """Choosing a packing, and verifying it, takes several times as long as these trainings do."""
+    monkeypatch.setattr(packed, "choose", _choose_once)
 
 
 def blobs(name, classes, *, shape=(1, 10, 10), seed=0, train=16, test=20):

@@ -203,7 +203,7 @@ def half(x_i, x_j, *, rng):
 
 
 @pytest.mark.parametrize("kind", [Exits, Trapped, Uncopied, OddResult, NoSources, half, object()])
-def test_whatever_a_plugin_does_every_check_has_an_outcome(kind):
+def test_whatever_a_plugin_does_every_check_has_an_outcome(kind, few_examples):
     report = check_augmentation(kind, seconds=10)
     assert len(report.results) == 22
     assert not report.ok

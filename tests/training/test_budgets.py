@@ -38,9 +38,8 @@ class TwoDraws:
 @pytest.mark.parametrize("engine", [PackedEngine, ReferenceEngine])
 def test_a_budget_has_the_bits_of_a_training_of_its_own(lab, engine):
     lab.factories["two draws"] = TwoDraws
-    cells = [
-        lab.cell(name, seed=seed) for name in ("none", "mixup", "two draws") for seed in (0, 1)
-    ]
+    seeds = (0, 1) if engine is PackedEngine else (0,)  # one by one, no seed sees another
+    cells = [lab.cell(name, seed=seed) for name in ("none", "mixup", "two draws") for seed in seeds]
     together = lab.train(engine(), at_budgets(cells))
     for steps in BUDGETS:
         alone = lab.train(engine(), at_budgets(cells, [steps]))

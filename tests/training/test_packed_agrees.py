@@ -81,7 +81,7 @@ def network(names, ending, in_channels):
     return nn.Sequential(body, View(), *dense), 5
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(
     names=st.lists(st.sampled_from(DRAWN), min_size=1, max_size=5),
     ending=st.sampled_from(["twice", "pooled", "dense"]),
