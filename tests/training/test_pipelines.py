@@ -60,6 +60,7 @@ class Fades:
     """Noise that fades: of one image."""
 
     sources = 1
+    value_range = (0.0, 1.25)
     needs = frozenset({"progress"})
 
     def __call__(self, x, *, progress, rng):
