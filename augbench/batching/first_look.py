@@ -19,6 +19,7 @@ from augbench.errors import ContractError
 from augbench.plugins.guard import Place
 from augbench.plugins.isolation import watched
 from augbench.protocol.augmenting import Augmenter, Mixture, Rows, augmenter_of
+from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.streams import stream
 from augbench.protocol.study import Cell
@@ -65,7 +66,8 @@ def _look(cell: Cell, materials: CellMaterials) -> None:
 
     arrangement = fresh().arrangement
     data = materials.pretrain_set(cell)
-    count = min(_IMAGES, len(data))
+    # What needs the network in training is given one batch at a time.
+    count = min(_IMAGES, effective_batch_size(cell.settings.batch_size, len(data)))
     if count < max(2, arrangement.sources):
         return  # the study's own checks say what is too few
     images, labels = network_inputs(data.images[:count]), data.labels[:count]

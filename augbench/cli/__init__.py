@@ -155,11 +155,11 @@ def _exit_code_of(arguments: list[str] | None) -> int:
         echo(f"stopped by {stop}" if isinstance(stop, Stopped) else "stopped", err=True)
         leave(128 + (stop.number if isinstance(stop, Stopped) else 2))
     except Exception as error:
+        if os.environ.get("AUGBENCH_TRACEBACK"):
+            raise
         if not has_working_directory():
             echo(_NO_DIRECTORY, err=True)
             return 2
-        if os.environ.get("AUGBENCH_TRACEBACK"):
-            raise
         echo(
             f"error: internal error: {type(error).__name__}: {' '.join(str(error).split())}; this "
             "is a fault of AugBench's, please report it with the traceback that "

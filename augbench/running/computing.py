@@ -86,7 +86,7 @@ class _Computation:
         how = ""
         with (
             Store.open(options.out, patience=_WRITE_PATIENCE) as writing,
-            Share(self._store, options) as share,
+            Share(writing, options) as share,
         ):
             self._ledger = Ledger(writing, describe_environment(), self._observer)
             try:

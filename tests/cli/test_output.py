@@ -113,7 +113,8 @@ class Vanishing:
     sources = 1
     def __call__(self, x, *, rng):
         try:
-            os.rmdir(os.getcwd())
+            if len(x) > 10:  # in training: no other process still starts
+                os.rmdir(os.getcwd())
         except OSError:
             pass
         return x

@@ -230,8 +230,8 @@ study.toml:3:1: unknown option 'sedes'; did you mean 'seeds'?
 study.toml:4:3: seeds: expected a whole number of 1 or more, got 0
 study.toml:5:1: samples_per_class: expected whole numbers of 1 or more, such as [1, 2, 4], got \
 [1, 'two']
-study.toml:9:1: workers: expected a whole number of 0 or more, or false (one per core; on a GPU, \
-none), got -1
+study.toml:9:1: workers: expected a whole number of 0 or more, or false (one per core, or \
+one per GPU), got -1
 study.toml:10:1: finetune_lr: expected a number above 0, or false (as in pretraining, or 0.01 by \
 another optimizer), got True
 study.toml:11:1: no_baseline: expected true or false, got 'yes'

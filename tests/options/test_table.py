@@ -208,8 +208,8 @@ def test_the_references_are_explained_as_they_are_everywhere():
         ),
         (
             {"workers": -1},
-            "workers: expected a whole number of 0 or more, or None (one per core; on a GPU, "
-            "none), got -1",
+            "workers: expected a whole number of 0 or more, or None (one per core, or "
+            "one per GPU), got -1",
         ),
         (
             {"samples_per_class": "1,2"},

@@ -27,7 +27,8 @@ def test_the_built_ins_arrive_through_the_same_door() -> None:
     registry = Registry.load()
     builtin = of(registry, "augbench")
     assert builtin.status == "loaded"
-    assert builtin.hooks == ("register_augmentations", "register_backbones", "register_datasets")
+    kinds = ("augmentations", "backbones", "datasets", "executors")
+    assert builtin.hooks == tuple(f"register_{kind}" for kind in kinds)
     assert {"none", "collage", "mixup"} <= set(registry.names("augmentation"))
     assert "convnet" in registry.names("backbone")
     assert {"glyph-digits", "mnist", "folder"} <= set(registry.names("dataset"))

@@ -84,6 +84,8 @@ def test_every_distribution_is_there() -> None:
     assert [folder.name for folder in FOLDERS] == [
         "augbench-kornia",
         "augbench-mixes",
+        "augbench-ray",
+        "augbench-submitit",
         "augbench-timm",
         "augbench-torchvision",
     ]

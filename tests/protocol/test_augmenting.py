@@ -56,6 +56,7 @@ class Darker:
 
 class Noise:
     sources = 1
+    value_range = (0.0, 2.0)
 
     def __call__(self, x, *, rng):
         return x + x.new_tensor(rng.random(x.shape))
