@@ -29,7 +29,14 @@ def start(tmp_path, *arguments):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "LASTING": str(tmp_path / "started")},
+        preexec_fn=listen,
     )
+
+
+def listen():
+    """Undo what `nohup`, or a shell that starts something in the background, has ignored."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def children(process):
@@ -77,7 +84,10 @@ def test_a_signal_ends_a_run_in_order_whatever_its_workers_do(tmp_path, name):
     number = getattr(signal, name)
     process.send_signal(number)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    try:
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == 128 + number
     assert "Traceback" not in errors
     assert "1 new cells are stored; the same command goes on from there" in errors
