@@ -1,1 +1,1 @@
-"""What a training step sees: data in memory, subsets, and blocks of augmented batches."""
+"""Data in memory, subsets, and blocks of augmented batches: all that a training step sees."""

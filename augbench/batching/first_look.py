@@ -31,14 +31,14 @@ _HINT = "`augbench check` tells more"
 
 
 class FirstLooks:
-    """What was found, by pipeline and data set: each is looked at once."""
+    """Looks at each pipeline once on each data set, and remembers the finding."""
 
     def __init__(self, materials: CellMaterials) -> None:
         self._materials = materials
         self._found: dict[object, Exception | None] = {}
 
     def error(self, cell: Cell) -> Exception | None:
-        """What is wrong with the cell's augmentations; None for nothing that shows at once."""
+        """Return the error of the cell's augmentations; None if nothing shows at once."""
         known = (cell.pipeline, cell.pretrain.content_hash)
         if known not in self._found:
             try:

@@ -1,4 +1,4 @@
-"""What the command line prints, and what becomes of it."""
+"""Output of the command line: steady streams, lines, and the exit code after them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes results on a data set doubtful, though it can be read: in one line each."""
+"""Doubts about a data set that can be read all the same, in one line each."""
 
 from __future__ import annotations
 

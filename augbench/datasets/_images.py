@@ -50,7 +50,7 @@ class _Deep:
 
 @dataclass(frozen=True)
 class _Extent:
-    """What is kept of a deep picture until the scale of all is known."""
+    """The numbers of a deep picture, kept until the scale of all is known."""
 
     file: Path
     high: float

@@ -33,12 +33,12 @@ class Beacon:
 
     @property
     def notes(self) -> int:
-        """How many places the child has entered and left."""
+        """The number of places that the child has entered and left."""
         return int(_HEAD.unpack_from(self._map)[0])
 
     @property
     def place(self) -> Place | None:
-        """Whose code the child is in, or was in last; None in nobody's."""
+        """The place of the code that the child is in, or was in last; None in nobody's."""
         _, length = _HEAD.unpack_from(self._map)
         return Place.decoded(self._map[_HEAD.size : _HEAD.size + length]) if length else None
 

@@ -40,7 +40,7 @@ _FRAME = struct.Struct("!4sQI")  # mark, length, check sum
 _MARK = b"AugB"
 
 Serve = Callable[["queue.SimpleQueue[Any]", Callable[[object], None]], None]
-"""What a child runs, named as `module:function`: it takes its messages, and a way to answer."""
+"""A function that a child runs, named as `module:function`: it takes messages, and answers."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Child:
 
     @property
     def place(self) -> Place | None:
-        """Whose code it is in; None in nobody's."""
+        """The place of the code that it is in; None in nobody's."""
         return self._beacon.place
 
     @property

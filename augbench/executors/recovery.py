@@ -8,10 +8,10 @@ trained again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from augbench.executors.contract import Finished, Pack
+from augbench.executors.contract import Emit, Finished, Pack
 from augbench.options import named
 from augbench.plugins.guard import Place
 from augbench.protocol.cell_result import CellResult, Failure
@@ -47,6 +47,21 @@ class Recovery:
     def __init__(self) -> None:
         self._doomed: list[tuple[Callable[[Cell], bool], Loss]] = []
         self._seen: set[frozenset[str]] = set()
+
+    def next_pack(
+        self, again: list[list[Cell]], fresh: Iterator[Pack], emit: Emit
+    ) -> list[Cell] | None:
+        """The next pack that is worth a try, those to be trained again first; None if none is left.
+
+        The failures of cells that are not worth one are emitted.
+        """
+        while (pack := again.pop() if again else next(fresh, None)) is not None:
+            fit, failures = self.without_doomed(pack)
+            for failure in failures:
+                emit(failure)
+            if fit:
+                return fit
+        return None
 
     def without_doomed(self, pack: Pack) -> tuple[list[Cell], list[Finished]]:
         """The cells of a pack that are worth a try, and the failures of those that are not."""

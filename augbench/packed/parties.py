@@ -90,6 +90,7 @@ class Parties:
         with torch.no_grad():
             for value, slope, grad in zip(values, self.slopes.values(), grads, strict=True):
                 if grad is not None:
+                    # In place: a replay writes where the step that was recorded did.
                     slope.copy_(grad)
                     # By a share of the weights: a deep network's gradients may be thousands.
                     size = torch.linalg.vector_norm(value, 1) / max(1, value.numel())

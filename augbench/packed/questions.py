@@ -1,4 +1,4 @@
-"""What a packing is asked beside steps of training: each answer is what differs first, or None."""
+"""Questions to a packing beside steps of training; each answer is the first difference, or None."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def features_in_use(parties: Parties, nearness: Nearness, most: int | None) -> s
     """
     parties.train(False)
     own = parties.images(most)
+    # A test set is given to all cells at once, which the packing may compute in another way.
     for name, given in (("own", own), ("shared", own[:1] * parties.cells)):
         if name == "own":
             got = parties.packed(torch.cat(given, dim=1))

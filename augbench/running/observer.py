@@ -1,4 +1,4 @@
-"""What may be watched while a study is computed."""
+"""An observer of a study that is being computed."""
 
 from __future__ import annotations
 

@@ -231,14 +231,7 @@ class Crew:
         self._seen = time.monotonic()
 
     def _next(self) -> list[Cell] | None:
-        """The next pack that is worth a try; None if none is left."""
-        while (pack := self._again.pop() if self._again else next(self._fresh, None)) is not None:
-            fit, failures = self._recovery.without_doomed(pack)
-            for failure in failures:
-                self._emit(failure)
-            if fit:
-                return fit
-        return None
+        return self._recovery.next_pack(self._again, self._fresh, self._emit)
 
     def _training(self) -> int:
         return sum(worker.state == "trains" for worker in self._workers)
