@@ -15,6 +15,7 @@ from augbench.errors import StudyError
 from augbench.executors.contract import Job
 from augbench.executors.preflight import check_job
 from augbench.options import (
+    NO_DATASET,
     ArmSpec,
     Options,
     Problems,
@@ -75,6 +76,8 @@ def plan(options: Options) -> Plan:
         ruler_sizes=tuple(sorted(set(options.ruler_sizes))),
         references=options.references,
         test_every=options.test_every,
+        readouts=options.readouts,
+        finetune_sizes=_finetune_sizes(options),
     )
     check_study(study, {label: one.sources for label, one in arranged.items()}, problems)
     problems.tell()
@@ -137,11 +140,11 @@ class _Datasets:
 
     def pairs(self, problems: Problems) -> tuple[tuple[DatasetInfo, DatasetInfo], ...]:
         """Every pair that is studied, of those that can be used."""
-        sides = [
-            list(self._found(option, problems))
-            for option in ("pretrain_datasets", "finetune_datasets")
-        ]
-        return tuple((pretrain, finetune) for pretrain in sides[0] for finetune in sides[1])
+        pretrain = list(self._found("pretrain_datasets", problems))
+        if self._options.finetune_datasets == (NO_DATASET,):
+            return tuple((one, one) for one in pretrain)
+        finetune = list(self._found("finetune_datasets", problems))
+        return tuple((one, other) for one in pretrain for other in finetune)
 
     def _found(self, option: str, problems: Problems) -> Iterator[DatasetInfo]:
         specs = getattr(self._options, option)
@@ -166,6 +169,12 @@ def _budgets(options: Options) -> tuple[Budget, ...]:
         return tuple(Budget(epochs, in_epochs=True) for epochs in sorted(set(options.epochs)))
     steps = sorted(set(options.pretrain_steps))
     return tuple(map(Budget, steps)) if len(steps) > 1 else ()
+
+
+def _finetune_sizes(options: Options) -> tuple[int, ...]:
+    """The numbers of finetuning images of each class; none if a study has but one."""
+    sizes = sorted(set(options.finetune_samples_per_class))
+    return tuple(sizes) if len(sizes) > 1 else ()
 
 
 def _one(registry: Registry, option: str, spec: str) -> Pipeline:
@@ -216,14 +225,15 @@ def _own_arms(
     """The arms of one with settings of its own: several, if it holds a grid."""
     under = _one(registry, "base", own.base) if own.base else base
     pipelines = registry.pipelines(own.augmentations)
-    settings = replace(options.settings, **dict(own.settings))
-    own_budget = "pretrain_steps" in dict(own.settings)
+    own_settings = dict(own.settings)
+    settings = replace(options.settings, **own_settings)
     return [
         Arm(
             encodable(own.name if len(pipelines) == 1 else f"{own.name} {pipeline.label}"),
             pipeline.on(under),
             settings,
-            own_budget,
+            own_budget="pretrain_steps" in own_settings,
+            own_finetune_size="finetune_samples_per_class" in own_settings,
         )
         for pipeline in pipelines
     ]

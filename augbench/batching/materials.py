@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from augbench.datasets.subsets import nested_subset
@@ -20,15 +21,16 @@ from augbench.plugins.guard import Guard, Place
 from augbench.protocol.augmenting import Augmenter, augmenter_of
 from augbench.protocol.inputs import Normalized, channel_statistics
 from augbench.protocol.streams import Role, cell_stream
+from augbench.tuning.validation import validation_positions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.plugins.components import Component
-    from augbench.protocol.study import Cell
+    from augbench.protocol.study import Cell, Trial
 
-__all__ = ["CellMaterials", "Labelled", "eval_mode", "once_a_seed", "seeded"]
+__all__ = ["CellMaterials", "Labelled", "eval_mode", "finetune_sizes", "once_a_seed", "seeded"]
 
 _T = TypeVar("_T")
 
@@ -49,6 +51,13 @@ def once_a_seed(cells: Sequence[Cell], make: Callable[[Cell], _T]) -> list[_T]:
     of_seed = {cell.seed: cell for cell in cells}
     made = {seed: make(cell) for seed, cell in of_seed.items()}
     return [made[cell.seed] for cell in cells]
+
+
+def finetune_sizes(cell: Cell) -> tuple[int, int]:
+    """The finetuning images of each class, and those held out of finetuning for calibration."""
+    size = cell.settings.finetune_samples_per_class
+    left = min(cell.finetune.train_counts) - size
+    return size, min(cell.settings.calibration_samples_per_class, left)
 
 
 @contextmanager
@@ -105,22 +114,36 @@ class CellMaterials:
         return self._tests[info.content_hash]
 
     def pretrain_set(self, cell: Cell) -> Labelled:
-        """The first s of one permutation per class of D_P: nested in s."""
-        if not cell.pretrain_images:
-            return self._subset(cell.pretrain, np.empty(0, np.int64))
-        rng = cell_stream(cell, Role.SUBSET)
-        labels = self.dataset(cell.pretrain).train_labels
+        """The first s of one permutation per class of D_P: nested in s.
+
+        Those of a trial that is measured on a fold lack it.
+        """
+        return self._subset(cell.pretrain, self._pretrain_indices(cell)[0])
+
+    def _pretrain_indices(self, cell: Cell) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The indices that a cell is pretrained on, and those of its fold."""
+        nothing = np.empty(0, np.int64)
+        if cell.samples_per_class == 0:
+            return nothing, nothing
         classes = len(cell.pretrain.classes)
-        return self._subset(
-            cell.pretrain, nested_subset(labels, cell.samples_per_class, classes, rng)
+        indices = nested_subset(
+            self.dataset(cell.pretrain).train_labels,
+            cell.samples_per_class,
+            classes,
+            cell_stream(cell, Role.SUBSET),
         )
+        if cell.trial is None or not cell.trial.folds:
+            return indices, nothing
+        # Every class's first image, then every class's second: each round is balanced.
+        in_fold = np.arange(len(indices)) // classes % cell.trial.folds == cell.trial.fold
+        return indices[~in_fold], indices[in_fold]
 
     def finetune_sets(self, cell: Cell) -> tuple[Labelled, Labelled]:
-        """D_F's finetuning images, and images held out of finetuning for calibration."""
-        size = cell.settings.finetune_samples_per_class
-        held_out = min(
-            cell.settings.calibration_samples_per_class, min(cell.finetune.train_counts) - size
-        )
+        """D_F's finetuning images, and images held out of finetuning for calibration.
+
+        Of two sizes of one seed, the smaller set of both together is the beginning of the larger.
+        """
+        size, held_out = finetune_sizes(cell)
         labels, classes = self.dataset(cell.finetune).train_labels, len(cell.finetune.classes)
         rng = cell_stream(cell, Role.FINETUNE_SUBSET)
         # One permutation per class holds both: the first `size`, then the held-out ones.
@@ -130,6 +153,14 @@ class CellMaterials:
             self._subset(cell.finetune, indices[:split]),
             self._subset(cell.finetune, indices[split:]),
         )
+
+    def measured_set(self, cell: Cell) -> Labelled:
+        """The images that a cell is measured on: a test set, or a trial's validation images."""
+        if cell.trial is None:
+            return self.test_set(cell.judged_on)
+        if cell.trial.folds:
+            return self._subset(cell.pretrain, self._pretrain_indices(cell)[1])
+        return self._subset(cell.finetune, self._validation_indices(cell, cell.trial))
 
     def _subset(self, info: DatasetInfo, indices: np.ndarray) -> Labelled:
         dataset = self.dataset(info)
@@ -147,11 +178,24 @@ class CellMaterials:
         place = Place(f"augmentation {label!r}", label, cell.path_key)
         return augmenter_of(cell.pipeline, self.create, partial(cell_stream, cell), place)
 
-    def backbone(self, cell: Cell) -> nn.Module:
+    def _validation_indices(self, cell: Cell, trial: Trial) -> NDArray[np.int64]:
+        """The indices of a trial's validation images of D_F."""
+        return validation_positions(
+            self.dataset(cell.finetune).train_labels,
+            trial.validation_samples_per_class,
+            len(cell.finetune.classes),
+            cell_stream(cell, Role.FINETUNE_SUBSET),
+            cell_stream(cell, Role.SUBSET),
+            finetune=cell.settings.finetune_samples_per_class,
+            calibration=cell.settings.calibration_samples_per_class,
+            outside=trial.outside,
+        )
+
+    def backbone(self, cell: Cell, dropout: Role = Role.DROPOUT) -> nn.Module:
         """A new backbone with the seed's initial weights and the cell's own dropout streams.
 
-        It normalizes its images first, where the settings say so. It is made on the CPU, so that
-        every device starts from the same weights.
+        `dropout` is the role of these. The backbone normalizes its images first, where the settings
+        say so. It is made on the CPU, so that every device starts from the same weights.
         """
         channels, height, width = cell.pretrain.image_shape
         who = f"backbone {cell.backbone.label!r}"
@@ -169,9 +213,7 @@ class CellMaterials:
             )
         feature_dim = module.feature_dim
         # A factory may hand out the same module twice; each cell trains its own.
-        module = own_dropout(
-            copy.deepcopy(module), lambda layer: cell_stream(cell, Role.DROPOUT, layer)
-        )
+        module = own_dropout(copy.deepcopy(module), lambda layer: cell_stream(cell, dropout, layer))
         module.feature_dim = feature_dim
         if cell.settings.normalize == "channels":
             module = Normalized(module, *channel_statistics(self.pretrain_set(cell).images))

@@ -13,11 +13,13 @@ from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import RECIPES, filled_from_recipe
 from augbench.options.reporting import reported, titled
 from augbench.options.requirements import at_least
+from augbench.options.settings import Settings
 from augbench.options.spelling import named, spelling, written_as
-from augbench.options.table import Options, Settings, grouped
+from augbench.options.table import NO_DATASET, Options, grouped
 
 __all__ = [
     "MOST",
+    "NO_DATASET",
     "RECIPES",
     "ArmSpec",
     "KeyEntry",

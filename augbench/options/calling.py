@@ -13,8 +13,9 @@ from augbench.errors import OptionError
 from augbench.options.option import Option, options_of, short
 from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import SET_BY_RECIPES
+from augbench.options.settings import Settings
 from augbench.options.spelling import as_written, written_as
-from augbench.options.table import Options, Settings, grouped
+from augbench.options.table import Options, grouped
 
 __all__ = ["TakesOptions", "by_name", "made", "made_from", "takes_options", "unknown_option"]
 

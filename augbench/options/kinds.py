@@ -26,6 +26,7 @@ __all__ = [
     "Shares",
     "Sizes",
     "Switch",
+    "Words",
 ]
 
 
@@ -304,6 +305,30 @@ class Choice(Option[str, str]):
         if not isinstance(value, str) or value not in self.choices:
             self.refuse(value)
         return value
+
+
+class Words(_Several["str | Sequence[str]", "tuple[str, ...]"]):
+    """One or several of a few words, each once."""
+
+    examples = ("linear,knn", '["linear", "knn"]')
+
+    def __init__(self, *flags: str, words: Sequence[str], **declared: Any) -> None:
+        super().__init__(*flags, **declared)
+        self.choices = tuple(words)
+        self.metavar = "WORD,WORD,…"
+
+    @property
+    def expected(self) -> str:
+        return f"one or several of {', '.join(self.choices)}"
+
+    def read(self, value: Any) -> tuple[str, ...]:
+        given = value.split(",") if isinstance(value, str) else _listed(value)
+        if not given or not all(isinstance(word, str) for word in given):
+            self.refuse(value)
+        words = tuple(dict.fromkeys(word.strip() for word in given))
+        if not set(words) <= set(self.choices):
+            self.refuse(value)
+        return words
 
 
 class Switch(Option[bool, bool]):

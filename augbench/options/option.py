@@ -16,7 +16,19 @@ from typing import Any, Generic, Literal, Never, TypeVar, cast, overload
 from augbench.errors import OptionError
 from augbench.options.spelling import in_file, named
 
-__all__ = ["KeyEntry", "Option", "Shorthand", "for_the_head", "options_of", "short"]
+__all__ = [
+    "KeyEntry",
+    "Option",
+    "Part",
+    "Shorthand",
+    "for_full_finetuning",
+    "for_the_head",
+    "options_of",
+    "short",
+]
+
+Part = Literal["pretraining", "finetuning", "full", "knn"]
+"""The parts of a cell that settings change: its pretraining, and each kind of readout."""
 
 _Given = TypeVar("_Given", contravariant=True)
 _Kept = TypeVar("_Kept", covariant=True)
@@ -32,7 +44,7 @@ class KeyEntry:
     have entered every key since the first cell was stored.
     """
 
-    part: Literal["pretraining", "finetuning"]
+    part: Part
     name: str
     always: bool = False
 
@@ -176,17 +188,29 @@ _AnyOption = TypeVar("_AnyOption", bound=Option[Any, Any])
 
 def for_the_head(option: _AnyOption) -> _AnyOption:
     """The option of pretraining once more, for the head in finetuning: `--finetune-momentum`."""
-    head = copy(option)
-    head.flags = tuple(flag.replace("--", "--finetune-", 1) for flag in option.flags)
-    head.shorthands = tuple(
-        replace(one, flag=f"--finetune-{one.flag.removeprefix('--')}", help="")
+    return _once_more(option, "finetuning", "finetune", "for the head in finetuning")
+
+
+def for_full_finetuning(option: _AnyOption) -> _AnyOption:
+    """The option of pretraining once more, for finetuning of all weights: `--full-momentum`."""
+    return _once_more(option, "full", "full", "for all weights in full finetuning")
+
+
+def _once_more(option: _AnyOption, part: Part, prefix: str, purpose: str) -> _AnyOption:
+    twin = copy(option)
+    twin.flags = tuple(flag.replace("--", f"--{prefix}-", 1) for flag in option.flags)
+    twin.shorthands = tuple(
+        replace(one, flag=f"--{prefix}-{one.flag.removeprefix('--')}", help="")
         for one in option.shorthands
     )
-    head.title = f"finetuning {option.title}"
-    head.help = f"{option.title[0].upper()}{option.title[1:]}, for the head in finetuning."
+    twin.title = f"{_TITLES[part]} {option.title}"
+    twin.help = f"{option.title[0].upper()}{option.title[1:]}, {purpose}."
     if option.key is not None:
-        head.key = replace(option.key, part="finetuning")
-    return head
+        twin.key = replace(option.key, part=part)
+    return twin
+
+
+_TITLES = {"finetuning": "finetuning", "full": "full finetuning"}
 
 
 def short(value: Any, longest: int = 60) -> str:

@@ -14,7 +14,7 @@ from augbench.errors import OptionError
 from augbench.options.spelling import named
 
 if TYPE_CHECKING:
-    from augbench.options.table import Settings
+    from augbench.options.settings import Settings
 
 __all__ = ["RECIPES", "SET_BY_RECIPES", "check_recipe", "filled_from_recipe", "recipe_values"]
 
@@ -34,6 +34,12 @@ RECIPES: Mapping[str, Mapping[str, Any]] = {
         "finetune_learning_rate": 0.01,
         "finetune_momentum": 0.9,
         "finetune_schedule": "cosine",
+        # All weights are finetuned as they are pretrained.
+        "full_momentum": 0.9,
+        "full_nesterov": True,
+        "full_weight_decay": 5e-4,
+        "full_schedule": "cosine",
+        "full_warmup": 0.05,
     },
 }
 """The values that each recipe sets, by the options' names in Python."""
@@ -44,6 +50,9 @@ _BY_ADAMW: Mapping[str, Mapping[str, Any]] = {
     "standard": {"learning_rate": 0.001, "finetune_learning_rate": 0.03},
 }
 """The values that recipes set instead, where AdamW trains the backbone, or the head."""
+
+_PREFIXES = ("", "finetune_", "full_")
+"""Of the options of each training: pretraining, of the head, and of all weights."""
 
 SET_BY_RECIPES = frozenset(name for recipe in RECIPES.values() for name in recipe)
 
@@ -67,7 +76,7 @@ def filled_from_recipe(table: type[_Table]) -> type[_Table]:
 def recipe_values(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a recipe sets beside the optimizers that are given; {} for an unknown one."""
     values = dict(RECIPES.get(recipe, {}))
-    for part in ("", "finetune_"):
+    for part in _PREFIXES:
         if given.get(f"{part}optimizer") == "adamw":  # its moments replace a momentum
             values.pop(f"{part}momentum", None)
             values.pop(f"{part}nesterov", None)
@@ -78,8 +87,8 @@ def recipe_values(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_recipe(settings: Settings) -> None:
-    """Raise `OptionError`, one line, for values of pretraining or finetuning that do not match."""
-    for part in ("", "finetune_"):
+    """Raise `OptionError`, one line, for values of one training that do not match."""
+    for part in _PREFIXES:
         _check_optimizer(settings, part)
         _check_schedule(settings, part)
 

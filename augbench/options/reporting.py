@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from augbench.options.option import options_of
 from augbench.options.recipes import RECIPES, SET_BY_RECIPES, recipe_values
-from augbench.options.table import TRAINING, Options, Settings, grouped
+from augbench.options.settings import TRAINING, Settings
+from augbench.options.table import Options, grouped
 
 __all__ = ["reported", "titled"]
 
@@ -19,13 +20,18 @@ def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
     handout's by its value. An option that the study's version of AugBench did not have yet is at
     its default; a setting that this version does not know is listed by its name.
     """
-    settings = dict(description["settings"])
+    readouts = description.get("readouts", Options.readouts)
+    settings = {
+        name: value
+        for name, value in description["settings"].items()
+        if name not in options_of(Settings) or _is_for(name, readouts)
+    }
     rows = []
     for heading, options in grouped(Options).items():
         if heading == TRAINING:
-            rows.append((options_of(Options)["recipe"].title, _recipe(settings)))
+            rows.append((options_of(Options)["recipe"].title, _recipe(settings, readouts)))
         for name, option in options.items():
-            if option.reported:
+            if option.reported and _is_for(name, readouts):
                 place = settings if name in options_of(Settings) else description
                 value = place.get(name, option.default)
                 if option.key and not option.key.always and option.check(value) == option.default:
@@ -33,18 +39,27 @@ def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
                 text = option.show(value)
                 if name == "pretrain_steps" and "budgets" in description:
                     text = ", ".join(description["budgets"])
+                if name == "finetune_samples_per_class":  # several sizes stand beside the settings
+                    text = option.show(description.get(name, value))
                 rows.append((option.title, text))
                 settings.pop(name, None)
     return [*rows, *((name.replace("_", " "), str(value)) for name, value in settings.items())]
 
 
-def _recipe(settings: Mapping[str, Any]) -> str:
+def _is_for(name: str, readouts: Collection[str]) -> bool:
+    """False for a setting of a readout, `full` or `knn`, that the study does not have."""
+    key = options_of(Options)[name].key
+    return key is None or key.part in ("pretraining", "finetuning", *readouts)
+
+
+def _recipe(settings: Mapping[str, Any], readouts: Collection[str]) -> str:
     """The named recipe that is closest to the settings, and what differs from it."""
     options = options_of(Settings)
     learning = [
         name
         for name, option in options.items()
-        if name in SET_BY_RECIPES or (option.key and not option.key.always)
+        if _is_for(name, readouts)
+        and (name in SET_BY_RECIPES or (option.key and not option.key.always))
     ]
     values = {name: settings.get(name, options[name].default) for name in learning}
     values = {name: options[name].check(value) for name, value in values.items()}

@@ -1,9 +1,8 @@
 """Every option of a study, declared once.
 
 A row here is all that an option takes: the command line, `augbench.run` and `plan`, the stored
-study, the cells' keys, the reports and every message read it. An option that changes what a cell
-gives stands in `Settings` and says where it enters the key; what only plans or runs a study stands
-in `Options`.
+study, the cells' keys, the reports and every message read it. Options that change what a cell gives
+stand in `settings.py`; those that only plan or run a study stand here.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,252 +21,31 @@ from augbench.options.kinds import (
     Folder,
     Name,
     Names,
-    Number,
     OptionalCount,
     OptionalFolder,
     OptionalName,
     OptionalNumber,
-    Shares,
     Sizes,
     Switch,
+    Words,
 )
-from augbench.options.option import KeyEntry, Option, Shorthand, for_the_head, options_of
+from augbench.options.option import Option, Shorthand, options_of
 from augbench.options.problems import Origin
-from augbench.options.recipes import RECIPES, check_recipe, filled_from_recipe
+from augbench.options.recipes import RECIPES, filled_from_recipe
+from augbench.options.settings import RECIPE, TRAINING, Settings
 from augbench.options.spelling import named
 
-__all__ = ["Options", "Settings", "grouped"]
+__all__ = ["NO_DATASET", "READOUTS", "Options", "Settings", "grouped"]
+
+READOUTS = ("linear", "own-head", "knn", "full")
+"""The names of the readouts; `augbench.protocol.readouts` says what each is."""
+
+NO_DATASET = "none"
+"""In the place of a finetuning data set: nothing is finetuned."""
 
 STUDY = "What is compared"
-TRAINING = "How it is trained and measured"
-RECIPE = "How weights are learnt"
 MACHINE = "Where it runs"
 FILES = "Files and plugins"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The hyper-parameters of the protocol; the defaults are the handout's."""
-
-    _: KW_ONLY
-    batch_size: Count = Count(
-        "--batch-size",
-        most=10**6,
-        default=8,
-        title="batch size",
-        help="Images a step.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "batch_size", always=True),
-    )
-    pretrain_steps: Count = Count(
-        "--n-batches-pre-train",
-        default=2000,
-        title="pretraining steps",
-        help="Steps of pretraining.",
-        group=TRAINING,
-        key=KeyEntry("pretraining", "steps", always=True),
-    )
-    finetune_steps: Count = Count(
-        "--n-batches-finetune",
-        default=2000,
-        title="finetuning steps",
-        help="Steps of finetuning.",
-        group=TRAINING,
-        key=KeyEntry("finetuning", "steps", always=True),
-    )
-    learning_rate: Number = Number(
-        "--lr",
-        default=0.01,
-        title="learning rate",
-        help="Learning rate, the largest one of its schedule.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "learning_rate", always=True),
-    )
-    finetune_samples_per_class: Count = Count(
-        "--finetune-samples-per-class",
-        default=256,
-        title="finetuning samples per class",
-        help="Finetuning images of each class.",
-        group=TRAINING,
-        key=KeyEntry("finetuning", "samples_per_class", always=True),
-    )
-    calibration_samples_per_class: Count = Count(
-        "--calibration-samples-per-class",
-        least=0,
-        default=16,
-        title="calibration samples per class",
-        help="Images of each class, none of them finetuned on, that fit the temperature; fewer "
-        "where fewer are left.",
-        group=TRAINING,
-        key=KeyEntry("finetuning", "calibration_samples_per_class", always=True),
-    )
-    root_seed: Count = Count(
-        "--root-seed",
-        least=0,
-        most=2**63 - 1,
-        default=0,
-        title="root seed",
-        help="Root of all random streams.",
-        group=TRAINING,
-        key=KeyEntry("pretraining", "root_seed", always=True),
-    )
-    optimizer: Choice = Choice(
-        "--optimizer",
-        words=("sgd", "adamw"),
-        default="sgd",
-        title="optimizer",
-        help="Stochastic gradient descent, or AdamW.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "optimizer"),
-    )
-    momentum: Number = Number(
-        "--momentum",
-        zero=True,
-        below=1,
-        default=0.0,
-        title="momentum",
-        help="Momentum of SGD.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "momentum"),
-    )
-    nesterov: Switch = Switch(
-        shorthands=(
-            Shorthand("--nesterov", True),
-            Shorthand("--no-nesterov", False, "Momentum as it is, where a recipe says otherwise."),
-        ),
-        default=False,
-        title="Nesterov",
-        help="Nesterov's form of momentum.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "nesterov"),
-    )
-    weight_decay: Number = Number(
-        "--weight-decay",
-        zero=True,
-        default=0.0,
-        title="weight decay",
-        help="Weight decay, of all parameters; AdamW's is decoupled from the gradient.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "weight_decay"),
-    )
-    schedule: Choice = Choice(
-        "--schedule",
-        words=("constant", "cosine", "step"),
-        default="constant",
-        title="schedule",
-        help="Learning rate over the steps: constant, falling to 0 along a cosine, or multiplied "
-        "by a factor at each milestone.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "schedule"),
-    )
-    milestones: Shares = Shares(
-        "--milestones",
-        default=(),
-        title="milestones",
-        help="Milestones of the schedule `step`, as shares of all steps.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "milestones"),
-    )
-    milestone_factor: Number = Number(
-        "--milestone-factor",
-        below=1,
-        default=0.1,
-        title="factor at a milestone",
-        help="Factor of the learning rate at each milestone.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "milestone_factor"),
-    )
-    warmup: Number = Number(
-        "--warmup",
-        zero=True,
-        below=1,
-        default=0.0,
-        title="warm-up",
-        help="Share of the steps in which the learning rate first rises, in equal parts.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "warmup"),
-    )
-    label_smoothing: Number = Number(
-        "--label-smoothing",
-        zero=True,
-        below=1,
-        default=0.0,
-        title="label smoothing",
-        help="Share of every target that is spread over all classes.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "label_smoothing"),
-    )
-    clip_norm: Number = Number(
-        "--clip-norm",
-        zero=True,
-        zero_words="none",
-        default=0.0,
-        title="gradient clipping",
-        help="Largest norm of a step's gradient, all parameters together; 0 for no clipping.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "clip_norm"),
-    )
-    normalize: Choice = Choice(
-        "--normalize",
-        words=("none", "channels"),
-        default="none",
-        title="normalisation",
-        help="Normalisation of images, wherever the network sees them: none, or by mean and "
-        "deviation of each channel of the cell's own pretraining images.",
-        group=RECIPE,
-        key=KeyEntry("pretraining", "normalize"),
-    )
-    finetune_learning_rate: OptionalNumber = OptionalNumber(
-        "--finetune-lr",
-        default=None,
-        none_words="as in pretraining, or 0.01 by another optimizer",
-        title="finetuning learning rate",
-        help="Learning rate of the head in finetuning.",
-        group=RECIPE,
-        key=KeyEntry("finetuning", "learning_rate"),
-    )
-    finetune_optimizer: Choice = for_the_head(optimizer)
-    finetune_momentum: Number = for_the_head(momentum)
-    finetune_nesterov: Switch = for_the_head(nesterov)
-    finetune_weight_decay: Number = for_the_head(weight_decay)
-    finetune_schedule: Choice = for_the_head(schedule)
-    finetune_milestones: Shares = for_the_head(milestones)
-    finetune_milestone_factor: Number = for_the_head(milestone_factor)
-    finetune_warmup: Number = for_the_head(warmup)
-    finetune_label_smoothing: Number = for_the_head(label_smoothing)
-    finetune_clip_norm: Number = for_the_head(clip_norm)
-
-    def __post_init__(self) -> None:
-        check_recipe(self)
-
-    @cached_property
-    def key_parts(self) -> dict[str, dict[str, Any]]:
-        """The settings that enter a cell's key, by the part of the training that they change."""
-        parts: dict[str, dict[str, Any]] = {"pretraining": {}, "finetuning": {}}
-        for name, option in options_of(type(self)).items():
-            value = getattr(self, name)
-            if option.key is not None and (option.key.always or value != option.default):
-                parts[option.key.part][option.key.name] = value
-        return parts
-
-    def differing_from(self, other: Settings) -> dict[str, Any]:
-        """The settings, by name, that are not those of `other`."""
-        return {
-            name: getattr(self, name)
-            for name in options_of(type(self))
-            if getattr(self, name) != getattr(other, name)
-        }
-
-    def to_json(self) -> dict[str, Any]:
-        """The settings by name; one that was added later only where it is not at its default.
-
-        A study is known by its description: a new option must not make another study of it.
-        """
-        return {
-            name: getattr(self, name)
-            for name, option in options_of(type(self)).items()
-            if option.key is None or option.key.always or getattr(self, name) != option.default
-        }
 
 
 @filled_from_recipe
@@ -330,7 +107,8 @@ class Options(Settings):
         "--finetune-dataset",
         default=("glyph-letters",),
         title="finetuning data sets",
-        help="Data sets to finetune the head on, and to measure.",
+        help="Data sets to finetune the head on, and to measure; `none` to measure the pretraining "
+        "head alone.",
         group=STUDY,
     )
     backbone: Name = Name(
@@ -375,6 +153,25 @@ class Options(Settings):
         help="Epochs of pretraining instead of steps: passes over the images.",
         group=TRAINING,
         examples=("50,200", "[50, 200]"),
+    )
+    # A cell has one size, a study may have several.
+    finetune_samples_per_class: Sizes = Sizes(  # type: ignore[assignment]
+        "--finetune-samples-per-class",
+        default=(Settings.finetune_samples_per_class,),
+        title="finetuning samples per class",
+        help="Finetuning images of each class; several sizes are compared.",
+        group=TRAINING,
+        reported=True,
+        examples=("16,256", "[16, 256]"),
+    )
+    readouts: Words = Words(
+        "--readout",
+        words=READOUTS,
+        default=("linear",),
+        title="readouts",
+        help="What judges a pretrained backbone: a linear head on frozen features, the pretraining "
+        "head itself, nearest neighbours among features, full finetuning of all weights.",
+        group=TRAINING,
     )
     references: Switch = Switch(
         shorthands=(Shorthand("--references", True),),
@@ -549,9 +346,13 @@ class Options(Settings):
 
     @property
     def settings(self) -> Settings:
-        """The hyper-parameters alone, which enter the keys of cells; with the longest budget."""
+        """The hyper-parameters alone, which enter the keys of cells; with the longest budget,
+        and the most finetuning images.
+        """
         given = {name: getattr(self, name) for name in options_of(Settings)}
-        return Settings(**{**given, "pretrain_steps": max(self.pretrain_steps)})
+        for name in ("pretrain_steps", "finetune_samples_per_class"):
+            given[name] = max(given[name])
+        return Settings(**given)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -560,6 +361,19 @@ class Options(Settings):
             raise OptionError(
                 f"give either {both}, not both: a study has one kind of budget", "epochs"
             )
+        if NO_DATASET in self.finetune_datasets:
+            none = named("finetune_datasets", NO_DATASET)
+            if len(self.finetune_datasets) > 1:
+                raise OptionError(
+                    f"{none} stands alone: it means that no data set is finetuned on",
+                    "finetune_datasets",
+                )
+            if self.readouts != ("own-head",):
+                raise OptionError(
+                    f"{none} leaves the pretraining head alone to be judged: give "
+                    f"{named('readouts', 'own-head')}, or a data set",
+                    "finetune_datasets",
+                )
 
 
 def grouped(table: type) -> dict[str, dict[str, Option[Any, Any]]]:

@@ -11,6 +11,7 @@ from augbench.datasets.contract import DatasetInfo
 from augbench.errors import StudyError
 from augbench.options import MOST, Problems, named
 from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.readouts import OWN_HEAD
 from augbench.protocol.study import Arm, Study
 
 __all__ = ["MOST_CELLS", "check_study"]
@@ -45,7 +46,11 @@ def check_study(study: Study, sources: Mapping[str, int], problems: Problems) ->
                 _enough(option, max(getattr(study, option), default=0), pretrain)
         name = "finetune_samples_per_class"
         with problems.of(name):
-            _enough(name, study.settings.finetune_samples_per_class, finetune)
+            sizes = study.finetune_sizes or (study.settings.finetune_samples_per_class,)
+            if study.judged_on_finetuning_data:
+                _enough(name, max(sizes), finetune)
+        with problems.of("readouts"):
+            _served(study, pretrain, finetune)
         smallest = min((*study.samples_per_class, *study.ruler_sizes))
         with problems.of("batch_size"):
             for arm in study.arms:
@@ -54,6 +59,16 @@ def check_study(study: Study, sources: Mapping[str, int], problems: Problems) ->
         _ends(study)
     with problems.of("seeds"):
         _countable(study)
+
+
+def _served(study: Study, pretrain: DatasetInfo, finetune: DatasetInfo) -> None:
+    """Refuse a pair of data sets that a readout cannot judge."""
+    if OWN_HEAD.name in study.readouts and finetune.content_hash != pretrain.content_hash:
+        raise StudyError(
+            f"{named('readouts', OWN_HEAD.name)}: the pretraining head knows the classes of "
+            f"{pretrain.name!r} alone, and cannot be judged on {finetune.name!r}; finetune on "
+            f"{named('finetune_datasets', pretrain.name)}, or on none at all"
+        )
 
 
 def _enough(option: str, size: int, info: DatasetInfo) -> None:

@@ -55,7 +55,7 @@ def evaluate(logits: Tensor, labels: Tensor, temperature: Tensor | float = 1.0) 
 
 
 def measure(
-    outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor
+    outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor | None
 ) -> list[tuple[dict[str, float], bytes]]:
     """Measure K readouts, before and after temperature scaling: metrics and bits of each.
 
@@ -64,7 +64,7 @@ def measure(
     """
     measured = evaluate(outputs, labels)
     metrics = [{"accuracy": one.accuracy, "nll": one.nll, "ece": one.ece} for one in measured]
-    if held_out_outputs is not None:
+    if held_out_outputs is not None and held_out_labels is not None:
         temperatures = fit_temperature(held_out_outputs, held_out_labels)
         scaled = evaluate(outputs, labels, temperatures)
         for own, temperature, one in zip(metrics, temperatures.tolist(), scaled, strict=True):

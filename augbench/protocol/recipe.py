@@ -13,6 +13,9 @@ OF_EACH_CELL = ("learning_rate", "momentum", "weight_decay", "label_smoothing", 
 """Numbers that trainings which are taken together may each have of their own."""
 
 
+_PREFIXES = {"pretraining": "", "finetuning": "finetune_", "full": "full_"}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The way in which one training learns weights; options of the same names explain the values.
@@ -33,17 +36,16 @@ class Recipe:
     clip_norm: float = Settings.clip_norm
 
     @classmethod
-    def of(cls, settings: Settings, part: Literal["pretraining", "finetuning"]) -> Recipe:
-        """The recipe of pretraining, or that of the head in finetuning.
+    def of(cls, settings: Settings, part: Literal["pretraining", "finetuning", "full"]) -> Recipe:
+        """The recipe of pretraining, of the head in finetuning, or of full finetuning.
 
-        Without a learning rate of its own, the head has pretraining's; but if another optimizer
-        trains it, for which that rate is not meant, it has the handout's 0.01.
+        Without a learning rate of its own, finetuning has pretraining's; but if it has another
+        optimizer, for which that rate is not meant, it has the handout's 0.01.
         """
-        if part == "pretraining":
-            return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
-        values = {one.name: getattr(settings, f"finetune_{one.name}") for one in fields(cls)}
+        prefix = _PREFIXES[part]
+        values = {one.name: getattr(settings, f"{prefix}{one.name}") for one in fields(cls)}
         if values["learning_rate"] is None:
-            same = settings.optimizer == settings.finetune_optimizer
+            same = settings.optimizer == values["optimizer"]
             values["learning_rate"] = settings.learning_rate if same else Settings.learning_rate
         return cls(**values)
 

@@ -37,9 +37,12 @@ class Role(IntEnum):
     FINETUNE_HEAD = 8
     FINETUNE_ORDER = 9
     CHOICE = 10
+    FULL_DROPOUT = 12
 
 
-_OF_FINETUNING = frozenset({Role.FINETUNE_SUBSET, Role.FINETUNE_HEAD, Role.FINETUNE_ORDER})
+_OF_FINETUNING = frozenset(
+    {Role.FINETUNE_SUBSET, Role.FINETUNE_HEAD, Role.FINETUNE_ORDER, Role.FULL_DROPOUT}
+)
 """Roles whose streams hang on D_F; those of all others hang on D_P."""
 
 

@@ -15,6 +15,7 @@ from augbench.options import Options, Settings
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline, shown_labels
 from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.readouts import LINEAR, READOUTS, Readout
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.references import REFERENCES, size_name
 
@@ -25,6 +26,7 @@ __all__ = [
     "Cell",
     "Settings",
     "Study",
+    "Trial",
     "place_name",
     "study_key",
 ]
@@ -45,7 +47,8 @@ class Arm:
     """A pipeline of augmentations to compare, and the settings that it is trained under.
 
     `label` is short and unique in its study; of an arm on a base, it leaves the base out. An arm
-    with a budget of its own is trained for as long as its settings say, whatever the study's.
+    with a budget of its own is trained for as long as its settings say, whatever the study's, and
+    one with a number of finetuning images of its own has these at every size of the study.
     `needs` are those of its augmentations together, see `augbench.augmentations.contract.NEEDS`:
     known once they have been made, they change no number, only with whom it is trained.
     """
@@ -55,6 +58,7 @@ class Arm:
     settings: Settings = Settings()
     own_budget: bool = False
     needs: frozenset[str] = frozenset()
+    own_finetune_size: bool = False
 
     @classmethod
     def of(cls, component: Component, settings: Settings = Settings()) -> Arm:
@@ -97,12 +101,32 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """The part of a cell that only chooses hyper-parameters: it is measured on validation images.
+
+    `number` tells trials apart, 0 that of the defaults; it changes nothing. A head on D_F is
+    measured on `validation_samples_per_class` images of each class of D_F's training set, which lie
+    `outside` the first so many pretraining images where D_P is D_F (0 where it is not). The
+    pretraining head is measured on `fold` of `folds` parts of the pretraining images, and trained
+    on the others.
+    """
+
+    number: int
+    validation_samples_per_class: int = 0
+    outside: int = 0
+    fold: int = 0
+    folds: int = 0
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One (D_P, D_F, backbone, arm, s, seed, budget).
+    """One (D_P, D_F, backbone, arm, s, seed, budget), and the readout that judges it.
 
     `samples_per_class` is s, or that of a reference: see `augbench.protocol.references`. Without a
-    budget, pretraining is as long as the arm's settings say. The name of an arm changes nothing:
-    arms of equal pipelines and settings give equal cells.
+    budget, pretraining is as long as the arm's settings say; without a `finetune_size`, there are
+    as many finetuning images of each class as they say. The name of an arm changes nothing: arms
+    of equal pipelines and settings give equal cells. `tuned` tells that the arm's settings have
+    been chosen by trials; a cell with a `trial` is such a one, and no result.
     """
 
     pretrain: DatasetInfo
@@ -112,16 +136,24 @@ class Cell:
     samples_per_class: int | None
     seed: int
     budget: Budget | None = None
+    readout: str = LINEAR.name
+    finetune_size: int | None = None
+    tuned: bool = False
+    trial: Trial | None = None
 
     @cached_property
     def settings(self) -> Settings:
         """The settings that it is trained under."""
         own, images = self.arm.settings, self.pretrain_images
-        if self.budget is None or self.arm.own_budget or not images:
+        steps, size = own.pretrain_steps, own.finetune_samples_per_class
+        if self.budget is not None and not self.arm.own_budget and images:
+            steps = self.budget.steps(images, own.batch_size)
+        if self.finetune_size is not None and not self.arm.own_finetune_size:
+            size = self.finetune_size
+        # Most cells are as their arm's settings say; to look others up costs more than to compare.
+        if (own.pretrain_steps, own.finetune_samples_per_class) == (steps, size):
             return own
-        steps = self.budget.steps(images, own.batch_size)
-        # Most cells last as their arm's settings say; to look these up costs more than to compare.
-        return own if own.pretrain_steps == steps else _lasting(own, steps)
+        return _at(own, steps, size)
 
     @property
     def pipeline(self) -> Pipeline:
@@ -131,11 +163,20 @@ class Cell:
     @cached_property
     def key(self) -> str:
         """SHA-256 over all that can change the result; never paths, host, device or order."""
-        finetuning = {
-            "dataset": self.finetune.content_hash,
-            **self.settings.key_parts["finetuning"],
-        }
+        finetuning = self.judged_by.key_part(self.settings, self.finetune.content_hash)
+        if self.trial is not None:
+            finetuning |= _validation(self.trial)
         return _digest({"pretraining": self._pretraining, "finetuning": finetuning})
+
+    @property
+    def judged_by(self) -> Readout:
+        """Its readout."""
+        return READOUTS[self.readout]
+
+    @property
+    def judged_on(self) -> DatasetInfo:
+        """The data set whose images it is measured on."""
+        return self.finetune if self.judged_by.on_finetuning_data else self.pretrain
 
     @cached_property
     def pretrain_key(self) -> str:
@@ -163,14 +204,18 @@ class Cell:
             "augmentation": self.pipeline.identity(),
             "samples_per_class": self.samples_per_class,
             **self.settings.key_parts["pretraining"],
+            **_without_fold(self.trial),
         }
 
     @property
     def pretrain_images(self) -> int:
         """The number of images that the backbone is pretrained on."""
-        if self.samples_per_class is None:
+        size = self.samples_per_class
+        if size is None:
             return sum(self.pretrain.train_counts)
-        return self.samples_per_class * len(self.pretrain.classes)
+        if self.trial is not None and self.trial.folds:
+            size -= len(range(self.trial.fold, size, self.trial.folds))
+        return size * len(self.pretrain.classes)
 
     @property
     def pretrain_steps(self) -> int:
@@ -179,20 +224,35 @@ class Cell:
 
     @property
     def steps(self) -> int:
-        """Steps of pretraining and finetuning together: the unit of progress."""
-        return self.pretrain_steps + self.settings.finetune_steps
+        """Steps of pretraining and of its readout together: the unit of progress."""
+        return self.pretrain_steps + self.judged_by.steps(self.settings)
 
 
 # Both are asked for every cell of a study, and there are few answers.
 @lru_cache(maxsize=1024)
-def _lasting(settings: Settings, steps: int) -> Settings:
-    """The settings with so many steps of pretraining."""
-    return replace(settings, pretrain_steps=steps)
+def _at(settings: Settings, steps: int, finetune_size: int) -> Settings:
+    """The settings with so many steps of pretraining, and finetuning images of each class."""
+    return replace(settings, pretrain_steps=steps, finetune_samples_per_class=finetune_size)
 
 
 @lru_cache(maxsize=1024)
 def _is_constant(settings: Settings) -> bool:
     return Recipe.of(settings, "pretraining").is_constant
+
+
+def _validation(trial: Trial) -> dict[str, Any]:
+    """The part of a trial's key that tells it from the result of the same training."""
+    if trial.folds:
+        return {"measured on": "the fold"}
+    return {
+        "measured on": "validation images",
+        "validation_samples_per_class": trial.validation_samples_per_class,
+        "outside": trial.outside,
+    }
+
+
+def _without_fold(trial: Trial | None) -> dict[str, Any]:
+    return {"without fold": [trial.fold, trial.folds]} if trial and trial.folds else {}
 
 
 def _digest(value: dict[str, Any]) -> str:
@@ -205,7 +265,8 @@ class Study:
     """Everything that one run is to answer.
 
     `settings` are those of arms without settings of their own; without `budgets`, they tell how
-    long pretraining lasts. `base` lies under the arms, whose pipelines hold it. `ruler_sizes` are
+    long pretraining lasts, and without `finetune_sizes`, how many images of each class a head is
+    finetuned on. `base` lies under the arms, whose pipelines hold it. `ruler_sizes` are
     further sizes for the baseline alone, against which label multipliers are read; `references`
     adds the floor and the ceiling of every pair and seed.
     """
@@ -222,6 +283,8 @@ class Study:
     ruler_sizes: tuple[int, ...] = ()
     references: bool = False
     test_every: int = 0
+    readouts: tuple[str, ...] = (LINEAR.name,)
+    finetune_sizes: tuple[int, ...] = ()
 
     def cells(self) -> list[Cell]:
         """Every cell of the study, seed by seed, so that each seed's comparison is whole early."""
@@ -230,15 +293,36 @@ class Study:
     @property
     def size(self) -> int:
         """The number of cells, without making them."""
-        return self.seeds * len(self.pairs) * len(self._curves) * len(self.all_budgets)
+        pretrainings = self.seeds * len(self.pairs) * len(self._curves) * len(self.all_budgets)
+        return pretrainings * len(self.readings)
 
     def _cells(self) -> Iterator[Cell]:
-        curves, budgets = self._curves, self.all_budgets
+        curves, budgets, readings = self._curves, self.all_budgets, self.readings
         for seed in range(self.seeds):
             for pretrain, finetune in self.pairs:
                 for arm, size in curves:
                     for budget in budgets:
-                        yield Cell(pretrain, finetune, self.backbone, arm, size, seed, budget)
+                        for readout, finetune_size in readings:
+                            yield Cell(
+                                *(pretrain, finetune, self.backbone, arm, size, seed, budget),
+                                readout=readout,
+                                finetune_size=finetune_size,
+                            )
+
+    @property
+    def judged_on_finetuning_data(self) -> bool:
+        """True if some readout is fitted to D_F."""
+        return any(READOUTS[name].on_finetuning_data for name in self.readouts)
+
+    @property
+    def readings(self) -> list[tuple[str, int | None]]:
+        """Each readout with each number of finetuning images, None where there is but one."""
+        sizes = self.finetune_sizes or (None,)
+        return [
+            (name, size)
+            for name in self.readouts
+            for size in (sizes if READOUTS[name].on_finetuning_data else (None,))
+        ]
 
     @property
     def _curves(self) -> list[tuple[Arm, int | None]]:
@@ -286,14 +370,23 @@ class Study:
             "ruler_sizes": list(self.ruler_sizes),
             "references": self.references,
             "seeds": self.seeds,
-            "settings": self.settings.to_json(),
+            "settings": self.settings.to_json(self._parts),
             "test_every": self.test_every,
         }
         if self.base is not None:
             description["base"] = self.base.label
         if self.budgets:
             description["budgets"] = [budget.label for budget in self.budgets]
+        if self.readouts != (LINEAR.name,):
+            description["readouts"] = list(self.readouts)
+        if self.finetune_sizes:
+            description["finetune_samples_per_class"] = list(self.finetune_sizes)
         return description
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        """The parts of the settings that its cells depend on."""
+        return ("pretraining", "finetuning", *self.readouts)
 
     def _arm(self, arm: Arm) -> dict[str, Any]:
         described: dict[str, Any] = {
@@ -302,7 +395,7 @@ class Study:
             "pipeline": arm.pipeline.to_json(),
         }
         if arm.settings != self.settings:
-            described["settings"] = arm.settings.differing_from(self.settings)
+            described["settings"] = arm.settings.differing_from(self.settings, self._parts)
         if arm.follows_progress:
             described["follows_progress"] = True
         return described

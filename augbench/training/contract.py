@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from augbench.batching.materials import CellMaterials
+from augbench.errors import DivergedError
 from augbench.protocol.cell_result import CellResult
+from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Cell
 
 __all__ = ["Engine", "Progress", "failed"]
@@ -44,7 +46,14 @@ class Engine(Protocol):
 
 
 def failed(cell: Cell, error: BaseException, engine: str) -> CellResult:
-    """The result of a cell that raised: the error in one line, with its traceback."""
+    """The result of a cell that raised: the error in one line, with its traceback.
+
+    A trial that diverged has not failed: its settings are no better than chance, which is what a
+    search for good ones must know.
+    """
+    if cell.trial is not None and isinstance(error, DivergedError):
+        chance = 1 / len(cell.judged_on.classes)
+        return CellResult(cell.key, {PRIMARY.name: chance, "diverged": 1.0}, engine=engine)
     return CellResult(
         key=cell.key,
         engine=engine,

@@ -64,8 +64,10 @@ class PackedEngine:
         """See `augbench.training.contract.Engine`."""
         kind = materials.device.type
         for pack in plan_packs(cells, 1, device_kind=kind, pack_limit=self._pack_limit):
+            # A trial never sees a test set.
+            every = 0 if all(cell.trial is not None for cell in pack) else test_every
             for units, choice in self._divide(pack, materials):
-                yield from self._train(units, choice, materials, test_every, progress)
+                yield from self._train(units, choice, materials, every, progress)
 
     def _train(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -12,7 +13,7 @@ from augbench.batching.materials import Labelled
 from augbench.packed import side_by_side
 from augbench.protocol.inputs import network_inputs
 
-__all__ = ["Extractor", "OneByOne", "Predict", "features_of", "outputs_of"]
+__all__ = ["Extractor", "OneByOne", "Predict", "Reader", "features_of", "outputs_of"]
 
 _IMAGES_AT_ONCE = {"cpu": 512, "cuda": 2**16}  # over all cells of a pack: bounds the memory
 _OF_A_CELL = {"cpu": 64, "cuda": 2**16}  # at most: bounds what the kernels touch in turn
@@ -37,12 +38,12 @@ class OneByOne:
     """K frozen backbones that could not be packed, with the same interface."""
 
     def __init__(self, backbones: Sequence[nn.Module]) -> None:
-        self.cells, self._backbones = len(backbones), backbones
+        self.cells, self.modules = len(backbones), backbones
 
     def __call__(self, images: Tensor, *, shared: bool = False) -> Tensor:
         """Features [K, B, D]."""
         own = [images] * self.cells if shared else images.chunk(self.cells, dim=1)
-        pairs = zip(self._backbones, own, strict=True)
+        pairs = zip(self.modules, own, strict=True)
         return torch.stack([backbone(x.contiguous()) for backbone, x in pairs])
 
 
@@ -75,39 +76,59 @@ def features_of(
         start += step
 
 
+@dataclass(frozen=True)
+class Reader:
+    """Fitted readouts of the cells `members` among the backbones, in their order."""
+
+    members: Sequence[int]
+    predict: Predict
+
+
 @torch.no_grad()
 def outputs_of(
     extractor: Extractor,
-    members: Sequence[int],
-    images: Labelled,
+    images: Sequence[Labelled],
+    of_cell: Sequence[int],
     *,
-    kept: Sequence[Predict] = (),
-    snapshots: Sequence[Predict] = (),
+    kept: Sequence[Reader] = (),
+    snapshots: Sequence[Reader] = (),
 ) -> tuple[list[Tensor], list[list[tuple[float, float]]]]:
-    """Measure readouts of the cells `members` on images that all cells share, in one pass.
+    """Measure readouts of frozen backbones in one pass over their images.
 
-    Returns the outputs [K, N, classes] of those that are `kept`, and each cell's (loss, accuracy)
-    for each of `snapshots`, whose outputs are not.
+    `images` are one set that all backbones share, or several of one size, of which backbone k is
+    shown that of number `of_cell[k]`. Returns the outputs [K, N, classes] of those that are `kept`,
+    and for each of `snapshots`, whose outputs are not, the (loss, accuracy) of each of its members.
     """
-    device, count = images.labels.device, len(images)
-    chosen = torch.tensor(members, device=device)
-    all_of_them = list(members) == list(range(extractor.cells))
+    device, count = images[0].labels.device, len(images[0])
+    all_labels = torch.stack([one.labels for one in images])[list(of_cell)]  # [backbones, N]
+    everyone = list(range(extractor.cells))
+    chosen = {
+        id(one): None if list(one.members) == everyone else torch.tensor(one.members, device=device)
+        for one in (*kept, *snapshots)
+    }
     outputs: list[Tensor] = []
-    sums = torch.zeros(len(snapshots), 2, len(members), dtype=torch.float64, device=device)
-    for start, features in features_of(extractor, [images.images], [0] * extractor.cells):
-        features = features if all_of_them else features[chosen]
+    sums = [
+        torch.zeros(2, len(one.members), dtype=torch.float64, device=device) for one in snapshots
+    ]
+    for start, features in features_of(extractor, [one.images for one in images], of_cell):
         end = start + features.shape[1]
-        labels = images.labels[start:end].expand(len(members), -1)  # [K, n]
-        for n, predict in enumerate(kept):
-            made = predict(features)  # [K, n, classes]
+
+        def predicted(one: Reader, features: Tensor = features) -> Tensor:
+            rows = chosen[id(one)]
+            return one.predict(features if rows is None else features[rows])  # [K, n, classes]
+
+        for n, reader in enumerate(kept):
+            made = predicted(reader)
             if start == 0:
-                outputs.append(made.new_empty(len(members), count, made.shape[2]))
+                outputs.append(made.new_empty(len(made), count, made.shape[2]))
             outputs[n][:, start:end] = made
-        for predict, total in zip(snapshots, sums, strict=True):
-            log_probabilities = predict(features)
+        for reader, total in zip(snapshots, sums, strict=True):
+            log_probabilities = predicted(reader)
+            labels = all_labels[list(reader.members), start:end]  # [K, n]
             total[0] -= log_probabilities.gather(2, labels[..., None]).double().sum((1, 2))
             total[1] += (log_probabilities.argmax(2) == labels).double().sum(1)
     measured = [
-        list(zip(loss, right, strict=True)) for loss, right in (sums / count).cpu().tolist()
+        list(zip(loss, right, strict=True))
+        for loss, right in ((total / count).cpu().tolist() for total in sums)
     ]
     return outputs, measured

@@ -26,6 +26,11 @@ _OVERHEAD = 1.5
 
 _MOST_ON_GPU = 512
 
+_OF_EACH_CELL = {
+    *(f"{part}{name}" for part in ("", "finetune_", "full_") for name in OF_EACH_CELL),
+    "finetune_samples_per_class",  # cells of one pretraining may differ in it
+}
+
 Unit = list[Cell]
 """Cells of one path of pretraining: they end at different budgets, or finetune on other data.
 
@@ -46,7 +51,8 @@ def trained_alike(cell: Cell) -> Hashable:
 
     Such cells can be trained together, each with learning rate, momentum, weight decay, label
     smoothing and clipping of its own. Steps that need gradients or a hidden layer are longer than
-    others, which do not wait for them.
+    others, which do not wait for them. Trials are trained among themselves: nothing of a pack of
+    theirs is measured on a test set, and results are trained in the packs of a study without any.
     """
     return (
         cell.pretrain.content_hash,
@@ -54,13 +60,13 @@ def trained_alike(cell: Cell) -> Hashable:
         _alike(cell.settings),
         effective_batch_size(cell.settings.batch_size, cell.pretrain_images),
         cell.arm.from_network,
+        cell.trial is not None,
     )
 
 
 def _alike(settings: Settings) -> Hashable:
     """The settings without the numbers of which each cell may have its own."""
-    own = {*OF_EACH_CELL, *(f"finetune_{name}" for name in OF_EACH_CELL)}
-    names = (field.name for field in fields(settings) if field.name not in own)
+    names = (field.name for field in fields(settings) if field.name not in _OF_EACH_CELL)
     return tuple(getattr(settings, name) for name in names)
 
 
@@ -77,7 +83,7 @@ def plan_packs(
     groups: dict[Hashable, list[Unit]] = {}
     every = units_of(cells)
     # Asked for in every plan that is tried; a unit is known by its place in memory.
-    costs = {id(unit): cost(unit[0]) for unit in every}
+    costs = {id(unit): max(map(cost, unit)) for unit in every}
 
     def cost_of(pack: Sequence[Unit]) -> float:
         each = [costs[id(unit)] for unit in pack]
@@ -105,16 +111,16 @@ def plan_packs(
 
 def cost(cell: Cell) -> float:
     """The work of a cell, in images through the network, forwards."""
-    settings = cell.settings
+    settings, classes = cell.settings, len(cell.finetune.classes)
     passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
     batch = effective_batch_size(settings.batch_size, cell.pretrain_images)
-    finetuning = settings.finetune_samples_per_class * len(cell.finetune.classes)
-    return (
-        passes * cell.pretrain_steps * batch
-        + cell.pretrain.test_size
-        + finetuning
-        + cell.finetune.test_size
-    )
+    finetuning = settings.finetune_samples_per_class * classes
+    full = 3 * settings.full_steps * settings.batch_size if cell.readout == "full" else 0
+    if cell.trial is not None:
+        tested = cell.trial.validation_samples_per_class * classes
+    else:
+        tested = cell.pretrain.test_size + cell.finetune.test_size
+    return passes * cell.pretrain_steps * batch + finetuning + full + tested
 
 
 def _limit(cell: Cell, device_kind: str) -> int:

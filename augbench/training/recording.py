@@ -79,18 +79,23 @@ class Recorder:
         ]
 
 
-_RATE_OF = {"pretraining": "learning_rate", "finetuning": "finetune_learning_rate"}
+_PARTS = {
+    "pretraining": ("pretraining", "learning_rate"),
+    "finetuning": ("finetuning", "finetune_learning_rate"),
+    "full": ("full finetuning", "full_learning_rate"),
+}
 
 
 def check_finite(
-    curve: TrainingCurve, what: Literal["pretraining", "finetuning"], learning_rate: float
+    curve: TrainingCurve, part: Literal["pretraining", "finetuning", "full"], learning_rate: float
 ) -> None:
     """Raise `DivergedError` if the loss of a training is not finite."""
+    what, rate = _PARTS[part]
     for step, loss in zip(curve.step, curve.loss, strict=True):
         if not np.isfinite(loss):
             raise DivergedError(
                 f"{what} diverged: the loss is {loss} by step {step} at a learning rate of "
-                f"{learning_rate:g}; try a smaller {named(_RATE_OF[what])}"
+                f"{learning_rate:g}; try a smaller {named(rate)}"
             )
 
 
@@ -98,5 +103,7 @@ def check_metrics(metrics: dict[str, float]) -> None:
     """Raise `DivergedError` if one of the metrics is no finite number."""
     if not all(map(math.isfinite, metrics.values())):
         raise DivergedError(
-            f"finetuning diverged at its last step; try a smaller {named(_RATE_OF['finetuning'])}"
+            "finetuning diverged at its last step; try a smaller "
+            f"{named('finetune_learning_rate')}, or {named('full_learning_rate')} where all "
+            "weights are finetuned"
         )

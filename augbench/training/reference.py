@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby, islice
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -28,12 +30,15 @@ from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.loss import smoothed, soft_label_cross_entropy
+from augbench.protocol.readouts import OWN_HEAD
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.contract import Progress, failed
-from augbench.training.recording import Recorder, check_finite, check_metrics, hits
+from augbench.training.outcomes import result_of, trial_result
+from augbench.training.recording import Recorder, check_finite, hits
+from augbench.training.weights import load_weights
 
 __all__ = ["ReferenceEngine"]
 
@@ -61,12 +66,16 @@ class ReferenceEngine:
         self, cells: list[Cell], materials: CellMaterials, test_every: int, progress: Progress
     ) -> Iterator[CellResult]:
         start = time.perf_counter()
+        if all(cell.trial is not None for cell in cells):
+            test_every = 0  # a trial never sees a test set
         try:
             # Backbones may draw from torch's global generator: seed it from the cell's stream.
             with seeded(cell_stream(cells[0], Role.OTHER)):
-                backbone, metrics, curve = pretrain(
+                trained = pretrain(
                     cells[0], materials, test_every, lambda steps: progress(steps * len(cells))
                 )
+                if any(cell.trial is None for cell in cells):
+                    trained.measure(materials.test_set(cells[0].pretrain))
         except Exception as error:
             yield from (failed(cell, error, self.name) for cell in cells)
             return
@@ -74,27 +83,38 @@ class ReferenceEngine:
         for cell in cells:
             start = time.perf_counter()
             try:
-                result = finetune(cell, materials, backbone, test_every, progress)
+                result = read_out(cell, materials, trained, test_every, progress)
             except Exception as error:
                 yield failed(cell, error, self.name)
                 continue
-            yield CellResult(
-                key=cell.key,
-                metrics={**metrics, **result.metrics},
-                curves={"pretrain": curve, **result.curves},
-                correct=result.correct,
-                seconds=shared + time.perf_counter() - start,
-                engine=self.name,
-            )
+            yield replace(result, seconds=shared + time.perf_counter() - start, engine=self.name)
 
 
 def _pretraining(cell: Cell) -> str:
     return cell.pretrain_key
 
 
-def pretrain(
-    cell: Cell, materials: CellMaterials, test_every: int, progress: Progress
-) -> tuple[nn.Module, dict[str, float], TrainingCurve]:
+@dataclass
+class Trained:
+    """A pretrained backbone and head, how their training went, and what was measured of them."""
+
+    backbone: nn.Module
+    head: nn.Linear
+    metrics: dict[str, float]
+    curve: TrainingCurve
+
+    def measure(self, test: Labelled) -> None:
+        """Measure the head on D_P's test set."""
+        (found,) = evaluate(_outputs(self.model, test.images)[None], test.labels)
+        self.metrics |= {"pretrain_accuracy": found.accuracy, "pretrain_nll": found.nll}
+
+    @property
+    def model(self) -> nn.Module:
+        """The pretrained classifier."""
+        return nn.Sequential(self.backbone, self.head, nn.LogSoftmax(dim=1))
+
+
+def pretrain(cell: Cell, materials: CellMaterials, test_every: int, progress: Progress) -> Trained:
     """Train backbone and head on s samples per class of D_P, with the augmentation."""
     settings, classes = cell.settings, len(cell.pretrain.classes)
     recipe = Recipe.of(settings, "pretraining")
@@ -105,7 +125,6 @@ def pretrain(
     update = Update(model.parameters(), [recipe], cell.pretrain_steps)
 
     data = materials.pretrain_set(cell)
-    test = materials.test_set(cell.pretrain)
     steps, size = cell.pretrain_steps, effective_batch_size(settings.batch_size, len(data))
     block = block_steps(size, cell.pretrain.image_shape) if size else 1
     drawn = whole_blocks(steps, block)
@@ -149,43 +168,78 @@ def pretrain(
             update(loss)
             recorder.step(loss, hits(log_probabilities, y))
             if test_every and recorder.steps % test_every == 0:
+                test = materials.test_set(cell.pretrain)
                 recorder.test([_loss_and_accuracy(model, test)])
         progress(count)
 
     curve = recorder.curves()[0]
     seconds = time.perf_counter() - began
     check_finite(curve, "pretraining", recipe.learning_rate)
-    (measured,) = evaluate(_outputs(model, test.images)[None], test.labels)
-    metrics = {
-        "pretrain_accuracy": measured.accuracy,
-        "pretrain_nll": measured.nll,
-        "pretrain_seconds": seconds,
-        "extra_passes": float(supplier.extra_passes if supplier else 0),
-    }
-    return backbone, metrics, curve
+    extra = float(supplier.extra_passes if supplier else 0)
+    metrics = {"pretrain_seconds": seconds, "extra_passes": extra}
+    # Frozen: eval mode (no dropout, no new batch statistics), and no gradient reaches it.
+    return Trained(backbone.eval().requires_grad_(False), head, metrics, curve)
+
+
+def read_out(
+    cell: Cell, materials: CellMaterials, trained: Trained, test_every: int, progress: Progress
+) -> CellResult:
+    """Judge a pretrained backbone: fit the cell's readout to D_F, and measure it.
+
+    A trial is measured on its validation images alone.
+    """
+    data, held_out = None, None
+    curves = {"pretrain": trained.curve}
+    if cell.readout == OWN_HEAD.name:
+        model = trained.model
+    else:
+        data, held_out = materials.finetune_sets(cell)
+        if cell.readout == "knn":
+            model = _Neighbours(cell, trained.backbone, data)
+        else:
+            every = test_every if cell.trial is None else 0
+            model, curves["finetune"] = finetune(cell, materials, trained, data, every, progress)
+    on = materials.measured_set(cell)
+    outputs = _outputs(model, on.images)[None]
+    if cell.trial is not None:
+        return trial_result(cell, outputs[0], on.labels)
+    calibrating = held_out if cell.judged_by.calibrated and held_out is not None else None
+    if calibrating is not None and len(calibrating):
+        held_out_outputs = _outputs(model, calibrating.images)[None]
+        (measured,) = measure(outputs, on.labels, held_out_outputs, calibrating.labels[None])
+    else:
+        (measured,) = measure(outputs, on.labels, None, on.labels)
+    return result_of(cell, trained.metrics, measured, curves)
 
 
 def finetune(
-    cell: Cell, materials: CellMaterials, backbone: nn.Module, test_every: int, progress: Progress
-) -> CellResult:
-    """Train a fresh head for D_F on the frozen backbone, without augmentation; measure it."""
-    settings, recipe = cell.settings, Recipe.of(cell.settings, "finetuning")
-    # Frozen: eval mode (no dropout, no new batch statistics), and no gradient reaches it.
-    backbone.eval().requires_grad_(False)
-    head = materials.head(cell, backbone, finetune=True)
-    model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
-    update = Update(head.parameters(), [recipe], settings.finetune_steps)
+    cell: Cell,
+    materials: CellMaterials,
+    trained: Trained,
+    data: Labelled,
+    test_every: int,
+    progress: Progress,
+) -> tuple[nn.Module, TrainingCurve]:
+    """Train a fresh head for D_F without augmentation, alone or with all weights of the backbone.
 
-    data, held_out = materials.finetune_sets(cell)
-    test = materials.test_set(cell.finetune)
+    Returns the classifier.
+    """
+    settings, everything = cell.settings, cell.readout == "full"
+    part: Literal["full", "finetuning"] = "full" if everything else "finetuning"
+    recipe, steps = Recipe.of(settings, part), cell.judged_by.steps(settings)
+    head = materials.head(cell, trained.backbone, finetune=True)
+    if everything:  # a copy: other readouts judge what was pretrained
+        backbone = materials.backbone(cell, Role.FULL_DROPOUT)
+        load_weights(backbone, trained.backbone.state_dict()).train()
+    else:
+        backbone = trained.backbone
+    model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
+    update = Update(model.parameters(), [recipe], steps)  # those that need a gradient
+
     targets = nn.functional.one_hot(data.labels, len(cell.finetune.classes))
     targets = smoothed(targets.to(torch.get_default_dtype()), recipe.label_smoothing)
-    batches = draw_batches(
-        len(data),
-        settings.batch_size,
-        settings.finetune_steps,
-        cell_stream(cell, Role.FINETUNE_ORDER),
-    )
+    order = cell_stream(cell, Role.FINETUNE_ORDER)
+    batches = draw_batches(len(data), settings.batch_size, steps, order)
 
     recorder = Recorder()
     for step, batch in enumerate(torch.from_numpy(batches).to(data.labels.device), 1):
@@ -194,17 +248,36 @@ def finetune(
         update(loss)
         recorder.step(loss, hits(log_probabilities, targets[batch]))
         if test_every and step % test_every == 0:
-            recorder.test([_loss_and_accuracy(model, test)])
+            recorder.test([_loss_and_accuracy(model, materials.test_set(cell.finetune))])
         progress(1)
 
     curve = recorder.curves()[0]
-    check_finite(curve, "finetuning", recipe.learning_rate)
-    held_out_outputs = _outputs(model, held_out.images)[None] if len(held_out) else None
-    (measured,) = measure(
-        _outputs(model, test.images)[None], test.labels, held_out_outputs, held_out.labels[None]
-    )
-    check_metrics(measured[0])
-    return CellResult(cell.key, measured[0], {"finetune": curve}, measured[1])
+    check_finite(curve, part, recipe.learning_rate)
+    return model, curve
+
+
+class _Neighbours(nn.Module):
+    """The nearest neighbours' votes, as a classifier of images."""
+
+    def __init__(self, cell: Cell, backbone: nn.Module, data: Labelled) -> None:
+        super().__init__()
+        self._backbone, self._data, self._settings = backbone, data, cell.settings
+        self._classes = len(cell.finetune.classes)
+        with torch.no_grad():
+            features = [backbone(network_inputs(chunk)) for chunk in data.images.split(_CHUNK)]
+        self._bank = nn.functional.normalize(torch.cat(features), dim=1)  # [N, D]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The share of the votes [B, classes] for each class."""
+        # A feature of length 0 stays 0: its cosine with any other is 0.
+        similarity = nn.functional.normalize(self._backbone(images), dim=1) @ self._bank.T  # [B, N]
+        neighbours = min(self._settings.knn_neighbours, len(self._bank))
+        votes = similarity.new_zeros(len(images), self._classes)
+        for vote, cosines in zip(votes, similarity, strict=True):
+            nearest, which = cosines.topk(neighbours)
+            weights = (nearest / self._settings.knn_temperature).softmax(0)
+            vote.index_add_(0, self._data.labels[which], weights)
+        return votes
 
 
 @torch.no_grad()

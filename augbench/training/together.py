@@ -1,4 +1,4 @@
-"""K cells trained together, from top to bottom: pretraining, finetuning, measuring.
+"""K cells trained together: pretraining, and where a budget ends, their readouts (`reading.py`).
 
 The counterpart of `reference.py`, step by step, with K cells where that has one.
 """
@@ -7,59 +7,34 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from augbench.batching.blocks import Drawn, blocks, steps_with_gradients
 from augbench.batching.materials import CellMaterials, Labelled, once_a_seed, seeded
 from augbench.packed import Heads, Packed, UnpackableError, same_features
 from augbench.protocol.cell_result import CellResult, TrainingCurve
-from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.inputs import network_inputs
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
-from augbench.training.contract import Progress, failed
+from augbench.training.contract import Progress
 from augbench.training.descent import Taken, descent, ending_at, pixel_gradients, steps_taken
-from augbench.training.features import Extractor, OneByOne, features_of, outputs_of
+from augbench.training.features import Extractor, OneByOne, Reader, outputs_of
 from augbench.training.hidden import steps_with_hidden_layers
 from augbench.training.packs import Unit
-from augbench.training.readout import READOUTS
-from augbench.training.recording import Recorder, check_finite, check_metrics, hits
+from augbench.training.reading import PretrainedPack, read_out
+from augbench.training.recording import Recorder, hits
 from augbench.training.reference import pretrain
 
 __all__ = ["train_together"]
 
 _ASKED_AGAIN = 16  # images
-
-
-@dataclass
-class _Pretrained:
-    """K backbones as they are after `steps`, `like` one of which each is made.
-
-    `curves` tell how their training went; `heads` are those of D_P that are still to be measured;
-    `metrics` what was measured; `doubtful` the numbers of the backbones that only the reference can
-    train, see `_doubtful`.
-    """
-
-    steps: int
-    backbones: Extractor
-    like: nn.Module
-    curves: list[TrainingCurve]
-    metrics: list[dict[str, float]]
-    heads: Heads | None
-    doubtful: Sequence[int] = ()
-
-    def measured(self, outputs: Tensor, labels: Tensor) -> None:
-        """Take the outputs of the heads on D_P's test set."""
-        for metrics, one in zip(self.metrics, evaluate(outputs, labels), strict=True):
-            metrics |= {"pretrain_accuracy": one.accuracy, "pretrain_nll": one.nll}
-        self.heads = None
 
 
 def train_together(
@@ -85,46 +60,11 @@ def train_together(
             if packer is None
             else _pretrain(units, packer, materials, test_every, progress)
         ):
-            found = _read_out(trained, units, materials, test_every, progress)
+            _check_company(trained.backbones, materials.test_set(units[0][0].pretrain))
+            found = read_out(trained, units, materials, test_every, progress)
             seconds = (time.perf_counter() - start) / max(1, len(found))
             results += [one if one.error else replace(one, seconds=seconds) for one in found]
             start = time.perf_counter()
-
-
-def _read_out(
-    trained: _Pretrained,
-    units: Sequence[Unit],
-    materials: CellMaterials,
-    test_every: int,
-    progress: Progress,
-) -> list[CellResult]:
-    """Finetune and measure the cells whose budget ends here."""
-    _check_company(trained.backbones, materials.test_set(units[0][0].pretrain))
-    ending = [
-        (k, cell)
-        for k, unit in enumerate(units)
-        if k not in trained.doubtful
-        for cell in unit
-        if cell.pretrain_steps == trained.steps
-    ]
-    ending.sort(key=_target_hash)
-    results: list[CellResult] = []
-    for _, group in groupby(ending, _target_hash):
-        members, cells = zip(*group, strict=True)
-        results += _finetune(trained, members, cells, materials, test_every, progress)
-    if trained.heads is not None:  # D_F was never D_P, whose test set is still to be seen
-        everyone = range(len(units))
-        test_set = materials.test_set(units[0][0].pretrain)
-        (outputs,), _ = outputs_of(trained.backbones, everyone, test_set, kept=[trained.heads])
-        trained.measured(outputs, test_set.labels)
-    return [
-        one if one.error else replace(one, metrics=trained.metrics[k] | one.metrics)
-        for (k, _), one in zip(ending, results, strict=True)
-    ]
-
-
-def _target_hash(numbered: tuple[int, Cell]) -> str:
-    return numbered[1].finetune.content_hash
 
 
 def _pretrain(
@@ -133,12 +73,12 @@ def _pretrain(
     materials: CellMaterials,
     test_every: int,
     progress: Progress,
-) -> Iterator[_Pretrained]:
+) -> Iterator[PretrainedPack]:
     """Train K backbones and heads on D_P, each with its own cell's augmentation.
 
     Yields them, frozen, where each budget ends; the training then goes on from there.
     """
-    cells, test_set = [unit[0] for unit in units], materials.test_set(units[0][0].pretrain)
+    cells = [unit[0] for unit in units]
     # Cells of one seed start from the same weights and dropout streams, but normalize by images
     # of their own.
     make, normalized = materials.backbone, cells[0].settings.normalize != "none"
@@ -150,13 +90,21 @@ def _pretrain(
     ends = sorted({cell.pretrain_steps for unit in units for cell in unit})
     needs = materials.augmenter(cells[0]).arrangement.from_network
 
-    def frozen() -> _Pretrained:
+    def frozen() -> PretrainedPack:
         backbones.train(False)
         curves = recorder.curves(len(cells))
         extra = float(step if "gradients" in needs else 0)
         metrics = [{"pretrain_seconds": spent / len(cells), "extra_passes": extra} for _ in cells]
-        doubtful = _doubtful(backbones, curves)
-        return _Pretrained(step, backbones, modules[0], curves, metrics, heads, doubtful)
+        return PretrainedPack(
+            step,
+            backbones,
+            modules[0],
+            packer,
+            heads,
+            curves,
+            metrics,
+            doubtful=_doubtful(backbones, curves),
+        )
 
     if ends[0] == 0:
         yield frozen()
@@ -166,8 +114,9 @@ def _pretrain(
         step += 1
         if test_every and step % test_every == 0:
             backbones.train(False)
-            everyone = range(len(cells))
-            _, (measured,) = outputs_of(backbones, everyone, test_set, snapshots=[heads])
+            reader = Reader(range(len(cells)), heads)
+            images = [materials.test_set(cells[0].pretrain)]
+            _, (measured,) = outputs_of(backbones, images, [0] * len(cells), snapshots=[reader])
             recorder.test(measured, step)
             backbones.train()
         if taken is None:
@@ -238,16 +187,24 @@ def _doubtful(backbones: Packed, curves: Sequence[TrainingCurve]) -> list[int]:
 
 def _pretrain_alone(
     units: Sequence[Unit], materials: CellMaterials, test_every: int, progress: Progress
-) -> Iterator[_Pretrained]:
+) -> Iterator[PretrainedPack]:
     """Pretrain as the reference does it, for each budget from its beginning."""
     (unit,) = units
     budgets = groupby(sorted(unit, key=_steps), _steps)
     for steps, group in budgets:
         cells = list(group)
         for_each = partial(_for_each, progress, len(cells))
-        module, metrics, curve = pretrain(cells[0], materials, test_every, for_each)
-        backbone = OneByOne([module.eval()])
-        yield _Pretrained(steps, backbone, module, [curve], [metrics], None)
+        one = pretrain(cells[0], materials, test_every, for_each)
+        yield PretrainedPack(
+            steps,
+            OneByOne([one.backbone]),
+            one.backbone,
+            None,
+            Heads([one.head]),
+            [one.curve],
+            [one.metrics],
+            alone=one,
+        )
 
 
 def _for_each(progress: Progress, cells: int, steps: int) -> None:
@@ -256,71 +213,3 @@ def _for_each(progress: Progress, cells: int, steps: int) -> None:
 
 def _steps(cell: Cell) -> int:
     return cell.pretrain_steps
-
-
-def _finetune(
-    trained: _Pretrained,
-    members: Sequence[int],
-    cells: Sequence[Cell],
-    materials: CellMaterials,
-    test_every: int,
-    progress: Progress,
-) -> list[CellResult]:
-    """Fit a readout for one D_F to the frozen backbones of `members`, and measure it."""
-    one, device, backbones = cells[0], materials.device, trained.backbones
-    # Cells of one seed finetune on the same images, in the same order, from the same head.
-    seeds = list(dict.fromkeys(cell.seed for cell in cells))
-    of_seed = {cell.seed: cell for cell in cells}
-    sets = [materials.finetune_sets(of_seed[seed]) for seed in seeds]
-    (data, held_out), set_of = sets[0], [seeds.index(cell.seed) for cell in cells]
-    images = [torch.cat([a.images, b.images]) for a, b in sets]
-    labels = torch.stack([torch.cat([a.labels, b.labels]) for a, b in sets])  # [seeds, N + N']
-
-    width = trained.like.feature_dim
-    assert isinstance(width, int)  # checked when the backbone was made
-    features = torch.empty(len(cells), labels.shape[1], width, device=device)  # [K, N + N', D]
-    seen_by = dict(zip(members, set_of, strict=True))
-    of_backbone = [seen_by.get(k, 0) for k in range(backbones.cells)]
-    for start, chunk in features_of(backbones, images, of_backbone):
-        features[:, start : start + chunk.shape[1]] = chunk[list(members)]
-    fitted = READOUTS["linear"].fit(
-        *(cells, features, labels[set_of], len(data), materials),
-        like=trained.like,
-        test_every=test_every,
-        progress=progress,
-    )
-    held_out_outputs = fitted.predict(features[:, len(data) :]) if len(held_out) else None
-    del features
-
-    test_set, both = materials.test_set(one.finetune), [fitted.predict]
-    same_data = one.finetune.content_hash == one.pretrain.content_hash
-    if trained.heads is not None and same_data and list(members) == list(range(backbones.cells)):
-        both.append(trained.heads)  # one pass over the test set serves both
-    (outputs, *rest), measured = outputs_of(
-        backbones,
-        members,
-        test_set,
-        kept=both,
-        snapshots=[snapshot for _, snapshot in fitted.snapshots],
-    )
-    for (step, _), values in zip(fitted.snapshots, measured, strict=True):
-        fitted.recorder.test(values, step)
-    if rest:
-        trained.measured(rest[0], test_set.labels)
-
-    curves = fitted.recorder.curves(len(cells))
-    results = []
-    held_out_labels = labels[set_of][:, len(data) :]
-    measures = measure(outputs, test_set.labels, held_out_outputs, held_out_labels)
-    for k, cell, curve, (metrics, correct) in zip(members, cells, curves, measures, strict=True):
-        try:
-            check_finite(trained.curves[k], "pretraining", cell.settings.learning_rate)
-            own = Recipe.of(cell.settings, "finetuning")
-            check_finite(curve, "finetuning", own.learning_rate)
-            check_metrics(metrics)
-        except Exception as error:
-            results.append(failed(cell, error, "packed"))
-            continue
-        own_curves = {"pretrain": trained.curves[k], "finetune": curve}
-        results.append(CellResult(cell.key, metrics, own_curves, correct, engine="packed"))
-    return results

@@ -86,7 +86,7 @@ def test_a_new_option_is_one_row(tmp_path):
     original = Path(augbench.__file__).parent
     copy = tmp_path / "source" / "augbench"
     shutil.copytree(original, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    table = copy / "options" / "table.py"
+    table = copy / "options" / "settings.py"
     text = table.read_text()
     place = "\n    @cached_property\n    def key_parts("
     assert text.count(place) == 1

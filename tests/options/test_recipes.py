@@ -84,8 +84,12 @@ def test_every_later_setting_enters_keys_and_json_off_its_default_alone(name):
         "clip_norm": 1.0,
         "normalize": "channels",
         "learning_rate": 0.5,
+        "steps": 7,
+        "neighbours": 3,
+        "temperature": 0.5,
     }
-    part = "finetune_" if name.startswith("finetune_") else ""
+    prefixes = {"finetune_": "finetuning", "full_": "full", "knn_": "knn", "": "pretraining"}
+    part = next(prefix for prefix in prefixes if name.startswith(prefix))
     plain = name.removeprefix(part)
     needed = {
         "nesterov": {f"{part}momentum": 0.9},
@@ -95,9 +99,9 @@ def test_every_later_setting_enters_keys_and_json_off_its_default_alone(name):
     changed = {**needed.get(plain, {}), name: others[plain]}
     one = Settings(**changed)
     assert one.to_json() == {**Settings().to_json(), **changed}
-    room = "finetuning" if part else "pretraining"
-    other = "pretraining" if part else "finetuning"
-    assert one.key_parts[other] == Settings().key_parts[other]
+    room = prefixes[part]
+    for other in set(prefixes.values()) - {room}:
+        assert one.key_parts[other] == Settings().key_parts[other]
     assert one.key_parts[room][plain] == others[plain]
     assert plain == "learning_rate" or plain not in Settings().key_parts[room]
 

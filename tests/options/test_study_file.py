@@ -29,6 +29,7 @@ from augbench.options.kinds import (
     Shares,
     Sizes,
     Switch,
+    Words,
 )
 from augbench.options.toml_places import read_toml
 from augbench.protocol.study import study_key
@@ -67,6 +68,8 @@ def _values(option):
             some = words
         case Choice():
             some = st.sampled_from(option.choices)
+        case Words():
+            some = st.lists(st.sampled_from(option.choices), min_size=1, unique=True).map(tuple)
         case Switch():
             some = st.booleans()
         case Folder() | OptionalFolder():
@@ -105,6 +108,7 @@ def studies(draw):
             ):
                 del given[name]
         given.pop("epochs", None)
+        given.pop("finetune_datasets", None)
         return Options(**given)
 
 
@@ -148,6 +152,8 @@ def _sample(option):
             return "other", "other"
         case Choice():
             return option.choices[-1], option.choices[-1]
+        case Words():
+            return [*option.choices[:2]], option.choices[:2]
         case Switch():
             return not option.default, not option.default
         case Folder() | OptionalFolder():
@@ -156,7 +162,7 @@ def _sample(option):
 
 def _companions(name):
     """What an option cannot do without."""
-    part = "finetune_" if name.startswith("finetune_") else ""
+    part = next(one for one in ("finetune_", "full_", "") if name.startswith(one))
     if name.endswith("nesterov"):
         return {f"{part}momentum": 0.9}
     if name.endswith(("milestones", "milestone_factor", "schedule")):

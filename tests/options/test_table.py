@@ -150,7 +150,7 @@ def test_the_stored_study_holds_what_changes_its_cells(name):
         # A later one is there only where it is not at its default, or old studies would be others.
         listed = {name: option.default} if option.key.always else {}
         assert {k: v for k, v in description["settings"].items() if k == name} == listed
-    elif name == "pretrain_steps":
+    elif name in ("pretrain_steps", "finetune_samples_per_class"):
         assert option.check(description["settings"][name]) == option.default
     elif option.reported and option.default is not None:
         assert name in description

@@ -41,7 +41,7 @@ def test_every_stream_depends_on_the_seed_and_the_root(role):
 
 def test_pretraining_streams_know_no_finetuning_data_and_the_reverse():
     for role in Role:
-        finetuning = role.name.startswith("FINETUNE")
+        finetuning = role.name.startswith(("FINETUNE", "FULL"))
         assert (draws(CELL, role) == draws(replace(CELL, finetune=A), role)) != finetuning
         assert (draws(CELL, role) == draws(replace(CELL, pretrain=B), role)) == finetuning
 

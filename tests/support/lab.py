@@ -153,7 +153,7 @@ class Lab:
             )
         }
         assert set(results) == {cell.key for cell in cells}
-        if all(result.ok for result in results.values()):
+        if not any(one.error or "diverged" in one.metrics for one in results.values()):
             assert sum(done) == sum(cell.steps for cell in cells)
         return results
 
@@ -172,7 +172,7 @@ def session_lab():
 def _differences(one, other):
     assert one.ok, one.traceback
     assert other.ok, other.traceback
-    assert set(one.curves) == set(other.curves) == {"pretrain", "finetune"}
+    assert set(one.curves) == set(other.curves)
     losses, tests = [0.0], [0.0]
     for name, curve in one.curves.items():
         against = other.curves[name]
@@ -198,10 +198,11 @@ def agree():
         losses, tests, metrics = _differences(one, other)
         assert losses < tolerance
         assert tests < tolerance
-        # An image whose two best classes are nearly equal may fall to either side.
-        assert metrics["accuracy"] <= 1 / 40
-        assert metrics["pretrain_accuracy"] <= 1 / 40
-        assert metrics["nll"] < tolerance
-        assert metrics["pretrain_nll"] < tolerance
+        for name, difference in metrics.items():
+            # An image whose two best classes are nearly equal may fall to either side.
+            if name.endswith("accuracy"):
+                assert difference <= 1 / 40
+            if name.endswith("nll"):
+                assert difference < tolerance
 
     return check

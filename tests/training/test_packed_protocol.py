@@ -8,10 +8,11 @@ from lab import SETTINGS
 from torch import nn
 
 from augbench.packed.trace import PackedByRules
+from augbench.protocol.readouts import READOUTS
 from augbench.training import engine as packed
 from augbench.training import together as training
 from augbench.training.engine import PackedEngine
-from augbench.training.reference import ReferenceEngine, finetune
+from augbench.training.reference import ReferenceEngine, pretrain, read_out
 
 
 @pytest.fixture
@@ -341,24 +342,26 @@ def test_features_that_depend_on_the_batch_are_not_kept(lab):
         assert packed[cell.key].metrics["nll"] == reference[cell.key].metrics["nll"]
 
 
-def test_finetuning_leaves_not_one_bit_of_the_backbone_changed(lab, monkeypatch):
+@pytest.mark.parametrize("readout", READOUTS)
+def test_a_readout_leaves_not_one_bit_of_the_backbone_changed(lab, monkeypatch, readout):
     seen = []
 
     def watch(trained, *rest):
         before = {k: v.detach().clone() for k, v in trained.backbones.stacked().items()}
-        results = finetune_packed(trained, *rest)
+        results = read_out_packed(trained, *rest)
         after = trained.backbones.stacked()
         seen.append(all(torch.equal(before[name], after[name]) for name in before))
         return results
 
-    finetune_packed = training._finetune
-    monkeypatch.setattr(training, "_finetune", watch)
-    lab.train(PackedEngine(), [lab.cell("none"), lab.cell("mixup")], test_every=10)
+    read_out_packed = training.read_out
+    monkeypatch.setattr(training, "read_out", watch)
+    cells = [replace(lab.cell(name), readout=readout) for name in ("none", "mixup")]
+    lab.train(PackedEngine(), cells, test_every=10)
     assert seen == [True]
 
-    materials, cell = lab.materials(), lab.cell()
-    backbone = materials.backbone(cell)
-    before = {name: value.clone() for name, value in backbone.state_dict().items()}
-    finetune(cell, materials, backbone, 10, lambda steps: None)
-    for name, value in backbone.state_dict().items():
+    materials, cell = lab.materials(), cells[0]
+    trained = pretrain(cell, materials, 0, lambda steps: None)
+    before = {name: value.clone() for name, value in trained.backbone.state_dict().items()}
+    read_out(cell, materials, trained, 10, lambda steps: None)
+    for name, value in trained.backbone.state_dict().items():
         assert torch.equal(value, before[name]), name
