@@ -29,6 +29,7 @@ RANK = {
     "pictures": 4,
     "packed": 0,
     "batching": 4,
+    "tuning": 4,
     "training": 5,
     "store": 5,
     "executors": 5,
@@ -97,7 +98,7 @@ def test_a_module_that_begins_with_an_underscore_is_its_own_room_s(path):
     [
         p
         for p in FILES
-        if _room(p) in ("store", "results", "statistics", "plotting", "reports")
+        if _room(p) in ("store", "results", "statistics", "plotting", "reports", "tuning")
         or (_room(p) == "pictures" and p.name != "making.py")
     ],
     ids=lambda path: str(path.relative_to(PACKAGE)),
