@@ -10,6 +10,7 @@ from typing import Any
 from augbench.augmentations.contract import search_space_of
 from augbench.errors import OptionError, ParameterError, StudyError, UsageError
 from augbench.options import Settings, named, options_of
+from augbench.options.option import short
 from augbench.plugins.components import Component
 from augbench.plugins.parameters import Parameter, written
 from augbench.plugins.pipelines import Member, Pipeline, Stage
@@ -65,9 +66,10 @@ def spaces_by_arm(
             known |= {one.every: None, one.name: None}
     for wanted in spaces.parameters:
         if wanted.name not in known:
+            there = ", ".join(sorted(known)) or "none"
             refuse(
-                f"no arm has a numeric parameter {wanted.name!r}{suggestion(wanted.name, known)} "
-                f"(there are: {', '.join(sorted(known)) or 'none'})"
+                f"no arm has a numeric parameter {short(wanted.name)}"
+                f"{suggestion(wanted.name, known)} (there are: {there})"
             )
     found = {arm.label: spaces_of(arm, spaces, registry, base=under.get(arm.label)) for arm in arms}
     if spaces.own and not any("." in one.name for space in found.values() for one in space):

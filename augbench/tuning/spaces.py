@@ -12,12 +12,14 @@ a `search_space`: see `augbench.tuning.arms`.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Never
 
 from augbench.errors import OptionError
 from augbench.options import Settings, named, options_of
+from augbench.options.option import short
 from augbench.plugins.suggestion import suggestion
 from augbench.protocol.recipe import OF_EACH_CELL, Recipe
 
@@ -39,6 +41,8 @@ TUNABLE = tuple(
     name for name in options_of(Settings) if name.removeprefix("finetune_") in OF_EACH_CELL
 )
 """The settings that can be tuned, in the order of their table."""
+
+_BOUNDS = re.compile(r"(\S+?)\s*\.\.\s*(\S+)(\s+log)?")
 
 _DIGITS = 4
 """Significant digits of a value: enough for any search, and readable in keys and reports."""
@@ -135,7 +139,7 @@ def parsed_spaces(given: str | Sequence[str]) -> Spaces:
     for part in (part.strip() for text in texts for part in text.split(",")):
         wanted = _part(part)
         if wanted.name in found:
-            refuse(f"{wanted.name!r} is given twice; give it once")
+            refuse(f"{short(wanted.name)} is given twice; give it once")
         found[wanted.name] = wanted
     return Spaces(
         tuple(found[name] for name in TUNABLE if name in found),
@@ -195,7 +199,9 @@ def _part(text: str) -> Wanted:
     if not equals:
         return Wanted(name)
     if name == OWN:
-        refuse(f"'own' takes no range, got {text!r}; name a parameter, as in mixup.alpha=0.05..2")
+        refuse(
+            f"'own' takes no range, got {short(text)}; name a parameter, as in mixup.alpha=0.05..2"
+        )
     low, high, log = _range(text, written)
     option = options_of(Settings).get(name)
     if option is not None:
@@ -203,9 +209,9 @@ def _part(text: str) -> Wanted:
             try:
                 option.check(bound)
             except OptionError:
-                refuse(f"expected {option.expected} for both ends of {word}, got {text!r}")
+                refuse(f"expected {option.expected} for both ends of {word}, got {short(text)}")
         if low == 0 and getattr(option, "zero_words", None):
-            refuse(f"0 means {option.show(0.0)} for {word}: begin above it, got {text!r}")
+            refuse(f"0 means {option.show(0.0)} for {word}: begin above it, got {short(text)}")
     return Wanted(name, (low, high), log)
 
 
@@ -220,8 +226,8 @@ def _name(word: str) -> str:
         known = [*(options[one].flag.removeprefix("--") for one in TUNABLE), OWN]
         near = suggestion(plain, {*known, *spellings})
         refuse(
-            f"{word!r} cannot be tuned{near} (expected {', '.join(known)}, or a parameter of an "
-            "augmentation, such as mixup.alpha)"
+            f"{short(word)} cannot be tuned{near} (expected {', '.join(known)}, or a parameter of "
+            "an augmentation, such as mixup.alpha)"
         )
     return name
 
@@ -234,19 +240,19 @@ def _spellings() -> Iterator[tuple[str, str]]:
 
 
 def _range(text: str, written: str) -> tuple[float, float, bool]:
-    bounds, _, word = written.partition(" ")
-    first, dots, last = bounds.partition("..")
+    found = _BOUNDS.fullmatch(written)
     try:
-        low, high = float(first), float(last)
+        low, high = (float(bound) for bound in found.group(1, 2)) if found else (math.nan,) * 2
     except ValueError:
         low = high = math.nan
-    if not (dots and math.isfinite(low) and math.isfinite(high) and word.strip() in ("", "log")):
-        refuse(f"expected NAME, NAME=LOW..HIGH or 'NAME=LOW..HIGH log', got {text!r}")
+    if found is None or not (math.isfinite(low) and math.isfinite(high)):
+        refuse(f"expected NAME, NAME=LOW..HIGH or 'NAME=LOW..HIGH log', got {short(text)}")
+    log = found[3] is not None
     if low >= high:
-        refuse(f"expected a range from a lower to a higher number, got {text!r}")
-    if word and low <= 0:
-        refuse(f"expected a range that begins above 0 for log, got {text!r}")
-    return low, high, bool(word)
+        refuse(f"expected a range from a lower to a higher number, got {short(text)}")
+    if log and low <= 0:
+        refuse(f"expected a range that begins above 0 for log, got {short(text)}")
+    return low, high, log
 
 
 def refuse(problem: str) -> Never:

@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from augbench.batching.materials import CellMaterials
+from augbench.datasets.contract import Dataset
 from augbench.datasets.subsets import nested_subset
 from augbench.errors import StudyError
-from augbench.protocol.streams import Role, stream
+from augbench.options import Settings
+from augbench.plugins import Registry
+from augbench.protocol.streams import Role, cell_stream, stream
+from augbench.protocol.study import Arm, Cell
 from augbench.tuning.validation import validation_left, validation_positions
 
 
@@ -79,6 +84,32 @@ def test_they_are_all_images_that_are_left(study):
         seen = others[labels[others] == c][: sizes["outside"]]
         free.append(len(set(rest.tolist()) - set(seen.tolist())))
     assert validation_left(counts, *streams(seed), **sizes) == min(free)
+
+
+def test_the_engines_train_on_none_of_them():
+    """By the images that `CellMaterials` hands out: each tells its own number."""
+    numbers = np.arange(200, dtype=np.uint8)
+    images = np.broadcast_to(numbers[:, None, None, None], (200, 1, 8, 8)).copy()
+    labels = np.random.default_rng(3).permutation(200).astype(np.int64) % 4
+    dataset = Dataset("numbers", images, labels, images[:4], np.arange(4), ("a", "b", "c", "d"))
+    info = dataset.info
+    registry = Registry.load()
+    arm = Arm.of(
+        registry.resolve("augmentation", "none"),
+        Settings(finetune_samples_per_class=20, calibration_samples_per_class=5, root_seed=7),
+    )
+    cell = Cell(info, info, registry.resolve("backbone", "convnet"), arm, 8, seed=2)
+    materials = CellMaterials(registry.create, lambda _: dataset)
+    parts = [materials.pretrain_set(cell), *materials.finetune_sets(cell)]
+    used = {int(number) for part in parts for number in part.images[:, 0, 0, 0]}
+
+    sizes = {"finetune": 20, "calibration": 5, "outside": 8}
+    roles = (Role.FINETUNE_SUBSET, Role.SUBSET)
+    left = validation_left(info.train_counts, *(cell_stream(cell, r) for r in roles), **sizes)
+    chosen = validation_positions(labels, left, 4, *(cell_stream(cell, r) for r in roles), **sizes)
+    assert left >= 50 - 25 - 8
+    assert len(used) > 100
+    assert not used & set(chosen.tolist())
 
 
 def test_other_data_need_no_pretraining_stream():
