@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from augbench.augmentations.contract import SearchRange, search_space_of
+from augbench.augmentations.search_space import SearchRange, search_space_of
 from augbench.errors import AugbenchError, ContractError, ParameterError, UnknownNameError
 from augbench.plugins.components import Component, Kind, ParameterValue
 from augbench.plugins.discovery import Plugin

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from augbench.augmentations.contract import search_space_of
+from augbench.augmentations.search_space import search_space_of
 from augbench.errors import OptionError, ParameterError, StudyError, UsageError
 from augbench.options import Settings, named, options_of
 from augbench.options.option import short

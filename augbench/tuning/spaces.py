@@ -109,7 +109,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Spaces:
-    """What is tuned: `shared` settings, in the order of their table; arms' own parameters.
+    """The parameters to tune: `shared` settings, in the order of their table, and arms' own.
 
     `own` is True for all that arms declare; `parameters` are those of augmentations that were
     named, sorted, as `mixup.alpha`.
@@ -134,7 +134,9 @@ def parsed_spaces(given: str | Sequence[str]) -> Spaces:
     one line, for an unknown name, one that is given twice, and a range that is malformed, empty, or
     leaves what its setting allows.
     """
-    texts = [given] if isinstance(given, str) else list(given)
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        refuse(f"expected a text or a list of texts, such as 'lr,own', got {short(given)}")
     found: dict[str, Wanted] = {}
     for part in (part.strip() for text in texts for part in text.split(",")):
         wanted = _part(part)
@@ -156,7 +158,7 @@ def shared_dimensions(spaces: Spaces, settings: Settings) -> tuple[Dimension, ..
     - learning rate: a factor of 10 either side of the arm's own, log: as wide as the usual grids,
       and around a rate that somebody meant for this optimizer. In finetuning, around the rate that
       the head has.
-    - momentum: 0.5 to 0.99; "common values … include 0.5, 0.9, and 0.99" (Goodfellow, Bengio &
+    - momentum: 0.5 to 0.99, between the ends of what is common in practice (Goodfellow, Bengio &
       Courville 2016, *Deep Learning*, section 8.3.2).
     - weight decay with SGD: 1e-5 to 1e-2, log: a factor of 20 to 50 either side of the 5e-4 that
       small residual networks are trained with. With AdamW, where a step shrinks weights by rate ×

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from augbench.augmentations.collage import Collage
-from augbench.augmentations.contract import SearchRange, search_space_of
 from augbench.augmentations.mixup import Mixup
+from augbench.augmentations.search_space import SearchRange, search_space_of
 from augbench.errors import ContractError
 from augbench.testing import check_augmentation
 

@@ -126,6 +126,8 @@ def test_ranges_own_and_parameters_are_read():
         (["lr", "learning_rate=1..2"], "'learning_rate' is given twice"),
         ("own,own", "'own' is given twice"),
         (".alpha", "cannot be tuned"),
+        (3, "expected a text or a list of texts, such as 'lr,own', got 3"),
+        (["lr", 3], "expected a text or a list of texts"),
     ],
 )
 def test_what_cannot_be_tuned_is_one_clear_line(written, message):
