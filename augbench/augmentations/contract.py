@@ -6,7 +6,8 @@ steps at once: row i of the output may depend on row i of the sources and on the
 
 Class attributes describe an augmentation; all but `sources` are optional, and a class that lacks
 one means its default: `needs`, `shares`, `value_range` and `returns_distribution`, which
-`needs_of`, `shares_of`, `value_range_of` and `returns_distribution_of` read.
+`needs_of`, `shares_of`, `value_range_of` and `returns_distribution_of` read; and `search_space`,
+see `augbench.augmentations.search_space`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,9 @@ class Augmentation(Protocol):
       [N, classes], each row summing to 1, instead of weights; the call receives `classes`, their
       number, as a keyword argument. For labels that no weights of sources give, such as smoothed
       ones; most such augmentations need `"labels"` as well.
+    - `search_space = {}`: where tuning searches numeric parameters of the constructor, by name, as
+      `(low, high)` or, evenly on a logarithmic axis, `(low, high, "log")`. The range is the
+      literature's, not the one that the constructor allows. It enters no key.
     """
 
     sources: ClassVar[int]

@@ -15,6 +15,7 @@ from augbench.statistics.across_datasets import (
     wilcoxon_exact,
 )
 from augbench.statistics.analysis import analyse
+from augbench.statistics.best_of import Sensitivity, best_of, sensitivity
 from augbench.statistics.budget_words import (
     budget_remark,
     changed_by_budgets,
@@ -86,6 +87,7 @@ __all__ = [
     "Pairing",
     "References",
     "ScalingEffect",
+    "Sensitivity",
     "SignFlip",
     "SizeComparison",
     "Spread",
@@ -97,6 +99,7 @@ __all__ = [
     "as_plain",
     "attainable_p",
     "aulc",
+    "best_of",
     "budget_remark",
     "calibration_summary",
     "changed_by_budgets",
@@ -122,6 +125,7 @@ __all__ = [
     "remarks",
     "seeds_for_power",
     "seeds_to_reach",
+    "sensitivity",
     "sign_flip",
     "sign_flip_power",
     "spread",

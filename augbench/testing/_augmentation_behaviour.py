@@ -12,7 +12,7 @@ from augbench.testing._calls import Call, Subject
 from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._globals import changed_by
 from augbench.testing._search import UnusableError
-from augbench.testing._targets import check_parameters, check_source
+from augbench.testing._targets import check_parameters, check_search_space, check_source
 from augbench.testing.strategies import Case, cases
 
 __all__ = ["BEHAVIOUR_CHECKS"]
@@ -199,6 +199,7 @@ def _pickling(subject: Subject) -> None:
 def _parameters(subject: Subject) -> None:
     _ = subject.prototype
     check_parameters(subject.target)
+    check_search_space(subject.target)
 
 
 def _source(subject: Subject) -> None:
@@ -214,6 +215,10 @@ BEHAVIOUR_CHECKS: tuple[Check[Subject], ...] = (
     Check("draws", "each image has draws of its own", _draws),
     Check("layers", "any offered layer can be chosen and mixed", _layers),
     Check("pickling", "it can be pickled, and is the same afterwards", _pickling),
-    Check("parameters", "its parameters round-trip through a study", _parameters),
+    Check(
+        "parameters",
+        "its parameters round-trip through a study, over its search space too",
+        _parameters,
+    ),
     Check("source", "its source code is found for the cell's key", _source),
 )

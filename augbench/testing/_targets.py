@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from augbench.errors import AugbenchError, ParameterError, UnknownNameError
+from augbench.augmentations.search_space import SearchRange, search_space_of
+from augbench.errors import AugbenchError, ContractError, ParameterError, UnknownNameError
 from augbench.plugins.components import Component, Kind, ParameterValue
 from augbench.plugins.discovery import Plugin
 from augbench.plugins.isolation import PLUGIN_FAILURES, describe
@@ -18,7 +19,14 @@ from augbench.plugins.parameters import Parameter, format_value
 from augbench.plugins.registry import Registry
 from augbench.testing._checks import Check, SkippedError, ViolationError
 
-__all__ = ["Target", "check_parameters", "check_source", "component_checks", "target_of"]
+__all__ = [
+    "Target",
+    "check_parameters",
+    "check_search_space",
+    "check_source",
+    "component_checks",
+    "target_of",
+]
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,34 @@ def check_parameters(target: Target) -> None:
             _round_trip(target, {**values, parameter.name: other})
         except ParameterError:
             continue  # it is free to refuse a value
+
+
+def check_search_space(target: Target) -> None:
+    """Check that both ends and the middle of each range of a `search_space` can be constructed.
+
+    One parameter is moved at a time, the others stay as they are.
+    """
+    made = target.create()
+    try:
+        space = search_space_of(made)
+    except ContractError as error:
+        raise ViolationError(str(error), target.name) from None
+    values = _values(target, made)
+    for name, found in space.items():
+        for value in (found.low, _middle(found), found.high):
+            given = int(value) if found.whole else float(value)
+            try:
+                _round_trip(target, {**values, name: given})
+            except ParameterError as error:
+                raise ViolationError(
+                    f"`search_space` tunes {name} from {found.low} to {found.high}, but {given} is "
+                    f"refused: {error}",
+                    target.name,
+                ) from None
+
+
+def _middle(found: SearchRange) -> float:
+    return (found.low * found.high) ** 0.5 if found.log else (found.low + found.high) / 2
 
 
 def component_checks(after: str) -> tuple[Check[Any], ...]:

@@ -22,6 +22,8 @@ class KorniaPair:
     """
 
     sources: ClassVar[int] = 2
+    # CutMix's; kornia's mixup has no Beta distribution, and this changes nothing in it.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"beta": (0.1, 4.0, "log")}
     mixer: Literal["mixup", "cutmix"] = "mixup"
     low: float = 0.0
     high: float = 1.0

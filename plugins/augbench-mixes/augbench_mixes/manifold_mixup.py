@@ -25,6 +25,8 @@ class ManifoldMixup:
 
     sources: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"hidden"})
+    # A factor of ten below the paper's 2 and two above it: ours.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (0.2, 4.0, "log")}
     alpha: float = 2.0
     layers: int = 2
 

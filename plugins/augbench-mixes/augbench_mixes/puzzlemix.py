@@ -38,6 +38,8 @@ class PuzzleMix:
 
     sources: ClassVar[int] = 2
     needs: ClassVar[frozenset[str]] = frozenset({"gradients"})
+    # As CutMix's, whose λ it shares; the paper gives no range.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (0.1, 4.0, "log")}
     alpha: float = 1.0
     beta: float = 1.2
     gamma: float = 0.5

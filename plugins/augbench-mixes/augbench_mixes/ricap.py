@@ -24,6 +24,8 @@ class Ricap:
     """
 
     sources: ClassVar[int] = 4
+    # A factor of ten either side of the paper's 0.3.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"beta": (0.03, 3.0, "log")}
     beta: float = 0.3
 
     def __post_init__(self) -> None:

@@ -26,6 +26,11 @@ class TimmMixup:
     """
 
     sources: ClassVar[int] = 2
+    # Those of mixup and CutMix; that of a mixer which is not in `mixers` changes nothing.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {
+        "mixup_alpha": (0.05, 2.0, "log"),
+        "cutmix_alpha": (0.1, 4.0, "log"),
+    }
     mixers: str = "mixup"
     mixup_alpha: float = 1.0
     cutmix_alpha: float = 1.0

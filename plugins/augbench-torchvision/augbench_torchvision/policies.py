@@ -26,6 +26,11 @@ class RandAugment:
     """
 
     sources: ClassVar[int] = 1
+    # The paper searches one to three operations; its magnitudes are of 0 to 30.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {
+        "num_ops": (1, 3),
+        "magnitude": (0, 30),
+    }
     num_ops: int = 2
     magnitude: int = 9
     num_magnitude_bins: int = 31
@@ -71,6 +76,8 @@ class AugMix:
     """
 
     sources: ClassVar[int] = 1
+    # Around the paper's 3: ours.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"severity": (1, 5)}
     severity: int = 3
     mixture_width: int = 3
     chain_depth: int = -1

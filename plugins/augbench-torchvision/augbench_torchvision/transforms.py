@@ -22,6 +22,11 @@ class RandomErasing:
     """
 
     sources: ClassVar[int] = 1
+    # Around the paper's values, p = 0.5 and areas up to 0.4: ours.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {
+        "p": (0.1, 1.0),
+        "scale_high": (0.1, 0.6),
+    }
     p: float = 0.5
     scale_low: float = 0.02
     scale_high: float = 0.33
@@ -59,6 +64,8 @@ class Elastic:
     """
 
     sources: ClassVar[int] = 1
+    # A factor of five below torchvision's 50 and two above it: ours.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (10.0, 100.0, "log")}
     alpha: float = 50.0
     sigma: float = 5.0
 
@@ -88,6 +95,11 @@ class Affine:
     """
 
     sources: ClassVar[int] = 1
+    # Ours, as the defaults are.
+    search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {
+        "degrees": (0.0, 30.0),
+        "translate": (0.0, 0.2),
+    }
     degrees: float = 15.0
     translate: float = 0.1
     scale_low: float = 0.9
