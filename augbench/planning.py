@@ -28,13 +28,14 @@ from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
 from augbench.protocol.arrangement import arrange
-from augbench.protocol.checks import check_study
+from augbench.protocol.checks import check_number, check_study
 from augbench.protocol.study import Arm, Budget, Study
 from augbench.running.dealing import check_executor, devices_of
 from augbench.running.inspecting import inspected
 from augbench.running.plan import Plan, specs_of
 from augbench.store import check_writable
 from augbench.text import encodable
+from augbench.tuning.planning import plan_search
 
 __all__ = ["check_machine", "plan"]
 
@@ -49,7 +50,7 @@ def plan(options: Options) -> Plan:
     """
     registry = Registry.load(options.plugins, strict=options.strict_plugins)
     problems = Problems(options.origin)
-    baseline, base, arms = _all_arms(options, registry, problems)
+    baseline, base, arms, bases = _all_arms(options, registry, problems)
     arranged = {}
     for arm in arms:
         # Raises for what cannot be made, cannot be in sequence, or needs what no engine can supply.
@@ -80,8 +81,15 @@ def plan(options: Options) -> Plan:
         finetune_sizes=_finetune_sizes(options),
     )
     check_study(study, {label: one.sources for label, one in arranged.items()}, problems)
+    search = plan_search(study, options, registry, bases, problems)
     problems.tell()
-    return Plan(options, registry, study, tuple(study.cells()), found.components)
+    cells = tuple(study.cells())
+    if search is not None:
+        study = replace(study, search=search)
+        check_number(study, problems)
+        problems.tell()
+        cells += tuple(search.cells(study))
+    return Plan(options, registry, study, cells, found.components)
 
 
 def check_machine(plan: Plan) -> None:
@@ -189,8 +197,11 @@ def _one(registry: Registry, option: str, spec: str) -> Pipeline:
 
 def _all_arms(
     options: Options, registry: Registry, problems: Problems
-) -> tuple[Arm | None, Pipeline | None, tuple[Arm, ...]]:
-    """The baseline, the base, and all arms, the baseline first, of those that can be used."""
+) -> tuple[Arm | None, Pipeline | None, tuple[Arm, ...], dict[str, Pipeline | None]]:
+    """The baseline, the base, all arms, the baseline first, and what lies under each, by label.
+
+    Of those that can be used.
+    """
     base, baseline = None, None
     if options.base:
         with problems.of("base"):
@@ -200,6 +211,7 @@ def _all_arms(
             pipeline = _one(registry, "baseline", options.baseline)
             baseline = Arm(pipeline.label, pipeline.on(base), options.settings)
     arms = [baseline] if baseline else []
+    bases: dict[str, Pipeline | None] = {}
     for index, spec in enumerate(options.augmentations):
         for name in specs_of(registry, spec):
             with problems.of("augmentations", index):
@@ -207,7 +219,10 @@ def _all_arms(
                     arms.append(Arm(pipeline.label, pipeline.on(base), options.settings))
     for index, own in enumerate(options.arms):
         with problems.of("arms", index):
-            arms += _own_arms(own, options, registry, base)
+            under = _one(registry, "base", own.base) if own.base else base
+            made = _own_arms(own, options, registry, under)
+            arms += made
+            bases |= {arm.label: under for arm in made}
     by_label: dict[str, Arm] = {}
     for arm in arms:
         if by_label.setdefault(arm.label, arm) != arm:
@@ -216,14 +231,14 @@ def _all_arms(
                     f"two arms are called {arm.label!r}: name one of them otherwise, as in "
                     f'{named("arms")} "name=other aug=…"'
                 )
-    return baseline, base, tuple(by_label.values())
+    bases = {label: bases.get(label, base) for label in by_label}
+    return baseline, base, tuple(by_label.values()), bases
 
 
 def _own_arms(
-    own: ArmSpec, options: Options, registry: Registry, base: Pipeline | None
+    own: ArmSpec, options: Options, registry: Registry, under: Pipeline | None
 ) -> list[Arm]:
     """The arms of one with settings of its own: several, if it holds a grid."""
-    under = _one(registry, "base", own.base) if own.base else base
     pipelines = registry.pipelines(own.augmentations)
     own_settings = dict(own.settings)
     settings = replace(options.settings, **own_settings)

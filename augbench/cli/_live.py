@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -24,7 +24,7 @@ from augbench.api import Observer, Plan
 from augbench.options import reported
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import Budget, Cell, place_name
+from augbench.protocol.study import Budget, Cell, Study, place_name
 from augbench.reports.console import Console, plain
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
@@ -32,7 +32,8 @@ from augbench.training.packs import units_of
 
 __all__ = ["Live", "print_plan"]
 
-_Place = tuple[Pair, str, int | None, Budget | None]
+_Place = tuple[Pair, str, int | None, Budget | None, str, int | None, bool]
+"""Pair, arm, size, budget, readout, finetuning images, and whether its settings were chosen."""
 
 
 class Live(Observer):
@@ -44,6 +45,7 @@ class Live(Observer):
         self._values: dict[_Place, list[float]] = defaultdict(list)
         self._failures: dict[_Place, int] = defaultdict(int)
         self._plan: Plan | None = None
+        self._tuned = False
         self._ended = self._to_compute = 0
         self._notes: list[str] = []
         self._waiting = ""
@@ -81,26 +83,43 @@ class Live(Observer):
     def planned(self, plan: Plan, stored: Mapping[str, float]) -> None:
         """Show what is there already, and start the clock."""
         self._plan = plan
-        missing = {cell.key: cell for cell in plan.cells if cell.key not in stored}
-        for cell in plan.cells:
-            if cell.key in stored:
-                self._values[_place(cell)].append(stored[cell.key])
-        self._to_compute = len(missing)
+        missing = self._take(plan.cells, stored)
         self._console.print(
-            f"{len(plan.cells)} cells: {len(plan.cells) - len(missing)} in the store, "
-            f"{len(missing)} to compute ({plan.options.out})",
+            f"{len(plan.cells)} cells{_trials(plan.cells)}: {len(plan.cells) - len(missing)} in "
+            f"the store, {len(missing)} to compute ({plan.options.out})",
             markup=False,
             highlight=False,
         )
         if missing and self._console.is_terminal:
             # A step of pretraining costs several of finetuning, but their ratio is the same
             # for every cell: steps are a fair clock.
-            steps = sum(cell.steps for cell in missing.values())
-            self._progress.add_task("cells 0", total=steps)
+            self._progress.add_task("cells 0", total=sum(cell.steps for cell in missing))
             self._live = RichLive(
                 get_renderable=self._render, console=self._console, refresh_per_second=4
             )
             self._live.start()
+
+    def chosen(self, cells: Sequence[Cell], stored: Mapping[str, float]) -> None:
+        """Go on with the results of what the trials have chosen."""
+        missing, self._tuned = self._take(cells, stored), True
+        if self._live is not None:
+            (task,) = self._progress.tasks
+            left = sum(cell.steps for cell in missing)
+            self._progress.update(task.id, total=(task.total or 0) + left)
+        self._console.print(
+            f"the trials have chosen: {len(cells)} further cells, {len(missing)} to compute",
+            markup=False,
+            highlight=False,
+        )
+
+    def _take(self, cells: Sequence[Cell], stored: Mapping[str, float]) -> list[Cell]:
+        """Show those of some cells that are stored; returns the others."""
+        missing = {cell.key: cell for cell in cells if cell.key not in stored}
+        for cell in cells:
+            if cell.key in stored and cell.trial is None:
+                self._values[_place(cell)].append(stored[cell.key])
+        self._to_compute += len(missing)
+        return list(missing.values())
 
     def progressed(self, steps: int) -> None:
         """Move the bar."""
@@ -111,9 +130,10 @@ class Live(Observer):
         """Fill in a cell."""
         assert self._plan is not None
         self._ended += 1
-        place, name = _place(cell), _name(cell, with_budget=bool(self._plan.study.budgets))
+        place, name = _place(cell), _name(cell, self._plan.study)
         if result.ok:
-            self._values[place].append(result.metrics[PRIMARY.name])
+            if cell.trial is None:
+                self._values[place].append(result.metrics[PRIMARY.name])
             outcome = f"{PRIMARY.short} {result.metrics[PRIMARY.name]:.4f}"
         else:
             self._failures[place] += 1
@@ -149,6 +169,8 @@ class Live(Observer):
     def _render(self) -> RenderableType:
         assert self._plan is not None
         study, longest = self._plan.study, self._plan.study.all_budgets[-1]
+        readout, finetune_size = study.readings[0][0], study.largest_finetune_size
+        shown = (longest, readout, finetune_size, self._tuned)
         tables: list[RenderableType] = []
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)
@@ -157,7 +179,7 @@ class Live(Observer):
                 table.add_row(
                     plain(study.shown[arm.label]),
                     *(
-                        self._entry((pair, arm.label, size, longest), study.seeds)
+                        self._entry((pair, arm.label, size, *shown), study.seeds)
                         for size in study.samples_per_class
                     ),
                 )
@@ -179,10 +201,20 @@ def _place(cell: Cell) -> _Place:
         cell.arm.label,
         cell.samples_per_class,
         cell.budget,
+        cell.readout,
+        cell.finetune_size,
+        cell.chosen is not None,
     )
 
 
-def _name(cell: Cell, *, with_budget: bool) -> str:
+def _trials(cells: Sequence[Cell]) -> str:
+    """The number of trials among some cells, in words."""
+    trials = sum(cell.trial is not None for cell in cells)
+    return f" ({trials} of them trials)" if trials else ""
+
+
+def _name(cell: Cell, study: Study) -> str:
+    """The place of a cell, and what tells it from the others there."""
     place = place_name(
         cell.pretrain.name,
         cell.finetune.name,
@@ -190,7 +222,18 @@ def _name(cell: Cell, *, with_budget: bool) -> str:
         cell.samples_per_class,
         cell.seed,
     )
-    return f"{place}, {cell.budget.label}" if with_budget and cell.budget else place
+    parts = [place]
+    if study.budgets and cell.budget:
+        parts.append(cell.budget.label)
+    if len(study.readings) > 1:
+        size = f" on {cell.finetune_size} a class" if cell.finetune_size else ""
+        parts.append(f"{cell.readout}{size}")
+    if cell.trial is not None:
+        fold = f", fold {cell.trial.fold + 1}" if cell.trial.folds else ""
+        parts.append(f"trial {cell.trial.number + 1}{fold}")
+    if cell.chosen is not None:
+        parts.append("tuned")
+    return ", ".join(parts)
 
 
 def _duration(seconds: float) -> str:

@@ -44,6 +44,7 @@ NO_DATASET = "none"
 """In the place of a finetuning data set: nothing is finetuned."""
 
 STUDY = "What is compared"
+TUNING = "How it is tuned"
 MACHINE = "Where it runs"
 FILES = "Files and plugins"
 
@@ -206,6 +207,48 @@ class Options(Settings):
         help="Measure on the test set every N batches of both trainings; 0 for never.",
         group=TRAINING,
         reported=True,
+    )
+    tune: Names = Names(
+        "--tune",
+        empty=True,
+        metavar="PARAMETERS",
+        default=(),
+        title="tuned",
+        help="Hyper-parameters to search for every arm and size, as in lr,weight_decay,own: `own` "
+        "are the arm's own; a range is 'lr=1e-3..1 log'. See docs/tuning.md.",
+        group=TUNING,
+    )
+    trials: Count = Count(
+        "--trials",
+        least=2,
+        most=10_000,
+        default=16,
+        title="trials",
+        help="Trials of every arm and size, the first one under the study's own settings.",
+        group=TUNING,
+    )
+    tuning_seeds: Count = Count(
+        "--tuning-seeds",
+        most=10_000,
+        default=2,
+        title="tuning seeds",
+        help="Seeds of each trial, which are never reported.",
+        group=TUNING,
+    )
+    tune_within_seeds: Switch = Switch(
+        shorthands=(Shorthand("--tune-within-seeds", True),),
+        default=False,
+        title="tuned within every seed",
+        help="Choose within every reported seed, whose intervals then hold the variance of tuning.",
+        group=TUNING,
+    )
+    validation_samples_per_class: Count = Count(
+        "--validation-samples-per-class",
+        default=32,
+        title="validation samples per class",
+        help="Images of each class, none of them trained on, that trials are measured on; fewer "
+        "where fewer are left.",
+        group=TUNING,
     )
     recipe: Choice = Choice(
         "--recipe",
@@ -379,7 +422,7 @@ class Options(Settings):
 def grouped(table: type) -> dict[str, dict[str, Option[Any, Any]]]:
     """The options of a table under the headings of the help, by their names in Python."""
     groups: dict[str, dict[str, Option[Any, Any]]] = {
-        heading: {} for heading in (STUDY, TRAINING, RECIPE, MACHINE, FILES)
+        heading: {} for heading in (STUDY, TRAINING, RECIPE, TUNING, MACHINE, FILES)
     }
     for name, option in options_of(table).items():
         groups.setdefault(option.group, {})[name] = option

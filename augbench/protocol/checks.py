@@ -14,7 +14,7 @@ from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.readouts import OWN_HEAD
 from augbench.protocol.study import Arm, Study
 
-__all__ = ["MOST_CELLS", "check_study"]
+__all__ = ["MOST_CELLS", "check_number", "check_study"]
 
 
 MOST_CELLS = 2_000_000
@@ -57,6 +57,11 @@ def check_study(study: Study, sources: Mapping[str, int], problems: Problems) ->
                 _whole_batch(arm, smallest * len(pretrain.classes), sources[arm.label])
     with problems.of("epochs"):
         _ends(study)
+    check_number(study, problems)
+
+
+def check_number(study: Study, problems: Problems) -> None:
+    """Note in `problems` a study of more cells than can be planned, before any is made."""
     with problems.of("seeds"):
         _countable(study)
 
@@ -111,7 +116,8 @@ def _countable(study: Study) -> None:
     if study.size > MOST_CELLS:
         raise StudyError(
             f"{named('seeds', study.seeds)} × {len(study.pairs)} pairs of data sets × "
-            f"{study.size // study.seeds // len(study.pairs):,} arms, sizes and budgets are "
+            f"{study.size // study.seeds // len(study.pairs):,} arms, sizes, budgets, readouts and "
+            "trials are "
             f"{study.size:,} cells; a study has at most {MOST_CELLS:,}"
         )
 

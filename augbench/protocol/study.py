@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from augbench.augmentations.contract import FROM_NETWORK
 from augbench.datasets.contract import DatasetInfo
@@ -18,6 +18,9 @@ from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.readouts import LINEAR, READOUTS, Readout
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.references import REFERENCES, size_name
+
+if TYPE_CHECKING:
+    from augbench.tuning.search import Search
 
 __all__ = [
     "PROTOCOL_VERSION",
@@ -125,8 +128,9 @@ class Cell:
     `samples_per_class` is s, or that of a reference: see `augbench.protocol.references`. Without a
     budget, pretraining is as long as the arm's settings say; without a `finetune_size`, there are
     as many finetuning images of each class as they say. The name of an arm changes nothing: arms
-    of equal pipelines and settings give equal cells. `tuned` tells that the arm's settings have
-    been chosen by trials; a cell with a `trial` is such a one, and no result.
+    of equal pipelines and settings give equal cells. `chosen` is the number of the trial by which
+    the arm's settings were chosen, None for a cell under the study's own. A cell with a `trial` is
+    such a one, and no result.
     """
 
     pretrain: DatasetInfo
@@ -138,7 +142,7 @@ class Cell:
     budget: Budget | None = None
     readout: str = LINEAR.name
     finetune_size: int | None = None
-    tuned: bool = False
+    chosen: int | None = None
     trial: Trial | None = None
 
     @cached_property
@@ -268,7 +272,7 @@ class Study:
     long pretraining lasts, and without `finetune_sizes`, how many images of each class a head is
     finetuned on. `base` lies under the arms, whose pipelines hold it. `ruler_sizes` are
     further sizes for the baseline alone, against which label multipliers are read; `references`
-    adds the floor and the ceiling of every pair and seed.
+    adds the floor and the ceiling of every pair and seed. A `search` chooses settings for all.
     """
 
     pairs: tuple[tuple[DatasetInfo, DatasetInfo], ...]
@@ -285,6 +289,7 @@ class Study:
     test_every: int = 0
     readouts: tuple[str, ...] = (LINEAR.name,)
     finetune_sizes: tuple[int, ...] = ()
+    search: Search | None = None
 
     def cells(self) -> list[Cell]:
         """Every cell of the study, seed by seed, so that each seed's comparison is whole early."""
@@ -292,9 +297,14 @@ class Study:
 
     @property
     def size(self) -> int:
-        """The number of cells, without making them."""
-        pretrainings = self.seeds * len(self.pairs) * len(self._curves) * len(self.all_budgets)
-        return pretrainings * len(self.readings)
+        """The number of cells, without making them; with a search, at most."""
+        places = len(self.pairs) * len(self._curves) * len(self.all_budgets) * len(self.readings)
+        cells = self.seeds * places
+        if self.search is None:
+            return cells
+        return 2 * cells + places * self.search.trials * (
+            self.seeds if self.search.within else self.search.seeds
+        )
 
     def _cells(self) -> Iterator[Cell]:
         curves, budgets, readings = self._curves, self.all_budgets, self.readings
@@ -348,6 +358,15 @@ class Study:
         labels = shown_labels([(arm.label, arm.pipeline) for arm in self.arms])
         return dict(zip((arm.label for arm in self.arms), labels, strict=True))
 
+    @property
+    def largest_finetune_size(self) -> int | None:
+        """The number of finetuning images of each class that reports are about first.
+
+        None where there is but one, or where the first readout is not fitted to any.
+        """
+        fitted = READOUTS[self.readouts[0]].on_finetuning_data
+        return max(self.finetune_sizes, default=None) if fitted else None
+
     def to_json(self) -> dict[str, Any]:
         """A description for the store and for reports."""
         description = {
@@ -379,6 +398,8 @@ class Study:
             description["budgets"] = [budget.label for budget in self.budgets]
         if self.readouts != (LINEAR.name,):
             description["readouts"] = list(self.readouts)
+        if self.search is not None:
+            description["tuning"] = self.search.to_json()
         if self.finetune_sizes:
             description["finetune_samples_per_class"] = list(self.finetune_sizes)
         return description

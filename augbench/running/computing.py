@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from augbench.datasets.named import data_root
@@ -31,25 +32,52 @@ _LAST_PATIENCE = 5.0  # seconds for what is unwritten when a run ends early
 def compute(plan: Plan, observer: Observer, command: str = "") -> StoredStudy:
     """Compute what the store lacks, each cell stored as it ends; returns the study as stored.
 
-    Cells that another run on the same store is training are waited for.
+    Cells that another run on the same store is training are waited for. Where a study is tuned,
+    its trials follow its results, and then come the results of what they have chosen.
     """
-    options = plan.options
+    options, search = plan.options, plan.study.search
+    results = [cell for cell in plan.cells if cell.trial is None]
+    trials = [cell for cell in plan.cells if cell.trial is not None]
     with Store.open(options.out) as store:
         number = store.plan(plan.study, plan.cells, command)
-        cells = unique_cells(plan.cells)
-        keys = [cell.key for cell in cells]
-        stored = store.finished(keys, test_every=options.test_every)
-        observer.planned(plan, stored)
-        given_up = store.given_up(keys)
-        missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
-        if given_up:
-            observer.noted(
-                f"{len(given_up)} cells ended their process or took too long before, and are not "
-                "tried again: `augbench status` says why, `augbench retry` has them tried"
-            )
-        if missing:
-            _Computation(plan, observer, store, missing, command).run()
+        keys = [cell.key for cell in trials]
+        tried = store.finished(keys)
+        stored = store.finished([cell.key for cell in results], test_every=options.test_every)
+        observer.planned(plan, {**stored, **tried})
+        _fill(plan, results, observer, store, command, test_every=options.test_every)
+        if search is not None:
+            _fill(plan, trials, observer, store, command, test_every=0)
+            tuned = search.tuned_cells(plan.study, store.finished(keys))
+            store.plan_tuned(number, tuned)
+            stored = store.finished([cell.key for cell in tuned], test_every=options.test_every)
+            observer.chosen(tuned, stored)
+            _fill(plan, tuned, observer, store, command, test_every=options.test_every)
         return store.study(number)
+
+
+def _fill(
+    plan: Plan,
+    wanted: Sequence[Cell],
+    observer: Observer,
+    store: Store,
+    command: str,
+    *,
+    test_every: int,
+) -> None:
+    """Compute those of some cells that the store lacks."""
+    cells = unique_cells(wanted)
+    keys = [cell.key for cell in cells]
+    stored = store.finished(keys, test_every=test_every)
+    given_up = store.given_up(keys)
+    missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
+    if given_up:
+        observer.noted(
+            f"{len(given_up)} cells ended their process or took too long before, and are not "
+            "tried again: `augbench status` says why, `augbench retry` has them tried"
+        )
+    if missing:
+        part = replace(plan, cells=tuple(cells))
+        _Computation(part, observer, store, missing, command, test_every).run()
 
 
 class _Computation:
@@ -62,9 +90,10 @@ class _Computation:
         store: Store,
         missing: Sequence[Cell],
         command: str,
+        test_every: int,
     ) -> None:
         self._plan, self._observer, self._store = plan, observer, store
-        self._command = command
+        self._command, self._test_every = command, test_every
         self._left = {cell.key: cell for cell in missing}
         self._handed: set[str] = set()
         self._device = "cpu"
@@ -86,7 +115,7 @@ class _Computation:
         how = ""
         with (
             Store.open(options.out, patience=_WRITE_PATIENCE) as writing,
-            Share(writing, options) as share,
+            Share(writing, options, self._test_every) as share,
         ):
             self._ledger = Ledger(writing, describe_environment(), self._observer)
             try:
@@ -118,7 +147,7 @@ class _Computation:
             backbones=tuple({(cell.backbone, cell.pretrain.image_shape): None for cell in cells}),
             data_root=data_root(options.data_root),
             plugins=self._plan.registry.arguments,
-            test_every=options.test_every,
+            test_every=self._test_every,
             cell_timeout=options.cell_timeout,
             spelling=tuple(spelling().items()),
         )
@@ -157,7 +186,7 @@ class _Computation:
 
     def _look_at_others(self) -> bool:
         """Take note of what other runs have finished; False if that is nothing."""
-        found = self._store.finished(self._left, test_every=self._plan.options.test_every)
+        found = self._store.finished(self._left, test_every=self._test_every)
         for key, accuracy in found.items():
             result = CellResult(key, {PRIMARY.name: accuracy}, engine="another run")
             self._observer.finished(self._left.pop(key), result)

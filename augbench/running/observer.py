@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
@@ -16,6 +16,12 @@ class Observer:
 
     def planned(self, plan: Plan, stored: Mapping[str, float]) -> None:
         """Called with the plan, and the accuracies of stored cells by their keys."""
+
+    def chosen(self, cells: Sequence[Cell], stored: Mapping[str, float]) -> None:
+        """Called once trials have chosen, with the cells of what they chose.
+
+        `stored` are the accuracies of those that are in the store, by their keys.
+        """
 
     def started(self, device: str) -> None:
         """Called when a worker is ready, on this device."""

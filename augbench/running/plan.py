@@ -31,7 +31,8 @@ class Plan:
     def warnings(self) -> tuple[str, ...]:
         """Lines for the user about what may be wrong with the study's data sets."""
         infos = (info for pair in self.study.pairs for info in pair)
-        return tuple({line: None for info in infos for line in info.warnings})
+        lines = {line: None for info in infos for line in info.warnings}
+        return (*lines, *(self.study.search.warnings if self.study.search else ()))
 
     def load(self, content_hash: str) -> Dataset:
         """Load one of the study's data sets."""

@@ -25,9 +25,9 @@ _BEAT_EVERY = 5.0  # seconds
 class Share:
     """This run's share of the work on a store; a context, at whose end its claims are released."""
 
-    def __init__(self, store: Store, options: Options) -> None:
+    def __init__(self, store: Store, options: Options, test_every: int) -> None:
         self._store = store
-        self._ignore, self._test_every = options.ignore_claims, options.test_every
+        self._ignore, self._test_every = options.ignore_claims, test_every
         self._owner = Owner.of_this_process()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)

@@ -79,10 +79,13 @@ def copy_studies(read: sqlite3.Connection, write: sqlite3.Connection) -> int:
         )
         (new,) = write.execute("SELECT id FROM studies WHERE key = ?", (study.key,)).fetchone()
         write.executemany(
-            f"INSERT OR IGNORE INTO plans (study, {PLAN_COLUMNS}) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT OR IGNORE INTO plans (study, {PLAN_COLUMNS}) VALUES ({', '.join('?' * 14)})",
             ((new, *line) for line in plan),
         )
+        if plan_of(write, new) == plan:  # it may have ended before its trials had chosen
+            write.execute(
+                "UPDATE studies SET plan_checksum = ? WHERE id = ?", (study.plan_checksum, new)
+            )
     return damaged
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from augbench.protocol.cell_result import CellResult, Failure, TrainingCurve
+from augbench.protocol.readouts import LINEAR
 from augbench.protocol.study import place_name
 from augbench.store._checksums import CellRow, Damage, curves_of, sound_metrics
 
@@ -22,6 +23,8 @@ class PlannedCell:
     `status` is `ok`, `failed` or `missing`. `samples_per_class` is s, 0 for the floor and None
     for the ceiling; `augmentation` is the label of the arm, `budget` the length of pretraining in
     words. `environment` describes the machine and the versions that computed it.
+    `finetune_samples` is None in a study of but one number of them. `role` is `result`, `trial`, or
+    `tuned`: a result under what a trial has chosen, whose number is `trial`.
     """
 
     key: str
@@ -36,6 +39,11 @@ class PlannedCell:
     device: str
     finished_at: float | None
     environment: Mapping[str, Any]
+    readout: str = LINEAR.name
+    finetune_samples: int | None = None
+    role: str = "result"
+    trial: int | None = None
+    fold: int | None = None
 
     @property
     def place(self) -> str:
@@ -91,7 +99,8 @@ def planned_cell(
     planned: tuple[Any, ...], row: CellRow | None, environments: Mapping[str, Any]
 ) -> PlannedCell:
     """A line of a plan with its row, which is left out if it is damaged."""
-    _, key, pretrain, finetune, arm, budget, size, seed = planned
+    _, key, pretrain, finetune, arm, budget, size, seed, *rest = planned
+    readout, finetune_samples, role, trial, fold = rest
     result = None
     if row is not None:
         with suppress(Damage):
@@ -120,6 +129,11 @@ def planned_cell(
         device=done.device if done else "",
         finished_at=done.finished_at if done else None,
         environment=environments.get(done.environment, {}) if done else {},
+        readout=readout,
+        finetune_samples=finetune_samples,
+        role=role,
+        trial=trial,
+        fold=fold,
     )
 
 

@@ -74,6 +74,11 @@ CREATE TABLE plans (
     budget TEXT NOT NULL,               -- of pretraining, such as '2000 steps' or '50 epochs'
     samples_per_class INTEGER,
     seed INTEGER NOT NULL,
+    readout TEXT NOT NULL DEFAULT 'linear',
+    finetune_samples INTEGER,           -- of each class; NULL in a study of but one number
+    role TEXT NOT NULL DEFAULT 'result',  -- result, trial, or tuned: a result of what was chosen
+    trial INTEGER,                      -- the number of a trial, or of the one that was chosen
+    fold INTEGER,                       -- that a trial was measured on; NULL for validation images
     PRIMARY KEY (study, position)
 );
 """

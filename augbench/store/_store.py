@@ -163,6 +163,11 @@ class Store:
         with self.connection(write=True) as connection:
             return _studies.plan(connection, study, cells, command)
 
+    def plan_tuned(self, number: int, cells: Sequence[Cell]) -> None:
+        """Let the plan of that study end with the cells of what its trials have chosen."""
+        with self.connection(write=True) as connection:
+            _studies.plan_tuned(connection, number, cells)
+
     def finished(self, keys: Iterable[str], *, test_every: int = 0) -> dict[str, float]:
         """Return the accuracy of those keys that are computed.
 

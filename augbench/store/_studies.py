@@ -30,6 +30,7 @@ __all__ = [
     "plan",
     "plan_checksum",
     "plan_of",
+    "plan_tuned",
     "stored_study",
     "study_checksum",
 ]
@@ -63,9 +64,10 @@ class StudyRow(NamedTuple):
 
 STUDY_COLUMNS = ", ".join(StudyRow._fields)
 PLAN_COLUMNS = (
-    "position, key, pretrain_dataset, finetune_dataset, arm, budget, samples_per_class, seed"
+    "position, key, pretrain_dataset, finetune_dataset, arm, budget, samples_per_class, seed, "
+    "readout, finetune_samples, role, trial, fold"
 )
-_ADD_TO_PLAN = f"INSERT INTO plans (study, {PLAN_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_TO_PLAN = f"INSERT INTO plans (study, {PLAN_COLUMNS}) VALUES ({', '.join('?' * 14)})"
 
 PlanRow = tuple[Any, ...]
 """The values of `PLAN_COLUMNS`."""
@@ -138,6 +140,33 @@ def _plan_row(position: int, cell: Cell) -> PlanRow:
         cell.budget.label if cell.budget else "",
         cell.samples_per_class,
         cell.seed,
+        cell.readout,
+        cell.finetune_size,
+        *_role(cell),
+    )
+
+
+def _role(cell: Cell) -> tuple[str, int | None, int | None]:
+    """The role of a cell in a study, the trial that it is or is chosen by, and its fold."""
+    if cell.trial is not None:
+        return "trial", cell.trial.number, cell.trial.fold if cell.trial.folds else None
+    return ("result" if cell.chosen is None else "tuned"), cell.chosen, None
+
+
+def plan_tuned(connection: sqlite3.Connection, number: int, cells: Sequence[Cell]) -> None:
+    """Let a study's plan end with the cells of what its trials have chosen.
+
+    They are no part of what a study is known by: that is known before anything is chosen.
+    """
+    connection.execute("DELETE FROM plans WHERE study = ? AND role = 'tuned'", (number,))
+    (last,) = connection.execute(
+        "SELECT max(position) FROM plans WHERE study = ?", (number,)
+    ).fetchone()
+    rows = [_plan_row(last + 1 + n, cell) for n, cell in enumerate(cells)]
+    connection.executemany(_ADD_TO_PLAN, ((number, *row) for row in rows))
+    connection.execute(
+        "UPDATE studies SET plan_checksum = ? WHERE id = ?",
+        (plan_checksum(plan_of(connection, number)), number),
     )
 
 
