@@ -32,6 +32,7 @@ from augbench.options.kinds import (
     Sizes,
     Switch,
 )
+from augbench.options.metric_names import METRIC_NAMES
 from augbench.options.option import KeyEntry, Option, Shorthand, for_the_head, options_of
 from augbench.options.problems import Origin
 from augbench.options.recipes import RECIPES, check_recipe, filled_from_recipe
@@ -409,6 +410,15 @@ class Options(Settings):
         help="Measure on the test set every N batches of both trainings; 0 for never.",
         group=TRAINING,
         reported=True,
+    )
+    metric: Choice = Choice(
+        "--metric",
+        words=METRIC_NAMES,
+        default="accuracy",
+        title="metric",
+        help="What verdicts, tables and figures are about; it changes no cell. A cell that was "
+        "stored without what the metric needs is computed again.",
+        group=STUDY,
     )
     recipe: Choice = Choice(
         "--recipe",

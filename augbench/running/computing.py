@@ -38,7 +38,7 @@ def compute(plan: Plan, observer: Observer, command: str = "") -> StoredStudy:
         number = store.plan(plan.study, plan.cells, command)
         cells = unique_cells(plan.cells)
         keys = [cell.key for cell in cells]
-        stored = store.finished(keys, test_every=options.test_every)
+        stored = store.finished(keys, plan.wanted)
         observer.planned(plan, stored)
         given_up = store.given_up(keys)
         missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
@@ -86,7 +86,7 @@ class _Computation:
         how = ""
         with (
             Store.open(options.out, patience=_WRITE_PATIENCE) as writing,
-            Share(writing, options) as share,
+            Share(writing, options, plan.wanted) as share,
         ):
             self._ledger = Ledger(writing, describe_environment(), self._observer)
             try:
@@ -157,7 +157,7 @@ class _Computation:
 
     def _look_at_others(self) -> bool:
         """Take note of what other runs have finished; False if that is nothing."""
-        found = self._store.finished(self._left, test_every=self._plan.options.test_every)
+        found = self._store.finished(self._left, self._plan.wanted)
         for key, accuracy in found.items():
             result = CellResult(key, {PRIMARY.name: accuracy}, engine="another run")
             self._observer.finished(self._left.pop(key), result)

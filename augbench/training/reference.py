@@ -83,6 +83,7 @@ class ReferenceEngine:
                 metrics={**metrics, **result.metrics},
                 curves={"pretrain": curve, **result.curves},
                 correct=result.correct,
+                predicted=result.predicted,
                 seconds=shared + time.perf_counter() - start,
                 engine=self.name,
             )
@@ -203,8 +204,14 @@ def finetune(
     (measured,) = measure(
         _outputs(model, test.images)[None], test.labels, held_out_outputs, held_out.labels[None]
     )
-    check_metrics(measured[0])
-    return CellResult(cell.key, measured[0], {"finetune": curve}, measured[1])
+    check_metrics(measured.metrics)
+    return CellResult(
+        cell.key,
+        measured.metrics,
+        {"finetune": curve},
+        measured.correct,
+        predicted=measured.predicted,
+    )
 
 
 @torch.no_grad()

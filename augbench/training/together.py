@@ -312,15 +312,24 @@ def _finetune(
     results = []
     held_out_labels = labels[set_of][:, len(data) :]
     measures = measure(outputs, test_set.labels, held_out_outputs, held_out_labels)
-    for k, cell, curve, (metrics, correct) in zip(members, cells, curves, measures, strict=True):
+    for k, cell, curve, found in zip(members, cells, curves, measures, strict=True):
         try:
             check_finite(trained.curves[k], "pretraining", cell.settings.learning_rate)
             own = Recipe.of(cell.settings, "finetuning")
             check_finite(curve, "finetuning", own.learning_rate)
-            check_metrics(metrics)
+            check_metrics(found.metrics)
         except Exception as error:
             results.append(failed(cell, error, "packed"))
             continue
         own_curves = {"pretrain": trained.curves[k], "finetune": curve}
-        results.append(CellResult(cell.key, metrics, own_curves, correct, engine="packed"))
+        results.append(
+            CellResult(
+                cell.key,
+                found.metrics,
+                own_curves,
+                found.correct,
+                engine="packed",
+                predicted=found.predicted,
+            )
+        )
     return results

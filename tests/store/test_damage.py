@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from synthetic import ENVIRONMENT, fill, invent, make_study
 
 from augbench.errors import AugbenchError, StoreError, StoreWarning
+from augbench.protocol.wanted import Wanted
 from augbench.reports.export import export
 from augbench.results import StudyResult
 from augbench.store import FILE_NAME, Owner, Store, merge
@@ -30,7 +31,9 @@ def filled(tmp_path_factory):
     fill(folder, STUDY)
     with Store.open(folder) as opened:
         for cell in CELLS:
-            opened.claim([cell.key], Owner.of_this_process(), ignore=True, test_every=1)
+            opened.claim(
+                [cell.key], Owner.of_this_process(), ignore=True, wanted=Wanted(test_every=1)
+            )
     return folder
 
 
