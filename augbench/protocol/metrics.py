@@ -66,7 +66,7 @@ class Metric:
         return "points" if self.unit == "%" else self.unit
 
 
-_NO_ERROR_IN_LABELS = "more labels need not lower a calibration error"
+_UNSTEADY = "more labels need not lower a calibration error, and a mere guess may have a low one"
 
 METRICS = (
     Metric(
@@ -109,7 +109,7 @@ METRICS = (
         tolerance=0.01,
         drawn=True,
         hint="Expected calibration error, 15 bins",
-        no_multipliers=_NO_ERROR_IN_LABELS,
+        no_multipliers=_UNSTEADY,
     ),
     Metric(
         "temperature",
@@ -148,7 +148,7 @@ METRICS = (
         tolerance=0.01,
         drawn=True,
         hint="After temperature scaling",
-        no_multipliers=_NO_ERROR_IN_LABELS,
+        no_multipliers=_UNSTEADY,
     ),
     Metric(
         "balanced_accuracy",

@@ -353,7 +353,7 @@ class StudyResult:
         return guessing(self.primary, round(1 / self.chance(pair)), images)
 
     def unlearnt(self, pair: Pair, *, confidence: float = 0.95) -> Unlearnt | None:
-        """The finding that no arm learnt anything at any size; None where that is not shown."""
+        """The finding that no arm is shown to have learnt anything; None where one is."""
         name = self._judge(pair)
         return self._once(
             ("unlearnt", pair, confidence),

@@ -51,7 +51,7 @@ def analyse(
     counted to bound what dropping them hides. `ruler` [n, R] is the baseline at further
     `ruler_sizes`; `floor` and `ceiling` are [n]. On another `scale` than that of accuracy,
     `chance` is the score of guessing there, NaN where there is none, and `collapses[a]` [n, K]
-    tells which cells are at chance. `unlearnt` says that no arm has learnt anything, see
+    tells which cells are at chance. `unlearnt` says that no arm is shown to have learnt, see
     `nothing_learnt`. `alpha` is the chance of any false claim within
     this `condition`; `seed` and `draws` are of the sampled sign vectors above 16 seeds.
 

@@ -20,15 +20,27 @@ __all__ = ["Unlearnt", "nothing_learnt"]
 
 @dataclass(frozen=True)
 class Unlearnt:
-    """Nothing was learnt: no mean is established above guessing, and all are plainly near it.
+    """No arm is shown to have learnt anything at any size.
 
-    `noun` names the scores, `guessing` is the score of guessing, `highest` that of the best mean of
-    any arm and size: both shares in [0, 1].
+    `noun` names the scores, `guessing` is the score of guessing, `highest` the best mean of any arm
+    and size, `upper` the highest upper end of their intervals: shares in [0, 1]. `means` counts the
+    means that were tested.
     """
 
     noun: str
     guessing: float
     highest: float
+    upper: float
+    means: int
+
+    @property
+    def excluded(self) -> bool:
+        """True where learning more than five points is excluded, not only not shown.
+
+        The upper end of every interval is within five points above guessing: an intersection–union
+        test, which needs no correction for the number of means (Berger 1982, Technometrics 24).
+        """
+        return self.upper < self.guessing + LEAST_LEARNT
 
 
 def nothing_learnt(
@@ -38,14 +50,13 @@ def nothing_learnt(
     noun: str = "accuracy",
     confidence: float = 0.95,
 ) -> Unlearnt | None:
-    """Test that no arm learnt anything; None where that is not shown.
+    """Test whether any arm has learnt anything; None where one has, or may well have.
 
     `arms[a]` is [n, K], the share of right answers of n seeds at K sizes; NaN is a missing cell.
-    Two things have to hold. Every arm at every size is within five points above `guessing`: the
-    upper ends of all its t intervals are, an intersection–union test, which needs no correction
-    (Berger 1982, Technometrics 24). And no mean is established above guessing, by the lower end of
-    an interval corrected for the number of arms and sizes (Bonferroni). With fewer than two seeds
-    at any place there is no interval, and nothing is shown.
+    The finding takes two things. No mean of an arm at a size is established above `guessing`, by
+    the lower end of its t interval, corrected for the number of means (Bonferroni). And none is
+    five points above it, as `collapsed` asks as well: with few seeds, the first alone says little.
+    With fewer than two seeds anywhere there is no interval, and no finding.
     """
     confidence = as_confidence(confidence)
     columns = [
@@ -57,9 +68,15 @@ def nothing_learnt(
     if not columns:
         return None
     means = [mean_interval(column, confidence=confidence) for column in columns]
-    if not all(mean.n > 1 and mean.upper < guessing + LEAST_LEARNT for mean in means):
+    if not all(mean.n > 1 and mean.mean < guessing + LEAST_LEARNT for mean in means):
         return None
     strict = 1 - (1 - confidence) / len(columns)
     if any(mean_interval(c, confidence=strict).lower > guessing + TIE for c in columns):
         return None
-    return Unlearnt(noun, guessing, max(mean.mean for mean in means))
+    return Unlearnt(
+        noun,
+        guessing,
+        highest=max(mean.mean for mean in means),
+        upper=max(mean.upper for mean in means),
+        means=len(means),
+    )

@@ -140,7 +140,7 @@ class Comparison:
 class Analysis:
     """One condition: scores are on `scale`, by default accuracies in [0, 1]; multipliers factors.
 
-    With `unlearnt`, no arm has learnt anything, so that differences say nothing.
+    With `unlearnt`, no arm is shown to have learnt anything: differences say nothing.
     """
 
     condition: Condition

@@ -105,18 +105,23 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
 
 
 def _nothing_learnt(c: Comparison, unlearnt: Unlearnt, analysis: Analysis) -> Verdict:
-    highest, guessing = (f"{100 * one:.1f}%" for one in (unlearnt.highest, unlearnt.guessing))
+    """The verdict where no arm is shown to have learnt anything: a ranking would be noise."""
+    highest, guessing, upper = (
+        f"{100 * one:.1f}%" for one in (unlearnt.highest, unlearnt.guessing, unlearnt.upper)
+    )
+    learnt = "nothing was learnt" if unlearnt.excluded else "nothing is shown to be learnt"
+    many = f", corrected for {unlearnt.means} means" if unlearnt.means > 1 else ""
     return Verdict(
         augmentation=c.augmentation,
         kind="cannot tell",
         headline=(
-            f"{c.augmentation}: nothing was learnt with it or without it, so there is nothing to "
-            f"compare: the highest mean {unlearnt.noun} is {highest}, and guessing gives "
+            f"{c.augmentation}: {learnt}, with it or without it, so there is nothing to compare: "
+            f"the highest mean {unlearnt.noun} of any arm is {highest}, and guessing gives "
             f"{guessing}."
         ),
         sentences=(
-            f"Of every arm and size, the {confidence_text(analysis)} interval over seeds ends "
-            "within five points of guessing, and no mean is established above it.",
+            f"No mean is established above guessing (t intervals over seeds{many}); "
+            f"{confidence_text(analysis)} intervals reach up to {upper}.",
         ),
         exploratory=not analysis.condition.primary,
     )

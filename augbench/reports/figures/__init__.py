@@ -41,7 +41,8 @@ def save_figures(
     """
     from augbench.plotting import FileNames, save_figure, style
 
-    report = Report(result, confidence, tuple(pictures), train_curves)
+    shown = tuple(pictures) if result.primary is PRIMARY else ()  # once is enough
+    report = Report(result, confidence, shown, train_curves)
     paths, names, folder = [], FileNames(), _own_folder(result, folder)
     with style():
         for one in _figures(report):

@@ -44,7 +44,7 @@ class Accuracy(Section):
             rows.append((Entry(label, label), *entries))
         return Table(
             self.name,
-            f"{_capital(one.title)} on {pair[1]} in {one.unit}, "
+            f"{_capital(one.title)} on {pair[1]} in {one.unit}{_lower(one)}, "
             f"by pretraining samples per class of {pair[0]}",
             (
                 Column("augmentation", "augmentation", words=True),
@@ -94,7 +94,7 @@ class Accuracy(Section):
 
 def terminal_caption(pair: Pair, one: Metric = PRIMARY) -> str:
     """The caption of a table of means, while a study runs and when it has ended."""
-    return f"{one.caption}: pretrained on {pair[0]}, finetuned on {pair[1]}"
+    return f"{one.caption}{_lower(one)}: pretrained on {pair[0]}, finetuned on {pair[1]}"
 
 
 def terminal_columns(sizes: Sequence[int]) -> tuple[Column, ...]:
@@ -103,6 +103,10 @@ def terminal_columns(sizes: Sequence[int]) -> tuple[Column, ...]:
         Column("augmentation", "samples per class", words=True),
         *(Column(str(size), str(size)) for size in sizes),
     )
+
+
+def _lower(one: Metric) -> str:
+    return " (lower is better)" if one.better == "lower" else ""
 
 
 def _capital(text: str) -> str:
