@@ -55,6 +55,8 @@ DAMAGE = {
     "letters that are none": "engine = CAST(x'ff41fe' AS TEXT)",
     "another status": "status = 'fine'",
     "another machine": "device = 'cuda'",
+    "predictions gone": "predicted = NULL",
+    "predictions cut": "predicted = substr(predicted, 1, 20)",
 }
 
 
@@ -212,13 +214,14 @@ def test_a_damaged_claim_is_free_and_shown_nowhere(augbench, store, change):
 
 
 TABLES = {
-    "cells": 25,
+    "cells": 26,
     "studies": 8,
     "plans": 9,
     "environments": 2,
     "packs": 2,
     "runs": 6,
     "claims": 3,
+    "test_labels": 5,
 }
 VALUES = st.one_of(
     st.none(),
