@@ -25,7 +25,7 @@ def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") 
     another run on the same store is training are waited for. The store keeps the `command` that
     asked for the study.
     """
-    return StudyResult(compute(plan, observer or Observer(), command))
+    return StudyResult(compute(plan, observer or Observer(), command), metric=plan.options.metric)
 
 
 @filled_from_recipe

@@ -13,6 +13,7 @@ import augbench
 PACKAGE = Path(augbench.__file__).parent
 RANK = {
     "errors": 0,
+    "labels": 0,
     "caching": 0,
     "streams": 0,
     "text": 0,

@@ -9,7 +9,9 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from augbench.protocol.metrics import PRIMARY
+from augbench.cli._shared import study_options
+from augbench.protocol.metrics import Metric
+from augbench.protocol.metrics import metric as metric_named
 from augbench.reports.compare import StoreComparison, compare
 from augbench.reports.console import Console, plain
 from augbench.results import StudyResult
@@ -26,18 +28,19 @@ _STORE = click.Path(path_type=Path)
 @click.argument("second", type=_STORE)
 @click.option("--first-study", type=int, help="Number of a study of FIRST.  [default: the latest]")
 @click.option("--second-study", type=int, help="The same of SECOND.  [default: the latest]")
+@study_options("metric", help="What is set side by side.")
 def compare_command(
-    first: Path, second: Path, first_study: int | None, second_study: int | None
+    first: Path, second: Path, first_study: int | None, second_study: int | None, metric: str
 ) -> None:
-    """Set the studies of two stores side by side: settings, environments, cells, accuracies."""
+    """Set the studies of two stores side by side: settings, environments, cells, results."""
     results = []
     for folder, number in ((first, first_study), (second, second_study)):
         with Store.read(folder) as store:
-            results.append(StudyResult(store.study(number)))
-    _show(compare(*results), str(first), str(second))
+            results.append(StudyResult(store.study(number), metric=metric))
+    _show(compare(*results), str(first), str(second), metric_named(metric))
 
 
-def _show(found: StoreComparison, first: str, second: str) -> None:
+def _show(found: StoreComparison, first: str, second: str, one: Metric) -> None:
     console = Console()
     _print_differences(console, "settings", found.settings, first, second)
     _print_differences(console, "environments", found.environments, first, second)
@@ -66,7 +69,7 @@ def _show(found: StoreComparison, first: str, second: str) -> None:
             soft_wrap=True,
         )
     if found.rows:
-        _print_rows(console, found, first, second)
+        _print_rows(console, found, first, second, one)
     else:
         console.print(
             "no pair, augmentation and size was computed in both: nothing to set side by side",
@@ -88,9 +91,11 @@ def _print_differences(
     console.print(table)
 
 
-def _print_rows(console: Console, found: StoreComparison, first: str, second: str) -> None:
+def _print_rows(
+    console: Console, found: StoreComparison, first: str, second: str, one: Metric
+) -> None:
     table = Table(
-        title=f"{PRIMARY.caption}; difference: second − first, paired by seed, 95 % t interval",
+        title=f"{one.caption}; difference: second − first, paired by seed, 95 % t interval",
         title_justify="left",
         title_style="bold",
     )
@@ -106,17 +111,17 @@ def _print_rows(console: Console, found: StoreComparison, first: str, second: st
             plain(name) if name != previous else "",
             str(row.samples_per_class),
             *(
-                f"{PRIMARY.factor * side.mean:.{PRIMARY.decimals_of_mean}f}"
+                f"{one.factor * side.mean:.{one.decimals_of_mean}f}"
                 for side in (row.first, row.second)
             ),
-            _difference(row.difference),
+            _difference(row.difference, one),
             str(row.difference.n),
         )
         previous = name
     console.print(table)
 
 
-def _difference(d: MeanInterval) -> str:
-    factor, decimals = PRIMARY.factor, PRIMARY.decimals
+def _difference(d: MeanInterval, one: Metric) -> str:
+    factor, decimals = one.factor, one.decimals
     text = f"{factor * d.mean:+.{decimals}f}"
     return text if math.isnan(d.lower) else f"{text} ± {factor * d.half_width:.{decimals}f}"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option, tell_warnings
+from augbench.cli._shared import out_option, study_options, tell_warnings
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.results import StudyResult
@@ -19,6 +19,7 @@ __all__ = ["report_command"]
 @click.command("report")
 @out_option("Folder of the run.")
 @click.option("--study", type=int, help="Number of the study.  [default: the latest]")
+@study_options("metric", help="What verdicts, tables and figures are about.")
 @click.option("--list", "list_studies", is_flag=True, help="List the studies of the store.")
 @click.option(
     "--html",
@@ -37,6 +38,7 @@ __all__ = ["report_command"]
 def report_command(
     out: Path,
     study: int | None,
+    metric: str,
     list_studies: bool,
     html: Path | None,
     confidence: float,
@@ -53,7 +55,7 @@ def report_command(
         if list_studies:
             _list(store)
             return
-        result = StudyResult(store.study(study))
+        result = StudyResult(store.study(study), metric=metric)
         folder = store.path.parent
 
     from augbench.reports.terminal import print_results

@@ -19,6 +19,7 @@ from augbench.cli._shared import (
 )
 from augbench.cli._streams import echo, has_working_directory
 from augbench.errors import CellsFailedError
+from augbench.options import Options
 from augbench.text import encodable
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def run_command(
     drawn = pictures_of(out, result.stored.description)
     for line in update_figures(result, out, train_curves=plot_train_curves, pictures=drawn):
         echo(line)
-    echo(f"for one page to read and send: {_page_hint(out)}")
+    echo(f"for one page to read and send: {_page_hint(out, options.metric)}")
     _raise_if_not_whole(result)
 
 
@@ -133,6 +134,8 @@ def _raise_if_not_whole(result: StudyResult) -> None:
         raise CellsFailedError(f"{missing} of {len(result.cells)} cells have no result; run again")
 
 
-def _page_hint(out: Path) -> str:
+def _page_hint(out: Path, metric: str) -> str:
     """The command that makes the HTML report of what was just computed."""
-    return shlex.join(["augbench", "report", "--out", str(out), "--html", str(out / "report.html")])
+    about = ["--metric", metric] if metric != Options.metric else []
+    page = ["--html", str(out / "report.html")]
+    return shlex.join(["augbench", "report", "--out", str(out), *about, *page])

@@ -7,6 +7,7 @@ their content hash is compared with the plan's.
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import hashlib
 import json
@@ -57,7 +58,9 @@ def load(
         known = _recall(place, after)
         # Looking for what is doubtful takes a while, and every worker loads the images.
         if known is None or known.content_hash != dataset.content_hash:
-            entry = {"fingerprint": after, "info": dataclasses.asdict(dataset.info)}
+            info = dataclasses.asdict(dataset.info)
+            info["test_labels"] = base64.b64encode(info["test_labels"]).decode()
+            entry = {"fingerprint": after, "info": info}
             write_atomically(place, json.dumps(entry).encode())
     return dataset
 
@@ -100,6 +103,7 @@ def _recall(path: Path, fingerprint: str) -> DatasetInfo | None:
             train_counts=tuple(int(count) for count in info["train_counts"]),
             test_size=int(info["test_size"]),
             warnings=tuple(str(line) for line in info["warnings"]),
+            test_labels=base64.b64decode(info["test_labels"], validate=True),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

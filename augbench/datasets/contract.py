@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from augbench.datasets._doubts import warnings_about
 from augbench.errors import DatasetError
+from augbench.labels import encode
 
 __all__ = ["Dataset", "DatasetFactory", "DatasetInfo", "reads"]
 
@@ -26,6 +27,8 @@ class DatasetInfo:
 
     `image_shape` is (C, H, W); `train_counts` the training images of each class. `warnings` are
     lines for the user, about what may be wrong with the images; they are no part of a study.
+    `test_labels` are the true classes of the test images, see `augbench.labels`; empty where they
+    are not known.
     """
 
     name: str
@@ -35,6 +38,7 @@ class DatasetInfo:
     train_counts: tuple[int, ...]
     test_size: int
     warnings: tuple[str, ...] = field(default=(), compare=False)
+    test_labels: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +126,7 @@ class Dataset:
             train_counts=tuple(int(count) for count in counts),
             test_size=len(self.test_labels),
             warnings=self.warnings,
+            test_labels=encode(self.test_labels, len(self.classes)),
         )
 
 

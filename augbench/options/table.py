@@ -29,6 +29,7 @@ from augbench.options.kinds import (
     Switch,
     Words,
 )
+from augbench.options.metric_names import METRIC_NAMES
 from augbench.options.option import Option, Shorthand, options_of
 from augbench.options.problems import Origin
 from augbench.options.recipes import RECIPES, filled_from_recipe
@@ -207,6 +208,15 @@ class Options(Settings):
         help="Measure on the test set every N batches of both trainings; 0 for never.",
         group=TRAINING,
         reported=True,
+    )
+    metric: Choice = Choice(
+        "--metric",
+        words=METRIC_NAMES,
+        default="accuracy",
+        title="metric",
+        help="What verdicts, tables and figures are about; it changes no cell. A cell that was "
+        "stored without what the metric needs is computed again.",
+        group=STUDY,
     )
     tune: Names = Names(
         "--tune",

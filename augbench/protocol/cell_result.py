@@ -38,8 +38,9 @@ class CellResult:
 
     `metrics` maps the names of `augbench.protocol.metrics` to numbers; those after temperature
     scaling are absent where no image was left to fit it on. `correct` packs one bit per test
-    image. `seconds` is the cell's share of the time. A failed cell has an `error`, one line, and a
-    `traceback` where one was raised; `failure` tells its kind.
+    image; `predicted` holds the predicted class of each (see `augbench.labels`), and is empty in
+    results from before these were kept. `seconds` is the cell's share of the time. A failed cell
+    has an `error`, one line, and a `traceback` where one was raised; `failure` tells its kind.
     """
 
     key: str
@@ -51,6 +52,7 @@ class CellResult:
     error: str | None = None
     traceback: str | None = None
     lost: Failure = ""
+    predicted: bytes = b""
 
     @property
     def failure(self) -> Failure:

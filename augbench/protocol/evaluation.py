@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["Evaluation", "evaluate", "expected_calibration_error", "fit_temperature", "measure"]
+from augbench.labels import encode
+
+__all__ = [
+    "Evaluation",
+    "Measured",
+    "evaluate",
+    "expected_calibration_error",
+    "fit_temperature",
+    "measure",
+]
 
 _BINS = 15
 _TEMPERATURES = (0.05, 20.0)
@@ -20,13 +31,23 @@ class Evaluation:
     """The measures of one classifier on one test set of N images.
 
     `accuracy` in [0, 1]; `nll`, the mean negative log-likelihood in nats; `ece`, the expected
-    calibration error in [0, 1]; `correct`, one bit an image, packed as `numpy.packbits` does.
+    calibration error in [0, 1]; `correct`, one bit an image, packed as `numpy.packbits` does;
+    `predicted`, the class of the largest output of each image [N].
     """
 
     accuracy: float
     nll: float
     ece: float
     correct: bytes
+    predicted: NDArray[np.int64] = field(compare=False, repr=False)
+
+
+class Measured(NamedTuple):
+    """The measures of one readout: metrics by name, and what `CellResult` keeps of every image."""
+
+    metrics: dict[str, float]
+    correct: bytes
+    predicted: bytes
 
 
 @torch.no_grad()
@@ -49,6 +70,7 @@ def evaluate(logits: Tensor, labels: Tensor, temperature: Tensor | float = 1.0) 
             (-of_label.mean(dim=1)).tolist(),
             expected_calibration_error(confidence.exp(), correct).tolist(),
             [row.tobytes() for row in np.packbits(correct.cpu().numpy(), axis=1)],
+            list(predicted.cpu().numpy()),
         )
         measured += map(Evaluation, *columns)
     return measured
@@ -56,8 +78,8 @@ def evaluate(logits: Tensor, labels: Tensor, temperature: Tensor | float = 1.0) 
 
 def measure(
     outputs: Tensor, labels: Tensor, held_out_outputs: Tensor | None, held_out_labels: Tensor | None
-) -> list[tuple[dict[str, float], bytes]]:
-    """Measure K readouts, before and after temperature scaling: metrics and bits of each.
+) -> list[Measured]:
+    """Measure K readouts, before and after temperature scaling.
 
     Outputs are [K, N, classes], with labels [N] that the heads share; held-out ones
     [K, N', classes], with labels [K, N'].
@@ -69,7 +91,11 @@ def measure(
         scaled = evaluate(outputs, labels, temperatures)
         for own, temperature, one in zip(metrics, temperatures.tolist(), scaled, strict=True):
             own |= {"temperature": temperature, "nll_scaled": one.nll, "ece_scaled": one.ece}
-    return [(own, one.correct) for own, one in zip(metrics, measured, strict=True)]
+    classes = outputs.shape[2]
+    return [
+        Measured(own, one.correct, encode(one.predicted, classes))
+        for own, one in zip(metrics, measured, strict=True)
+    ]
 
 
 def expected_calibration_error(confidence: Tensor, correct: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["METRICS", "PRIMARY", "Metric", "metric"]
+__all__ = ["COMPARABLE", "METRICS", "PRIMARY", "Metric", "metric"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,9 @@ class Metric:
     stored value times `factor`, in `unit`, with `decimals` for one cell and `decimals_of_mean` for
     means over seeds. Two computations of one cell may differ by `tolerance` in the stored value;
     None where the metric is no result of the protocol, such as a duration. `drawn` metrics have
-    curves.
+    curves. Those that come `from_predictions` are not in a cell's stored metrics: they are computed
+    from its predicted classes and the true ones, where both are known (`augbench.results`).
+    `no_multipliers` says why more labels need not improve it, where they need not.
     """
 
     name: str
@@ -34,6 +36,14 @@ class Metric:
     tolerance: float | None = None
     drawn: bool = False
     hint: str = ""
+    from_predictions: bool = False
+    no_multipliers: str = ""
+
+    @property
+    def comparable(self) -> bool:
+        """True if verdicts can be about it: a result of finetuning, with a direction."""
+        is_result = self.of == "finetuning" and self.tolerance is not None
+        return is_result and self.better != "neither"
 
     @property
     def head(self) -> str:
@@ -55,6 +65,8 @@ class Metric:
         """The unit of a difference: of two percentages, points."""
         return "points" if self.unit == "%" else self.unit
 
+
+_UNSTEADY = "more labels need not lower a calibration error, and a mere guess may have a low one"
 
 METRICS = (
     Metric(
@@ -97,6 +109,7 @@ METRICS = (
         tolerance=0.01,
         drawn=True,
         hint="Expected calibration error, 15 bins",
+        no_multipliers=_UNSTEADY,
     ),
     Metric(
         "temperature",
@@ -135,6 +148,37 @@ METRICS = (
         tolerance=0.01,
         drawn=True,
         hint="After temperature scaling",
+        no_multipliers=_UNSTEADY,
+    ),
+    Metric(
+        "balanced_accuracy",
+        "balanced test accuracy",
+        "balanced accuracy",
+        unit="%",
+        of="finetuning",
+        better="higher",
+        decimals=2,
+        decimals_of_mean=1,
+        factor=100,
+        tolerance=0.01,
+        drawn=True,
+        hint="Mean over classes of the share of a class's test images that the head gets right",
+        from_predictions=True,
+    ),
+    Metric(
+        "macro_f1",
+        "macro-averaged F1",
+        "macro-F1",
+        unit="%",
+        of="finetuning",
+        better="higher",
+        decimals=2,
+        decimals_of_mean=1,
+        factor=100,
+        tolerance=0.01,
+        drawn=True,
+        hint="Mean over classes of F1, which counts missed and wrongly claimed images",
+        from_predictions=True,
     ),
     Metric(
         "pretrain_accuracy",
@@ -188,7 +232,10 @@ METRICS = (
 """Every metric, in the order of exports."""
 
 PRIMARY = METRICS[0]
-"""The metric that verdicts are about."""
+"""The metric that verdicts are about unless the user names another, see `COMPARABLE`."""
+
+COMPARABLE = tuple(one.name for one in METRICS if one.comparable)
+"""The names of the metrics that verdicts can be about, the choices of `--metric`."""
 
 _BY_NAME = {one.name: one for one in METRICS}
 

@@ -16,8 +16,9 @@ __all__ = ["SideBySide", "StoreComparison", "compare"]
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Accuracy at one place of both studies; `difference` is second − first, paired by seed.
+    """The first study's metric, by default accuracy, at one place of both studies.
 
+    `difference` is second − first, paired by seed.
     `second_pair` is what the second study calls the data sets of `pair`: their images are the same.
     """
 
@@ -55,9 +56,10 @@ def compare(
 ) -> StoreComparison:
     """Set two studies side by side.
 
-    Cells of the same key must agree. Beyond that, accuracies are compared wherever both studies
-    have the same pair, augmentation and size, whatever else they differ in; seeds are paired by
-    their number, and both sides of a difference have the same seeds. Pairs are the same where
+    Cells of the same key must agree. Beyond that, the first study's metric is compared wherever
+    both studies have the same pair, augmentation and size, whatever else they differ in; seeds are
+    paired by their number, and both sides of a difference have the same seeds. Pairs are the same
+    where
     their data sets' contents are, whatever these are called and wherever they lie.
     """
     cells = [
@@ -112,7 +114,7 @@ def _rows(first: StudyResult, second: StudyResult, confidence: float) -> list[Si
                 continue
             for size in sizes:
                 one = first.values(pair, label, (size,))[:seeds, 0]
-                other = second.values(second_pair, label, (size,))[:seeds, 0]
+                other = second.values(second_pair, label, (size,), first.metric)[:seeds, 0]
                 difference = paired_difference(other, one, confidence=confidence)
                 if difference.n:
                     paired = one + 0 * other, other + 0 * one  # NaN where either is missing

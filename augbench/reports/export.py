@@ -14,6 +14,8 @@ from typing import Any
 
 from augbench.errors import AugbenchError, UsageError
 from augbench.results import StudyResult
+from augbench.statistics import recall_by_class
+from augbench.store import PlannedCell
 from augbench.text import encodable, in_a_cell
 from augbench.writing import Content, save
 
@@ -64,6 +66,8 @@ def to_json(result: StudyResult) -> str:
     """Everything the store holds of the study, training curves and correctness bits included.
 
     `correct` is base64 of the packed bits, one for each test image, the first in the highest bit.
+    `recall_by_class` has a share for each class in the order of the data set's classes, null for
+    one without test images; it is null itself where predictions are not known.
     """
     cells = []
     for row, cell in zip(result.cell_rows(), result.cells, strict=True):
@@ -76,6 +80,7 @@ def to_json(result: StudyResult) -> str:
                 if done
                 else {},
                 "correct": base64.b64encode(done.correct).decode() if done else "",
+                "recall_by_class": _recalls(result, cell),
             }
         )
     tree = {
@@ -85,6 +90,11 @@ def to_json(result: StudyResult) -> str:
     }
     # The escape of a lone surrogate is JSON's own: it is read back as it was.
     return encodable(json.dumps(_plain(tree), indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def _recalls(result: StudyResult, cell: PlannedCell) -> list[float] | None:
+    counts = result.confusion(cell)
+    return None if counts is None else recall_by_class(counts).tolist()
 
 
 def export(result: StudyResult, path: Path, file_format: str | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from augbench.protocol.metrics import PRIMARY
 from augbench.statistics import (
     CutShort,
     Interaction,
@@ -39,7 +40,8 @@ def interactions_of(
         result.sizes,
         baseline=result.baseline,
         failed={budget: one.failures(pair) for budget, one in at.items()},
-        chance=result.chance(pair),
+        chance=result.guessing(pair),
+        collapses={budget: one.collapsed(pair) for budget, one in at.items()},
         confidence=confidence,
     )
 
@@ -70,13 +72,14 @@ def _gain(result: StudyResult, pair: Pair, label: str, size: int) -> LateGain:
 
 
 def _rises(result: StudyResult, pair: Pair, confidence: float) -> dict[tuple[str, int], LateRise]:
-    """The rise from this budget to the longest of every arm that is trained at both."""
+    """The rise of accuracy to the longest budget of every arm that is trained at both."""
     longest = result.at(result.budgets[-1])
     arms = [label for label in result.augmentations if not result.has_own_budget(label)]
     if longest is result or not arms:
         return {}
     late, early = (
-        np.hstack([one.values(pair, label) for label in arms]) for one in (longest, result)
+        np.hstack([one.scores(pair, PRIMARY.name)[label] for label in arms])
+        for one in (longest, result)
     )
     places = [(label, size) for label in arms for size in result.sizes]
     return dict(zip(places, late_rises(late, early, confidence=confidence), strict=True))

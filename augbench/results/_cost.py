@@ -1,4 +1,4 @@
-"""The cost of every arm, budget and size, beside the accuracy that it buys."""
+"""The cost of every arm, budget and size, beside what it buys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augbench.protocol.batches import effective_batch_size
-from augbench.protocol.metrics import PRIMARY
 from augbench.statistics import MeanInterval, on_front
 
 if TYPE_CHECKING:
@@ -22,12 +21,14 @@ __all__ = ["Cost", "costs_of"]
 
 @dataclass(frozen=True)
 class Cost:
-    """An arm at one budget and size: its mean cost over seeds, and its accuracy, in per cent.
+    """An arm at one budget and size: its mean cost over seeds, and what it reaches.
+
+    `score` is the mean of the study's metric, in the unit that reports show it in.
 
     `images` counts images that pass forwards and backwards through the network in pretraining:
     (steps + extra passes) × the images of a batch. `seconds` of pretraining are NaN where the arms
     of this size were not measured alike (another engine, device or environment, or only some of
-    them in packs). `on_front` is true where nothing of the same size is as accurate for less.
+    them in packs). `on_front` is true where nothing of the same size is as good for less.
     """
 
     augmentation: str
@@ -35,7 +36,7 @@ class Cost:
     size: int
     images: float
     seconds: float
-    accuracy: MeanInterval
+    score: MeanInterval
     on_front: bool
 
 
@@ -50,12 +51,13 @@ def costs_of(result: StudyResult, pair: Pair, *, confidence: float) -> tuple[Cos
                 cells = [at.cell(pair, label, size, seed) for seed in range(result.seeds)]
                 done = [cell for cell in cells if cell is not None and cell.status == "ok"]
                 (mean,) = at.intervals(
-                    pair, label, (size,), factor=PRIMARY.factor, confidence=confidence
+                    pair, label, (size,), factor=result.primary.factor, confidence=confidence
                 )
                 chosen.append((label, budget, done, mean))
         images = [_mean([_images(result, cell) for cell in done]) for _, _, done, _ in chosen]
         fair = len({kinds[cell.key] for *_, done, _ in chosen for cell in done}) == 1
-        front = on_front(images, [mean.mean for *_, mean in chosen])
+        better = result.scale.sign
+        front = on_front(images, [better * mean.mean for *_, mean in chosen])
         for (label, budget, done, mean), spent, best in zip(chosen, images, front, strict=True):
             seconds = [cell.result.metrics["pretrain_seconds"] for cell in done if cell.result]
             taken = _mean(seconds) if fair else math.nan

@@ -54,7 +54,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
                 "samples_per_class": cell.samples_per_class,
                 "seed": cell.seed,
                 "status": cell.status,
-                **{name: _finite(done.metrics.get(name)) if done else None for name in metrics},
+                **{name: _metric(result, cell, name) for name in metrics},
                 "collapsed": _collapsed(result, cell),
                 "seconds": done.seconds if done else None,
                 "engine": done.engine if done else None,
@@ -78,11 +78,19 @@ def _iso_time(seconds: float | None) -> str | None:
 def _metric_names(result: StudyResult) -> tuple[str, ...]:
     """The metrics that any cell of the study has, the protocol's own first."""
     found = {name for cell in result.cells if cell.result for name in cell.result.metrics}
+    if any(result.has_predictions(cell) for cell in result.cells):
+        found |= {one.name for one in METRICS if one.from_predictions}
     known = [one.name for one in METRICS]
     return (
         *(name for name in known if name in found),
         *sorted(found.difference(known)),
     )
+
+
+def _metric(result: StudyResult, cell: PlannedCell, name: str) -> float | None:
+    if cell.result is None:
+        return None
+    return _finite(cell.result.metrics.get(name, result.metric_of(cell, name)))
 
 
 def _role(result: StudyResult, samples_per_class: int | None) -> str:

@@ -28,7 +28,17 @@ def remarks_of(result: StudyResult, analysis: Analysis) -> tuple[str, ...]:
         )
     if analysis.comparisons:
         lines += (budget_remark(result.budgets, result.budget),)
-    return (*lines, *_draws_apart(result), *_bills(result))
+    return (*lines, *_unbalanced(result), *_draws_apart(result), *_bills(result))
+
+
+def _unbalanced(result: StudyResult) -> Iterator[str]:
+    """A line for each data set whose test classes are unequal, for whoever reads accuracies."""
+    if result.primary.from_predictions:
+        return
+    for pair in {pair[1]: pair for pair in result.pairs}.values():
+        balance = result.balance(pair)
+        if balance is not None and (line := balance.warning(pair[1])):
+            yield f"{line[0].upper()}{line[1:]}."
 
 
 def _draws_apart(result: StudyResult) -> Iterator[str]:

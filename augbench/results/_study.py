@@ -11,22 +11,34 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from augbench.errors import AugbenchError
-from augbench.protocol.metrics import PRIMARY
+from augbench.datasets.balance import ClassBalance
+from augbench.errors import AugbenchError, UsageError
+from augbench.protocol.metrics import COMPARABLE, PRIMARY, Metric
+from augbench.protocol.metrics import metric as metric_named
 from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.results._budgets import cut_short_of, interactions_of
+from augbench.results._classwise import (
+    FROM_PREDICTIONS,
+    classwise_metrics,
+    confusion_of,
+    test_labels_of,
+)
 from augbench.results._cost import Cost, costs_of
 from augbench.results._plain import cell_rows, distinct_environments, study_plan
 from augbench.results._remarks import remarks_of
+from augbench.results._scale import guessing, scale_of
 from augbench.statistics import (
     Analysis,
     Condition,
     CutShort,
     Interaction,
     MeanInterval,
+    Scale,
+    Unlearnt,
     analyse,
     collapsed,
     mean_interval,
+    nothing_learnt,
 )
 from augbench.store import PlannedCell, StoredStudy
 
@@ -45,12 +57,30 @@ Pair = tuple[str, str]
 class StudyResult:
     """The results of one study, read from its store: at one budget, by default the longest.
 
+    Tables, intervals and analyses are about one `metric`, by default accuracy; raises `UsageError`
+    for one that is not among `augbench.protocol.metrics.COMPARABLE`.
+
     Tables, intervals and analyses are computed when first asked for and kept, so that a page, the
     terminal and an export of one study share them; what is returned may be changed by the caller.
     """
 
     stored: StoredStudy
     at_budget: str | None = None
+    metric: str = PRIMARY.name
+
+    def __post_init__(self) -> None:
+        if self.metric not in COMPARABLE:
+            raise UsageError(f"metric {self.metric!r}: expected one of {', '.join(COMPARABLE)}")
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that tables, figures and verdicts are about."""
+        return metric_named(self.metric)
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of that metric, for analyses and their words."""
+        return scale_of(self.primary)
 
     @property
     def budgets(self) -> tuple[str, ...]:
@@ -167,11 +197,14 @@ class StudyResult:
         pair: Pair,
         augmentation: str,
         sizes: tuple[int | None, ...] | None = None,
-        metric: str = PRIMARY.name,
+        metric: str | None = None,
     ) -> NDArray[np.float64]:
-        """A metric as [seeds, sizes]; NaN where a cell is missing, failed, or lacks it."""
-        wanted = self.sizes if sizes is None else sizes
-        columns = [self._column(pair, augmentation, size, metric) for size in wanted]
+        """A metric as [seeds, sizes], by default the study's own; NaN where a cell lacks it.
+
+        A cell that is missing or failed has none.
+        """
+        wanted, name = self.sizes if sizes is None else sizes, metric or self.metric
+        columns = [self._column(pair, augmentation, size, name) for size in wanted]
         return np.stack(columns, axis=1) if columns else np.empty((self.seeds, 0))
 
     def _column(
@@ -184,30 +217,82 @@ class StudyResult:
             for seed in range(self.seeds):
                 cell = self.cell(pair, augmentation, size, seed)
                 if cell is not None and cell.status == "ok" and cell.result is not None:
-                    column[seed] = cell.result.metrics.get(metric, math.nan)
+                    column[seed] = self.metric_of(cell, metric)
             return column
 
         return self._once(("column", pair, augmentation, size, metric), read)
+
+    def metric_of(self, cell: PlannedCell, name: str) -> float:
+        """A metric of one cell; NaN where it has none."""
+        if cell.result is None or cell.status != "ok":
+            return math.nan
+        return (
+            self._classwise(cell).get(name, math.nan)
+            if name in FROM_PREDICTIONS
+            else cell.result.metrics.get(name, math.nan)
+        )
+
+    def _classwise(self, cell: PlannedCell) -> dict[str, float]:
+        place = (cell.key, cell.finetune_dataset)  # data sets of one content may be named apart
+        return self._once(("classwise", place), lambda: classwise_metrics(self, cell))
+
+    def has_predictions(self, cell: PlannedCell) -> bool:
+        """True for a cell whose classes can be told apart: predicted and true ones are known."""
+        return bool(self._classwise(cell))
+
+    def test_labels(self, dataset: str) -> NDArray[np.int64] | None:
+        """The true classes of a data set's test images [N]; None where they are not known."""
+        return self._once(("test labels", dataset), lambda: test_labels_of(self, dataset))
+
+    def confusion(self, cell: PlannedCell) -> NDArray[np.int64] | None:
+        """Test images by true class (row) and predicted class: [classes, classes].
+
+        None where the predicted classes or the true ones are not known.
+        """
+        return confusion_of(self, cell)
+
+    def confusions(
+        self, pair: Pair, augmentation: str, samples_per_class: int | None
+    ) -> NDArray[np.int64]:
+        """The confusion matrices of all seeds that have one: [seeds, classes, classes]."""
+        cells = [
+            self.cell(pair, augmentation, samples_per_class, seed) for seed in range(self.seeds)
+        ]
+        counts = [self.confusion(cell) for cell in cells if cell is not None]
+        known = [one for one in counts if one is not None]
+        classes = len(self.stored.description["datasets"][pair[1]]["classes"])
+        return np.stack(known) if known else np.empty((0, classes, classes), np.int64)
+
+    def balance(self, pair: Pair) -> ClassBalance | None:
+        """The test images of each class of D_F; None where the true classes are not known."""
+        labels = self.test_labels(pair[1])
+        if labels is None:
+            return None
+        return ClassBalance.of(labels, self.stored.description["datasets"][pair[1]]["classes"])
 
     def intervals(
         self,
         pair: Pair,
         augmentation: str,
         sizes: tuple[int | None, ...] | None = None,
-        metric: str = PRIMARY.name,
+        metric: str | None = None,
         *,
         factor: float = 1,
         confidence: float = 0.95,
     ) -> tuple[MeanInterval, ...]:
-        """The mean of `factor` × a metric at each size, with its t interval over seeds."""
+        """The mean of `factor` × a metric at each size, with its t interval over seeds.
+
+        The metric is the study's own by default.
+        """
+        name = metric or self.metric
 
         def interval(size: int | None) -> MeanInterval:
-            column = factor * self._column(pair, augmentation, size, metric)
+            column = factor * self._column(pair, augmentation, size, name)
             return mean_interval(column, confidence=confidence)
 
         return tuple(
             self._once(
-                ("interval", pair, augmentation, size, metric, factor, confidence),
+                ("interval", pair, augmentation, size, name, factor, confidence),
                 partial(interval, size),
             )
             for size in (self.sizes if sizes is None else sizes)
@@ -218,12 +303,14 @@ class StudyResult:
     ) -> dict[str, NDArray[np.bool_]]:
         """The cells of every arm near chance where others learn, as [seeds, sizes].
 
-        The floor, which is not trained, never collapses.
+        The floor, which is not trained, never collapses. Whatever the study's metric is, accuracy
+        tells: balanced accuracy where test classes are unequal, since a network that always answers
+        the largest class is right for more than chance.
         """
-        wanted = self.sizes if sizes is None else sizes
+        wanted, judge = self.sizes if sizes is None else sizes, self._judge(pair)
 
         def find() -> dict[str, NDArray[np.bool_]]:
-            arms = {label: self.values(pair, label, wanted) for label in self.augmentations}
+            arms = {label: self.values(pair, label, wanted, judge) for label in self.augmentations}
             trained = np.array([size != FLOOR.samples_per_class for size in wanted])
             found = collapsed(arms, self.chance(pair))
             return {label: low & trained for label, low in found.items()}
@@ -243,9 +330,40 @@ class StudyResult:
             ]
         )
 
+    def _judge(self, pair: Pair) -> str:
+        """The metric that tells whether cells of a pair have learnt anything."""
+        balance = self.balance(pair)
+        cells = [cell for cell in self.cells if cell.finetune_dataset == pair[1]]
+        if balance is None or not balance.unequal:
+            return PRIMARY.name
+        known = all(self.has_predictions(cell) for cell in cells if cell.status == "ok")
+        return "balanced_accuracy" if known else PRIMARY.name
+
     def chance(self, pair: Pair) -> float:
-        """The accuracy of guessing on D_F."""
+        """The accuracy of guessing on D_F, and the balanced accuracy of any constant answer.
+
+        `balance` tells the accuracy of answering the largest class always, which may be higher.
+        """
         return 1 / len(self.stored.description["datasets"][pair[1]]["classes"])
+
+    def guessing(self, pair: Pair) -> float:
+        """The score of guessing on D_F by the study's metric; NaN where it has none."""
+        balance = self.balance(pair)
+        images = None if balance is None else np.array(balance.images)
+        return guessing(self.primary, round(1 / self.chance(pair)), images)
+
+    def unlearnt(self, pair: Pair, *, confidence: float = 0.95) -> Unlearnt | None:
+        """The finding that no arm is shown to have learnt anything; None where one is."""
+        name = self._judge(pair)
+        return self._once(
+            ("unlearnt", pair, confidence),
+            lambda: nothing_learnt(
+                self.scores(pair, name),
+                self.chance(pair),
+                noun=metric_named(name).short,
+                confidence=confidence,
+            ),
+        )
 
     def failures(self, pair: Pair) -> dict[str, NDArray[np.bool_]]:
         """The failed cells of every augmentation as [seeds, sizes]."""
@@ -303,8 +421,8 @@ class StudyResult:
         keys = {cell.key for cell in cells if cell.samples_per_class != FLOOR.samples_per_class}
         return len(self.budgets) > 1 and len(keys) * len(self.budgets) <= len(cells)
 
-    def scores(self, pair: Pair, metric: str = PRIMARY.name) -> dict[str, NDArray[np.float64]]:
-        """The metric of every augmentation as [seeds, sizes]."""
+    def scores(self, pair: Pair, metric: str | None = None) -> dict[str, NDArray[np.float64]]:
+        """A metric, by default the study's own, of every augmentation as [seeds, sizes]."""
         return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
 
     def analysis(self, pair: Pair, *, confidence: float = 0.95) -> Analysis | None:
@@ -332,7 +450,10 @@ class StudyResult:
             self.sizes,
             baseline=self.baseline,
             failed=self.failures(pair),
-            chance=self.chance(pair),
+            chance=self.guessing(pair),
+            scale=self.scale,
+            collapses=self.collapsed(pair),
+            unlearnt=self.unlearnt(pair, confidence=confidence),
             condition=self.condition(pair),
             ruler=self.values(pair, self.baseline, self.ruler_sizes) if self.ruler_sizes else None,
             ruler_sizes=self.ruler_sizes,
@@ -345,9 +466,7 @@ class StudyResult:
         """Lines that a reader must know with any verdict: what limits it, what it cost."""
         return remarks_of(self, analysis)
 
-    def table(
-        self, metric: str = PRIMARY.name, *, confidence: float = 0.95
-    ) -> list[dict[str, Any]]:
+    def table(self, metric: str | None = None, *, confidence: float = 0.95) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""
         return [
             {
@@ -386,7 +505,7 @@ class StudyResult:
         kept = self._once("environments", lambda: distinct_environments(self))
         return [dict(environment) for environment in kept]
 
-    def to_pandas(self, metric: str = PRIMARY.name) -> pandas.DataFrame:
+    def to_pandas(self, metric: str | None = None) -> pandas.DataFrame:
         """`table` as a pandas DataFrame; raises `AugbenchError` where pandas is missing."""
         try:
             import pandas

@@ -14,6 +14,7 @@ from augbench.options import spelling
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Cell
+from augbench.protocol.wanted import Wanted
 from augbench.running.dealing import Dealer, devices_of, executor_of, unique_cells
 from augbench.running.ledger import Ledger
 from augbench.running.observer import Observer
@@ -41,33 +42,30 @@ def compute(plan: Plan, observer: Observer, command: str = "") -> StoredStudy:
     with Store.open(options.out) as store:
         number = store.plan(plan.study, plan.cells, command)
         keys = [cell.key for cell in trials]
-        tried = store.finished(keys)
-        stored = store.finished([cell.key for cell in results], test_every=options.test_every)
-        observer.planned(plan, {**stored, **tried})
-        _fill(plan, results, observer, store, command, test_every=options.test_every)
+        stored = store.finished([cell.key for cell in results], plan.wanted)
+        observer.planned(plan, {**stored, **store.finished(keys)})
+        _fill(plan, results, observer, store, command, plan.wanted)
         if search is not None:
-            _fill(plan, trials, observer, store, command, test_every=0)
+            _fill(plan, trials, observer, store, command, Wanted())
             tuned = search.tuned_cells(plan.study, store.finished(keys))
             store.plan_tuned(number, tuned)
-            stored = store.finished([cell.key for cell in tuned], test_every=options.test_every)
-            observer.chosen(tuned, stored)
-            _fill(plan, tuned, observer, store, command, test_every=options.test_every)
+            observer.chosen(tuned, store.finished([cell.key for cell in tuned], plan.wanted))
+            _fill(plan, tuned, observer, store, command, plan.wanted)
         return store.study(number)
 
 
 def _fill(
     plan: Plan,
-    wanted: Sequence[Cell],
+    some: Sequence[Cell],
     observer: Observer,
     store: Store,
     command: str,
-    *,
-    test_every: int,
+    wanted: Wanted,
 ) -> None:
-    """Compute those of some cells that the store lacks."""
-    cells = unique_cells(wanted)
+    """Compute those of some cells that the store lacks, or has without what is wanted of them."""
+    cells = unique_cells(some)
     keys = [cell.key for cell in cells]
-    stored = store.finished(keys, test_every=test_every)
+    stored = store.finished(keys, wanted)
     given_up = store.given_up(keys)
     missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
     if given_up:
@@ -77,7 +75,7 @@ def _fill(
         )
     if missing:
         part = replace(plan, cells=tuple(cells))
-        _Computation(part, observer, store, missing, command, test_every).run()
+        _Computation(part, observer, store, missing, command, wanted).run()
 
 
 class _Computation:
@@ -90,10 +88,10 @@ class _Computation:
         store: Store,
         missing: Sequence[Cell],
         command: str,
-        test_every: int,
+        wanted: Wanted,
     ) -> None:
         self._plan, self._observer, self._store = plan, observer, store
-        self._command, self._test_every = command, test_every
+        self._command, self._wanted = command, wanted
         self._left = {cell.key: cell for cell in missing}
         self._handed: set[str] = set()
         self._device = "cpu"
@@ -115,7 +113,7 @@ class _Computation:
         how = ""
         with (
             Store.open(options.out, patience=_WRITE_PATIENCE) as writing,
-            Share(writing, options, self._test_every) as share,
+            Share(writing, options, self._wanted) as share,
         ):
             self._ledger = Ledger(writing, describe_environment(), self._observer)
             try:
@@ -147,7 +145,7 @@ class _Computation:
             backbones=tuple({(cell.backbone, cell.pretrain.image_shape): None for cell in cells}),
             data_root=data_root(options.data_root),
             plugins=self._plan.registry.arguments,
-            test_every=self._test_every,
+            test_every=self._wanted.test_every,
             cell_timeout=options.cell_timeout,
             spelling=tuple(spelling().items()),
         )
@@ -186,7 +184,7 @@ class _Computation:
 
     def _look_at_others(self) -> bool:
         """Take note of what other runs have finished; False if that is nothing."""
-        found = self._store.finished(self._left, test_every=self._test_every)
+        found = self._store.finished(self._left, self._wanted)
         for key, accuracy in found.items():
             result = CellResult(key, {PRIMARY.name: accuracy}, engine="another run")
             self._observer.finished(self._left.pop(key), result)

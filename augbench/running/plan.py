@@ -6,13 +6,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from augbench.datasets.contract import Dataset
+from augbench.datasets.balance import ClassBalance
+from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, load_dataset
 from augbench.environment import version_of
+from augbench.labels import decode
 from augbench.options import Options, at_least
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
+from augbench.protocol.metrics import metric
 from augbench.protocol.study import Cell, Study
+from augbench.protocol.wanted import Wanted
 
 __all__ = ["Plan", "specs_of"]
 
@@ -28,11 +32,19 @@ class Plan:
     datasets: Mapping[str, Component]
 
     @property
+    def wanted(self) -> Wanted:
+        """The measurements without which a stored cell counts as missing."""
+        needs_predictions = metric(self.options.metric).from_predictions
+        return Wanted(test_every=self.options.test_every, predictions=needs_predictions)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Lines for the user about what may be wrong with the study's data sets."""
         infos = (info for pair in self.study.pairs for info in pair)
-        lines = {line: None for info in infos for line in info.warnings}
-        return (*lines, *(self.study.search.warnings if self.study.search else ()))
+        told = [line for info in infos for line in info.warnings]
+        told += [line for _, finetune in self.study.pairs if (line := _unbalanced(finetune))]
+        told += self.study.search.warnings if self.study.search else ()
+        return tuple(dict.fromkeys(told))
 
     def load(self, content_hash: str) -> Dataset:
         """Load one of the study's data sets."""
@@ -59,6 +71,14 @@ class Plan:
             name for spec in self.options.augmentations for name in specs_of(self.registry, spec)
         ]
         replace(self.options, augmentations=names).to_file(path, requires)
+
+
+def _unbalanced(info: DatasetInfo) -> str:
+    """A line on a test set whose classes are unequal, which results are measured on."""
+    if not info.test_labels:
+        return ""
+    labels = decode(info.test_labels, info.test_size, len(info.classes))
+    return ClassBalance.of(labels, info.classes).warning(info.name)
 
 
 def specs_of(registry: Registry, spec: str) -> list[str]:

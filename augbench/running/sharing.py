@@ -15,6 +15,7 @@ from typing import Self
 from augbench.errors import AugbenchError, StoreBusyError
 from augbench.options import Options
 from augbench.protocol.study import Cell
+from augbench.protocol.wanted import Wanted
 from augbench.store import Owner, Store
 
 __all__ = ["Share"]
@@ -25,9 +26,9 @@ _BEAT_EVERY = 5.0  # seconds
 class Share:
     """This run's share of the work on a store; a context, at whose end its claims are released."""
 
-    def __init__(self, store: Store, options: Options, test_every: int) -> None:
+    def __init__(self, store: Store, options: Options, wanted: Wanted) -> None:
         self._store = store
-        self._ignore, self._test_every = options.ignore_claims, test_every
+        self._ignore, self._wanted = options.ignore_claims, wanted
         self._owner = Owner.of_this_process()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -55,7 +56,7 @@ class Share:
             keys = [cell.key for cell in pack]
             try:
                 mine = self._store.claim(
-                    keys, self._owner, ignore=self._ignore, test_every=self._test_every
+                    keys, self._owner, ignore=self._ignore, wanted=self._wanted
                 )
             except StoreBusyError:
                 mine = set(keys)  # better trained twice than not: the first result stays

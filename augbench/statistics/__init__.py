@@ -23,6 +23,13 @@ from augbench.statistics.budget_words import (
     unchanged_by_budgets,
 )
 from augbench.statistics.calibration import CalibrationSummary, ScalingEffect, calibration_summary
+from augbench.statistics.classwise import (
+    balanced_accuracy,
+    confusion_matrix,
+    largest_confusions,
+    macro_f1,
+    recall_by_class,
+)
 from augbench.statistics.convergence import CutShort, LateGain, LateRise, late_gain, late_rises
 from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
@@ -32,6 +39,7 @@ from augbench.statistics.improvement import Improvement, clopper_pearson, probab
 from augbench.statistics.interactions import Interaction, interactions
 from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
 from augbench.statistics.isotonic import first_reach, isotonic
+from augbench.statistics.learning import Unlearnt, nothing_learnt
 from augbench.statistics.multiple import holm
 from augbench.statistics.multipliers import (
     GeometricMean,
@@ -51,6 +59,7 @@ from augbench.statistics.records import (
     as_plain,
 )
 from augbench.statistics.references import GapClosed, gap_closed
+from augbench.statistics.scale import Scale
 from augbench.statistics.signflip import (
     FamilyTest,
     SignFlip,
@@ -86,6 +95,7 @@ __all__ = [
     "PairEffect",
     "Pairing",
     "References",
+    "Scale",
     "ScalingEffect",
     "Sensitivity",
     "SignFlip",
@@ -93,18 +103,21 @@ __all__ = [
     "Spread",
     "Transfer",
     "TwoWayInterval",
+    "Unlearnt",
     "Verdict",
     "across_datasets",
     "analyse",
     "as_plain",
     "attainable_p",
     "aulc",
+    "balanced_accuracy",
     "best_of",
     "budget_remark",
     "calibration_summary",
     "changed_by_budgets",
     "clopper_pearson",
     "collapsed",
+    "confusion_matrix",
     "cut_short_line",
     "detectable_effect",
     "family_test",
@@ -115,13 +128,17 @@ __all__ = [
     "interactions",
     "isotonic",
     "label_multipliers",
+    "largest_confusions",
     "late_gain",
     "late_rises",
+    "macro_f1",
     "mean_interval",
+    "nothing_learnt",
     "on_front",
     "paired_difference",
     "pairing",
     "probability_of_improvement",
+    "recall_by_class",
     "remarks",
     "seeds_for_power",
     "seeds_to_reach",

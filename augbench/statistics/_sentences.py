@@ -20,6 +20,7 @@ from augbench.statistics._words import (
 from augbench.statistics.claims import Claims, holds_zero
 from augbench.statistics.multipliers import Multiplier
 from augbench.statistics.records import Analysis, Comparison, SizeComparison
+from augbench.statistics.scale import Scale
 
 __all__ = ["sentences"]
 
@@ -35,11 +36,11 @@ def sentences(c: Comparison, claims: Claims, analysis: Analysis) -> tuple[str, .
         _test(c, claims, analysis),
         _caution(c, claims),
         _collapses(c),
-        _sizes(c, claims),
+        _sizes(c, claims, analysis.scale),
         _labels(claims, analysis),
         _seeds(c, analysis),
         _gap(c, analysis),
-        _plan(c, claims),
+        _plan(c, claims, analysis.scale),
         _left_out(c),
     )
     return tuple(part for part in parts if part)
@@ -55,7 +56,7 @@ def _test(c: Comparison, claims: Claims, analysis: Analysis) -> str:
             f"With {count(n, 'seed')} even perfect agreement gives {least}, above "
             f"{analysis.alpha:g}: nothing is claimed, for or against."
         )
-    endpoint = "area under the curve" if len(analysis.sizes) > 1 else "accuracy"
+    endpoint = "area under the curve" if len(analysis.sizes) > 1 else analysis.scale.noun
     if not c.reachable:
         return (
             f"The {endpoint} is not tested, having {count(c.n, 'whole seed')} of the "
@@ -129,20 +130,22 @@ def _places(cells: tuple[tuple[int, int], ...]) -> str:
     return f" ({join([f'seed {seed} at {number_list(at)}' for seed, at in sizes.items()])})"
 
 
-def _sizes(c: Comparison, claims: Claims) -> str:
+def _sizes(c: Comparison, claims: Claims, scale: Scale) -> str:
     rows = [row for row in c.by_size if row.difference.n]
     if len(c.by_size) < 2 or not rows:
         return ""
+
+    def told(row: SizeComparison) -> str:
+        return interval(row.difference, usual_n=c.n, scale=scale)
+
     if not claims.reachable:
         ends = [rows[0], rows[-1]] if len(rows) > 1 else rows
-        parts = [
-            f"{interval(row.difference, usual_n=c.n)} at {samples([row.size])}" for row in ends
-        ]
+        parts = [f"{told(row)} at {samples([row.size])}" for row in ends]
         return f"Measured so far: {'; '.join(parts)}."
     parts = []
     for verb, group in (("helps", claims.up), ("hurts", claims.down)):
         if group:
-            each = [f"{row.size} ({interval(row.difference, usual_n=c.n)})" for row in group]
+            each = [f"{row.size} ({told(row)})" for row in group]
             parts.append(f"it {verb} at {join(each)}")
     rest = [row.size for row in c.by_size if row not in claims.sizes]
     if not parts:
@@ -154,6 +157,8 @@ def _sizes(c: Comparison, claims: Claims) -> str:
 
 def _labels(claims: Claims, analysis: Analysis) -> str:
     """Multipliers of the established sizes only: others would be picked for their value."""
+    if analysis.scale.no_multipliers:
+        return ""
     rows = [row for row in claims.sizes if row.multiplier.n]
     given = [_multiplier(row) for row in rows if not row.multiplier.withheld]
     reasons: dict[str, list[int]] = {}
@@ -164,7 +169,8 @@ def _labels(claims: Claims, analysis: Analysis) -> str:
     if not given:
         return ""
     level = f" ({confidence_text(analysis)} intervals)" if any("(" in one for one in given) else ""
-    return f"Worth in labels, without it for the same accuracy{level}: {'; '.join(given)}."
+    same = f"the same {analysis.scale.noun}"
+    return f"Worth in labels, without it for {same}{level}: {'; '.join(given)}."
 
 
 def _multiplier(row: SizeComparison) -> str:
@@ -226,12 +232,14 @@ def _gap(c: Comparison, analysis: Analysis) -> str:
     )
 
 
-def _plan(c: Comparison, claims: Claims) -> str:
+def _plan(c: Comparison, claims: Claims, scale: Scale) -> str:
     if claims.area or c.n < 2 or c.difference.sd <= _NO_SPREAD:
         return ""
     parts = []
-    if c.detectable < 0.99:  # NaN where these seeds can find nothing
-        parts.append(f"{c.n} find a true difference of about {100 * c.detectable:.2g} points")
+    # NaN where these seeds can find nothing, and no two shares differ by more than 1.
+    if c.detectable < 0.99 or (not scale.shares and math.isfinite(c.detectable)):
+        least = f"{scale.factor * c.detectable:.2g} {scale.unit}"
+        parts.append(f"{c.n} find a true difference of about {least}")
     wanted = c.seeds_for_observed
     if wanted is None and abs(c.difference.mean) > TIE:
         parts.append("an effect as small as measured takes over 1,000 seeds")

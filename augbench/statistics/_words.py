@@ -1,4 +1,4 @@
-"""Numbers in words: accuracy points, intervals, p-values and lists, rounded for a reader."""
+"""Numbers in words: differences, intervals, p-values and lists, rounded for a reader."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from augbench.statistics._arrays import TIE
 from augbench.statistics.intervals import MeanInterval
 from augbench.statistics.records import Analysis
+from augbench.statistics.scale import Scale
 
 __all__ = [
     "about",
@@ -32,22 +33,23 @@ def points(d: MeanInterval, analysis: Analysis) -> str:
     sizes = f"on average over {first} to {last} samples per class"
     if first == last:
         sizes = f"at {samples([first])}"
-    text = f"{signed(d.mean, d)} accuracy points {sizes}"
+    scale = analysis.scale
+    text = f"{signed(d.mean, d, scale)} {scale.long_unit} {sizes}"
     if math.isnan(d.lower):
         return f"{text} ({count(d.n, 'seed')}, so no interval)"
-    low, high = signed(d.lower, d), signed(d.upper, d)
+    low, high = signed(d.lower, d, scale), signed(d.upper, d, scale)
     return f"{text} ({confidence_text(analysis)} interval {low} to {high}, {count(d.n, 'seed')})"
 
 
-def interval(d: MeanInterval, *, usual_n: int) -> str:
+def interval(d: MeanInterval, *, usual_n: int, scale: Scale = Scale()) -> str:
     """A difference with its interval, for a parenthesis; its seeds where they are not the usual."""
-    text = f"{signed(d.mean, d)} points"
-    text += ", no interval" if math.isnan(d.lower) else f", {_span(d)}"
+    text = f"{signed(d.mean, d, scale)} {scale.unit}"
+    text += ", no interval" if math.isnan(d.lower) else f", {_span(d, scale)}"
     return text if d.n == usual_n else f"{text}, {count(d.n, 'seed')}"
 
 
-def _span(d: MeanInterval) -> str:
-    return f"{signed(d.lower, d)} to {signed(d.upper, d)}"
+def _span(d: MeanInterval, scale: Scale) -> str:
+    return f"{signed(d.lower, d, scale)} to {signed(d.upper, d, scale)}"
 
 
 def confidence_text(analysis: Analysis) -> str:
@@ -55,21 +57,25 @@ def confidence_text(analysis: Analysis) -> str:
     return f"{100 * analysis.confidence:.6g}%"
 
 
-def decimals(d: MeanInterval) -> int:
+def decimals(d: MeanInterval, scale: Scale = Scale()) -> int:
     """One decimal of a point, more where the interval is finer than half a point or the mean small.
 
-    A mean that is not 0 is never printed as 0, down to a ten-thousandth of a point.
+    On another scale, its own decimals instead of the one. A mean that is not 0 is never printed as
+    0, down to a ten-thousandth of a point.
     """
-    places = 2 if 100 * d.half_width < 0.5 else 1
-    while places < 4 and abs(d.mean) > TIE and round(100 * abs(d.mean), places) == 0:
+    usual = scale.decimals
+    places = usual + (scale.factor * d.half_width < 5 * 10.0**-usual)
+    small = abs(d.mean) > TIE
+    while places < usual + 3 and small and round(scale.factor * abs(d.mean), places) == 0:
         places += 1
     return places
 
 
-def signed(share: float, d: MeanInterval) -> str:
-    """Accuracy points with a sign, in the decimals of `d`; zero has none."""
-    rounded = round(100 * share, decimals(d))
-    return f"{rounded:+.{decimals(d)}f}".replace("-", "−") if rounded else "0"
+def signed(value: float, d: MeanInterval, scale: Scale = Scale()) -> str:
+    """A difference in the unit of its scale with a sign, in the decimals of `d`; zero has none."""
+    places = decimals(d, scale)
+    rounded = round(scale.factor * value, places)
+    return f"{rounded:+.{places}f}".replace("-", "−") if rounded else "0"
 
 
 def percent(share: float) -> str:

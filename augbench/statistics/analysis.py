@@ -15,7 +15,9 @@ from augbench.statistics._arrays import Floats, as_array, as_confidence, as_size
 from augbench.statistics.comparisons import Options, compare_arms
 from augbench.statistics.curves import aulc
 from augbench.statistics.intervals import MeanInterval, mean_interval
+from augbench.statistics.learning import Unlearnt
 from augbench.statistics.records import Analysis, Condition, Curve, References
+from augbench.statistics.scale import Scale
 from augbench.statistics.signflip import DRAWS
 
 __all__ = ["analyse"]
@@ -33,6 +35,9 @@ def analyse(
     ruler_sizes: Sequence[int] = (),
     floor: ArrayLike | None = None,
     ceiling: ArrayLike | None = None,
+    scale: Scale = Scale(),
+    collapses: Mapping[str, ArrayLike] | None = None,
+    unlearnt: Unlearnt | None = None,
     confidence: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -44,26 +49,30 @@ def analyse(
     every augmentation) at K `sizes`; NaN is a missing cell. `failed[a]` [n, K] is true where a cell
     is missing because it failed; `chance` is the accuracy of guessing, at which failures are
     counted to bound what dropping them hides. `ruler` [n, R] is the baseline at further
-    `ruler_sizes`; `floor` and `ceiling` are [n]. `alpha` is the chance of any false claim within
+    `ruler_sizes`; `floor` and `ceiling` are [n]. On another `scale` than that of accuracy,
+    `chance` is the score of guessing there, NaN where there is none, and `collapses[a]` [n, K]
+    tells which cells are at chance. `unlearnt` says that no arm is shown to have learnt, see
+    `nothing_learnt`. `alpha` is the chance of any false claim within
     this `condition`; `seed` and `draws` are of the sampled sign vectors above 16 seeds.
 
     Without the baseline among `scores` only the curves are there. Raises `UsageError` for shapes
     that do not fit and accuracies outside [0, 1].
     """
     confidence = as_confidence(confidence)
-    for name, share in (("alpha", alpha), ("chance", chance)):
+    shares = {"alpha": alpha, **({"chance": chance} if scale == Scale() else {})}
+    for name, share in shares.items():
         if not 0 <= share < 1 or (name == "alpha" and not share):
             raise UsageError(f"{name}: expected a share between 0 and 1, got {share}")
     whole = tuple(int(s) for s in as_sizes(sizes))
-    options = Options(whole, baseline, chance, confidence, alpha, seed, draws)
-    arms = _checked(scores, len(whole))
+    options = Options(whole, baseline, chance, confidence, alpha, seed, draws, scale)
+    arms = _checked(scores, len(whole), scale)
     n = len(next(iter(arms.values())))
     references = {
-        name: _accuracies(values, name, (n,))
+        name: _scores(values, name, (n,), scale)
         for name, values in (("floor", floor), ("ceiling", ceiling))
         if values is not None
     }
-    lengthened = None if ruler is None else _accuracies(ruler, "ruler", (n, len(ruler_sizes)))
+    lengthened = None if ruler is None else _scores(ruler, "ruler", (n, len(ruler_sizes)), scale)
     order = np.argsort(ruler_sizes)
     return Analysis(
         condition=condition or Condition(),
@@ -78,7 +87,7 @@ def analyse(
             for name, arm in arms.items()
         ),
         ruler=() if lengthened is None else _columns(lengthened[:, order], confidence),
-        references=_references(arms.get(baseline), references, confidence),
+        references=_references(arms.get(baseline), references, confidence, scale.sign),
         comparisons=compare_arms(
             arms,
             _failures(failed or {}, arms),
@@ -86,11 +95,16 @@ def analyse(
             ruler=lengthened,
             ruler_sizes=ruler_sizes,
             ceiling=references.get("ceiling"),
+            low=_collapses(collapses, arms),
         ),
+        scale=scale,
+        unlearnt=unlearnt,
     )
 
 
-def _references(plain: Floats | None, given: dict[str, Floats], confidence: float) -> References:
+def _references(
+    plain: Floats | None, given: dict[str, Floats], confidence: float, better: int
+) -> References:
     def against(name: str, sign: int) -> tuple[MeanInterval, ...] | None:
         if plain is None or name not in given:
             return None
@@ -100,8 +114,8 @@ def _references(plain: Floats | None, given: dict[str, Floats], confidence: floa
     return References(
         floor=means.get("floor"),
         ceiling=means.get("ceiling"),
-        above_floor=against("floor", 1),
-        below_ceiling=against("ceiling", -1),
+        above_floor=against("floor", better),
+        below_ceiling=against("ceiling", -better),
     )
 
 
@@ -131,23 +145,36 @@ def _failures(
     return found
 
 
-def _checked(scores: Mapping[str, ArrayLike], count: int) -> dict[str, Floats]:
+def _collapses(
+    given: Mapping[str, ArrayLike] | None, arms: dict[str, Floats]
+) -> dict[str, NDArray[np.bool_]] | None:
+    """The cells [n, K] of every arm that collapsed, where the caller tells; None otherwise."""
+    if given is None:
+        return None
+    found = {name: np.asarray(given[name], dtype=np.bool_) for name in arms if name in given}
+    for name, arm in arms.items():
+        if name not in found or found[name].shape != arm.shape:
+            raise UsageError(f"collapses: expected one of shape {arm.shape} for arm {name!r}")
+    return found
+
+
+def _checked(scores: Mapping[str, ArrayLike], count: int, scale: Scale) -> dict[str, Floats]:
     if not scores:
         raise UsageError("scores: expected at least one augmentation, got none")
     first = as_array(next(iter(scores.values())), "scores", ndim=2)
     shape = (len(first), count)
     return {
-        name: _accuracies(values, f"scores[{name!r}]", shape) for name, values in scores.items()
+        name: _scores(values, f"scores[{name!r}]", shape, scale) for name, values in scores.items()
     }
 
 
-def _accuracies(values: ArrayLike, name: str, shape: tuple[int, ...]) -> Floats:
+def _scores(values: ArrayLike, name: str, shape: tuple[int, ...], scale: Scale) -> Floats:
     array = as_array(values, name, ndim=len(shape))
     if array.shape != shape:
         raise UsageError(
             f"{name}: expected shape {shape} (seeds first, the same for all), got {array.shape}"
         )
-    if ((array < 0) | (array > 1)).any():
+    if scale.shares and ((array < 0) | (array > 1)).any():
         raise UsageError(
             f"{name}: expected accuracies as shares in [0, 1], got {np.nanmin(array):g} to "
             f"{np.nanmax(array):g}; divide per cent by 100"

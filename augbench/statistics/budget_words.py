@@ -11,6 +11,7 @@ from augbench.statistics.claims import holds_zero
 from augbench.statistics.convergence import CutShort
 from augbench.statistics.interactions import Interaction
 from augbench.statistics.intervals import MeanInterval
+from augbench.statistics.scale import Scale
 
 __all__ = ["budget_remark", "changed_by_budgets", "cut_short_line", "unchanged_by_budgets"]
 
@@ -50,18 +51,22 @@ def cut_short_line(found: Sequence[CutShort], budget: str) -> str:
     )
 
 
-def changed_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> tuple[str, ...]:
+def changed_by_budgets(
+    found: Sequence[Interaction], alpha: float = 0.05, scale: Scale = Scale()
+) -> tuple[str, ...]:
     """Say where budgets change a difference: a line for each augmentation and shorter budget."""
     lines = []
     for _, group in groupby(found, lambda one: (one.first, one.augmentation)):
         rows = list(group)
         established = [one for one in rows if one.p_adjusted <= alpha]
         if established:
-            lines.append(_changed(established, alpha) + _collapses(rows))
+            lines.append(_changed(established, alpha, scale) + _collapses(rows))
     return tuple(lines)
 
 
-def unchanged_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> tuple[str, ...]:
+def unchanged_by_budgets(
+    found: Sequence[Interaction], alpha: float = 0.05, scale: Scale = Scale()
+) -> tuple[str, ...]:
     """Say of each shorter budget for which augmentations no change is established.
 
     Where the seeds are too few for a test, the line says so, and what was measured at the first
@@ -73,22 +78,22 @@ def unchanged_by_budgets(found: Sequence[Interaction], alpha: float = 0.05) -> t
         changed = {one.augmentation for one in rows if one.p_adjusted <= alpha}
         rest = {one.augmentation: one for one in reversed(rows) if one.augmentation not in changed}
         if rows and not any(one.reachable for one in rows):
-            lines.append(_untested(rows))
+            lines.append(_untested(rows, scale))
         elif rest:
-            lines.append(_unchanged(list(rest.values())[::-1]))
+            lines.append(_unchanged(list(rest.values())[::-1], scale))
     return tuple(lines)
 
 
-def _changed(established: Sequence[Interaction], alpha: float) -> str:
+def _changed(established: Sequence[Interaction], alpha: float, scale: Scale) -> str:
     """The established changes of one augmentation, between two budgets."""
     first, *others = established
     text = (
-        f"{_place(first)} {first.augmentation} {_effects(first)}; the budget changes the "
-        f"difference by {_span(first)}."
+        f"{_place(first)} {first.augmentation} {_effects(first, scale)}; the budget changes the "
+        f"difference by {_span(first, scale)}."
     )
     if len(others) < _QUOTED:
         for one in others:
-            text += f" {_place(one)} it {_effects(one, short=True)}: by {_span(one)}."
+            text += f" {_place(one)} it {_effects(one, scale, short=True)}: by {_span(one, scale)}."
     else:
         sizes = [one.size for one in others if one.size is not None]
         text += f" It changes it at {number_list(sizes)} samples per class as well."
@@ -99,25 +104,29 @@ def _place(one: Interaction) -> str:
     return "On average over the sizes" if one.size is None else f"At {samples([one.size])}"
 
 
-def _effects(one: Interaction, *, short: bool = False) -> str:
+def _effects(one: Interaction, scale: Scale, *, short: bool = False) -> str:
     """Both differences: "costs 19.2 points with 500 steps and 3.2 with …"; short, "… and 3.2"."""
-    places = decimals(one.change)
-    (verb, amount), (other, another) = (_effect(d, places) for d in (one.at_first, one.at_second))
+    places = decimals(one.change, scale)
+    (verb, amount), (other, another) = (
+        _effect(d, places, scale) for d in (one.at_first, one.at_second)
+    )
     second = another if other == verb else f"{other} {another}"
     if short:
         return f"{verb} {amount} and {second}"
-    return f"{verb} {amount} points with {one.first} and {second} with {one.second}"
+    return f"{verb} {amount} {scale.unit} with {one.first} and {second} with {one.second}"
 
 
-def _effect(d: MeanInterval, places: int) -> tuple[str, str]:
-    return "costs" if d.mean < 0 else "gains", f"{100 * abs(d.mean):.{places}f}"
+def _effect(d: MeanInterval, places: int, scale: Scale) -> tuple[str, str]:
+    verb = "costs" if scale.sign * d.mean < 0 else "gains"
+    return verb, f"{scale.factor * abs(d.mean):.{places}f}"
 
 
-def _span(one: Interaction) -> str:
+def _span(one: Interaction, scale: Scale) -> str:
     d = one.change
+    mean, lower, upper = (signed(value, d, scale) for value in (d.mean, d.lower, d.upper))
     if math.isnan(d.lower):
-        return f"{signed(d.mean, d)}, without an interval"
-    return f"{signed(d.mean, d)} ({signed(d.lower, d)} to {signed(d.upper, d)})"
+        return f"{mean}, without an interval"
+    return f"{mean} ({lower} to {upper})"
 
 
 def _caution(rows: Sequence[Interaction], alpha: float) -> str:
@@ -141,9 +150,9 @@ def _collapses(rows: Sequence[Interaction]) -> str:
     )
 
 
-def _unchanged(rows: Sequence[Interaction]) -> str:
+def _unchanged(rows: Sequence[Interaction], scale: Scale) -> str:
     """The first row of each augmentation for which no change is established."""
-    each = [f"{one.augmentation} ({_whole(one)}{_span(one)})" for one in rows]
+    each = [f"{one.augmentation} ({_whole(one)}{_span(one, scale)})" for one in rows]
     names = join(each) if len(each) <= _QUOTED else f"{len(each)} augmentations"
     return (
         f"That {rows[0].first} instead of {rows[0].second} change the difference is not "
@@ -155,19 +164,20 @@ def _whole(one: Interaction) -> str:
     return "on average " if one.size is None else ""
 
 
-def _untested(rows: Sequence[Interaction]) -> str:
+def _untested(rows: Sequence[Interaction], scale: Scale) -> str:
     """Too few seeds: the ends of the curve, which are chosen beforehand."""
     n = max(one.change.n for one in rows)
     sizes = [one.size for one in rows if one.size is not None and one.change.n]
     ends = dict.fromkeys((sizes[0], sizes[-1]) if sizes else (None,))
     parts = [
-        f"{one.augmentation} {one.size}: {signed(one.at_first.mean, one.at_first)} and "
-        f"{signed(one.at_second.mean, one.at_second)}, a change of {_span(one)}"
+        f"{one.augmentation} {one.size}: {signed(one.at_first.mean, one.at_first, scale)} and "
+        f"{signed(one.at_second.mean, one.at_second, scale)}, a change of "
+        f"{_span(one, scale)}"
         for one in rows
         if one.size in ends and one.change.n
     ]
     return (
         f"Whether {rows[0].first} instead of {rows[0].second} change a difference cannot be "
         f"tested with {count(n, 'seed')} (at least {rows[0].seeds_needed} are needed). Measured, "
-        f"in points by samples per class: {'; '.join(parts[: 2 * _QUOTED])}."
+        f"in {scale.unit} by samples per class: {'; '.join(parts[: 2 * _QUOTED])}."
     )

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from augbench.statistics._arrays import TIE
 from augbench.statistics.intervals import MeanInterval
 from augbench.statistics.records import Comparison, SizeComparison
+from augbench.statistics.scale import Scale
 
 __all__ = ["Claims", "claims_of"]
 
 
 @dataclass(frozen=True)
 class Claims:
-    """Established differences: `area` is −1, 0 or 1, `up` and `down` are rows of sizes.
+    """Established differences: `area` is −1 (worse), 0 or 1, `up` and `down` are rows of sizes.
 
     `reachable` is false where no endpoint could have been significant with its seeds. `uneven`
     names why a claim is about most seeds rather than the mean: "interval" (that of the mean area
@@ -41,12 +42,13 @@ class Claims:
         return bool(self.area or self.up or self.down)
 
 
-def claims_of(c: Comparison, alpha: float) -> Claims:
+def claims_of(c: Comparison, alpha: float, scale: Scale = Scale()) -> Claims:
     """Read the claims of one comparison at `alpha`; NaN claims nothing."""
+    better = scale.sign
     established = [row for row in c.by_size if row.p_adjusted <= alpha]
-    area = _sign(c.difference) if c.p_adjusted <= alpha else 0
-    up = tuple(row for row in established if _sign(row.difference) > 0)
-    down = tuple(row for row in established if _sign(row.difference) < 0)
+    area = better * _sign(c.difference) if c.p_adjusted <= alpha else 0
+    up = tuple(row for row in established if better * _sign(row.difference) > 0)
+    down = tuple(row for row in established if better * _sign(row.difference) < 0)
     uneven = []
     if area and holds_zero(c.difference):
         uneven.append("interval")

@@ -25,6 +25,7 @@ from augbench.statistics.pairing import pairing
 from augbench.statistics.power import detectable_effect, seeds_for_power
 from augbench.statistics.records import Comparison, SizeComparison
 from augbench.statistics.references import gap_closed
+from augbench.statistics.scale import Scale
 from augbench.statistics.signflip import (
     FamilyTest,
     attainable_p,
@@ -49,6 +50,7 @@ class Options:
     alpha: float
     seed: int
     draws: int
+    scale: Scale = Scale()
 
 
 def compare_arms(
@@ -59,17 +61,19 @@ def compare_arms(
     ruler: Floats | None,
     ruler_sizes: Sequence[int],
     ceiling: Floats | None,
+    low: dict[str, NDArray[np.bool_]] | None = None,
 ) -> tuple[Comparison, ...]:
     """Compare every arm [n, K] with the baseline; empty without one.
 
-    `failed` [n, K] marks the failed cells of the arms that have any.
+    `failed` [n, K] marks the failed cells of the arms that have any; `low` the collapsed
+    cells of each, by default those near chance where others learn.
     """
     names = [name for name in arms if name != options.baseline]
     if options.baseline not in arms or not names:
         return ()
     at_chance = failures_at_chance(arms, failed, options.chance)
     family = family_of_arms(arms, at_chance, names, options)
-    low = collapsed(arms, options.chance)
+    low = collapsed(arms, options.chance) if low is None else low
     results = []
     for i, name in enumerate(names):
         columns = slice(i * (1 + len(options.sizes)), (i + 1) * (1 + len(options.sizes)))
@@ -79,6 +83,7 @@ def compare_arms(
             options.sizes,
             ruler=ruler,
             ruler_sizes=ruler_sizes,
+            scale=options.scale,
             confidence=options.confidence,
         )
         rows = _by_size(arms, name, family.p[columns][1:], multipliers, ceiling, options)
@@ -181,7 +186,9 @@ def _comparison(
         if reachable and room
         else math.nan,
         seeds_for_observed=_seeds_for(difference, level if room else options.alpha / 2),
-        improvement=probability_of_improvement(delta, confidence=options.confidence),
+        improvement=probability_of_improvement(
+            options.scale.sign * delta, confidence=options.confidence
+        ),
         pairing=pairing(*areas),
         spread=spread(*areas),
         lost=lost,
@@ -201,13 +208,13 @@ def _by_size(
 ) -> tuple[SizeComparison, ...]:
     treated, plain = arms[name], arms[options.baseline]  # [n, K]
     within = step_down_max_t(treated - plain, seed=options.seed, draws=options.draws)  # [K]
-    confidence = options.confidence
+    confidence, better = options.confidence, options.scale.sign
     rows = []
     for k, size in enumerate(options.sizes):
         y, y0 = treated[:, k], plain[:, k]
         paired = ~np.isnan(y - y0)
         difference = paired_difference(y, y0, confidence=confidence)
-        established = float(np.sign(difference.mean)) if p[k] <= options.alpha else 0.0
+        established = better * float(np.sign(difference.mean)) if p[k] <= options.alpha else 0.0
         rows.append(
             SizeComparison(
                 size=size,
@@ -222,7 +229,7 @@ def _by_size(
                 multiplier=_without_contradiction(multipliers[k], established),
                 gap_closed=None
                 if ceiling is None
-                else gap_closed(y, y0, ceiling, confidence=confidence),
+                else gap_closed(better * y, better * y0, better * ceiling, confidence=confidence),
             )
         )
     return tuple(rows)
@@ -250,6 +257,8 @@ def _lost(
         return None
     areas = (aulc(at_chance[arm], options.sizes) for arm in (name, options.baseline))
     bound = paired_difference(*areas, confidence=options.confidence)
+    if math.isnan(options.chance):  # guessing has no score on this scale
+        bound = mean_interval(np.full(len(arms[name]), math.nan), confidence=options.confidence)
     return LostSeeds(treated, baseline, len(arms[name]), bound)
 
 

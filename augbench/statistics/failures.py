@@ -15,13 +15,20 @@ from numpy.typing import NDArray
 from augbench.statistics._arrays import Floats
 from augbench.statistics.intervals import MeanInterval
 
-__all__ = ["Collapses", "LostSeeds", "collapsed", "count_lost", "failures_at_chance"]
+__all__ = [
+    "LEAST_LEARNT",
+    "Collapses",
+    "LostSeeds",
+    "collapsed",
+    "count_lost",
+    "failures_at_chance",
+]
 
 _LEARNT = 0.25
 """A cell that learnt less than this share of what its size's best arm learns has collapsed."""
 
 
-_LEAST = 0.05
+LEAST_LEARNT = 0.05
 """Where the best arm's median is less than five points above chance, nobody has learnt."""
 
 
@@ -29,8 +36,8 @@ _LEAST = 0.05
 class LostSeeds:
     """Seeds that failed in one arm and not in the other, at any size.
 
-    `at_chance` is the difference of the areas with every failed cell counted at chance; `seeds`
-    is how many seeds the study has.
+    `at_chance` is the difference of the areas with every failed cell counted at chance, of no seeds
+    where chance has no score; `seeds` is how many seeds the study has.
     """
 
     treated: int
@@ -56,7 +63,10 @@ class Collapses:
 def failures_at_chance(
     arms: Mapping[str, Floats], failed: Mapping[str, NDArray[np.bool_]], chance: float
 ) -> dict[str, Floats]:
-    """The arms [n, K] with every failed cell at `chance`; cells that were not run stay NaN."""
+    """The arms [n, K] with every failed cell at `chance`; cells that were not run stay NaN.
+
+    So do failed ones where chance is NaN: there is no score that guessing would get.
+    """
     return {
         name: np.where(failed[name] & np.isnan(arm), chance, arm) if name in failed else arm
         for name, arm in arms.items()
@@ -85,5 +95,5 @@ def collapsed(arms: Mapping[str, Floats], chance: float) -> dict[str, NDArray[np
             if len(known):
                 median[k] = np.median(known)
     best = medians.max(axis=0)  # [K]
-    bar = np.where(best >= chance + _LEAST, chance + _LEARNT * (best - chance), -np.inf)
+    bar = np.where(best >= chance + LEAST_LEARNT, chance + _LEARNT * (best - chance), -np.inf)
     return {name: arm < bar for name, arm in arms.items()}  # NaN < bar is False

@@ -62,6 +62,7 @@ def interactions(
     baseline: str = "none",
     failed: Mapping[str, _Arms] | None = None,
     chance: float = 0.0,
+    collapses: Mapping[str, _Arms] | None = None,
     confidence: float = 0.95,
     alpha: float = 0.05,
     seed: int = 0,
@@ -77,7 +78,9 @@ def interactions(
 
     All augmentations, areas, sizes and earlier conditions are one family, balanced as in
     `family_test`, with `alpha` of its own: it is not the family of the verdicts, and exploratory.
-    As there, a claim must hold with failed cells left out, and with them at `chance`.
+    As there, a claim must hold with failed cells left out, and with them at `chance`, unless that
+    is NaN. Scores may be on another scale than accuracy's: `collapses[condition][a]` [n, K] then
+    tells which cells are at chance.
 
     Ordered by condition, then augmentation, the area before the sizes; a single size has no area.
     Raises `UsageError` where conditions lack an arm of the last one or have another shape.
@@ -99,7 +102,12 @@ def interactions(
         condition: failures_at_chance(arms, lost[condition], chance)
         for condition, arms in tables.items()
     }
-    low = {condition: collapsed(arms, chance) for condition, arms in tables.items()}
+    low = {
+        condition: collapsed(arms, chance)
+        if collapses is None
+        else {name: np.asarray(collapses[condition][name], dtype=np.bool_) for name in arms}
+        for condition, arms in tables.items()
+    }
 
     def differences(table: dict[str, dict[str, Floats]], condition: str, name: str) -> Floats:
         delta = table[condition][name] - table[condition][baseline]

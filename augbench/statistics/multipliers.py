@@ -27,6 +27,7 @@ from augbench.statistics._arrays import (
 )
 from augbench.statistics.intervals import t_quantile
 from augbench.statistics.isotonic import first_reach, isotonic
+from augbench.statistics.scale import Scale
 
 __all__ = ["GeometricMean", "Multiplier", "geometric_mean", "label_multipliers"]
 
@@ -96,6 +97,7 @@ def label_multipliers(
     *,
     ruler: ArrayLike | None = None,
     ruler_sizes: Sequence[int] = (),
+    scale: Scale = Scale(),
     confidence: float = 0.95,
 ) -> tuple[Multiplier, ...]:
     """M(s) = f₀⁻¹(ȳ_a(s))/s for each of K sizes; `treated` and `baseline` are [n, K].
@@ -114,6 +116,7 @@ def label_multipliers(
 
     No number is given (`withheld`) where the baseline's means fall between the size and the place
     that the multiplier is read at: there the isotonic fit pools, and one height has several sizes.
+    Nor is one on a `scale` that has none; where lower is better, all of this is of −y.
     Raises `UsageError` for shapes that do not fit, or a ruler size that is a size too.
     """
     confidence = as_confidence(confidence)
@@ -124,7 +127,17 @@ def label_multipliers(
     for k, size in enumerate(s):
         rows = np.column_stack([arms[0][:, k], curves])  # [n, 1 + J]
         kept, dropped = split_missing(rows)
-        results.append(_one(int(size), kept[:, 0], kept[:, 1:], knots, dropped, confidence))
+        found = _one(
+            int(size),
+            scale.sign * kept[:, 0],
+            scale.sign * kept[:, 1:],
+            knots,
+            dropped,
+            confidence,
+            scale,
+        )
+        unfit = scale.no_multipliers
+        results.append(found.without_number(unfit) if unfit and found.n else found)
     return tuple(results)
 
 
@@ -173,6 +186,7 @@ def _one(
     knots: Floats,
     dropped: tuple[int, ...],
     confidence: float,
+    scale: Scale,
 ) -> Multiplier:
     n = len(y)
     if not n or not len(knots):
@@ -199,11 +213,11 @@ def _one(
         n=n,
         dropped=dropped,
     )
-    fall = _fall(means, knots, math.log2(size), float(np.clip(reached, knots[0], knots[-1])))
+    fall = _fall(means, knots, math.log2(size), float(np.clip(reached, knots[0], knots[-1])), scale)
     return result.without_number(fall) if fall else result
 
 
-def _fall(means: Floats, knots: Floats, size: float, reached: float) -> str:
+def _fall(means: Floats, knots: Floats, size: float, reached: float, scale: Scale) -> str:
     """The first pooled stretch of the baseline that lies on the way from `size` to `reached`."""
     fit = isotonic(means)
     # Widened to whole segments, since a reading between two knots uses the height of both.
@@ -213,7 +227,8 @@ def _fall(means: Floats, knots: Floats, size: float, reached: float) -> str:
         pooled = knots[fit == height]
         if pooled[0] <= end + TIE and pooled[-1] >= start - TIE:
             first, last = (round(2.0**x) for x in (pooled[0], pooled[-1]))
-            return f"the baseline's mean accuracy falls between {first} and {last}"
+            falls = "rises" if scale.lower_is_better else "falls"
+            return f"the baseline's mean {scale.noun} {falls} between {first} and {last}"
     return ""
 
 

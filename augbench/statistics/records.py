@@ -12,9 +12,11 @@ from typing import Any
 from augbench.statistics.failures import Collapses, LostSeeds
 from augbench.statistics.improvement import Improvement
 from augbench.statistics.intervals import MeanInterval
+from augbench.statistics.learning import Unlearnt
 from augbench.statistics.multipliers import GeometricMean, Multiplier
 from augbench.statistics.pairing import Pairing
 from augbench.statistics.references import GapClosed
+from augbench.statistics.scale import Scale
 from augbench.statistics.signflip import SignFlip
 from augbench.statistics.spread import Spread
 
@@ -58,7 +60,8 @@ class References:
     """The cells that bound every curve, and how far the baseline stands from them at each size.
 
     `floor` (an untrained backbone) and `ceiling` (all of D_P, no augmentation) are None where they
-    were not run; so are the paired differences baseline − floor and ceiling − baseline.
+    were not run; so are the paired differences baseline − floor and ceiling − baseline, times −1
+    where lower is better.
     """
 
     floor: MeanInterval | None
@@ -135,7 +138,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Analysis:
-    """One condition: accuracies are shares in [0, 1], multipliers are factors."""
+    """One condition: scores are on `scale`, by default accuracies in [0, 1]; multipliers factors.
+
+    With `unlearnt`, no arm is shown to have learnt anything: differences say nothing.
+    """
 
     condition: Condition
     n: int
@@ -148,6 +154,8 @@ class Analysis:
     ruler: tuple[MeanInterval, ...]
     references: References
     comparisons: tuple[Comparison, ...]
+    scale: Scale = Scale()
+    unlearnt: Unlearnt | None = None
 
 
 def as_plain(node: Any) -> Any:

@@ -13,7 +13,9 @@ from augbench.statistics._arrays import TIE
 from augbench.statistics._sentences import sentences
 from augbench.statistics._words import confidence_text, count, interval, points, samples
 from augbench.statistics.claims import Claims, claims_of
+from augbench.statistics.learning import Unlearnt
 from augbench.statistics.records import Analysis, Comparison
+from augbench.statistics.scale import Scale
 
 __all__ = ["Kind", "Verdict", "remarks", "verdict"]
 
@@ -40,7 +42,10 @@ def verdict(analysis: Analysis) -> list[Verdict]:
     """One verdict for each augmentation, in the order of the analysis; none without a baseline."""
     found = []
     for c in analysis.comparisons:
-        claims = claims_of(c, analysis.alpha)
+        if analysis.unlearnt is not None:
+            found.append(_nothing_learnt(c, analysis.unlearnt, analysis))
+            continue
+        claims = claims_of(c, analysis.alpha, analysis.scale)
         found.append(
             Verdict(
                 augmentation=c.augmentation,
@@ -76,7 +81,9 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
                 f"At {samples(weak)} pretraining without augmentation is not established to beat "
                 "an untrained backbone."
             )
-    claims = [claims_of(c, analysis.alpha) for c in analysis.comparisons]
+    claims = [claims_of(c, analysis.alpha, analysis.scale) for c in analysis.comparisons]
+    if analysis.unlearnt is not None:
+        claims = []  # nothing is claimed
     if sum(bool(c.any) for c in claims) > 1:
         lines.append(
             f"All augmentations share the {analysis.baseline!r} cells, so several verdicts of one "
@@ -87,12 +94,37 @@ def remarks(analysis: Analysis) -> tuple[str, ...]:
             "Sizes named for an established difference are selected by it: their figures are on "
             "average larger than the truth."
         )
+    if analysis.scale.no_multipliers and analysis.comparisons:
+        lines.append(f"Label multipliers are left out: {analysis.scale.no_multipliers}.")
     if analysis.n > 1:
         lines.append(
             f"Intervals are {confidence_text(analysis)} over seeds (initial weights, batches and "
             "the choice of training images together), for the test images that were used."
         )
     return tuple(lines)
+
+
+def _nothing_learnt(c: Comparison, unlearnt: Unlearnt, analysis: Analysis) -> Verdict:
+    """The verdict where no arm is shown to have learnt anything: a ranking would be noise."""
+    highest, guessing, upper = (
+        f"{100 * one:.1f}%" for one in (unlearnt.highest, unlearnt.guessing, unlearnt.upper)
+    )
+    learnt = "nothing was learnt" if unlearnt.excluded else "nothing is shown to be learnt"
+    many = f", corrected for {unlearnt.means} means" if unlearnt.means > 1 else ""
+    return Verdict(
+        augmentation=c.augmentation,
+        kind="cannot tell",
+        headline=(
+            f"{c.augmentation}: {learnt}, with it or without it, so there is nothing to compare: "
+            f"the highest mean {unlearnt.noun} of any arm is {highest}, and guessing gives "
+            f"{guessing}."
+        ),
+        sentences=(
+            f"No mean is established above guessing (t intervals over seeds{many}); "
+            f"{confidence_text(analysis)} intervals reach up to {upper}.",
+        ),
+        exploratory=not analysis.condition.primary,
+    )
 
 
 def _kind(claims: Claims) -> Kind:
@@ -116,7 +148,7 @@ def _headline(c: Comparison, claims: Claims, analysis: Analysis) -> str:
         if claims.reachable:
             return f"{name}: no clear effect at any size; no seed has every size, so no average."
         return f"{name}: nothing to compare yet; no seed has every size both with and without it."
-    effect = f"{points(c.difference, analysis)}{_failures(c)}"
+    effect = f"{points(c.difference, analysis)}{_failures(c, analysis.scale)}"
     if kind in ("helps", "hurts"):
         if claims.uneven:
             wins = c.improvement.wins if kind == "helps" else c.improvement.losses
@@ -140,7 +172,7 @@ def _headline(c: Comparison, claims: Claims, analysis: Analysis) -> str:
     )
 
 
-def _failures(c: Comparison) -> str:
+def _failures(c: Comparison, scale: Scale) -> str:
     """Seeds that one arm lost and the other kept, and the effect with the failures at chance."""
     if c.lost is None:
         return ""
@@ -150,5 +182,7 @@ def _failures(c: Comparison) -> str:
         for number, side in sides
         if number
     )
-    bound = interval(c.lost.at_chance, usual_n=c.lost.seeds)
+    if not c.lost.at_chance.n:
+        return f"; {lost}, and are left out"
+    bound = interval(c.lost.at_chance, usual_n=c.lost.seeds, scale=scale)
     return f"; {lost}, and with failures counted at chance it is {bound}"

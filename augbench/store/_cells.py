@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Cell
+from augbench.protocol.wanted import Wanted
 from augbench.store._checksums import (
     COLUMNS,
     CellRow,
@@ -78,8 +79,9 @@ def record(
 def keep(connection: sqlite3.Connection, row: CellRow) -> bool:
     """Write a row unless a better one of its key is there; returns whether it was written.
 
-    The first good result stays. Only one whose curves were measured on test images, as its were
-    not, or at other steps, replaces it; a failure never does.
+    The first good result stays. Only one with measurements that it lacks replaces it (curves
+    measured on test images, as its were not, or at other steps; predicted classes); a failure
+    never does.
     """
     (stored,) = rows_of(connection, [row.key]) or (None,)
     if stored is not None and stored.status == "ok":
@@ -88,10 +90,24 @@ def keep(connection: sqlite3.Connection, row: CellRow) -> bool:
         except Damage:
             pass  # any outcome is worth more
         else:
-            if row.status != "ok" or first_test(row) in (None, first_test(stored)):
+            if row.status != "ok" or not _adds(row, stored):
                 return False
     put(connection, row)
     return True
+
+
+def _adds(row: CellRow, stored: CellRow) -> bool:
+    """True for a row with measurements that the stored one lacks."""
+    if row.predicted is not None and stored.predicted is None:
+        return True  # even for its curves: the next run that wants those has both
+    return first_test(row) not in (None, first_test(stored))
+
+
+def _has(row: CellRow, wanted: Wanted) -> bool:
+    """True for a row with all the measurements that are wanted."""
+    if wanted.predictions and row.predicted is None:
+        return False
+    return not wanted.test_every or first_test(row) == wanted.test_every
 
 
 def put(connection: sqlite3.Connection, row: CellRow) -> None:
@@ -129,8 +145,8 @@ def _each_row(
         yield from map(CellRow._make, connection.execute(query, batch))
 
 
-def look_up(connection: sqlite3.Connection, keys: Sequence[str], test_every: int) -> Finished:
-    """Find out which cells are computed; with `test_every`, with curves measured that often."""
+def look_up(connection: sqlite3.Connection, keys: Sequence[str], wanted: Wanted) -> Finished:
+    """Find out which cells are computed, with the measurements that are wanted."""
     found, damaged = dict[str, float](), list[str]()
     for row in _each_row(connection, keys, "AND status = 'ok'"):
         try:
@@ -138,7 +154,7 @@ def look_up(connection: sqlite3.Connection, keys: Sequence[str], test_every: int
         except Damage:
             damaged.append(row.key)
             continue
-        if not test_every or first_test(row) == test_every:
+        if _has(row, wanted):
             found[row.key] = accuracy
     return Finished(found, damaged)
 

@@ -57,7 +57,13 @@ class CellRow(NamedTuple):
     failure: str = ""
     pack: str = ""
     test_images: int | None = None
+    predicted: bytes | None = None
     checksum: str = ""
+
+    def computed_checksum(self) -> str:
+        """The checksum over the other columns; rows from before format 4 have no `predicted`."""
+        values = self[:-1] if self.predicted is not None else self[:-2]
+        return checksum(values)
 
 
 COLUMNS = ", ".join(CellRow._fields)
@@ -129,7 +135,8 @@ def new_row(
         environment,
         result.failure,
         pack,
-        cell.finetune.test_size,
+        None if cell.trial is not None else cell.judged_on.test_size,
+        result.predicted or None,
     )
     return signed(row)
 
@@ -150,12 +157,12 @@ _YEAR_9999 = 253_370_764_800.0
 
 def signed(row: CellRow) -> CellRow:
     """The row with its checksum."""
-    return row._replace(checksum=checksum(row[:-1]))
+    return row._replace(checksum=row.computed_checksum())
 
 
 def sound_metrics(row: CellRow) -> dict[str, float]:
     """The metrics of a row, if it is as it was written; raises `Damage` otherwise."""
-    if checksum(row[:-1]) != row.checksum:
+    if row.computed_checksum() != row.checksum:
         raise Damage("it does not agree with its checksum")
     metrics = _parsed(row.metrics, "metrics")
     if row.status == "ok":
@@ -193,6 +200,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "engine": str,
     "device": str,
     "environment": str,
+    "predicted": (bytes, type(None)),
 }
 
 

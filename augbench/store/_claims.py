@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from augbench.protocol.wanted import Wanted
 from augbench.store._cells import batches, look_up
 from augbench.store._checksums import is_time
 
@@ -118,12 +119,12 @@ def claim(
     watch: Watch,
     *,
     ignore: bool,
-    test_every: int,
+    measurements: Wanted,
 ) -> set[str]:
     """Claim those keys that are neither computed well nor another live owner's; returns them."""
     beat(connection, owner)
     wanted = list(dict.fromkeys(keys))
-    done = look_up(connection, wanted, test_every).accuracies
+    done = look_up(connection, wanted, measurements).accuracies
     taken = set[str]()
     if not ignore:
         living = {

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from augbench.store._cells import put, rows_of
 from augbench.store._checksums import COLUMNS, CellRow, Damage, content_id, sound_metrics
+from augbench.store._labels import copy_labels
 from augbench.store._studies import PLAN_COLUMNS, all_studies, plan_checksum, plan_of
 
 __all__ = ["Copied", "Meeting", "copy_cells", "copy_claims", "copy_studies"]
@@ -28,7 +29,8 @@ class Copied:
 def copy_cells(
     read: sqlite3.Connection, write: sqlite3.Connection, meet: Meeting | None = None
 ) -> Copied:
-    """Copy cells with their environments and packs; what is damaged stays behind."""
+    """Copy cells with environments, packs and test labels; what is damaged stays behind."""
+    copy_labels(read, write)
     for table, column in (("environments", "description"), ("packs", "keys")):
         rows = read.execute(f"SELECT id, {column} FROM {table}")
         write.executemany(

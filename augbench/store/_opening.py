@@ -15,6 +15,7 @@ from augbench.store._schema import (
     APPLICATION_ID,
     SCHEMA,
     SCHEMA_3,
+    SCHEMA_4,
     SCHEMA_VERSION,
     TABLES,
     reason,
@@ -90,7 +91,7 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     with transaction(connection):
         version = _version(connection)  # another process may have been faster
         if version == 0:
-            for statement in (SCHEMA + SCHEMA_3).split(";\n"):
+            for statement in (SCHEMA + SCHEMA_3 + SCHEMA_4).split(";\n"):
                 connection.execute(statement)
         elif version < SCHEMA_VERSION:
             upgrade(connection, version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -63,7 +63,9 @@ class StoredStudy:
 
     `first_seeds` is the number of seeds of the smallest study that was run before and differs in
     nothing else: the seeds beyond it were added when results could be seen already. `damaged` are
-    the keys of missing cells whose rows are there, but not as they were written.
+    the keys of missing cells whose rows are there, but not as they were written. `test_labels` are
+    the true classes of test images, see `augbench.labels`, by the names of the data sets; a store
+    of an earlier format does not know them.
     """
 
     id: int
@@ -73,6 +75,7 @@ class StoredStudy:
     cells: tuple[PlannedCell, ...]
     first_seeds: int | None = None
     damaged: frozenset[str] = frozenset()
+    test_labels: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class _StoredCurves(Mapping[str, TrainingCurve]):
@@ -114,6 +117,7 @@ def planned_cell(
                 error=row.error,
                 traceback=row.traceback,
                 lost=lost(row.failure),
+                predicted=row.predicted or b"",
             )
     done = row if result is not None else None
     return PlannedCell(

@@ -15,6 +15,7 @@ __all__ = [
     "FILE_NAME",
     "SCHEMA",
     "SCHEMA_3",
+    "SCHEMA_4",
     "SCHEMA_VERSION",
     "TABLES",
     "reason",
@@ -24,7 +25,7 @@ __all__ = [
 
 FILE_NAME = "augbench.sqlite"
 APPLICATION_ID = 0x41756742  # "AugB" in the header of the file, by which a store is known
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
 CREATE TABLE cells (
@@ -52,7 +53,8 @@ CREATE TABLE cells (
     failure TEXT NOT NULL DEFAULT '',   -- its kind: error, crashed, timed out; '' for a result
     pack TEXT NOT NULL DEFAULT '',      -- packs.id: the cells that were trained together
     test_images INTEGER,                -- of D_F: the number of bits in correct
-    checksum TEXT NOT NULL DEFAULT ''   -- over all columns above
+    predicted BLOB,                     -- the class of each test image, see augbench.labels
+    checksum TEXT NOT NULL DEFAULT ''   -- over all columns above, but for a predicted of NULL
 );
 CREATE TABLE studies (
     id INTEGER PRIMARY KEY,
@@ -82,7 +84,7 @@ CREATE TABLE plans (
     PRIMARY KEY (study, position)
 );
 """
-"""The tables of format 2 with today's columns; `SCHEMA_3` are those that came with format 3."""
+"""The tables of format 2 with today's columns; `SCHEMA_3` and `SCHEMA_4` came later."""
 
 SCHEMA_3 = """
 CREATE TABLE packs (
@@ -101,6 +103,15 @@ CREATE TABLE claims (
     key TEXT PRIMARY KEY,               -- a cell that a run is computing
     token TEXT NOT NULL,
     since REAL NOT NULL
+);
+"""
+SCHEMA_4 = """
+CREATE TABLE test_labels (
+    dataset TEXT PRIMARY KEY,           -- content hash
+    images INTEGER NOT NULL,
+    classes INTEGER NOT NULL,
+    labels BLOB NOT NULL,               -- the true class of each test image, see augbench.labels
+    checksum TEXT NOT NULL              -- over all columns above
 );
 """
 TABLES = frozenset({"environments", "cells", "studies", "plans"})

@@ -15,6 +15,7 @@ from augbench.errors import StoreBusyError, StoreError, StoreWarning
 from augbench.options import named
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell, Study
+from augbench.protocol.wanted import Wanted
 from augbench.store import _cells, _claims, _studies
 from augbench.store._checksums import Damage
 from augbench.store._claims import Claim, Owner, Watch
@@ -168,14 +169,14 @@ class Store:
         with self.connection(write=True) as connection:
             _studies.plan_tuned(connection, number, cells)
 
-    def finished(self, keys: Iterable[str], *, test_every: int = 0) -> dict[str, float]:
+    def finished(self, keys: Iterable[str], wanted: Wanted = Wanted()) -> dict[str, float]:
         """Return the accuracy of those keys that are computed.
 
-        With `test_every`, only those whose curves were measured on the test set that often. Cells
-        whose rows are damaged are not computed; a `StoreWarning` counts them.
+        Only those with all measurements that are `wanted`. Cells whose rows are damaged are not
+        computed; a `StoreWarning` counts them.
         """
         with self.connection() as connection:
-            found = _cells.look_up(connection, list(keys), test_every)
+            found = _cells.look_up(connection, list(keys), wanted)
         self._warn_of(len(found.damaged))
         return found.accuracies
 
@@ -191,9 +192,9 @@ class Store:
         """Write one cell's outcome; returns whether it was written.
 
         `pack` are the keys of all cells that were trained together. The first good result of a
-        cell stays, unless a later one has curves measured on the test set that it lacks. A failure
-        never hides a result. A store whose file was deleted or replaced is put back first, with a
-        `StoreWarning`.
+        cell stays, unless a later one has measurements that it lacks: curves measured on the test
+        set, predicted classes. A failure never hides a result. A store whose file was deleted or
+        replaced is put back first, with a `StoreWarning`.
         """
         with self.connection(write=True) as connection:
             return _cells.record(connection, cell, result, environment, device, pack)
@@ -229,16 +230,21 @@ class Store:
             return _cells.packs_of(connection, list(keys))
 
     def claim(
-        self, keys: Sequence[str], owner: Owner, *, ignore: bool = False, test_every: int = 0
+        self,
+        keys: Sequence[str],
+        owner: Owner,
+        *,
+        ignore: bool = False,
+        wanted: Wanted = Wanted(),
     ) -> set[str]:
         """Claim cells for a run; returns those of the keys that are its own now.
 
-        Left out are those that are computed, as `finished` tells with `test_every`, and those that
+        Left out are those that are computed, as `finished` tells with `wanted`, and those that
         another living run has claimed, unless `ignore`. A dead run's claims are taken over.
         """
         with self.connection(write=True) as connection:
             return _claims.claim(
-                connection, keys, owner, self._watch, ignore=ignore, test_every=test_every
+                connection, keys, owner, self._watch, ignore=ignore, measurements=wanted
             )
 
     def release(self, keys: Sequence[str], owner: Owner) -> None:

@@ -19,6 +19,7 @@ from augbench.store._checksums import (
     is_time,
     storable,
 )
+from augbench.store._labels import keep_labels, sound_labels
 from augbench.store._rows import PlannedCell, StoredStudy, planned_cell
 
 __all__ = [
@@ -98,6 +99,7 @@ def all_studies(connection: sqlite3.Connection) -> list[StudyRow]:
 
 def plan(connection: sqlite3.Connection, study: Study, cells: Sequence[Cell], command: str) -> int:
     """Keep the study and its plan; returns its number. Damaged, they are written anew."""
+    keep_labels(connection, (info for pair in study.pairs for info in pair))
     described = study.to_json()
     # ASCII alone: any name can be stored.
     description = json.dumps(described, sort_keys=True, allow_nan=False)
@@ -219,4 +221,19 @@ def stored_study(
         tuple(cells),
         first_seeds(chosen, others),
         frozenset(damaged),
+        _test_labels(connection, description),
     )
+
+
+def _test_labels(
+    connection: sqlite3.Connection, description: Mapping[str, Any]
+) -> dict[str, bytes]:
+    """The true classes of the test images of a study's data sets, by name, where they are known."""
+    datasets = description["datasets"]
+    found = sound_labels(connection, {one["content_hash"] for one in datasets.values()})
+    return {
+        name: row.labels
+        for name, one in datasets.items()
+        if (row := found.get(one["content_hash"])) is not None
+        and (row.images, row.classes) == (one["test_size"], len(one["classes"]))
+    }

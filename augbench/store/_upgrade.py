@@ -1,4 +1,7 @@
-"""Upgrade a store in place: from format 1, then from format 2.
+"""Upgrade a store in place, format by format.
+
+Format 3 had no predicted classes and no labels of test sets: its cells lack them, and keep their
+checksums. Its plans knew one readout, and no trials.
 
 Format 2 had no checksums, kinds of failures and packs. What it holds is checked once, and signed
 if it is sound.
@@ -13,7 +16,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from augbench.datasets.contract import DatasetInfo
@@ -24,7 +27,7 @@ from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.streams import spec_words, words
 from augbench.protocol.study import Arm, Budget, Cell, study_key
 from augbench.store._checksums import COLUMNS, CellRow, signed, thoroughly_sound
-from augbench.store._schema import SCHEMA_3
+from augbench.store._schema import SCHEMA_3, SCHEMA_4
 from augbench.store._studies import all_studies, plan_checksum, plan_of, study_checksum
 
 __all__ = ["upgrade"]
@@ -52,22 +55,61 @@ def upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Bring a store from that format to the present one, within the caller's transaction."""
     if version == 1:
         _from_1(connection)
-    _from_2(connection)
+    if version <= 2:
+        _add(connection, _FORMAT_3, SCHEMA_3)
+    if version <= 3:
+        _add(connection, _FORMAT_4, SCHEMA_4)
+    if version == 3:
+        _sign_plans(connection)
+    if version <= 2:  # last: rows are read with today's columns
+        _sign(connection)
 
 
-def _from_2(connection: sqlite3.Connection) -> None:
-    """Add the columns of format 3, and checksums of what is sound; damaged rows get none."""
-    for table, column in (
-        ("cells", "failure TEXT NOT NULL DEFAULT ''"),
-        ("cells", "pack TEXT NOT NULL DEFAULT ''"),
-        ("cells", "test_images INTEGER"),
-        ("cells", "checksum TEXT NOT NULL DEFAULT ''"),
-        ("studies", "checksum TEXT NOT NULL DEFAULT ''"),
-        ("studies", "plan_checksum TEXT NOT NULL DEFAULT ''"),
-    ):
+_FORMAT_3 = (
+    ("cells", "failure TEXT NOT NULL DEFAULT ''"),
+    ("cells", "pack TEXT NOT NULL DEFAULT ''"),
+    ("cells", "test_images INTEGER"),
+    ("cells", "checksum TEXT NOT NULL DEFAULT ''"),
+    ("studies", "checksum TEXT NOT NULL DEFAULT ''"),
+    ("studies", "plan_checksum TEXT NOT NULL DEFAULT ''"),
+)
+"""The columns that came with format 3, as (table, column); its tables are `SCHEMA_3`."""
+
+_FORMAT_4 = (
+    ("cells", "predicted BLOB"),
+    ("plans", "readout TEXT NOT NULL DEFAULT 'linear'"),
+    ("plans", "finetune_samples INTEGER"),
+    ("plans", "role TEXT NOT NULL DEFAULT 'result'"),
+    ("plans", "trial INTEGER"),
+    ("plans", "fold INTEGER"),
+)
+"""The columns that came with format 4; its tables are `SCHEMA_4`."""
+
+
+def _add(connection: sqlite3.Connection, columns: Iterable[tuple[str, str]], tables: str) -> None:
+    for table, column in columns:
         connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
-    for statement in SCHEMA_3.split(";\n"):
+    for statement in tables.split(";\n"):
         connection.execute(statement)
+
+
+_OF_FORMAT_3 = 8
+"""The columns of a plan before format 4."""
+
+
+def _sign_plans(connection: sqlite3.Connection) -> None:
+    """Write the checksums of plans anew, with their new columns, where the old ones held."""
+    for study in all_studies(connection):
+        plan = plan_of(connection, study.id)
+        if study.plan_checksum == plan_checksum(row[:_OF_FORMAT_3] for row in plan):
+            connection.execute(
+                "UPDATE studies SET plan_checksum = ? WHERE id = ?",
+                (plan_checksum(plan), study.id),
+            )
+
+
+def _sign(connection: sqlite3.Connection) -> None:
+    """Write the checksums of what is sound; damaged rows get none."""
     test_sizes: dict[str, int] = {}
     for study in all_studies(connection):
         own = study_checksum(study.key, study.description, study.command)

@@ -20,6 +20,7 @@ from augbench.store._checksums import (
     thoroughly_sound,
 )
 from augbench.store._claims import CLAIM_KINDS, of_kinds
+from augbench.store._labels import LABEL_COLUMNS, LabelRow, check_predictions, sound_labels
 from augbench.store._schema import sqlite_errors, transaction
 from augbench.store._store import Store
 from augbench.store._studies import STUDY_COLUMNS, StudyRow, plan_checksum, plan_of
@@ -46,7 +47,7 @@ def problems(store: Store) -> list[Problem]:
 
 
 def _problems(connection: sqlite3.Connection) -> Iterator[Problem]:
-    for find in (_of_the_file, _of_texts, _of_cells, _of_studies, _of_claims):
+    for find in (_of_the_file, _of_texts, _of_labels, _of_cells, _of_studies, _of_claims):
         try:
             yield from find(connection)
         except sqlite3.Error as error:
@@ -70,12 +71,26 @@ def _of_texts(connection: sqlite3.Connection) -> Iterator[Problem]:
                 yield Problem(f"{what} {name}: it does not agree with its id", table, number)
 
 
+def _of_labels(connection: sqlite3.Connection) -> Iterator[Problem]:
+    for number, *values in connection.execute(f"SELECT rowid, {LABEL_COLUMNS} FROM test_labels"):
+        row = LabelRow._make(values)
+        try:
+            row.check()
+        except Damage as damage:
+            name = str(row.dataset)[:12]
+            text = f"the test labels of the data set with content {name}…: {damage}"
+            yield Problem(text, "test_labels", number)
+
+
 def _of_cells(connection: sqlite3.Connection) -> Iterator[Problem]:
+    datasets = [name for (name,) in connection.execute("SELECT dataset FROM test_labels")]
+    labels = sound_labels(connection, datasets)
     for number, *values in connection.execute(f"SELECT rowid, {COLUMNS} FROM cells"):
         row = CellRow._make(values)
         try:
             sound_metrics(row)
             thoroughly_sound(row)
+            check_predictions(row, labels)
         except Damage as damage:
             yield Problem(f"cell {_place(row)}: {damage}", "cells", number)
 

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from augbench.protocol.cell_result import CellResult, TrainingCurve
+from augbench.protocol.evaluation import Measured
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Cell
 from augbench.training.recording import check_metrics
@@ -18,18 +19,23 @@ __all__ = ["result_of", "trial_result"]
 def result_of(
     cell: Cell,
     of_pretraining: Mapping[str, float],
-    measured: tuple[dict[str, float], bytes],
+    measured: Measured,
     curves: Mapping[str, TrainingCurve],
 ) -> CellResult:
     """The result of a cell, with those metrics that its readout has.
 
     Raises `DivergedError` if one of them is no finite number.
     """
-    metrics, correct = measured
     own = {PRIMARY.name, *cell.judged_by.metrics}
-    metrics = {name: value for name, value in metrics.items() if name in own}
+    metrics = {name: value for name, value in measured.metrics.items() if name in own}
     check_metrics(metrics)
-    return CellResult(cell.key, {**of_pretraining, **metrics}, curves, correct)
+    return CellResult(
+        cell.key,
+        {**of_pretraining, **metrics},
+        curves,
+        measured.correct,
+        predicted=measured.predicted,
+    )
 
 
 def trial_result(cell: Cell, outputs: Tensor, labels: Tensor) -> CellResult:

@@ -1,7 +1,8 @@
 import pytest
 from synthetic import fill, invent, make_study
 
-from augbench.protocol.metrics import METRICS, PRIMARY, metric
+from augbench.options.metric_names import METRIC_NAMES
+from augbench.protocol.metrics import COMPARABLE, METRICS, PRIMARY, metric
 from augbench.protocol.references import REFERENCES, reference, size_name, with_references
 from augbench.results import StudyResult
 from augbench.store import Store, disagreements
@@ -11,8 +12,9 @@ def test_a_trained_cell_has_exactly_the_metrics_of_the_table(tiny_options):
     from augbench.api import execute, plan
 
     result = execute(plan(tiny_options, engine="reference", seeds=1))
-    names = {one.name for one in METRICS}
+    names = {one.name for one in METRICS if not one.from_predictions}
     assert [set(cell.result.metrics) for cell in result.cells] == [names] * len(result.cells)
+    assert all(result.has_predictions(cell) for cell in result.cells)
 
 
 def test_each_is_named_once_and_the_first_is_what_verdicts_are_about():
@@ -27,6 +29,12 @@ def test_each_is_named_once_and_the_first_is_what_verdicts_are_about():
         metric("acuracy")
 
 
+def test_those_that_can_be_compared_are_the_choices_of_the_option():
+    assert COMPARABLE == METRIC_NAMES
+    assert all(metric(name).better in ("higher", "lower") for name in COMPARABLE)
+    assert all(metric(name).of == "finetuning" for name in COMPARABLE)
+
+
 def test_an_export_has_them_in_their_order(tmp_path):
     fill(tmp_path, make_study(["mixup"], seeds=1))
     with Store.read(tmp_path) as store:
@@ -39,7 +47,7 @@ def test_an_export_has_them_in_their_order(tmp_path):
 @pytest.mark.parametrize("one", METRICS, ids=lambda one: one.name)
 def test_two_computations_may_differ_by_the_tolerance_and_no_more(one):
     study = make_study()
-    first = invent(study.cells()[0], study).metrics
+    first = {**invent(study.cells()[0], study).metrics, "balanced_accuracy": 0.5, "macro_f1": 0.5}
     for share, found in ((0.9, ()), (1.1, (one.name,))):
         other = {**first, one.name: first[one.name] + share * (one.tolerance or 1e9)}
         names = tuple(d.metric for d in disagreements(first, other, images=100_000))

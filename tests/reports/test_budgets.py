@@ -180,9 +180,7 @@ def test_the_figure_of_cost_fills_the_choices_of_the_front(read):
             for line in points
             if line.get_markerfacecolor() != "white"
         }
-        assert filled == {
-            (c.images, c.accuracy.mean) for c in found if c.size == size and c.on_front
-        }
+        assert filled == {(c.images, c.score.mean) for c in found if c.size == size and c.on_front}
 
 
 def test_figures_of_budgets_and_cost_are_drawn_where_there_is_something_to_see(read, tmp_path):

@@ -93,6 +93,7 @@ def check_page(path):
         _convergence(check, raw, pair, number)
         _cost(check, raw, pair, number)
         _curves(page.data["curves"], raw, pair, number)
+        _classes(check, raw, pair, number)
     _blocks(check, raw, arms)
     _cells(check, raw)
     assert not check.left
@@ -330,6 +331,19 @@ def _cost(check, raw, pair, number):
                 for b, a in choices
             )
             assert row["front"].text == ("" if beaten else "best")
+
+
+def _classes(check, raw, pair, number):
+    table, names = f"classes-{number}", raw.study["datasets"][pair[1]]["classes"]
+    labels, at = raw.labels_of[pair[1]], raw.budgets[-1]
+    for k, name in enumerate(names):
+        assert check.page.tables[table][k]["class"].text == name
+        check.left.discard((table, k, "class"))
+        for i, label in enumerate(raw.labels):
+            cells = [(*pair, label, raw.sizes[-1], seed, at) for seed in range(raw.n)]
+            given = [raw.predicted[place] for place in cells if place in raw.predicted]
+            recalls = [100 * np.mean(one[labels == k] == k) for one in given]
+            check(table, k, f"arm-{i}", *t_interval(np.array(recalls)))
 
 
 def _blocks(check, raw, arms):

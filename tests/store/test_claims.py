@@ -11,6 +11,7 @@ import pytest
 from synthetic import ENVIRONMENT, invent, make_study
 
 from augbench.protocol.cell_result import CellResult, TrainingCurve
+from augbench.protocol.wanted import Wanted
 from augbench.store import Owner, Store, _claims
 
 STUDY = make_study(["mixup"], seeds=2, sizes=(1, 2))
@@ -55,7 +56,7 @@ def test_what_is_computed_is_not_claimed_and_what_failed_is(store):
     record(store, CELLS[0])
     store.record(CELLS[1], CellResult(KEYS[1], error="E: no"), ENVIRONMENT, "cpu")
     assert store.claim(KEYS, owner) == set(KEYS[1:])
-    assert KEYS[0] in store.claim(KEYS, owner, test_every=50)
+    assert KEYS[0] in store.claim(KEYS, owner, wanted=Wanted(test_every=50))
 
 
 def test_a_good_result_ends_the_claim_on_its_cell(store):
@@ -144,8 +145,8 @@ def test_the_first_good_result_stays_unless_a_later_one_has_the_test_curves_aske
     ]
     for outcome, written in outcomes:
         assert store.record(cell, outcome, ENVIRONMENT, "cpu") is written
-    assert store.finished(KEYS, test_every=20).keys() == {cell.key}
-    assert store.finished(KEYS, test_every=50) == {}
+    assert store.finished(KEYS, Wanted(test_every=20)).keys() == {cell.key}
+    assert store.finished(KEYS, Wanted(test_every=50)) == {}
 
 
 def test_kinds_of_failure_come_back_and_some_are_given_up_until_they_are_forgotten(store):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from synthetic import ENVIRONMENT, fill, invent, make_study
 
 from augbench.errors import AugbenchError, StoreError, StoreWarning
+from augbench.protocol.wanted import Wanted
 from augbench.reports.export import export
 from augbench.results import StudyResult
 from augbench.store import FILE_NAME, Owner, Store, merge
@@ -30,7 +31,9 @@ def filled(tmp_path_factory):
     fill(folder, STUDY)
     with Store.open(folder) as opened:
         for cell in CELLS:
-            opened.claim([cell.key], Owner.of_this_process(), ignore=True, test_every=1)
+            opened.claim(
+                [cell.key], Owner.of_this_process(), ignore=True, wanted=Wanted(test_every=1)
+            )
     return folder
 
 
@@ -52,6 +55,8 @@ DAMAGE = {
     "letters that are none": "engine = CAST(x'ff41fe' AS TEXT)",
     "another status": "status = 'fine'",
     "another machine": "device = 'cuda'",
+    "predictions gone": "predicted = NULL",
+    "predictions cut": "predicted = substr(predicted, 1, 20)",
 }
 
 
@@ -209,13 +214,14 @@ def test_a_damaged_claim_is_free_and_shown_nowhere(augbench, store, change):
 
 
 TABLES = {
-    "cells": 25,
+    "cells": 26,
     "studies": 8,
     "plans": 9,
     "environments": 2,
     "packs": 2,
     "runs": 6,
     "claims": 3,
+    "test_labels": 5,
 }
 VALUES = st.one_of(
     st.none(),

@@ -10,6 +10,7 @@ from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.study import Arm, Budget, Cell, Settings, Study, study_key
+from augbench.protocol.wanted import Wanted
 from augbench.store import FILE_NAME, Store
 
 DIGITS = DatasetInfo("digits", "aa" * 32, (1, 16, 16), ("0", "1"), (9, 9), 16)
@@ -190,10 +191,10 @@ def test_a_failure_is_retried_but_never_hides_a_result(tmp_path):
 def test_test_curves_are_computed_where_they_were_not_asked_for_before(tmp_path):
     with Store.open(tmp_path) as store:
         store.record(CELL, RESULT, {}, "cpu")
-        assert store.finished([CELL.key], test_every=500) == {}
+        assert store.finished([CELL.key], Wanted(test_every=500)) == {}
         curve = TrainingCurve((50,), (1.0,), (0.5,), (500, 1000), (1.0, 0.9), (0.5, 0.6))
         store.record(CELL, replace(RESULT, curves={"finetune": curve}), {}, "cpu")
-        assert store.finished([CELL.key], test_every=500) == {CELL.key: 0.75}
+        assert store.finished([CELL.key], Wanted(test_every=500)) == {CELL.key: 0.75}
         assert store.finished([CELL.key]) == {CELL.key: 0.75}
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from damage import rewrite
 from synthetic import fill, make_study
@@ -13,7 +14,10 @@ from augbench.datasets.contract import DatasetInfo
 from augbench.errors import StoreError, StoreWarning
 from augbench.plugins.components import Component
 from augbench.protocol.study import Arm, Cell, Settings, Study
+from augbench.protocol.wanted import Wanted
+from augbench.results import StudyResult
 from augbench.store import Store, problems
+from augbench.store._studies import all_studies, plan_checksum
 
 SCHEMA_1 = """
 CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
@@ -162,10 +166,34 @@ def test_a_cell_whose_draws_are_others_today_stays_with_its_study_alone(tmp_path
 
 
 @pytest.fixture
-def format_2(tmp_path):
-    """A store as format 2 was: no checksums, kinds of failures or packs, and no mark of ours."""
+def format_3(tmp_path):
+    """A store as format 3 was: no predicted classes, no test labels, one readout, no trials."""
     folder = tmp_path / "store"
     fill(folder, STUDY, fail=[("mixup", 2, 1)])
+    rewrite(folder, "UPDATE cells SET predicted = NULL", sign=True)
+    with closing(sqlite3.connect(folder / "augbench.sqlite")) as database:
+        database.execute("DROP TABLE test_labels")
+        database.execute("ALTER TABLE cells DROP COLUMN predicted")
+        for column in ("readout", "finetune_samples", "role", "trial", "fold"):
+            database.execute(f"ALTER TABLE plans DROP COLUMN {column}")
+        for number, *_ in all_studies(database):
+            plan = database.execute(
+                "SELECT position, key, pretrain_dataset, finetune_dataset, arm, budget, "
+                "samples_per_class, seed FROM plans WHERE study = ? ORDER BY position",
+                (number,),
+            )
+            database.execute(
+                "UPDATE studies SET plan_checksum = ? WHERE id = ?", (plan_checksum(plan), number)
+            )
+        database.commit()
+        database.execute("PRAGMA user_version = 3")
+    return folder
+
+
+@pytest.fixture
+def format_2(format_3):
+    """A store as format 2 was: no checksums, kinds of failures or packs, and no mark of ours."""
+    folder = format_3
     with closing(sqlite3.connect(folder / "augbench.sqlite")) as database:
         for table in ("packs", "runs", "claims"):
             database.execute(f"DROP TABLE {table}")
@@ -188,9 +216,30 @@ def test_a_store_of_the_second_format_is_upgraded_in_place_and_signed(format_2, 
         found, expected = store.study(), new.study()
         assert problems(store) == []
     for mine, theirs in zip(found.cells, expected.cells, strict=True):
-        assert (mine.key, mine.status, mine.result) == (theirs.key, theirs.status, theirs.result)
+        same = theirs.result and replace(theirs.result, predicted=b"")  # which it never had
+        assert (mine.key, mine.status, mine.result) == (theirs.key, theirs.status, same)
     with Store.open(format_2) as store:
         assert store.plan(STUDY, STUDY.cells(), "augbench run") == found.id
+
+
+@pytest.mark.parametrize("opener", [Store.open, Store.read])
+def test_cells_of_the_third_format_stay_sound_and_lack_predictions_alone(format_3, opener):
+    keys = [cell.key for cell in STUDY.cells()]
+    with opener(format_3) as store:
+        assert problems(store) == []
+        found = store.study()
+        assert {cell.status for cell in found.cells} == {"ok", "failed"}
+        assert found.test_labels == {}
+        assert len(store.finished(keys)) == len(keys) - 1
+        assert store.finished(keys, Wanted(predictions=True)) == {}
+    assert np.isnan(StudyResult(found, metric="macro_f1").values(*PLACE)).all()
+    fill(format_3, STUDY)
+    with Store.read(format_3) as store:
+        assert store.finished(keys, Wanted(predictions=True)).keys() == set(keys)
+        assert not np.isnan(StudyResult(store.study(), metric="macro_f1").values(*PLACE)).any()
+
+
+PLACE = (("digits", "letters"), "mixup")
 
 
 @pytest.mark.parametrize(

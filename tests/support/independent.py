@@ -4,8 +4,10 @@ import itertools
 import json
 import math
 import sqlite3
+import zlib
 
 import numpy as np
+import sklearn.metrics as skm
 from scipy import stats
 
 LEVEL, ALPHA = 0.95, 0.05
@@ -21,14 +23,27 @@ class Raw:
         ).fetchone()
         self.study = json.loads(text)
         self.cells, self._curves = {}, {}
-        for *place, status, metrics, correct, seconds, curves in database.execute(
+        labels = {
+            name: _classes(data)
+            for name, told in self.study["datasets"].items()
+            for (data,) in database.execute(
+                "SELECT labels FROM test_labels WHERE dataset = ?", (told["content_hash"],)
+            )
+        }
+        self.labels_of, self.predicted = labels, {}
+        for *place, status, metrics, correct, seconds, curves, predicted in database.execute(
             "SELECT p.pretrain_dataset, p.finetune_dataset, p.arm, p.samples_per_class, "
-            "p.seed, p.budget, c.status, c.metrics, c.correct, c.seconds, c.curves FROM plans p "
+            "p.seed, p.budget, c.status, c.metrics, c.correct, c.seconds, "
+            "c.curves, c.predicted FROM plans p "
             "LEFT JOIN cells c ON c.key = p.key WHERE p.study = ? ORDER BY p.position",
             (number,),
         ):
             self._curves[tuple(place)] = json.loads(curves or "{}")
-            self.cells[tuple(place)] = (status, json.loads(metrics or "{}"), correct, seconds)
+            found = json.loads(metrics or "{}")
+            if predicted is not None:
+                self.predicted[tuple(place)] = _classes(predicted)
+                found |= classwise(labels[place[1]], self.predicted[tuple(place)])
+            self.cells[tuple(place)] = (status, found, correct, seconds)
         database.close()
         self.sizes = self.study["samples_per_class"]
         self.ruler = [s for s in self.study["ruler_sizes"] if s not in self.sizes]
@@ -52,6 +67,22 @@ class Raw:
             for i in range(self.n)
         ]
         return np.array(rows, float)  # [n, K]
+
+
+def _classes(data):
+    """Of at most 256 classes, one byte an image."""
+    return np.frombuffer(zlib.decompress(data), np.uint8)
+
+
+def classwise(labels, predicted):
+    """What scikit-learn says of predictions, over the classes that have test images."""
+    there = np.unique(labels)
+    return {
+        "balanced_accuracy": skm.recall_score(
+            labels, predicted, labels=there, average="macro", zero_division=0
+        ),
+        "macro_f1": skm.f1_score(labels, predicted, labels=there, average="macro", zero_division=0),
+    }
 
 
 def t_interval(values):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from augbench.datasets.contract import DatasetInfo
+from augbench.labels import encode
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.study import Arm, Budget, Cell, Settings, Study
@@ -19,8 +20,25 @@ TEST_IMAGES = 500
 def dataset(name, *, classes=("a", "b", "c"), number=1):
     """A description of a data set that does not exist."""
     return DatasetInfo(
-        name, f"{number:02x}" * 32, (1, 16, 16), tuple(classes), (300,) * len(classes), TEST_IMAGES
+        name,
+        f"{number:02x}" * 32,
+        (1, 16, 16),
+        tuple(classes),
+        (300,) * len(classes),
+        TEST_IMAGES,
+        test_labels=encode(true_labels(len(classes)), len(classes)),
     )
+
+
+def true_labels(classes):
+    """The labels of the test images: classes of the same size, but for a remainder."""
+    return np.arange(TEST_IMAGES) % classes
+
+
+def predictions(correct, classes):
+    """Predicted classes that are right where `correct` says so, and else one too high."""
+    labels = true_labels(classes)
+    return encode(np.where(correct, labels, (labels + 1) % classes), classes)
 
 
 def augmentation(label):
@@ -121,16 +139,18 @@ def invent(cell, study):
         np.packbits(correct).tobytes(),
         1.0 + number,
         "reference",
+        predicted=predictions(correct, len(cell.finetune.classes)),
     )
 
 
-def collapse(result):
+def collapse(result, classes=3):
     """The result of a network that died: it guesses one of three classes."""
     correct = np.arange(TEST_IMAGES) % 3 == 0
     return replace(
         result,
         metrics={**result.metrics, "accuracy": float(correct.mean())},
         correct=np.packbits(correct).tobytes(),
+        predicted=predictions(correct, classes),
     )
 
 
@@ -147,7 +167,7 @@ def fill(folder, study, *, fail=(), skip=(), low=(), command="augbench run", env
                 continue
             result = invent(cell, study)
             if place in low:
-                result = collapse(result)
+                result = collapse(result, len(cell.finetune.classes))
             if place in fail:
                 result = CellResult(
                     cell.key,

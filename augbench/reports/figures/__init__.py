@@ -13,6 +13,7 @@ from pathlib import Path
 from augbench.environment import version_of
 from augbench.options import named
 from augbench.pictures.archive import Picture
+from augbench.protocol.metrics import PRIMARY
 from augbench.reports import sections
 from augbench.reports.sections import NamedFigure, Report
 from augbench.results import StudyResult
@@ -33,14 +34,16 @@ def save_figures(
 ) -> list[Path]:
     """Draw everything that the study has results for; returns the files, PNG and SVG.
 
-    The learning curves come first. `pictures` are those that the store's folder keeps of the study
+    The learning curves come first. Figures about another metric than accuracy go into a folder of
+    its name inside `folder`. `pictures` are those that the store's folder keeps of the study
     (`augbench.pictures.archive`); `train_curves` adds a PNG for every computed cell. Raises
     `StoreError` if the folder cannot be written.
     """
     from augbench.plotting import FileNames, save_figure, style
 
-    report = Report(result, confidence, tuple(pictures), train_curves)
-    paths, names = [], FileNames()
+    shown = tuple(pictures) if result.primary is PRIMARY else ()  # once is enough
+    report = Report(result, confidence, shown, train_curves)
+    paths, names, folder = [], FileNames(), _own_folder(result, folder)
     with style():
         for one in _figures(report):
             paths += save_figure(one.figure, folder / names.add(one.name), one.formats)
@@ -67,9 +70,10 @@ def update_figures(
         "study": dict(result.stored.description),
         "cells": [[cell.key, cell.status, cell.finished_at] for cell in result.cells],
         "pictures": [_digest(picture) for picture in pictures],
-        "options": [train_curves, confidence],
+        "options": [train_curves, confidence, result.metric],
     }
     digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+    whole, folder = folder, _own_folder(result, folder)
     stamp = folder / _STAMP
     try:
         earlier = json.loads(stamp.read_text())
@@ -80,7 +84,7 @@ def update_figures(
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # no stamp, a damaged one, or a file that is gone: draw
     paths = save_figures(
-        result, folder, train_curves=train_curves, pictures=pictures, confidence=confidence
+        result, whole, train_curves=train_curves, pictures=pictures, confidence=confidence
     )
     files = {str(path.relative_to(folder)): _digest_of_file(path) for path in paths}
     save(
@@ -89,6 +93,11 @@ def update_figures(
         hint=f"name a writable folder with {named('out')}",
     )
     return [f"drew {path}" for path in paths]
+
+
+def _own_folder(result: StudyResult, folder: Path) -> Path:
+    """The folder of the figures of the study's metric: those of one must not hide another's."""
+    return folder if result.primary is PRIMARY else folder / result.metric
 
 
 def _figures(report: Report) -> Iterator[NamedFigure]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, wrapped
 from augbench.reports.figures._looks import looks
 from augbench.reports.figures._panels import amount, budget_axis, panels, sizes_of_interest
+from augbench.reports.figures._units import unit_above
 from augbench.results import Pair, StudyResult
 from augbench.statistics import mean_interval
 
@@ -22,7 +23,7 @@ def effect_by_budget(result: StudyResult, pair: Pair, *, confidence: float = 0.9
     interval hides another.
     """
     assert result.baseline is not None
-    sizes = sizes_of_interest(result.sizes)
+    sizes, factor = sizes_of_interest(result.sizes), result.primary.factor
     figure, axes = panels(sizes)
     arms = [label for label in result.augmentations if label != result.baseline]
     chosen, step = looks(result), min(0.12, 0.6 / max(1, len(arms)))  # in octaves
@@ -37,7 +38,7 @@ def effect_by_budget(result: StudyResult, pair: Pair, *, confidence: float = 0.9
                     result.at(budget).values(pair, one, (size,))[:, 0]
                     for one in (label, str(result.baseline))
                 )
-                means.append(mean_interval(100 * (arm - plain), confidence=confidence))
+                means.append(mean_interval(factor * (arm - plain), confidence=confidence))
             place = steps * 2 ** ((i - (len(arms) - 1) / 2) * step)
             look = chosen[label]
             panel.errorbar(
@@ -53,7 +54,9 @@ def effect_by_budget(result: StudyResult, pair: Pair, *, confidence: float = 0.9
     unit = result.budgets[-1].split()[1]
     label = wrapped(f"{unit} of pretraining on {pair[0]} (log₂ scale)", X_LABEL)
     figure.supxlabel(f"{label}\n{_bars(result.seeds, confidence)}", size=9)
-    axes[0].set_ylabel(wrapped(f"points above {result.baseline}, test on {pair[1]}", Y_LABEL))
+    axes[0].set_ylabel(
+        wrapped(f"{unit_above(result)} above {result.baseline}, test on {pair[1]}", Y_LABEL)
+    )
     if handles:
         legend_above(figure, [(handle, label) for label, handle in handles.items()])
     return figure

@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, wrapped
-from augbench.protocol.metrics import PRIMARY
 from augbench.reports.figures._looks import looks
 from augbench.reports.figures._panels import panels, sizes_of_interest
+from augbench.reports.figures._units import axis_of
 from augbench.results import Cost, Pair, StudyResult
 
 __all__ = ["accuracy_by_cost"]
@@ -30,19 +30,19 @@ def accuracy_by_cost(result: StudyResult, pair: Pair, found: Sequence[Cost]) -> 
     chosen = looks(result)
     entries: dict[str, Artist] = {}
     for panel, size in zip(axes, sizes, strict=True):
-        here = [one for one in found if one.size == size and one.accuracy.n and one.images > 0]
+        here = [one for one in found if one.size == size and one.score.n and one.images > 0]
         front = sorted((one for one in here if one.on_front), key=lambda one: one.images)
         if front:
-            x, y = [one.images for one in front], [one.accuracy.mean for one in front]
+            x, y = [one.images for one in front], [one.score.mean for one in front]
             panel.step(x, y, where="post", color=REFERENCE, linewidth=1.0, alpha=0.7)
         for label in result.augmentations:
             look = chosen[label]
             mine = [one for one in here if one.augmentation == label]
-            x, y = [one.images for one in mine], [one.accuracy.mean for one in mine]
+            x, y = [one.images for one in mine], [one.score.mean for one in mine]
             panel.errorbar(
                 x,
                 y,
-                yerr=[one.accuracy.half_width for one in mine],
+                yerr=[one.score.half_width for one in mine],
                 fmt="none",
                 ecolor=look.colour,
                 elinewidth=0.8,
@@ -52,7 +52,7 @@ def accuracy_by_cost(result: StudyResult, pair: Pair, found: Sequence[Cost]) -> 
             for one in mine:
                 panel.plot(
                     one.images,
-                    one.accuracy.mean,
+                    one.score.mean,
                     marker=look.marker,
                     markersize=4.5,
                     color=look.colour,
@@ -63,7 +63,7 @@ def accuracy_by_cost(result: StudyResult, pair: Pair, found: Sequence[Cost]) -> 
     entries["front of the means"] = Line2D([], [], color=REFERENCE, linewidth=1.0)
     label = f"images through the network in pretraining on {pair[0]} (log scale)"
     figure.supxlabel(f"{wrapped(label, X_LABEL)}\nfilled: on the front of the means", size=9)
-    axes[0].set_ylabel(wrapped(f"{PRIMARY.title} on {pair[1]} ({PRIMARY.unit})", Y_LABEL))
+    axes[0].set_ylabel(wrapped(axis_of(result, pair), Y_LABEL))
     legend_above(figure, [(handle, name) for name, handle in entries.items()])
     return figure
 

@@ -1,4 +1,4 @@
-"""Learning curves: accuracy against samples per class, a mean and a band for each arm."""
+"""Learning curves: a metric against samples per class, a mean and a band for each arm."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_ax
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR
 from augbench.reports.figures._looks import Look, looks
+from augbench.reports.figures._units import axis_of
 from augbench.results import Pair, StudyResult
 from augbench.statistics import MeanInterval
 
@@ -28,12 +29,13 @@ _MOST_EMPTY = 0.6
 
 
 def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure:
-    """Accuracy over a log2 axis: each arm's mean, its t band, and thin lines of its seeds.
+    """The metric over a log2 axis: each arm's mean, its t band, and thin lines of its seeds.
 
     The baseline goes on over the ruler; floor and ceiling are horizontal lines.
     """
     figure = Figure(figsize=(5.2, 3.5), layout="constrained")
     axes = figure.add_subplot()
+    factor = result.primary.factor
     sizes = (*result.sizes, *result.ruler_sizes)
     thin = 1 < result.seeds <= _MOST_THIN_LINES // len(result.augmentations)
     entries: list[tuple[Artist, str]] = []
@@ -41,13 +43,14 @@ def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95
         wanted = sizes if label == result.baseline else result.sizes
         wanted = tuple(sorted(wanted))
         if thin:
-            _seeds(axes, wanted, PRIMARY.factor * result.values(pair, label, wanted), look)
-        means = result.intervals(pair, label, wanted, factor=PRIMARY.factor, confidence=confidence)
+            _seeds(axes, wanted, factor * result.values(pair, label, wanted), look)
+        means = result.intervals(pair, label, wanted, factor=factor, confidence=confidence)
         entries.append((band(axes, wanted, means, look), label))
     entries += _references(axes, result, pair, confidence)
+    entries += _majority(axes, result, pair)
     log2_axis(axes, sorted(sizes))
     axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
-    axes.set_ylabel(wrapped(f"{PRIMARY.title} on {pair[1]} ({PRIMARY.unit})", Y_LABEL))
+    axes.set_ylabel(wrapped(axis_of(result, pair), Y_LABEL))
     axes.set_title(_title(result.seeds, confidence, thin))
     legend_above(figure, entries)
     return figure
@@ -85,13 +88,14 @@ def _references(
     """Floor and ceiling as lines; one far off the curves is a number only, not to flatten them."""
     if result.baseline is None or not result.stored.description["references"]:
         return []
+    places, factor = result.primary.decimals_of_mean, result.primary.factor
     low, high = axes.get_ylim()
     room = _MOST_EMPTY * (high - low)
     entries: list[tuple[Artist, str]] = []
     for one, dashes in ((CEILING, (0, (8, 2))), (FLOOR, (0, (1, 1.5)))):
         name, size = one.name, one.samples_per_class
         (row,) = result.intervals(
-            pair, result.baseline, (size,), factor=PRIMARY.factor, confidence=confidence
+            pair, result.baseline, (size,), factor=factor, confidence=confidence
         )
         if not row.n:
             continue
@@ -100,10 +104,25 @@ def _references(
             axes.axhline(row.mean, **style)
             if row.n > 1:
                 axes.axhspan(row.lower, row.upper, color=REFERENCE, alpha=0.1, lw=0)
-            entries.append((Line2D([], [], **style), f"{name} ({row.mean:.1f})"))
+            entries.append((Line2D([], [], **style), f"{name} ({row.mean:.{places}f})"))
         else:
-            entries.append((Line2D([], [], **style), f"{name} (off the axis: {row.mean:.1f})"))
+            told = f"{name} (off the axis: {row.mean:.{places}f})"
+            entries.append((Line2D([], [], **style), told))
     return entries
+
+
+def _majority(axes: Axes, result: StudyResult, pair: Pair) -> list[tuple[Artist, str]]:
+    """A line at the accuracy of always answering the largest class, where classes are unequal."""
+    balance = result.balance(pair)
+    if result.primary is not PRIMARY or balance is None or not balance.unequal:
+        return []
+    share = 100 * balance.majority
+    low, high = axes.get_ylim()
+    style: dict[str, Any] = {"color": REFERENCE, "linestyle": (0, (3, 1, 1, 1)), "linewidth": 1.1}
+    if low - _MOST_EMPTY * (high - low) <= share <= high + _MOST_EMPTY * (high - low):
+        axes.axhline(share, **style)
+        return [(Line2D([], [], **style), f"largest class ({share:.1f})")]
+    return [(Line2D([], [], **style), f"largest class (off the axis: {share:.1f})")]
 
 
 def _title(seeds: int, confidence: float, thin: bool) -> str:

@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
+from augbench.protocol.metrics import Metric
 from augbench.reports.figures._looks import looks
+from augbench.reports.figures._units import unit_above
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
 
@@ -29,15 +31,15 @@ def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> F
     figure = Figure(figsize=(5.2, 3.3), layout="constrained")
     axes = figure.add_subplot()
     axes.axhline(0, color=REFERENCE, linewidth=1)
-    chosen = looks(result)
+    chosen, factor = looks(result), result.primary.factor
     count = len(analysis.comparisons)
     step = min(0.12, 0.6 / max(1, count))  # in octaves
     entries: list[tuple[Artist, str]] = []
     for i, comparison in enumerate(analysis.comparisons):
         look = chosen[comparison.augmentation]
         place = np.array(analysis.sizes) * 2 ** ((i - (count - 1) / 2) * step)
-        mean = [100 * row.difference.mean for row in comparison.by_size]
-        half = [100 * row.difference.half_width for row in comparison.by_size]
+        mean = [factor * row.difference.mean for row in comparison.by_size]
+        half = [factor * row.difference.half_width for row in comparison.by_size]
         axes.plot(place, mean, color=look.colour, linestyle=look.dashes, linewidth=0.8, alpha=0.6)
         axes.errorbar(place, mean, yerr=half, fmt="none", ecolor=look.colour, elinewidth=1.2)
         sure = np.array([row.p_adjusted <= analysis.alpha for row in comparison.by_size])
@@ -55,7 +57,9 @@ def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> F
         entries.append((handle, comparison.augmentation))
     log2_axis(axes, analysis.sizes)
     axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
-    axes.set_ylabel(wrapped(f"points above {analysis.baseline}, test on {pair[1]}", Y_LABEL))
+    axes.set_ylabel(
+        wrapped(f"{unit_above(result)} above {analysis.baseline}, test on {pair[1]}", Y_LABEL)
+    )
     axes.set_title(
         f"{_bars(analysis)}; filled: established" if analysis.n > 1 else "n = 1 seed, no interval"
     )
@@ -85,7 +89,7 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
     )
     axes = figure.add_subplot()
     axes.axvline(0, color=REFERENCE, linewidth=1)
-    chosen = looks(result)
+    chosen, factor = looks(result), result.primary.factor
     names, places, y = [], [], 0.0
     previous: Pair | None = None
     for pair, comparison in rows:
@@ -98,9 +102,9 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         d = comparison.difference
         sure = comparison.reachable and comparison.p_adjusted <= first.alpha
         axes.errorbar(
-            100 * d.mean,
+            factor * d.mean,
             y,
-            xerr=None if math.isnan(d.lower) else 100 * d.half_width,
+            xerr=None if math.isnan(d.lower) else factor * d.half_width,
             color=look.colour,
             marker=look.marker,
             markersize=5.5,
@@ -108,7 +112,7 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
             elinewidth=1.4,
         )
         axes.annotate(
-            _numbers(comparison),
+            _numbers(comparison, result.primary),
             (1.02, y),
             xycoords=("axes fraction", "data"),
             va="center",
@@ -124,7 +128,9 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
     for tick in axes.get_yticklabels():
         if tick.get_text() in headings.values():
             tick.set_fontweight("bold")
-    axes.set_xlabel(wrapped(f"ΔAULC: mean accuracy points above {first.baseline}", X_LABEL))
+    axes.set_xlabel(
+        wrapped(f"ΔAULC: mean {result.scale.long_unit} above {first.baseline}", X_LABEL)
+    )
     if first.n > 1:
         axes.set_title(f"{_bars(first)}; filled: p ≤ {first.alpha:g}")
     else:
@@ -139,14 +145,16 @@ def _heading(pair: Pair) -> str:
     return f"{wrapped(f'{pair[0]} →', _NAME)}\n{wrapped(pair[1], _NAME)}"
 
 
-def _numbers(comparison: Comparison) -> str:
+def _numbers(comparison: Comparison, one: Metric) -> str:
     d = comparison.difference
     if not d.n:
         return "no whole pair"
-    mean = f"{100 * d.mean:+.1f}".replace("-", "−")
+    mean = f"{one.factor * d.mean:+.{one.decimals_of_mean}f}".replace("-", "−")
     if math.isnan(d.lower):
         return mean
-    low, high = (f"{100 * v:+.1f}".replace("-", "−") for v in (d.lower, d.upper))
+    low, high = (
+        f"{one.factor * v:+.{one.decimals_of_mean}f}".replace("-", "−") for v in (d.lower, d.upper)
+    )
     p = comparison.p_adjusted
     chance = f"p = {p:.2g}" if comparison.reachable else "p out of reach"
     return f"{mean} [{low}, {high}]  {chance}"

@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from augbench.plotting import PALETTE, REFERENCE, X_LABEL, Y_LABEL, legend_above, wrapped
 from augbench.plugins.grids import Grid
-from augbench.protocol.metrics import PRIMARY
 from augbench.reports.figures._panels import sizes_of_interest
+from augbench.reports.figures._units import axis_of
 from augbench.results import Pair, StudyResult
 
 __all__ = ["accuracy_by_parameter"]
@@ -27,13 +27,13 @@ def accuracy_by_parameter(
     baseline at the same size.
     """
     figure = Figure(figsize=(5.2, 3.3), layout="constrained")
-    axes = figure.add_subplot()
+    axes, factor = figure.add_subplot(), result.primary.factor
     values = [value for value, _ in grid.points]
     entries: list[tuple[Artist, str]] = []
     for i, size in enumerate(sizes_of_interest(result.sizes)):
         colour = PALETTE[i]
         means = [
-            result.intervals(pair, label, (size,), factor=PRIMARY.factor, confidence=confidence)[0]
+            result.intervals(pair, label, (size,), factor=factor, confidence=confidence)[0]
             for _, label in grid.points
         ]
         lower, upper = [mean.lower for mean in means], [mean.upper for mean in means]
@@ -48,7 +48,7 @@ def accuracy_by_parameter(
         )
         entries.append((line, f"s = {size}"))
         if result.baseline is not None:
-            (plain,) = result.intervals(pair, result.baseline, (size,), factor=PRIMARY.factor)
+            (plain,) = result.intervals(pair, result.baseline, (size,), factor=factor)
             if plain.n:
                 axes.axhline(plain.mean, color=colour, linestyle=(0, (5, 2)), linewidth=0.9)
     if result.baseline is not None:
@@ -60,7 +60,7 @@ def accuracy_by_parameter(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([f"{value:g}" for value in values])
     axes.set_xlabel(wrapped(f"{grid.name}, pretraining on {pair[0]}", X_LABEL))
-    axes.set_ylabel(wrapped(f"{PRIMARY.title} on {pair[1]} ({PRIMARY.unit})", Y_LABEL))
+    axes.set_ylabel(wrapped(axis_of(result, pair), Y_LABEL))
     axes.set_title(
         f"mean of n = {result.seeds} seeds; band: {100 * confidence:g} % t interval"
         if result.seeds > 1

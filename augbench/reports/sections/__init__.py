@@ -11,6 +11,7 @@ from augbench.reports.sections.across_pairs import AcrossPairs
 from augbench.reports.sections.budgets import Budgets
 from augbench.reports.sections.calibration import Calibration
 from augbench.reports.sections.cells import Cells
+from augbench.reports.sections.classes import Classes
 from augbench.reports.sections.convergence import Convergence
 from augbench.reports.sections.cost import Cost
 from augbench.reports.sections.data import Data
@@ -42,6 +43,7 @@ SECTIONS: tuple[Section, ...] = (
     Parameters(),
     Cost(),
     Calibration(),
+    Classes(),
     Transfer(),
     AcrossPairs(),
     Gallery(),

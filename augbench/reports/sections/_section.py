@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from augbench.pictures.archive import Picture
-from augbench.reports._tables import Table
+from augbench.protocol.metrics import Metric
+from augbench.reports._tables import Entry, Table, difference_entry
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Verdict, verdict
+from augbench.statistics import Analysis, MeanInterval, Scale, Verdict, verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +26,23 @@ class Report:
     confidence: float = 0.95
     pictures: tuple[Picture, ...] = ()
     train_curves: bool = False
+
+    @property
+    def metric(self) -> Metric:
+        """The metric that the report is about."""
+        return self.result.primary
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of that metric."""
+        return self.result.scale
+
+    def difference(self, d: MeanInterval) -> Entry:
+        """A difference of that metric as an entry, in its unit of differences."""
+        fixed = self.metric.decimals_of_mean
+        return difference_entry(
+            d, factor=self.metric.factor, decimals=None if fixed == 1 else fixed
+        )
 
     def analysis(self, pair: Pair) -> Analysis | None:
         """The analysis of a pair; None where nothing can be analysed."""

@@ -1,12 +1,13 @@
-"""Accuracy: a table of means and intervals, with floor, ceiling and the baseline's ruler."""
+"""Means: a table of accuracy, or of the study's metric, with floor, ceiling and ruler."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.metrics import PRIMARY, Metric
 from augbench.protocol.references import size_name, size_title, with_references
+from augbench.reports._formatting import number_text
 from augbench.reports._tables import Column, Entry, Table, mean_entry, with_collapses
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
@@ -20,13 +21,13 @@ __all__ = ["Accuracy", "terminal_caption", "terminal_columns"]
 
 
 class Accuracy(Section):
-    """Mean test accuracy of each augmentation at each size."""
+    """The mean of the study's metric, by default test accuracy, at each size."""
 
     name = "accuracy"
 
     def table(self, report: Report, pair: Pair) -> Table:
-        """Mean accuracy in per cent of each augmentation at each size, with its t interval."""
-        result, confidence = report.result, report.confidence
+        """The mean of each augmentation at each size, with its t interval."""
+        result, confidence, one = report.result, report.confidence, report.metric
         sweep = sorted({*result.sizes, *result.ruler_sizes})
         wanted: list[int | None] = [*sweep]
         if result.stored.description["references"]:
@@ -34,16 +35,16 @@ class Accuracy(Section):
         rows, low = [], result.collapsed(pair, tuple(wanted))
         for label in result.augmentations:
             means = result.intervals(
-                pair, label, tuple(wanted), factor=PRIMARY.factor, confidence=confidence
+                pair, label, tuple(wanted), factor=one.factor, confidence=confidence
             )
             entries = (
-                with_collapses(mean_entry(mean, PRIMARY.decimals_of_mean), cells)
+                with_collapses(mean_entry(mean, one.decimals_of_mean), cells)
                 for mean, cells in zip(means, low[label].sum(axis=0).tolist(), strict=True)
             )
             rows.append((Entry(label, label), *entries))
         return Table(
             self.name,
-            f"{PRIMARY.title.capitalize()} on {pair[1]} in {PRIMARY.unit}, "
+            f"{_capital(one.title)} on {pair[1]} in {one.unit}{_lower(one)}, "
             f"by pretraining samples per class of {pair[0]}",
             (
                 Column("augmentation", "augmentation", words=True),
@@ -51,7 +52,7 @@ class Accuracy(Section):
             ),
             tuple(rows),
             f"Mean ± half of the {100 * confidence:g} % t interval over seeds; the number of seeds "
-            f"where it is not {result.seeds}.",
+            f"where it is not {result.seeds}.{_guessing(report, pair)}",
         )
 
     def terminal_table(self, report: Report, pair: Pair) -> Table:
@@ -61,11 +62,12 @@ class Accuracy(Section):
         for label in result.augmentations:
             means = result.intervals(pair, label, confidence=report.confidence)
             entries = (
-                Entry(_mean_and_interval(mean, result.seeds, cells), mean.mean)
+                Entry(_mean_and_interval(mean, result.seeds, cells, report.metric), mean.mean)
                 for mean, cells in zip(means, low[label].sum(axis=0).tolist(), strict=True)
             )
             rows.append((Entry(label, label), *entries))
-        return Table(self.name, terminal_caption(pair), terminal_columns(result.sizes), tuple(rows))
+        caption = terminal_caption(pair, report.metric)
+        return Table(self.name, caption, terminal_columns(result.sizes), tuple(rows))
 
     def closing_lines(self, report: Report) -> Sequence[str]:
         """The number of seeds and the kind of interval."""
@@ -90,9 +92,9 @@ class Accuracy(Section):
         return lines
 
 
-def terminal_caption(pair: Pair) -> str:
-    """The caption of a table of accuracies, while a study runs and when it has ended."""
-    return f"{PRIMARY.caption}: pretrained on {pair[0]}, finetuned on {pair[1]}"
+def terminal_caption(pair: Pair, one: Metric = PRIMARY) -> str:
+    """The caption of a table of means, while a study runs and when it has ended."""
+    return f"{one.caption}{_lower(one)}: pretrained on {pair[0]}, finetuned on {pair[1]}"
 
 
 def terminal_columns(sizes: Sequence[int]) -> tuple[Column, ...]:
@@ -103,10 +105,32 @@ def terminal_columns(sizes: Sequence[int]) -> tuple[Column, ...]:
     )
 
 
-def _mean_and_interval(mean: MeanInterval, seeds: int, collapsed: int) -> str:
+def _lower(one: Metric) -> str:
+    return " (lower is better)" if one.better == "lower" else ""
+
+
+def _capital(text: str) -> str:
+    """The text with a capital in front, and the rest as it is."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
+def _guessing(report: Report, pair: Pair) -> str:
+    """A sentence on the score of guessing, and on that of the largest class where it is higher."""
+    result, one = report.result, report.metric
+    score = result.guessing(pair)
+    if math.isnan(score):
+        return ""
+    text = f" Guessing gives {number_text(one.factor * score, one.decimals_of_mean)}"
+    balance = result.balance(pair)
+    if one is PRIMARY and balance is not None and balance.unequal:
+        text += f", answering the largest class always {100 * balance.majority:.1f}"
+    return f"{text}."
+
+
+def _mean_and_interval(mean: MeanInterval, seeds: int, collapsed: int, one: Metric) -> str:
     if not mean.n:
         return "·"
-    factor, decimals = PRIMARY.factor, PRIMARY.decimals_of_mean
+    factor, decimals = one.factor, one.decimals_of_mean
     text = f"{factor * mean.mean:.{decimals}f}"
     if not math.isnan(mean.upper):
         text += f"\n± {factor * mean.half_width:.{decimals}f}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from augbench.reports._formatting import p_text
-from augbench.reports._tables import Column, Entry, Table, difference_entry, with_collapses
+from augbench.reports._tables import Column, Entry, Table, with_collapses
 from augbench.reports.sections._section import Report, Section
 from augbench.statistics import across_datasets, aulc
 
@@ -44,10 +44,10 @@ class AcrossPairs(Section):
             (
                 Entry(row.augmentation, row.augmentation),
                 *(
-                    with_collapses(difference_entry(one.effect), collapsed[row.augmentation, k])
+                    with_collapses(report.difference(one.effect), collapsed[row.augmentation, k])
                     for k, one in enumerate(row.effects)
                 ),
-                difference_entry(row.overall),
+                report.difference(row.overall),
                 Entry(p_text(row.p_holm), row.p_holm),
             )
             for row in found
@@ -55,7 +55,7 @@ class AcrossPairs(Section):
         refusals = sorted({row.refusal for row in found if row.refusal})
         return Table(
             self.name,
-            "Over all pairs of data sets: ΔAULC in accuracy points",
+            f"Over all pairs of data sets: ΔAULC in {report.scale.long_unit}",
             (
                 Column("augmentation", "augmentation", words=True),
                 *(Column(f"pair-{i}", f"{a} → {b}") for i, (a, b) in enumerate(result.pairs)),

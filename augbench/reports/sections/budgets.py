@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from augbench.reports._formatting import p_text
-from augbench.reports._tables import Column, Entry, Table, difference_entry, with_collapses
+from augbench.reports._tables import Column, Entry, Table, with_collapses
 from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
 from augbench.results import Pair
 from augbench.statistics import changed_by_budgets, unchanged_by_budgets
@@ -21,9 +21,10 @@ class Budgets(Section):
     def words(self, report: Report, pair: Pair) -> Sequence[Paragraph]:
         """A line for each augmentation and budget that changes its difference."""
         found = report.result.interactions(pair, confidence=report.confidence)
+        scale = report.scale
         return [
-            *(Paragraph(line, kind="budget") for line in changed_by_budgets(found)),
-            *(Paragraph(line) for line in unchanged_by_budgets(found)),
+            *(Paragraph(line, kind="budget") for line in changed_by_budgets(found, scale=scale)),
+            *(Paragraph(line) for line in unchanged_by_budgets(found, scale=scale)),
         ]
 
     def table(self, report: Report, pair: Pair) -> Table | None:
@@ -36,9 +37,9 @@ class Budgets(Section):
                 Entry(one.augmentation, one.augmentation),
                 Entry(one.first, report.result.budgets.index(one.first)),
                 Entry("all" if one.size is None else str(one.size), one.size or 0),
-                difference_entry(one.at_first),
-                difference_entry(one.at_second),
-                with_collapses(difference_entry(one.change), one.collapses),
+                report.difference(one.at_first),
+                report.difference(one.at_second),
+                with_collapses(report.difference(one.change), one.collapses),
                 Entry(
                     p_text(one.p_adjusted)
                     if one.reachable
@@ -53,7 +54,8 @@ class Budgets(Section):
         longest = found[0].second
         return Table(
             self.name,
-            f"Budgets: differences at shorter ones beside those with {longest}, in accuracy points",
+            f"Budgets: differences at shorter ones beside those with {longest}, in "
+            f"{report.scale.long_unit}",
             (
                 Column("augmentation", "augmentation", words=True),
                 Column("budget", "budget", "The shorter length of pretraining", words=True),

@@ -25,6 +25,7 @@ class Cells(Section):
     def study_table(self, report: Report) -> Table:
         """The status of every planned cell."""
         rows, budgets = [], report.result.budgets
+        others = [report.metric] if report.metric is not PRIMARY else []
         for row in report.result.cell_rows():
             size, finished = row["samples_per_class"], row["finished_at"] or ""
             rows.append(
@@ -36,6 +37,7 @@ class Cells(Section):
                     Entry(str(row["seed"]), row["seed"]),
                     Entry(row["status"], row["status"]),
                     _accuracy(row),
+                    *(_number(row.get(one.name), one.factor, one.decimals) for one in others),
                     _number(row["seconds"], 1, 2),
                     Entry(row["engine"] or "–", row["engine"] or ""),
                     Entry(row["device"] or "–", row["device"] or ""),
@@ -55,6 +57,7 @@ class Cells(Section):
                 Column("seed", "seed"),
                 Column("status", "status", words=True),
                 metric_column(PRIMARY),
+                *(metric_column(one) for one in others),
                 Column("seconds", "seconds", "The cell's share of the time"),
                 Column("engine", "engine", words=True),
                 Column("device", "device", words=True),

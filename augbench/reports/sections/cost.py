@@ -1,11 +1,10 @@
-"""Cost: accuracy against the computation of pretraining, and the front of best choices."""
+"""Cost: what is reached against the computation of pretraining, and the front of best choices."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 
-from augbench.protocol.metrics import PRIMARY
 from augbench.reports._formatting import number_text
 from augbench.reports._tables import Column, Entry, Table, mean_entry, with_collapses
 from augbench.reports.sections._section import NamedFigure, Report, Section
@@ -24,7 +23,7 @@ class Cost(Section):
         """One row for each size, arm and budget; None without results."""
         result = report.result
         found = result.costs(pair, confidence=report.confidence)
-        if not any(one.accuracy.n for one in found):
+        if not any(one.score.n for one in found):
             return None
         low = {budget: result.at(budget).collapsed(pair) for budget in result.budgets}
         rows = [
@@ -35,7 +34,7 @@ class Cost(Section):
                 Entry(_counted(one.images), one.images),
                 Entry(number_text(one.seconds, 2), one.seconds),
                 with_collapses(
-                    mean_entry(one.accuracy, PRIMARY.decimals_of_mean),
+                    mean_entry(one.score, report.metric.decimals_of_mean),
                     int(low[one.budget][one.augmentation][:, result.sizes.index(one.size)].sum()),
                 ),
                 Entry("best" if one.on_front else "", "best" if one.on_front else ""),
@@ -45,17 +44,15 @@ class Cost(Section):
         unfair = " Seconds are left out where arms were not measured alike."
         return Table(
             self.name,
-            "Cost: the computation of pretraining, and the accuracy that it buys",
+            f"Cost: the computation of pretraining, and the {report.scale.noun} that it buys",
             (
                 Column("augmentation", "augmentation", words=True),
                 Column("budget", "budget", "Length of pretraining", words=True),
                 Column("size", "s", "Pretraining samples per class"),
                 Column("images", "images", "Passed forwards and backwards, extra passes included"),
                 Column("seconds", "seconds", "Of pretraining; a pack's are shared evenly"),
-                Column("accuracy", PRIMARY.head, "Mean with its t interval"),
-                Column(
-                    "front", "front", "No choice of this size is as accurate for less", words=True
-                ),
+                Column(report.metric.name, report.metric.head, "Mean with its t interval"),
+                Column("front", "front", "No choice of this size is as good for less", words=True),
             ),
             tuple(rows),
             "The front is that of the means: seeds may move a neighbour onto it."

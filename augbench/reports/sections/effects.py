@@ -12,7 +12,6 @@ from augbench.reports._tables import (
     Column,
     Entry,
     Table,
-    difference_entry,
     mean_entry,
     with_collapses,
 )
@@ -33,30 +32,42 @@ class Effects(Section):
         analysis = report.comparisons(pair)
         if analysis is None:
             return None
+        factor, decimals = report.metric.factor, report.metric.decimals_of_mean
+        labels = not report.metric.no_multipliers
+
+        def mean(area: MeanInterval) -> Entry:
+            return mean_entry(_scaled(area, factor), decimals)
+
         rows = [
             (
                 Entry(c.augmentation, c.augmentation),
-                with_collapses(mean_entry(_percent(c.baseline_aulc)), c.collapses.baseline),
-                with_collapses(mean_entry(_percent(c.aulc)), c.collapses.treated),
                 with_collapses(
-                    difference_entry(c.difference), c.collapses.baseline + c.collapses.treated
+                    mean_entry(_scaled(c.baseline_aulc, factor), decimals), c.collapses.baseline
+                ),
+                with_collapses(mean_entry(_scaled(c.aulc, factor), decimals), c.collapses.treated),
+                with_collapses(
+                    report.difference(c.difference), c.collapses.baseline + c.collapses.treated
                 ),
                 Entry("", None, bar=bar),
                 Entry(p_text(c.p_adjusted) if c.reachable else _out_of_reach(c), c.p_adjusted),
                 Entry(p_text(c.test.p), c.test.p),
                 Entry(p_text(c.least_p), c.least_p),
                 _improvement(c),
-                _average(c),
+                *([_average(c)] if labels else []),
                 Entry(number_text(c.pairing.correlation, 2), c.pairing.correlation),
                 Entry(number_text(c.pairing.variance_ratio, 2), c.pairing.variance_ratio),
-                Entry(number_text(100 * c.detectable, 2), 100 * c.detectable),
+                Entry(number_text(factor * c.detectable, max(2, decimals)), factor * c.detectable),
                 Entry(str(c.n), c.n),
             )
             for c, bar in zip(analysis.comparisons, _bars(analysis), strict=True)
         ]
+        multiplier = Column(
+            "multiplier", "labels", "Geometric average; censored sizes at their limits"
+        )
         return Table(
             self.name,
-            "Over the whole curve: the area under the learning curve (AULC), in accuracy points",
+            "Over the whole curve: the area under the learning curve (AULC), in "
+            f"{report.scale.long_unit}{_direction(report)}",
             (
                 Column("augmentation", "augmentation", words=True),
                 Column("baseline_aulc", analysis.baseline, "AULC without augmentation, same seeds"),
@@ -69,7 +80,7 @@ class Effects(Section):
                 Column("p", "p alone", "The same test, uncorrected"),
                 Column("least_p", "least p", "The least that p could be with these seeds"),
                 Column("improvement", "better in", "Share of seeds that it improves, ties half"),
-                Column("multiplier", "labels", "Geometric average; censored sizes at their limits"),
+                *([multiplier] if labels else []),
                 Column("correlation", "r", "Correlation of the two arms over seeds"),
                 Column(
                     "variance_ratio",
@@ -94,8 +105,13 @@ class Effects(Section):
             yield NamedFigure("effects", forest(report.result, compared))
 
 
-def _percent(mean: MeanInterval) -> MeanInterval:
-    return replace(mean, mean=100 * mean.mean, lower=100 * mean.lower, upper=100 * mean.upper)
+def _scaled(mean: MeanInterval, factor: float) -> MeanInterval:
+    ends = {name: factor * getattr(mean, name) for name in ("mean", "lower", "upper")}
+    return replace(mean, **ends)
+
+
+def _direction(report: Report) -> str:
+    return " (lower is better)" if report.scale.lower_is_better else ""
 
 
 def _out_of_reach(c: Comparison) -> str:

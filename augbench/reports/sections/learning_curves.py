@@ -26,7 +26,7 @@ class LearningCurves(Section):
     chapter = "curves"
 
     def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:
-        """Accuracy, with single seeds, ruler, floor and ceiling."""
+        """The study's metric, with single seeds, ruler, floor and ceiling."""
         from augbench.plotting import slug
         from augbench.reports.figures.curves import learning_curves
 
@@ -34,7 +34,7 @@ class LearningCurves(Section):
         yield NamedFigure(f"learning-curves-{slug(*pair)}", figure)
 
     def page(self, report: Report) -> dict[str, Any]:
-        """For each pair, the curves of accuracy for a viewer that runs no script."""
+        """For each pair, the curves of the study's metric for a viewer that runs no script."""
         return {
             "static_charts": [
                 static_chart(report.result, pair, report.confidence) for pair in report.result.pairs
@@ -48,7 +48,8 @@ class LearningCurves(Section):
 
 def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
     sizes = tuple(sorted({*result.sizes, *result.ruler_sizes}))
-    there = [one for one in METRICS if one.drawn and _present(result, one.name)]
+    there = [one for one in METRICS if one.drawn and _present(result, one)]
+    there.sort(key=lambda one: one is not result.primary)  # which the page shows first
     return {
         "augmentations": list(result.augmentations),
         "baseline": result.baseline,
@@ -145,5 +146,7 @@ def _short(value: float) -> float | None:
     return float(f"{value:.7g}") if math.isfinite(value) else None
 
 
-def _present(result: StudyResult, metric: str) -> bool:
-    return any(cell.result and metric in cell.result.metrics for cell in result.cells)
+def _present(result: StudyResult, metric: Metric) -> bool:
+    if metric.from_predictions:
+        return any(result.has_predictions(cell) for cell in result.cells)
+    return any(cell.result and metric.name in cell.result.metrics for cell in result.cells)

@@ -18,7 +18,7 @@ class Multipliers(Section):
     def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:
         """The multipliers over the sizes, with arrows where they are censored."""
         analysis = report.comparisons(pair)
-        if analysis is not None:
+        if analysis is not None and not report.metric.no_multipliers:
             from augbench.plotting import slug
             from augbench.reports.figures.multipliers import label_multiplier_figure
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from augbench.plugins.grids import Grid, grids
 from augbench.plugins.pipelines import Pipeline
-from augbench.protocol.metrics import PRIMARY
 from augbench.reports._tables import Column, Entry, Table, mean_entry, with_collapses
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
@@ -22,15 +21,15 @@ class Parameters(Section):
 
     def table(self, report: Report, pair: Pair) -> Table | None:
         """One row for each value of each grid; None without a grid."""
-        result = report.result
+        result, one = report.result, report.metric
         low, rows = result.collapsed(pair), []
         for grid in _grids_of(result):
             for value, label in grid.points:
                 means = result.intervals(
-                    pair, label, factor=PRIMARY.factor, confidence=report.confidence
+                    pair, label, factor=one.factor, confidence=report.confidence
                 )
                 entries = (
-                    with_collapses(mean_entry(mean, PRIMARY.decimals_of_mean), cells)
+                    with_collapses(mean_entry(mean, one.decimals_of_mean), cells)
                     for mean, cells in zip(means, low[label].sum(axis=0).tolist(), strict=True)
                 )
                 row = (Entry(label, label), Entry(grid.name, grid.name), Entry(f"{value:g}", value))
@@ -39,7 +38,7 @@ class Parameters(Section):
             return None
         return Table(
             self.name,
-            f"Parameters: {PRIMARY.title} on {pair[1]} in {PRIMARY.unit} along each grid",
+            f"Parameters: {one.title} on {pair[1]} in {one.unit} along each grid",
             (
                 Column("augmentation", "augmentation", words=True),
                 Column("parameter", "parameter", words=True),

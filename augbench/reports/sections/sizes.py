@@ -8,13 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
+from augbench.protocol.metrics import PRIMARY
 from augbench.reports._formatting import interval_text, number_text, p_text
-from augbench.reports._tables import Column, Entry, Table, difference_entry, with_collapses
+from augbench.reports._tables import Column, Entry, Table, with_collapses
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison, SizeComparison, two_way_interval, unpack
 
 __all__ = ["Sizes"]
+
+_CENSORED = (
+    " A multiplier with > or < lies off the measured sizes: it is censored, never extrapolated."
+)
 
 
 class Sizes(Section):
@@ -27,45 +32,58 @@ class Sizes(Section):
         analysis = report.comparisons(pair)
         if analysis is None:
             return None
-        beyond = _for_new_images(report.result, pair, analysis)
+        # An image is right or wrong: of other metrics than accuracy, no image has a share.
+        by_image = report.metric is PRIMARY
+        labels = not report.metric.no_multipliers
+        beyond = _for_new_images(report.result, pair, analysis) if by_image else None
         with_gap = analysis.references.ceiling is not None
         rows = [
             (
                 Entry(c.augmentation, c.augmentation),
                 Entry(str(row.size), row.size),
-                with_collapses(difference_entry(row.difference), _collapsed(c, row.size)),
-                replace(new, text=new.text or "–"),
+                with_collapses(report.difference(row.difference), _collapsed(c, row.size)),
+                *(replace(new, text=new.text or "–") for new in news),
                 Entry(p_text(row.p_within), row.p_within),
                 Entry(p_text(row.p_adjusted), row.p_adjusted),
-                _multiplier(row),
+                *([_multiplier(row)] if labels else []),
                 *([_gap(row)] if with_gap else []),
                 Entry(number_text(row.pairing.correlation, 2), row.pairing.correlation),
                 Entry(number_text(row.pairing.variance_ratio, 2), row.pairing.variance_ratio),
                 Entry(str(row.difference.n), row.difference.n),
             )
-            for c, intervals in zip(analysis.comparisons, beyond, strict=True)
-            for row, new in zip(c.by_size, intervals, strict=True)
+            for i, c in enumerate(analysis.comparisons)
+            for k, row in enumerate(c.by_size)
+            for news in [[] if beyond is None else [beyond[i][k]]]
         ]
+        new_images = Column(
+            "beyond", "new images too", "Interval for new seeds and new test images"
+        )
+        multiplier = Column(
+            "multiplier",
+            "labels",
+            "Times as many labels that buy the same without it",
+        )
         gap = Column("gap", "of the gap", "Share of the gap to all labels that it closes, Fieller")
         return Table(
             self.name,
-            "Where it helps: paired differences at each size, in accuracy points",
+            f"Where it helps: paired differences at each size, in {report.scale.long_unit}"
+            + (" (lower is better)" if report.scale.lower_is_better else ""),
             (
                 Column("augmentation", "augmentation", words=True),
                 Column("size", "s", "Pretraining samples per class"),
                 Column("difference", "difference", "Paired by seed, with its t interval"),
-                Column("beyond", "new images too", "Interval for new seeds and new test images"),
+                *([new_images] if by_image else []),
                 Column("p_within", "p (sizes)", "Corrected for the sizes of one augmentation"),
                 Column("p_adjusted", "p", "Corrected for all augmentations, sizes and areas"),
-                Column("multiplier", "labels", "Times as many labels that buy the same without it"),
+                *([multiplier] if labels else []),
                 *([gap] if with_gap else []),
                 Column("correlation", "r", "Correlation of the two arms over seeds"),
                 Column("variance_ratio", "Var δ ratio", "Below 1, pairing by seed helped"),
                 Column("n", "n", "Seeds with both cells"),
             ),
             tuple(rows),
-            "Intervals are pointwise and uncorrected; the p-values decide. A multiplier with > or "
-            "< lies off the measured sizes: it is censored, never extrapolated.",
+            "Intervals are pointwise and uncorrected; the p-values decide."
+            + (_CENSORED if labels else ""),
         )
 
     def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:

@@ -28,7 +28,7 @@ def _collapsed(report: Report, pair: Pair) -> dict[str, NDArray[np.int_]]:
 
 
 class Transfer(Section):
-    """Paired differences of the pretraining head and of the finetuned head."""
+    """Paired differences in accuracy of the pretraining head and of the finetuned head."""
 
     name = "transfer"
 

@@ -1,0 +1,48 @@
+"""Class by class: what a study's cells say of each class of D_F, from their predictions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augbench.labels import decode
+from augbench.statistics import balanced_accuracy, confusion_matrix, macro_f1
+
+if TYPE_CHECKING:
+    from augbench.results._study import StudyResult
+    from augbench.store import PlannedCell
+
+__all__ = ["FROM_PREDICTIONS", "classwise_metrics", "confusion_of", "test_labels_of"]
+
+FROM_PREDICTIONS = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
+"""How each metric of a cell comes from its confusion matrix."""
+
+
+def test_labels_of(result: StudyResult, dataset: str) -> NDArray[np.int64] | None:
+    """See `StudyResult.test_labels`."""
+    told = result.stored.description["datasets"][dataset]
+    data = result.stored.test_labels.get(dataset)
+    return None if data is None else decode(data, told["test_size"], len(told["classes"]))
+
+
+def confusion_of(result: StudyResult, cell: PlannedCell) -> NDArray[np.int64] | None:
+    """See `StudyResult.confusion`."""
+    labels = result.test_labels(cell.finetune_dataset)
+    if cell.status != "ok" or cell.result is None or not cell.result.predicted or labels is None:
+        return None
+    classes = len(result.stored.description["datasets"][cell.finetune_dataset]["classes"])
+    try:
+        predicted = decode(cell.result.predicted, len(labels), classes)
+    except ValueError:  # of another number of images or classes: written by another program
+        return None
+    return confusion_matrix(labels, predicted, classes)
+
+
+def classwise_metrics(result: StudyResult, cell: PlannedCell) -> dict[str, float]:
+    """The metrics of a cell that come from its predictions; none where these are not known."""
+    counts = confusion_of(result, cell)
+    if counts is None:
+        return {}
+    return {name: compute(counts) for name, compute in FROM_PREDICTIONS.items()}
