@@ -11,7 +11,7 @@ from augbench.labels import decode
 from augbench.statistics import balanced_accuracy, confusion_matrix, macro_f1
 
 if TYPE_CHECKING:
-    from augbench.results._study import StudyResult
+    from augbench.results._cells import StudyCells
     from augbench.store import PlannedCell
 
 __all__ = ["FROM_PREDICTIONS", "classwise_metrics", "confusion_of", "test_labels_of"]
@@ -20,14 +20,14 @@ FROM_PREDICTIONS = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1
 """How each metric of a cell comes from its confusion matrix."""
 
 
-def test_labels_of(result: StudyResult, dataset: str) -> NDArray[np.int64] | None:
+def test_labels_of(result: StudyCells, dataset: str) -> NDArray[np.int64] | None:
     """See `StudyResult.test_labels`."""
     told = result.stored.description["datasets"][dataset]
     data = result.stored.test_labels.get(dataset)
     return None if data is None else decode(data, told["test_size"], len(told["classes"]))
 
 
-def confusion_of(result: StudyResult, cell: PlannedCell) -> NDArray[np.int64] | None:
+def confusion_of(result: StudyCells, cell: PlannedCell) -> NDArray[np.int64] | None:
     """See `StudyResult.confusion`."""
     labels = result.test_labels(cell.finetune_dataset)
     if cell.status != "ok" or cell.result is None or not cell.result.predicted or labels is None:
@@ -40,7 +40,7 @@ def confusion_of(result: StudyResult, cell: PlannedCell) -> NDArray[np.int64] | 
     return confusion_matrix(labels, predicted, classes)
 
 
-def classwise_metrics(result: StudyResult, cell: PlannedCell) -> dict[str, float]:
+def classwise_metrics(result: StudyCells, cell: PlannedCell) -> dict[str, float]:
     """The metrics of a cell that come from its predictions; none where these are not known."""
     counts = confusion_of(result, cell)
     if counts is None:

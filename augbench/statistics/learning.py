@@ -22,7 +22,8 @@ __all__ = ["Unlearnt", "nothing_learnt"]
 class Unlearnt:
     """No arm is shown to have learnt anything at any size.
 
-    `noun` names the scores, `guessing` is the score of guessing, `highest` the best mean of any arm
+    `noun` names the scores, `guessing` is what answers reach that look at no image (the larger of
+    chance and the share of the largest class), `highest` the best mean of any arm
     and size, `upper` the highest upper end of their intervals: shares in [0, 1]. `means` counts the
     means that were tested.
     """

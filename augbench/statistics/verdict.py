@@ -116,11 +116,11 @@ def _nothing_learnt(c: Comparison, unlearnt: Unlearnt, analysis: Analysis) -> Ve
         kind="cannot tell",
         headline=(
             f"{c.augmentation}: {learnt}, with it or without it, so there is nothing to compare: "
-            f"the highest mean {unlearnt.noun} of any arm is {highest}, and guessing gives "
-            f"{guessing}."
+            f"the highest mean {unlearnt.noun} of any arm is {highest}, and answers without "
+            f"looking at an image reach {guessing}."
         ),
         sentences=(
-            f"No mean is established above guessing (t intervals over seeds{many}); "
+            f"No mean is established above that (t intervals over seeds{many}); "
             f"{confidence_text(analysis)} intervals reach up to {upper}.",
         ),
         exploratory=not analysis.condition.primary,

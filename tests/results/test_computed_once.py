@@ -12,7 +12,7 @@ from augbench.reports.export import to_csv, to_json
 from augbench.reports.figures import save_figures
 from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results
-from augbench.results import StudyResult, _study
+from augbench.results import StudyResult, _cells, _study
 from augbench.store import Store
 
 PAIRS = (("digits", "letters"), ("digits", "digits"))
@@ -30,17 +30,19 @@ def calls(monkeypatch):
     """The number of calls of what is slow, by name."""
     counted = Counter()
 
-    def count(name):
-        real = getattr(_study, name)
+    def count(module, name):
+        real = getattr(module, name)
 
         def counting(*arguments, **options):
             counted[name] += 1
             return real(*arguments, **options)
 
-        monkeypatch.setattr(_study, name, counting)
+        monkeypatch.setattr(module, name, counting)
 
-    for name in ("analyse", "cell_rows", "distinct_environments", "mean_interval"):
-        count(name)
+    for name in ("analyse", "cell_rows", "distinct_environments"):
+        count(_study, name)
+    count(_cells, "mean_interval")
+    count(_cells, "classwise_metrics")
     return counted
 
 

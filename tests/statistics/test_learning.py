@@ -67,6 +67,6 @@ def test_the_verdict_ranks_nothing_and_claims_nothing() -> None:
         "mixup: nothing was learnt, with it or without it, so there is nothing to compare: the "
         "highest mean accuracy of any arm is "
     )
-    assert told.headline.endswith("and guessing gives 10.0%.")
+    assert told.headline.endswith("and answers without looking at an image reach 10.0%.")
     assert "corrected for 6 means" in told.sentences[0]
     assert not any("selected" in line for line in remarks(unlearnt))

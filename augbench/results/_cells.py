@@ -1,0 +1,299 @@
+"""The cells of a stored study: what they are of, and their metrics as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Any, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from augbench.datasets.balance import ClassBalance
+from augbench.errors import UsageError
+from augbench.protocol.metrics import COMPARABLE, PRIMARY, Metric
+from augbench.protocol.metrics import metric as metric_named
+from augbench.protocol.references import FLOOR
+from augbench.results._classwise import (
+    FROM_PREDICTIONS,
+    classwise_metrics,
+    confusion_of,
+    test_labels_of,
+)
+from augbench.results._scale import scale_of
+from augbench.statistics import MeanInterval, Scale, mean_interval
+from augbench.store import PlannedCell, StoredStudy
+
+__all__ = ["Pair", "StudyCells"]
+
+_T = TypeVar("_T")
+
+Pair = tuple[str, str]
+"""(D_P, D_F): the names of the data sets of pretraining and finetuning."""
+
+
+@dataclass(frozen=True)
+class StudyCells:
+    """The cells of one study at one budget, and what was asked of them; see `StudyResult`."""
+
+    stored: StoredStudy
+    at_budget: str | None = None
+    metric: str = PRIMARY.name
+
+    def __post_init__(self) -> None:
+        if self.metric not in COMPARABLE:
+            raise UsageError(f"metric {self.metric!r}: expected one of {', '.join(COMPARABLE)}")
+
+    @property
+    def primary(self) -> Metric:
+        """The metric that tables, figures and verdicts are about."""
+        return metric_named(self.metric)
+
+    @property
+    def scale(self) -> Scale:
+        """The scale of that metric, for analyses and their words."""
+        return scale_of(self.primary)
+
+    @property
+    def budgets(self) -> tuple[str, ...]:
+        """The lengths of pretraining in words, the shortest first."""
+        named = self.stored.description.get("budgets")
+        return tuple(named or dict.fromkeys(cell.budget for cell in self.stored.cells))
+
+    @property
+    def budget(self) -> str:
+        """The length of pretraining that tables and analyses are about."""
+        return self.at_budget or (self.budgets or ("",))[-1]
+
+    def at(self, budget: str) -> Self:
+        """The same study at another budget, one of `budgets`."""
+        if budget == self.budget:
+            return self
+        return self._once(("at", budget), lambda: replace(self, at_budget=budget))
+
+    @cached_property
+    def cells(self) -> tuple[PlannedCell, ...]:
+        """Every planned cell of any budget, in the order of the plan.
+
+        Its arm is called as reports call it.
+        """
+        shown = self._shown
+        return tuple(
+            cell
+            if shown[cell.augmentation] == cell.augmentation
+            else replace(cell, augmentation=shown[cell.augmentation])
+            for cell in self.stored.cells
+        )
+
+    @cached_property
+    def _shown(self) -> dict[str, str]:
+        """The label of each arm as reports print it, by the one that is stored."""
+        return {arm["label"]: arm["shown"] for arm in self.stored.description["arms"]}
+
+    @property
+    def failed(self) -> tuple[PlannedCell, ...]:
+        """The cells that failed."""
+        return tuple(cell for cell in self.cells if cell.status == "failed")
+
+    @property
+    def missing(self) -> tuple[PlannedCell, ...]:
+        """The cells that were not computed yet."""
+        return tuple(cell for cell in self.cells if cell.status == "missing")
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs (D_P, D_F) of the study."""
+        return tuple(
+            (pretrain, finetune) for pretrain, finetune in self.stored.description["pairs"]
+        )
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """The labels of the arms, the baseline first; in a grid, they tell every value."""
+        return tuple(self._shown.values())
+
+    @property
+    def baseline(self) -> str | None:
+        """The label of the baseline, if the study has one."""
+        label: str | None = self.stored.description["baseline"]
+        return label if label is None else self._shown[label]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The samples per class of the sweep."""
+        return tuple(self.stored.description["samples_per_class"])
+
+    @property
+    def ruler_sizes(self) -> tuple[int, ...]:
+        """The further sizes at which only the baseline ran."""
+        return tuple(s for s in self.stored.description["ruler_sizes"] if s not in self.sizes)
+
+    @property
+    def seeds(self) -> int:
+        """The number of seeds of the study."""
+        return int(self.stored.description["seeds"])
+
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, str, str, int | None, int], PlannedCell]:
+        return {
+            (
+                cell.pretrain_dataset,
+                cell.finetune_dataset,
+                cell.augmentation,
+                cell.samples_per_class,
+                cell.seed,
+            ): cell
+            for cell in self.cells
+            if cell.budget == self.budget
+        }
+
+    @cached_property
+    def _kept(self) -> dict[Hashable, Any]:
+        return {}
+
+    def _once(self, key: Hashable, compute: Callable[[], _T]) -> _T:
+        """The value of `compute`, which is called once for each key."""
+        if key not in self._kept:
+            self._kept[key] = compute()
+        kept: _T = self._kept[key]
+        return kept
+
+    def cell(
+        self, pair: Pair, augmentation: str, samples_per_class: int | None, seed: int
+    ) -> PlannedCell | None:
+        """One planned cell, or None if the study has none there."""
+        return self._by_place.get((*pair, augmentation, samples_per_class, seed))
+
+    def values(
+        self,
+        pair: Pair,
+        augmentation: str,
+        sizes: tuple[int | None, ...] | None = None,
+        metric: str | None = None,
+    ) -> NDArray[np.float64]:
+        """A metric as [seeds, sizes], by default the study's own; NaN where a cell lacks it.
+
+        A cell that is missing or failed has none.
+        """
+        wanted, name = self.sizes if sizes is None else sizes, metric or self.metric
+        columns = [self._column(pair, augmentation, size, name) for size in wanted]
+        return np.stack(columns, axis=1) if columns else np.empty((self.seeds, 0))
+
+    def _column(
+        self, pair: Pair, augmentation: str, size: int | None, metric: str
+    ) -> NDArray[np.float64]:
+        """A metric at one size as [seeds]."""
+
+        def read() -> NDArray[np.float64]:
+            column = np.full(self.seeds, np.nan)
+            for seed in range(self.seeds):
+                cell = self.cell(pair, augmentation, size, seed)
+                if cell is not None and cell.status == "ok" and cell.result is not None:
+                    column[seed] = self.metric_of(cell, metric)
+            return column
+
+        return self._once(("column", pair, augmentation, size, metric), read)
+
+    def metric_of(self, cell: PlannedCell, name: str) -> float:
+        """A metric of one cell; NaN where it has none."""
+        if cell.result is None or cell.status != "ok":
+            return math.nan
+        return (
+            self._classwise(cell).get(name, math.nan)
+            if name in FROM_PREDICTIONS
+            else cell.result.metrics.get(name, math.nan)
+        )
+
+    def _classwise(self, cell: PlannedCell) -> dict[str, float]:
+        place = (cell.key, cell.finetune_dataset)  # data sets of one content may be named apart
+        return self._once(("classwise", place), lambda: classwise_metrics(self, cell))
+
+    def has_predictions(self, cell: PlannedCell) -> bool:
+        """True for a cell whose classes can be told apart: predicted and true ones are known."""
+        return bool(self._classwise(cell))
+
+    def test_labels(self, dataset: str) -> NDArray[np.int64] | None:
+        """The true classes of a data set's test images [N]; None where they are not known."""
+        return self._once(("test labels", dataset), lambda: test_labels_of(self, dataset))
+
+    def confusion(self, cell: PlannedCell) -> NDArray[np.int64] | None:
+        """Test images by true class (row) and predicted class: [classes, classes].
+
+        None where the predicted classes or the true ones are not known.
+        """
+        return confusion_of(self, cell)
+
+    def confusions(
+        self, pair: Pair, augmentation: str, samples_per_class: int | None
+    ) -> NDArray[np.int64]:
+        """The confusion matrices of all seeds that have one: [seeds, classes, classes]."""
+        cells = [
+            self.cell(pair, augmentation, samples_per_class, seed) for seed in range(self.seeds)
+        ]
+        counts = [self.confusion(cell) for cell in cells if cell is not None]
+        known = [one for one in counts if one is not None]
+        classes = len(self.stored.description["datasets"][pair[1]]["classes"])
+        return np.stack(known) if known else np.empty((0, classes, classes), np.int64)
+
+    def balance(self, pair: Pair) -> ClassBalance | None:
+        """The test images of each class of D_F; None where the true classes are not known."""
+        labels = self.test_labels(pair[1])
+        if labels is None:
+            return None
+        return ClassBalance.of(labels, self.stored.description["datasets"][pair[1]]["classes"])
+
+    def intervals(
+        self,
+        pair: Pair,
+        augmentation: str,
+        sizes: tuple[int | None, ...] | None = None,
+        metric: str | None = None,
+        *,
+        factor: float = 1,
+        confidence: float = 0.95,
+    ) -> tuple[MeanInterval, ...]:
+        """The mean of `factor` × a metric at each size, with its t interval over seeds.
+
+        The metric is the study's own by default.
+        """
+        name = metric or self.metric
+
+        def interval(size: int | None) -> MeanInterval:
+            column = factor * self._column(pair, augmentation, size, name)
+            return mean_interval(column, confidence=confidence)
+
+        return tuple(
+            self._once(
+                ("interval", pair, augmentation, size, name, factor, confidence),
+                partial(interval, size),
+            )
+            for size in (self.sizes if sizes is None else sizes)
+        )
+
+    def scores(self, pair: Pair, metric: str | None = None) -> dict[str, NDArray[np.float64]]:
+        """A metric, by default the study's own, of every augmentation as [seeds, sizes]."""
+        return {label: self.values(pair, label, metric=metric) for label in self.augmentations}
+
+    def failures(self, pair: Pair) -> dict[str, NDArray[np.bool_]]:
+        """The failed cells of every augmentation as [seeds, sizes]."""
+        return {
+            label: np.array(
+                [
+                    [
+                        (cell := self.cell(pair, label, size, i)) is not None
+                        and cell.status == "failed"
+                        for size in self.sizes
+                    ]
+                    for i in range(self.seeds)
+                ]
+            )
+            for label in self.augmentations
+        }
+
+    def has_own_budget(self, label: str) -> bool:
+        """True for an arm that is pretrained equally long at every budget of the study."""
+        cells = [cell for cell in self.cells if cell.augmentation == label]
+        keys = {cell.key for cell in cells if cell.samples_per_class != FLOOR.samples_per_class}
+        return len(self.budgets) > 1 and len(keys) * len(self.budgets) <= len(cells)
