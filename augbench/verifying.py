@@ -28,6 +28,7 @@ from augbench.protocol.metrics import METRICS
 from augbench.protocol.study import Arm, Budget, Cell, Study
 from augbench.running.inspecting import inspected
 from augbench.store import Disagreement, PlannedCell, Store, StoredStudy, disagreements
+from augbench.tuning.planning import rebuilt_search
 
 __all__ = ["Recomputed", "rebuilt", "recompute"]
 
@@ -122,8 +123,23 @@ def rebuilt(
         ruler_sizes=tuple(description["ruler_sizes"]),
         references=description["references"],
         test_every=description["test_every"],
+        readouts=tuple(description.get("readouts", Study.readouts)),
+        finetune_sizes=tuple(description.get("finetune_samples_per_class", ())),
     )
     cells = {cell.key: cell for cell in study.cells()}
+    if "tuning" in description:
+        base = description.get("base")
+        under = registry.pipelines(base)[0] if base else None
+        bases = {arm.label: under for arm in arms}
+        search = rebuilt_search(study, description["tuning"], registry, bases)
+        cells |= {cell.key: cell for cell in search.cells(study)}
+        numbers = {cell.trial for cell in stored.cells if cell.role == "tuned"}
+        cells |= {
+            cell.key: cell
+            for number in numbers
+            if number is not None
+            for cell in search.under_trial(study, number)
+        }
     if other := [cell for cell in stored.cells if cell.key not in cells]:
         raise StudyError(
             f"{len(other)} cells of study {stored.id} are others today, the first "

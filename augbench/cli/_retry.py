@@ -32,7 +32,7 @@ def retry_command(out: Path, arm: str | None, study: int | None) -> None:
             f"--arm {arm!r}: no such arm in study {result.stored.id}; "
             f"expected one of {', '.join(result.augmentations)}"
         )
-    keys = [cell.key for cell in result.cells if arm in (None, cell.augmentation)]
+    keys = [cell.key for cell in result.all_cells if arm in (None, cell.augmentation)]
     with Store.open(folder) as store:
         forgotten = store.forget_failures(keys)
     if not forgotten:

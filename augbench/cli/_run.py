@@ -127,11 +127,13 @@ def _raise_if_not_whole(result: StudyResult) -> None:
         if lost:
             again += f", but for {lost} that crashed or timed out: `augbench retry` has them tried"
         raise CellsFailedError(
-            f"{len(result.failed)} of {len(result.cells)} cells failed, the first with "
+            f"{len(result.failed)} of {len(result.all_cells)} cells failed, the first with "
             f"{results[0].error if results else 'no result'}; the others are stored, and {again}"
         )
-    if missing := sum(cell.status == "missing" for cell in result.cells):
-        raise CellsFailedError(f"{missing} of {len(result.cells)} cells have no result; run again")
+    if missing := len(result.missing):
+        raise CellsFailedError(
+            f"{missing} of {len(result.all_cells)} cells have no result; run again"
+        )
 
 
 def _page_hint(out: Path, metric: str) -> str:

@@ -34,7 +34,9 @@ def status_command(out: Path, study: int | None) -> None:
 
 def _lines(result: StudyResult, claims: Iterable[Claim]) -> Iterator[str]:
     stored = result.stored
-    cells = {cell.key: cell for cell in result.cells}  # two data sets of one content share cells
+    cells = {
+        cell.key: cell for cell in result.all_cells
+    }  # two data sets of one content share cells
     counts = Counter(cell.status for cell in cells.values())
     damaged = f", {len(stored.damaged)} of them damaged" if stored.damaged else ""
     yield (

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from augbench.results._cost import Cost
 from augbench.results._study import Pair, StudyResult
+from augbench.results._views import View
 
-__all__ = ["Cost", "Pair", "StudyResult"]
+__all__ = ["Cost", "Pair", "StudyResult", "View"]

@@ -23,6 +23,7 @@ from augbench.results._classwise import (
     test_labels_of,
 )
 from augbench.results._scale import scale_of
+from augbench.results._views import View, views_of
 from augbench.statistics import MeanInterval, Scale, mean_interval
 from augbench.store import PlannedCell, StoredStudy
 
@@ -36,11 +37,15 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class StudyCells:
-    """The cells of one study at one budget, and what was asked of them; see `StudyResult`."""
+    """The cells of one study at one budget, in one view, and what was asked of them.
+
+    See `StudyResult`.
+    """
 
     stored: StoredStudy
     at_budget: str | None = None
     metric: str = PRIMARY.name
+    in_view: View | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in COMPARABLE:
@@ -67,15 +72,28 @@ class StudyCells:
         """The length of pretraining that tables and analyses are about."""
         return self.at_budget or (self.budgets or ("",))[-1]
 
-    def at(self, budget: str) -> Self:
-        """The same study at another budget, one of `budgets`."""
-        if budget == self.budget:
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """Every readout on each number of finetuning images, tuned and not; the first one leads."""
+        return views_of(self.stored.description, self.stored.cells)
+
+    @property
+    def view(self) -> View:
+        """The view that tables and analyses are about."""
+        return self.in_view or self.views[0]
+
+    def at(self, budget: str | None = None, view: View | None = None) -> Self:
+        """The same study at another budget, one of `budgets`, or in another view."""
+        wanted = (budget or self.budget, view or self.view)
+        if wanted == (self.budget, self.view):
             return self
-        return self._once(("at", budget), lambda: replace(self, at_budget=budget))
+        return self._once(
+            ("at", *wanted), lambda: replace(self, at_budget=wanted[0], in_view=wanted[1])
+        )
 
     @cached_property
-    def cells(self) -> tuple[PlannedCell, ...]:
-        """Every planned cell of any budget, in the order of the plan.
+    def all_cells(self) -> tuple[PlannedCell, ...]:
+        """Every planned cell, results and trials, in the order of the plan.
 
         Its arm is called as reports call it.
         """
@@ -88,19 +106,29 @@ class StudyCells:
         )
 
     @cached_property
+    def cells(self) -> tuple[PlannedCell, ...]:
+        """Every planned result of any budget and view, in the order of the plan."""
+        return tuple(cell for cell in self.all_cells if cell.role != "trial")
+
+    @cached_property
+    def trials(self) -> tuple[PlannedCell, ...]:
+        """Every planned trial, in the order of the plan."""
+        return tuple(cell for cell in self.all_cells if cell.role == "trial")
+
+    @cached_property
     def _shown(self) -> dict[str, str]:
         """The label of each arm as reports print it, by the one that is stored."""
         return {arm["label"]: arm["shown"] for arm in self.stored.description["arms"]}
 
     @property
     def failed(self) -> tuple[PlannedCell, ...]:
-        """The cells that failed."""
-        return tuple(cell for cell in self.cells if cell.status == "failed")
+        """The results and trials that failed."""
+        return tuple(cell for cell in self.all_cells if cell.status == "failed")
 
     @property
     def missing(self) -> tuple[PlannedCell, ...]:
-        """The cells that were not computed yet."""
-        return tuple(cell for cell in self.cells if cell.status == "missing")
+        """The results and trials that were not computed yet."""
+        return tuple(cell for cell in self.all_cells if cell.status == "missing")
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -146,7 +174,7 @@ class StudyCells:
                 cell.seed,
             ): cell
             for cell in self.cells
-            if cell.budget == self.budget
+            if cell.budget == self.budget and self.view.shows(cell)
         }
 
     @cached_property

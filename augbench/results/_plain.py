@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from augbench.protocol.metrics import METRICS
 from augbench.protocol.references import reference
+from augbench.results._views import View
 
 if TYPE_CHECKING:
     from augbench.results._study import StudyResult
@@ -40,6 +41,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
     metrics = _metric_names(result)
     number = {_canonical(e): i for i, e in enumerate(distinct_environments(result))}
     backbone = result.stored.description["backbone"]["label"]
+    own = result.stored.description["settings"]["finetune_samples_per_class"]
     rows = []
     for cell in result.cells:
         done = cell.result
@@ -50,6 +52,10 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
                 "backbone": backbone,
                 "augmentation": cell.augmentation,
                 "budget": cell.budget,
+                "readout": cell.readout,
+                "finetune_samples_per_class": cell.finetune_samples or own,
+                "tuned": cell.role == "tuned",
+                "trial": cell.trial,
                 "role": _role(result, cell.samples_per_class),
                 "samples_per_class": cell.samples_per_class,
                 "seed": cell.seed,
@@ -105,7 +111,7 @@ def _collapsed(result: StudyResult, cell: PlannedCell) -> bool | None:
     if cell.status != "ok":
         return None
     pair = cell.pretrain_dataset, cell.finetune_dataset
-    found = result.at(cell.budget).collapsed(pair, (cell.samples_per_class,))
+    found = result.at(cell.budget, View.of(cell)).collapsed(pair, (cell.samples_per_class,))
     return bool(found[cell.augmentation][cell.seed, 0])
 
 

@@ -38,7 +38,8 @@ __all__ = ["Pair", "StudyResult"]
 
 @dataclass(frozen=True)
 class StudyResult(StudyCells):
-    """The results of one study, read from its store: at one budget, by default the longest.
+    """The results of one study, read from its store: at one budget, by default the longest, and in
+    one view, by default the first readout on the most finetuning images, tuned where it is.
 
     Tables, intervals and analyses are about one `metric`, by default accuracy; raises `UsageError`
     for one that is not among `augbench.protocol.metrics.COMPARABLE`.
@@ -73,6 +74,7 @@ class StudyResult(StudyCells):
             cell
             for cell in self.cells
             if cell.budget == self.budget
+            and self.view.shows(cell)
             and cell.samples_per_class in self.sizes
             and self.collapsed((cell.pretrain_dataset, cell.finetune_dataset))[cell.augmentation][
                 cell.seed, self.sizes.index(cell.samples_per_class)
@@ -117,12 +119,22 @@ class StudyResult(StudyCells):
         )
 
     def condition(self, pair: Pair) -> Condition:
-        """The condition that a pair is at this budget; the first pair at the longest is primary."""
-        wanted = ((pair, self.budget), (self.pairs[0], self.budgets[-1]))
-        labels = [f"{one[0]} → {one[1]}" for one, _ in wanted]
+        """The condition that a pair is at this budget, in this view.
+
+        The first pair, at the longest budget and in the first view, is primary.
+        """
+        wanted = (
+            (pair, self.budget, self.view),
+            (self.pairs[0], self.budgets[-1], self.views[0]),
+        )
+        labels = [f"{one[0]} → {one[1]}" for one, *_ in wanted]
         if len(self.budgets) > 1:
             labels = [
-                f"{label}, {budget}" for label, (_, budget) in zip(labels, wanted, strict=True)
+                f"{label}, {budget}" for label, (_, budget, _) in zip(labels, wanted, strict=True)
+            ]
+        if len(self.views) > 1:
+            labels = [
+                f"{label}, {view.label}" for label, (*_, view) in zip(labels, wanted, strict=True)
             ]
         primary = wanted[0] == wanted[1]
         return Condition(labels[0], primary, "" if primary else labels[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from augbench.errors import StudyError
 from augbench.options import Options, Problems, named
@@ -17,7 +18,7 @@ from augbench.tuning.search import Search, tuning_seeds
 from augbench.tuning.spaces import parsed_spaces
 from augbench.tuning.validation import validation_left
 
-__all__ = ["plan_search"]
+__all__ = ["plan_search", "rebuilt_search"]
 
 
 def plan_search(
@@ -59,6 +60,33 @@ def plan_search(
         outside=_outside(study),
         validation=validation,
         asked=options.validation_samples_per_class,
+    )
+
+
+def rebuilt_search(
+    study: Study,
+    told: Mapping[str, Any],
+    registry: Registry,
+    bases: Mapping[str, Pipeline | None],
+) -> Search:
+    """The search of a stored study, from its description's `tuning`."""
+    values: dict[str, list[dict[str, float]]] = told["values"]
+    return Search(
+        arms={
+            arm.label: tuple(
+                tuned_arm(arm, own, registry, base=bases.get(arm.label))
+                for own in values[arm.label]
+            )
+            for arm in study.arms
+        },
+        spaces={},
+        values={label: tuple(one) for label, one in values.items()},
+        trials=told["trials"],
+        seeds=told["seeds"] or 0,
+        within=told["seeds"] is None,
+        outside=told["outside"],
+        validation={(one, other, size): count for one, other, size, count in told["validation"]},
+        asked=0,
     )
 
 

@@ -145,6 +145,12 @@ class Search:
                 tuned.append(replace(cell, arm=arm, chosen=number))
         return tuned
 
+    def under_trial(self, study: Study, number: int) -> Iterator[Cell]:
+        """The cells of the study that are tuned, under the settings of one trial."""
+        for cell in study.cells():
+            if reference(cell.samples_per_class) is None:
+                yield replace(cell, arm=self.arms[cell.arm.label][number], chosen=number)
+
     def _by_next_size(self, study: Study, cell: Cell, choices: Mapping[Place, int]) -> int | None:
         """The choice of the next size, where one image of each class makes no folds."""
         if cell.judged_by.on_finetuning_data or cell.samples_per_class != 1:
@@ -161,7 +167,8 @@ class Search:
         return {
             "trials": self.trials,
             "seeds": None if self.within else self.seeds,
-            "validation": sorted({*self.validation.values()}),
+            "validation": [[*key, count] for key, count in sorted(self.validation.items())],
+            "outside": self.outside,
             "spaces": {
                 label: {
                     one.name: [one.low, one.high, "log" if one.log else "linear"] for one in space
