@@ -21,6 +21,7 @@ RANK = {
     "plotting": 1,
     "statistics": 1,
     "plugins": 1,
+    "operations": 2,
     "augmentations": 2,
     "backbones": 2,
     "datasets": 2,

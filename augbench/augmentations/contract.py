@@ -5,8 +5,8 @@ i itself), makes the soft labels from the weights, and calls the augmentation on
 steps at once: row i of the output may depend on row i of the sources and on the draws alone.
 
 Class attributes describe an augmentation; all but `sources` are optional, and a class that lacks
-one means its default: `needs`, `shares`, `value_range` and `returns_distribution`, which
-`needs_of`, `shares_of`, `value_range_of` and `returns_distribution_of` read.
+one means its default: `needs`, `shares`, `value_range`, `returns_distribution` and `operations`,
+which `needs_of`, `shares_of`, `value_range_of`, `returns_distribution_of` and `operations_of` read.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from augbench.errors import ContractError
+from augbench.operations import operations_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "Augmentation",
     "HiddenAugmentation",
     "needs_of",
+    "operations_of",
     "returns_distribution_of",
     "shares_of",
     "value_range_of",
@@ -82,6 +84,10 @@ class Augmentation(Protocol):
       [N, classes], each row summing to 1, instead of weights; the call receives `classes`, their
       number, as a keyword argument. For labels that no weights of sources give, such as smoothed
       ones; most such augmentations need `"labels"` as well.
+    - `operations = frozenset()`: what it does to an image, in the words of
+      `augbench.operations.OPERATIONS`, so that results under corruptions that do the same can be
+      marked. Empty means that it does none of these, or does not tell. A property where it depends
+      on parameters. It changes no result, and does not enter the hash of the source.
     """
 
     sources: ClassVar[int]

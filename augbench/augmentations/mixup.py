@@ -21,6 +21,7 @@ class Mixup:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing"})
     alpha: float = 0.3
 
     def __post_init__(self) -> None:

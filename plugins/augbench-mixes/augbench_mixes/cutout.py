@@ -26,6 +26,7 @@ class Cutout:
     """
 
     sources: ClassVar[int] = 1
+    operations: ClassVar[frozenset[str]] = frozenset({"occlusion"})
     shares: ClassVar[str] = "the label is kept, although a box of the image is blanked"
     size: float = 0.5
     fill: float = 0.0

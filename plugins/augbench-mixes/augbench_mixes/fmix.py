@@ -28,6 +28,7 @@ class FMix:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     alpha: float = 1.0
     decay: float = 3.0
 

@@ -26,6 +26,7 @@ class GridMix:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     grid: int = 4
     alpha: float = 1.0
 

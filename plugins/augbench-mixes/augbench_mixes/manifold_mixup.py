@@ -24,6 +24,7 @@ class ManifoldMixup:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing"})
     needs: ClassVar[frozenset[str]] = frozenset({"hidden"})
     alpha: float = 2.0
     layers: int = 2

@@ -37,6 +37,7 @@ class PuzzleMix:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     needs: ClassVar[frozenset[str]] = frozenset({"gradients"})
     alpha: float = 1.0
     beta: float = 1.2

@@ -28,6 +28,7 @@ class ResizeMix:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion", "scale"})
     low: float = 0.1
     high: float = 0.8
 

@@ -24,6 +24,7 @@ class Ricap:
     """
 
     sources: ClassVar[int] = 4
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "crop", "translation"})
     beta: float = 0.3
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ class SaliencyMix:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
