@@ -29,7 +29,7 @@ def register_backbones(register: Register) -> None:
 
 @hookimpl
 def register_datasets(register: Register) -> None:
-    """Register the embedded glyphs, torchvision's sets, and image folders."""
+    """Register the embedded glyphs, torchvision's sets, image folders, and corrupted sets."""
     register("glyph-digits", "augbench.datasets.glyphs:glyph_digits")
     register("glyph-letters", "augbench.datasets.glyphs:glyph_letters")
     for name in ("mnist", "emnist", "fashion-mnist", "kmnist", "qmnist"):
@@ -37,6 +37,8 @@ def register_datasets(register: Register) -> None:
     for name in ("cifar10", "cifar100", "svhn"):
         register(name, "augbench.datasets.vision:" + name)
     register("folder", "augbench.datasets.folder:folder")
+    register("mnist-c", "augbench.datasets.corrupted:mnist_c")
+    register("cifar10-c", "augbench.datasets.corrupted:cifar10_c")
 
 
 @hookimpl
