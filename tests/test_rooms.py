@@ -24,6 +24,7 @@ RANK = {
     "operations": 2,
     "augmentations": 2,
     "backbones": 2,
+    "corruptions": 2,
     "datasets": 2,
     "protocol": 3,
     "environment": 3,

@@ -146,11 +146,18 @@ def _checker(
     kind: Kind, registry: Registry, data_root: Path | None, download: bool, seconds: float
 ) -> Callable[..., ConformanceReport]:
     try:
-        from augbench.testing import check_augmentation, check_backbone, check_dataset
+        from augbench.testing import (
+            check_augmentation,
+            check_backbone,
+            check_corruption,
+            check_dataset,
+        )
     except ImportError as error:
         raise UsageError(str(error)) from None
     if kind == "augmentation":
         return partial(check_augmentation, registry=registry, seconds=seconds)
+    if kind == "corruption":
+        return partial(check_corruption, registry=registry, seconds=seconds)
     if kind == "backbone":
         return partial(check_backbone, registry=registry)
 

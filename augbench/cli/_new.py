@@ -39,7 +39,7 @@ def new_command(kind: Kind, name: str, single_file: bool, out: Path) -> None:
     """Write a new plugin that works: a small installable distribution, with a test.
 
     NAME is what users will write after --aug, --backbone, or --pre-train-dataset and
-    --finetune-dataset. Nothing is ever overwritten.
+    --finetune-dataset, or for the corruption. Nothing is ever overwritten.
     """
     from augbench.cli._templates import TEMPLATES
 

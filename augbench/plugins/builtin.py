@@ -7,6 +7,7 @@ from augbench.plugins.hookspecs import Register, hookimpl
 __all__ = [
     "register_augmentations",
     "register_backbones",
+    "register_corruptions",
     "register_datasets",
     "register_executors",
 ]
@@ -46,3 +47,17 @@ def register_executors(register: Register) -> None:
     """Register the two ways to train on this machine."""
     register("processes", "augbench.executors.processes:processes")
     register("serial", "augbench.executors.serial:serial")
+
+
+@hookimpl
+def register_corruptions(register: Register) -> None:
+    """Register the nine standard corruptions."""
+    register("noise", "augbench.corruptions.noise:Noise")
+    register("blur", "augbench.corruptions.blur:Blur")
+    register("contrast", "augbench.corruptions.light:Contrast")
+    register("brightness", "augbench.corruptions.light:Brightness")
+    register("elastic", "augbench.corruptions.elastic:Elastic")
+    register("occlusion", "augbench.corruptions.occlusion:Occlusion")
+    register("jpeg", "augbench.corruptions.jpeg:Jpeg")
+    register("translation", "augbench.corruptions.movement:Translation")
+    register("rotation", "augbench.corruptions.movement:Rotation")

@@ -18,6 +18,7 @@ KINDS = {
     "augmentation": ("preview", "--aug"),
     "backbone": ("run", "--backbone"),
     "dataset": ("run", "--pre-train-dataset"),
+    "corruption": ("list", "corruptions"),
 }
 _SMALL = [
     *("--plugin", TINY, "--finetune-dataset", "tiny-b", "--samples-per-class", "4"),
@@ -143,6 +144,15 @@ def test_a_new_file_is_used_by_a_run_as_new_says(augbench, tmp_path, kind, optio
         cells = store.study().cells
     assert len(cells) == (2 if kind == "augmentation" else 1)
     assert all(cell.result.ok for cell in cells)
+
+
+def test_a_new_corruption_is_listed_as_new_says(augbench):
+    _, printed, _ = augbench("new", "corruption", "my-own", "--single-file")
+    said = printed.splitlines()[-1].split()
+    assert said == ["augbench", "list", "--plugin", "my_own.py", "corruptions"]
+    code, printed, errors = augbench(*said[1:])
+    assert (code, errors) == (0, "")
+    assert "my-own" in printed
 
 
 @pytest.mark.parametrize(
