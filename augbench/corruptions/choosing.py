@@ -44,9 +44,13 @@ def corruptions_of(registry: Registry, texts: str | Iterable[str]) -> tuple[Comp
     """
     found: dict[Component, None] = {}
     for spec in specs_of(texts):
-        near = suggestion(spec, ["standard"])
-        if near and spec not in registry.names("corruption"):
-            raise UnknownNameError(f"there is no corruption {spec!r}{near}")
+        try:
+            registry.info("corruption", spec)
+        except UnknownNameError:
+            near = suggestion(spec, ["standard"])  # a word that no registry knows
+            if near:
+                raise UnknownNameError(f"there is no corruption {spec!r}{near}") from None
+            raise
         for strength in STRENGTHS:
             component = registry.resolve("corruption", spec, {"strength": strength})
             found.setdefault(component, None)

@@ -60,7 +60,7 @@ class Corruption(Protocol):
 
 def at_strength(strength: int, values: tuple[float, float, float]) -> float:
     """Return the value for a strength of 1, 2 or 3; raises `ValueError` for any other."""
-    if isinstance(strength, bool) or strength not in STRENGTHS:
+    if type(strength) is not int or strength not in STRENGTHS:
         raise ValueError(f"strength must be 1, 2 or 3, got {strength!r}")
     return values[strength - 1]
 

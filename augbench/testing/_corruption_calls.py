@@ -20,12 +20,7 @@ from augbench.testing._search import UnusableError, smallest_failure
 from augbench.testing._targets import Target
 from augbench.testing.strategies import Case, cases
 
-__all__ = ["Call", "Subject", "smooth_images", "uint8_images"]
-
-
-def uint8_images(case: Case) -> Tensor:
-    """Return the images of a case as uint8 [N, C, H, W]."""
-    return (case.sources(1)[0] * 255).round().to(torch.uint8)
+__all__ = ["Call", "Subject", "smooth_images"]
 
 
 def smooth_images(count: int, channels: int, side: int) -> Tensor:
@@ -116,7 +111,7 @@ class Subject:
         device: str = "cpu",
     ) -> Call:
         """Call it, by default a fresh one, by default on the case's own images."""
-        given = (uint8_images(case) if images is None else images.clone()).to(device)
+        given = (case.images() if images is None else images.clone()).to(device)
         call = Call(case, given.clone(), given)
         corruption = self.fresh(strength) if corruption is None else corruption
         try:

@@ -166,6 +166,13 @@ def test_a_name_is_taken_by_a_component_of_its_own_kind(augbench, tmp_path, kind
     assert augbench("new", "augmentation", name)[0] == 0
 
 
+def test_a_kind_without_a_template_is_refused_with_those_that_have_one(augbench, tmp_path):
+    code, printed, errors = augbench("new", "executor", "my-own")
+    assert (code, printed) == (2, "")
+    assert "'executor' is not one of 'augmentation', 'backbone', 'dataset', 'corruption'" in errors
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_ever_overwritten(augbench, tmp_path):
     (tmp_path / "my-mix").mkdir()
     (tmp_path / "my_mix.py").write_text("mine")

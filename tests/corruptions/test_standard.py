@@ -79,7 +79,7 @@ def test_each_declares_operations_and_takes_three_strengths(name):
     assert isinstance(corruption, Corruption)
     assert operations_of(corruption)
     assert operations_of(corruption) <= set(OPERATIONS)
-    for wrong in (0, 4, True, 1.5):
+    for wrong in (0, 4, True, 2.0, "2"):
         with pytest.raises(ValueError, match="strength must be 1, 2 or 3, got"):
             type(corruption)(wrong)
     with pytest.raises(ParameterError, match="strength must be 1, 2 or 3, got 7"):
