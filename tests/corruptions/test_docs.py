@@ -66,5 +66,6 @@ def test_a_third_party_s_corruption_is_listed_and_checked(augbench, monkeypatch)
         assert (code, errors) == (0, ""), output
         printed.append(output)
     assert re.search(r"dusk .* Only 70, 50 or 30 % of the light is left\.", printed[0])
+    assert "strength" not in printed[0]  # no study sets it
     assert printed[1].startswith("corruption dusk\n")
     assert {line.split()[0] for line in printed[1].splitlines()[1:]} <= {"passed", "skipped"}
