@@ -81,14 +81,15 @@ def only_built_in(monkeypatch):
 @pytest.fixture
 def few_examples(monkeypatch):
     """Checks of conformance try six inputs at most: enough to see that each has an outcome."""
-    from augbench.testing import _calls
+    from augbench.testing import _calls, _corruption_calls
 
     search = _calls.smallest_failure
 
     def short(*arguments, examples, **how):
         return search(*arguments, examples=min(examples, 6), **how)
 
-    monkeypatch.setattr(_calls, "smallest_failure", short)
+    for module in (_calls, _corruption_calls):
+        monkeypatch.setattr(module, "smallest_failure", short)
 
 
 @pytest.fixture

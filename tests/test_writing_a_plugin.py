@@ -14,6 +14,7 @@ from augbench.cli._templates import TEMPLATES
 from augbench.testing import check_augmentation
 from augbench.testing.augmentations import AUGMENTATION_CHECKS
 from augbench.testing.backbones import BACKBONE_CHECKS
+from augbench.testing.corruptions import CORRUPTION_CHECKS
 from augbench.testing.datasets import DATASET_CHECKS
 
 ROOT = Path(__file__).parents[1]
@@ -98,7 +99,7 @@ def test_the_checks_shown_are_what_the_kit_says(tmp_path):
 
 def test_the_tables_of_checks_are_complete():
     rows = re.findall(r"^\| `(\S+)` \| (.*) \|$", TEXT, re.MULTILINE)
-    checks = (*AUGMENTATION_CHECKS, *BACKBONE_CHECKS, *DATASET_CHECKS)
+    checks = (*AUGMENTATION_CHECKS, *BACKBONE_CHECKS, *DATASET_CHECKS, *CORRUPTION_CHECKS)
     assert rows == [(check.name, check.about) for check in checks]
 
 

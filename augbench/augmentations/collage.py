@@ -20,6 +20,7 @@ class Collage:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
 
     def __call__(
         self, x_i: Tensor, x_j: Tensor, *, rng: np.random.Generator

@@ -5,9 +5,9 @@ i itself), makes the soft labels from the weights, and calls the augmentation on
 steps at once: row i of the output may depend on row i of the sources and on the draws alone.
 
 Class attributes describe an augmentation; all but `sources` are optional, and a class that lacks
-one means its default: `needs`, `shares`, `value_range` and `returns_distribution`, which
-`needs_of`, `shares_of`, `value_range_of` and `returns_distribution_of` read; and `search_space`,
-see `augbench.augmentations.search_space`.
+one means its default: `needs`, `shares`, `value_range`, `returns_distribution` and `operations`,
+which `needs_of`, `shares_of`, `value_range_of`, `returns_distribution_of` and `operations_of` read;
+and `search_space`, see `augbench.augmentations.search_space`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from augbench.errors import ContractError
+from augbench.operations import operations_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ __all__ = [
     "Augmentation",
     "HiddenAugmentation",
     "needs_of",
+    "operations_of",
     "returns_distribution_of",
     "shares_of",
     "value_range_of",
@@ -86,6 +88,10 @@ class Augmentation(Protocol):
     - `search_space = {}`: where tuning searches numeric parameters of the constructor, by name, as
       `(low, high)` or, evenly on a logarithmic axis, `(low, high, "log")`. The range is the
       literature's, not the one that the constructor allows. It enters no key.
+    - `operations = frozenset()`: what it does to an image, in the words of
+      `augbench.operations.OPERATIONS`, so that results under corruptions that do the same can be
+      marked. Empty means that it does none of these, or does not tell. A property where it depends
+      on parameters. It changes no result, and does not enter the hash of the source.
     """
 
     sources: ClassVar[int]

@@ -34,6 +34,12 @@ class CropFlip:
         if self.padding is not None and self.padding < 0:
             raise ValueError(f"padding must be 0 or more pixels, got {self.padding}")
 
+    @property
+    def operations(self) -> frozenset[str]:
+        """What it does to an image, in AugBench's words."""
+        crop = {"crop", "translation"} if self.padding != 0 else set()
+        return frozenset(crop | ({"flip"} if self.flip else set()))
+
     def __call__(self, x: Tensor, *, rng: np.random.Generator) -> Tensor:
         """Move a batch [N, C, H, W]; draws N places (two numbers each), then N flips."""
         import torch

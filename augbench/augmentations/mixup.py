@@ -23,6 +23,7 @@ class Mixup:
     sources: ClassVar[int] = 2
     # The paper's 0.1 to 0.4 on ImageNet and 1 on CIFAR, with a factor of two around.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (0.05, 2.0, "log")}
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing"})
     alpha: float = 0.3
 
     def __post_init__(self) -> None:

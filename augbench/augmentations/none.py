@@ -15,6 +15,7 @@ class NoAugmentation:
     """The image as it is: the baseline."""
 
     sources: ClassVar[int] = 1
+    operations: ClassVar[frozenset[str]] = frozenset()
 
     def __call__(self, x: Tensor, *, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Return `x` itself (not a copy) with a weight of one for each image; draws nothing."""

@@ -42,7 +42,7 @@ _VERBS = {
     "check": "Check that a plugin keeps its contract, one line a check.",
     "new": "Write a new plugin: a small distribution, or one file.",
     "preview": "Draw what augmentations do: originals above, results below.",
-    "list": "List the installed augmentations, backbones or data sets.",
+    "list": "List the installed augmentations, backbones, data sets, executors or corruptions.",
     "plugins": "List the plugins, with their distributions, hooks and status.",
 }
 

@@ -93,11 +93,14 @@ def _targets(
         origins = registry.arguments
         owners = [plugin for plugin in registry.plugins if plugin.origin in origins]
         found += [one for plugin in owners for one in registry.registered(plugin)]
+    checked = [one for one in found if one[0] != "executor"]
+    if found and not checked:
+        raise UsageError("there is nothing to check: executors have no checks")
     if not found:
         if not names and not files and not named:
             raise UsageError("name what to check: a component, a distribution, or a file.py")
         raise UsageError("there is nothing to check: the plugin registers no component")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(checked))
 
 
 def _of_name(registry: Registry, name: str) -> _Found:
@@ -146,11 +149,18 @@ def _checker(
     kind: Kind, registry: Registry, data_root: Path | None, download: bool, seconds: float
 ) -> Callable[..., ConformanceReport]:
     try:
-        from augbench.testing import check_augmentation, check_backbone, check_dataset
+        from augbench.testing import (
+            check_augmentation,
+            check_backbone,
+            check_corruption,
+            check_dataset,
+        )
     except ImportError as error:
         raise UsageError(str(error)) from None
     if kind == "augmentation":
         return partial(check_augmentation, registry=registry, seconds=seconds)
+    if kind == "corruption":
+        return partial(check_corruption, registry=registry, seconds=seconds)
     if kind == "backbone":
         return partial(check_backbone, registry=registry)
 

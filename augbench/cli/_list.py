@@ -20,6 +20,7 @@ _KINDS: dict[str, Kind] = {
     "backbones": "backbone",
     "datasets": "dataset",
     "executors": "executor",
+    "corruptions": "corruption",
 }
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from augbench.cli._streams import echo
+from augbench.cli._templates import TEMPLATES
 from augbench.errors import UsageError
-from augbench.plugins.components import WORDS
 
 if TYPE_CHECKING:
     from augbench.cli._templates._template import Template
@@ -25,7 +25,7 @@ _LONGEST = 30
 
 
 @click.command("new")
-@click.argument("kind", type=click.Choice(list(WORDS)))
+@click.argument("kind", type=click.Choice(list(TEMPLATES)))
 @click.argument("name")
 @click.option("--single-file", is_flag=True, help="Write one file for --plugin, no distribution.")
 @click.option(
@@ -39,10 +39,8 @@ def new_command(kind: Kind, name: str, single_file: bool, out: Path) -> None:
     """Write a new plugin that works: a small installable distribution, with a test.
 
     NAME is what users will write after --aug, --backbone, or --pre-train-dataset and
-    --finetune-dataset. Nothing is ever overwritten.
+    --finetune-dataset, or for the corruption. Nothing is ever overwritten.
     """
-    from augbench.cli._templates import TEMPLATES
-
     template = TEMPLATES[kind]
     words = _words(template, name)
     files = template.single_file() if single_file else template.distribution()

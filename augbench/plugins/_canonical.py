@@ -16,8 +16,8 @@ from collections.abc import Iterator
 __all__ = ["canonical", "parsed"]
 
 _DECLARATIONS = frozenset({"operations", "search_space"})
-"""Attributes of a class that change no result: where tuning searches, and what an augmentation
-resembles."""
+"""Attributes of a class, or properties, that change no result: where tuning searches, and what an
+augmentation resembles."""
 
 _IGNORED = frozenset({"kind", "type_comment", "type_ignores"})
 """Fields without effect: the u of u"text", and what only type checkers read."""
@@ -82,6 +82,10 @@ def _without_effect(statement: object) -> bool:
 
 def _declares(statement: object) -> bool:
     targets: list[ast.expr]
+    if isinstance(statement, ast.FunctionDef):
+        # A property only: a method of that name may well do something.
+        decorators = [one.id for one in statement.decorator_list if isinstance(one, ast.Name)]
+        return statement.name in _DECLARATIONS and decorators == ["property"]
     if isinstance(statement, ast.AnnAssign):
         targets = [statement.target]
     elif isinstance(statement, ast.Assign):

@@ -10,7 +10,7 @@ from typing import Any
 
 from augbench.errors import ContractError, ParameterError, PluginError
 from augbench.plugins import _sources
-from augbench.plugins.components import WORDS, ParameterValue
+from augbench.plugins.components import CONSTRUCTED, WORDS, ParameterValue
 from augbench.plugins.isolation import PLUGIN_FAILURES, describe, watched
 from augbench.plugins.loading import Entry
 from augbench.plugins.suggestion import suggestion
@@ -37,11 +37,12 @@ class Factories:
             if entry not in self._imported:
                 self._imported[entry] = self._import(entry)
             factory = self._imported[entry]
-        if entry.kind == "augmentation" and _mixes_itself(factory):
+        if entry.kind in CONSTRUCTED and _mixes_itself(factory):
+            attribute = "sources" if entry.kind == "augmentation" else "operations"
             raise PluginError(
-                f"augmentation {entry.qualified!r}: expected a class, whose objects are called "
+                f"{entry.kind} {entry.qualified!r}: expected a class, whose objects are called "
                 f"with images, got the function {factory.__name__!r}: write it as the method "
-                "`__call__(self, …, *, rng)` of a class with an attribute `sources` "
+                f"`__call__(self, …, *, rng)` of a class with an attribute `{attribute}` "
                 "(see docs/plugins.md)"
             )
         return factory
@@ -59,7 +60,7 @@ class Factories:
         return found
 
     def construct(self, entry: Entry, name: str, parameters: dict[str, ParameterValue]) -> Any:
-        """An augmentation, which messages call `name`; `ParameterError` if it refuses a value."""
+        """The object, which messages call `name`; `ParameterError` if it refuses a value."""
         factory = self.get(entry)
         with watched(entry.plugin.builtin) as remarks:
             try:
@@ -70,6 +71,12 @@ class Factories:
                 raise PluginError(f"{name} cannot be constructed: {describe(error)}") from error
         for remark in remarks:
             entry.plugin.warn(remark)
+        if entry.kind == "corruption":
+            if not callable(instance):
+                raise ContractError(
+                    f"{name}: expected a callable object, got a {type(instance).__name__}"
+                )
+            return instance
         sources = getattr(instance, "sources", None)
         if not isinstance(sources, int) or sources < 1 or not callable(instance):
             raise ContractError(

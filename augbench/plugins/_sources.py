@@ -3,7 +3,8 @@
 It covers the module that defines the component and the modules of the same top-level package that
 this one imports, transitively, at its top or inside a function. They are found by reading, not by
 importing: `if TYPE_CHECKING:` is skipped, and so is what only `importlib` could tell. Of AugBench
-itself only augmentations, backbones and data sets count; the protocol has a version of its own.
+itself only augmentations, backbones, data sets and corruptions count; the protocol has a version of
+its own.
 
 Code alone counts, in its canonical form (`_canonical.py`): a better comment or docstring leaves
 stored results valid.
@@ -24,7 +25,9 @@ from augbench.plugins._canonical import canonical, parsed
 
 __all__ = ["record_hash", "source_hash"]
 
-_ROOMS = tuple(f"augbench.{room}." for room in ("augmentations", "backbones", "datasets"))
+_ROOMS = tuple(
+    f"augbench.{room}." for room in ("augmentations", "backbones", "datasets", "corruptions")
+)
 
 
 def source_hash(*modules: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A component: an augmentation, backbone, data set or executor, with its provenance."""
+"""A component: an augmentation, backbone, data set, executor or corruption, with its provenance."""
 
 from __future__ import annotations
 
@@ -6,16 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["WORDS", "Component", "Kind", "ParameterValue"]
+__all__ = ["CONSTRUCTED", "WORDS", "Component", "Kind", "ParameterValue"]
 
-Kind = Literal["augmentation", "backbone", "dataset", "executor"]
+Kind = Literal["augmentation", "backbone", "dataset", "executor", "corruption"]
 WORDS: dict[Kind, str] = {
     "augmentation": "augmentation",
     "backbone": "backbone",
     "dataset": "data set",
     "executor": "executor",
+    "corruption": "corruption",
 }
 """The word for each kind in messages."""
+
+CONSTRUCTED: frozenset[Kind] = frozenset({"augmentation", "corruption"})
+"""The kinds whose components are classes: parameters go to the constructor, images to the call."""
 
 ParameterValue = bool | int | float | str | None
 

@@ -34,3 +34,8 @@ def register_datasets(register: Register) -> None:
 @hookspec
 def register_executors(register: Register) -> None:
     """Register factories of executors: `register("ray", "my_package.cluster:executor")`."""
+
+
+@hookspec
+def register_corruptions(register: Register) -> None:
+    """Register classes of corruptions: `register("fog", "my_package.weather:Fog")`."""

@@ -24,6 +24,7 @@ HOOKS: dict[str, Kind] = {
     "register_backbones": "backbone",
     "register_datasets": "dataset",
     "register_executors": "executor",
+    "register_corruptions": "corruption",
 }
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

@@ -9,7 +9,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +39,7 @@ _HARNESS: dict[Kind, tuple[str, ...]] = {
     "backbone": ("in_channels", "image_size"),
     "dataset": ("root", "download"),
     "executor": (),
+    "corruption": (),
 }
 """Arguments that the harness passes, which no study sets."""
 
@@ -234,8 +235,20 @@ def written(value: ParameterValue) -> str:
     return quote + text.replace(quote, quote * 2) + quote
 
 
-def values(declared: tuple[Parameter, ...], text: str | None) -> dict[str, ParameterValue]:
-    """Read every parameter's value from a spec's text (None: no text), or take its default."""
+def values(
+    declared: tuple[Parameter, ...],
+    text: str | None,
+    given: Mapping[str, ParameterValue] | None = None,
+) -> dict[str, ParameterValue]:
+    """Read every parameter's value from a spec's text (None: no text), or take its default.
+
+    `given` are values that the harness sets: the text must leave them out.
+    """
+    given = given or {}
+    for name in given:
+        if name not in {parameter.name for parameter in declared}:
+            raise ParameterError(f"its constructor takes no parameter {name!r}")
+    declared = tuple(parameter for parameter in declared if parameter.name not in given)
     by_name = {parameter.name: parameter for parameter in declared}
     listed = ", ".join(by_name) or "it has none"
     found: dict[str, ParameterValue] = {}
@@ -250,6 +263,8 @@ def values(declared: tuple[Parameter, ...], text: str | None) -> dict[str, Param
                 raise ParameterError(f"parameter {declared[0].name!r} is given twice")
             named = {declared[0].name: value} | named
         for name, word in named.items():
+            if name in given:
+                raise ParameterError(f"parameter {name!r} is set by AugBench: leave it out")
             if name not in by_name:
                 raise ParameterError(
                     f"no parameter {name!r}{suggestion(name, by_name)} (parameters: {listed})"
@@ -258,7 +273,7 @@ def values(declared: tuple[Parameter, ...], text: str | None) -> dict[str, Param
     missing = [p.name for p in declared if p.required and p.name not in found]
     if missing:
         raise ParameterError(f"parameter {missing[0]!r} is required: write NAME:{missing[0]}=VALUE")
-    return {p.name: found.get(p.name, p.default) for p in declared}
+    return {p.name: found.get(p.name, p.default) for p in declared} | dict(given)
 
 
 def varied(declared: tuple[Parameter, ...], values: dict[str, ParameterValue]) -> frozenset[str]:

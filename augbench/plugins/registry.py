@@ -1,11 +1,11 @@
-"""The registry: all augmentations, backbones and data sets, and the resolution of their names."""
+"""The registry: all components of all plugins, and the resolution of their names."""
 
 from __future__ import annotations
 
 import functools
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from augbench.options import named as option_name
 from augbench.plugins import parameters
 from augbench.plugins._factories import Factories
 from augbench.plugins._names import Names
-from augbench.plugins.components import WORDS, Component, Kind
+from augbench.plugins.components import CONSTRUCTED, WORDS, Component, Kind, ParameterValue
 from augbench.plugins.discovery import Plugin, Status, installed, named, normalized
 from augbench.plugins.loading import Entry, Loader
 from augbench.plugins.parameters import Parameter
@@ -71,7 +71,7 @@ class Registry:
         self._plugins = tuple(plugins)
         self._names = Names(self._plugins, entries)
         self._factories = Factories()
-        self._made: dict[Component, Any] = {}  # augmentations resolved and not yet asked for
+        self._made: dict[Component, Any] = {}  # objects resolved and not yet asked for
 
     @classmethod
     def load(cls, plugins: Sequence[str] = (), *, strict: bool = False) -> Registry:
@@ -147,18 +147,23 @@ class Registry:
             if (entry.plugin.distribution, entry.plugin.name, entry.plugin.origin) == key
         ]
 
-    def resolve(self, kind: Kind, spec: str) -> Component:
+    def resolve(
+        self, kind: Kind, spec: str, given: Mapping[str, ParameterValue] | None = None
+    ) -> Component:
         """Read `[DISTRIBUTION:]NAME[:[VALUE,]key=value,...]`.
 
-        VALUE sets the first declared parameter. Raises `UnknownNameError` for a name that is not
-        there, `ParameterError` for a parameter that is malformed, undeclared or refused, and
-        `PluginError` for a component that cannot be imported.
+        VALUE sets the first declared parameter. `given` are parameters that the caller sets, such
+        as the strength of a corruption: the spec must leave them out.
+
+        Raises `UnknownNameError` for a name that is not there, `ParameterError` for a parameter
+        that is malformed, undeclared or refused, and `PluginError` for a component that cannot be
+        imported.
         """
         entry, text = self._names.find(kind, spec)
         factory, name = self._factories.get(entry), self._names.shown(entry)
         declared = parameters.declared(kind, factory)
         try:
-            values = parameters.values(declared, text)
+            values = parameters.values(declared, text, given)
         except ParameterError as error:
             raise ParameterError(f"{WORDS[kind]} {name!r}: {error}") from None
         component = Component(
@@ -175,11 +180,11 @@ class Registry:
                     name,
                     declared,
                     values,
-                    parameters.written if kind == "augmentation" else parameters.format_value,
+                    parameters.written if kind in CONSTRUCTED else parameters.format_value,
                 )
             ),
         )
-        if kind == "augmentation":
+        if kind in CONSTRUCTED:
             # Only its constructor can say whether it takes these values.
             made = self._factories.construct(entry, f"{WORDS[kind]} {name!r}", values)
             self._made[component] = made
@@ -212,9 +217,9 @@ class Registry:
         )
 
     def create(self, component: Component) -> Any:
-        """Make the augmentation, or bind the parameters of a backbone's or data set's factory.
+        """Make the augmentation or corruption, or bind the parameters of any other factory.
 
-        The first call gives the augmentation that `resolve` made, later ones a new one each.
+        The first call gives the object that `resolve` made, later ones a new one each.
         Raises `UsageError` if the component is not installed any more, or if its source is not the
         one that it was resolved with (a component without a source hash is not compared).
         """
@@ -236,7 +241,7 @@ class Registry:
                 f"the source code of {name} has changed since the study was planned "
                 f"({' → '.join(versions)}): plan it again"
             )
-        if component.kind == "augmentation":
+        if component.kind in CONSTRUCTED:
             return self._factories.construct(entry, name, values)
         return functools.partial(self._factories.get(entry), **values)
 
@@ -246,6 +251,8 @@ class Registry:
         try:
             factory = self._factories.get(entry)
             listed = parameters.declared(entry.kind, factory)
+            if entry.kind == "corruption":  # no study sets the strength: all are measured
+                listed = tuple(one for one in listed if one.name != "strength")
             summary = _summary(factory)
         except PluginError as error:
             reason = str(error)

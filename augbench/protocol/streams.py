@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from augbench.plugins.pipelines import Pipeline
     from augbench.protocol.study import Cell
 
-__all__ = ["Role", "cell_stream", "spec_words", "stage_words", "stream", "words"]
+__all__ = [
+    "Role",
+    "cell_stream",
+    "corruption_stream",
+    "spec_words",
+    "stage_words",
+    "stream",
+    "words",
+]
 
 
 class Role(IntEnum):
@@ -37,6 +45,7 @@ class Role(IntEnum):
     FINETUNE_HEAD = 8
     FINETUNE_ORDER = 9
     CHOICE = 10
+    CORRUPTION = 11
     FULL_DROPOUT = 12
 
 
@@ -61,13 +70,23 @@ def cell_stream(cell: Cell, role: Role, *extra: int) -> np.random.Generator:
     )
 
 
+def corruption_stream(root: int, dataset: str, corruption: Component) -> np.random.Generator:
+    """Return the generator for a corruption of a data set's test images.
+
+    It hangs on the root seed, the data set's content hash, and the corruption's name, strength and
+    further parameters; neither on an arm nor on a seed, so that all cells of a study are tested on
+    the same corrupted images.
+    """
+    return stream(Role.CORRUPTION, root=root, dataset=dataset, seed=0, extra=spec_words(corruption))
+
+
 _TOLD_AT_DEFAULT = {("augbench", "mixup"): frozenset({"alpha"})}
 """Parameters that name a stream even at their defaults, as all did when the handout's numbers
 were first drawn. Others do so only off their defaults: a new parameter changes no draws."""
 
 
 def spec_words(component: Component) -> tuple[int, int, int, int]:
-    """The address of an augmentation's own streams: its name, and the parameters that are set.
+    """The address of a component's own streams: its name, and the parameters that are set.
 
     Neither version nor source: a corrected method is compared on the same draws.
     """

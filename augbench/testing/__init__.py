@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from augbench.testing.conformance import (
         augmentation_conformance,
         backbone_conformance,
+        corruption_conformance,
         dataset_conformance,
     )
+    from augbench.testing.corruptions import check_corruption
     from augbench.testing.datasets import check_dataset
     from augbench.testing.outcomes import CheckResult, ConformanceReport, Status
     from augbench.testing.strategies import Case
@@ -40,7 +42,9 @@ __all__ = [
     "backbone_conformance",
     "check_augmentation",
     "check_backbone",
+    "check_corruption",
     "check_dataset",
+    "corruption_conformance",
     "dataset_conformance",
 ]
 
@@ -53,7 +57,9 @@ _HOMES = {
     "backbone_conformance": "conformance",
     "check_augmentation": "augmentations",
     "check_backbone": "backbones",
+    "check_corruption": "corruptions",
     "check_dataset": "datasets",
+    "corruption_conformance": "conformance",
     "dataset_conformance": "conformance",
 }
 

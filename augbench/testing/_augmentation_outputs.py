@@ -11,6 +11,7 @@ from torch import Tensor
 
 from augbench.augmentations.contract import (
     needs_of,
+    operations_of,
     returns_distribution_of,
     shares_of,
     value_range_of,
@@ -22,13 +23,16 @@ from augbench.testing._search import UnusableError
 from augbench.testing._shares import CHANNELS_FIRST, channels_last, check_shares, numbers
 from augbench.testing.strategies import Case, cases
 
-__all__ = ["OUTPUT_CHECKS"]
+__all__ = ["OUTPUT_CHECKS", "failed_on"]
 
 
 def _declarations(subject: Subject) -> None:
     made = subject.target.create()
     try:
-        for declared in (needs_of, shares_of, value_range_of, returns_distribution_of):
+        for declared in (
+            *(needs_of, shares_of, value_range_of, returns_distribution_of),
+            operations_of,
+        ):
             declared(made)
     except ContractError as error:
         raise ViolationError(str(error), subject.target.name) from None
@@ -181,7 +185,7 @@ def _device(subject: Subject) -> None:
         for device in devices:
             call = subject.call(case, device=device)
             if call.error is not None and device != "cpu":
-                return _failed_on(device, call.error)
+                return failed_on(device, call.error)
             for what, value in zip(("image", call.second), call.parts, strict=True):
                 if isinstance(value, Tensor) and value.device != call.anchor.device:
                     verb = "is" if what == "image" else "are"
@@ -191,7 +195,7 @@ def _device(subject: Subject) -> None:
     subject.search(examine, examples=5)
 
 
-def _failed_on(device: str, error: BaseException) -> str:
+def failed_on(device: str, error: BaseException) -> str:
     """The error of a call on another device in words; skips where it says nothing of a GPU."""
     told = f"{type(error).__name__}: {' '.join(str(error).split())}"
     if device != "meta":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
 from augbench.augmentations.search_space import SearchRange, search_space_of
 from augbench.errors import AugbenchError, ContractError, ParameterError, UnknownNameError
-from augbench.plugins.components import Component, Kind, ParameterValue
+from augbench.plugins.components import CONSTRUCTED, Component, Kind, ParameterValue
 from augbench.plugins.discovery import Plugin
 from augbench.plugins.isolation import PLUGIN_FAILURES, describe
 from augbench.plugins.loading import Entry
@@ -55,8 +55,16 @@ class Target:
         return self.registry.create(self.component)
 
 
-def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
-    """Find what `target` means; raises `UsageError` for a spec that means nothing."""
+def target_of(
+    kind: Kind,
+    target: Any,
+    registry: Registry | None,
+    harness: Mapping[str, ParameterValue] | None = None,
+) -> Target:
+    """Find what `target` means; raises `UsageError` for a spec that means nothing.
+
+    `harness` are parameters that no spec sets, such as a corruption's strength.
+    """
     if isinstance(target, str):
         registry = registry or Registry.load()
         info = registry.info(kind, target)
@@ -74,10 +82,10 @@ def target_of(kind: Kind, target: Any, registry: Registry | None) -> Target:
     if given is not None:
         return found
     try:
-        component = _resolved(registry, kind, text)
+        component = _resolved(registry, kind, text, harness)
     except (UnknownNameError, ParameterError) as error:
         # Parameters that the user gave are the user's; an augmentation has defaults for them all.
-        own = kind == "augmentation" and text in (info.name, info.qualified_name)
+        own = kind in CONSTRUCTED and text in (info.name, info.qualified_name)
         if isinstance(target, str) and not own:
             raise
         return Target(kind, name, spec, registry, info.parameters, problem=str(error))
@@ -96,16 +104,21 @@ def _alone(kind: Kind, name: str, factory: Any) -> Registry:
     return Registry([plugin], [Entry(kind, written, factory, plugin)])
 
 
-def _resolved(registry: Registry, kind: Kind, spec: str) -> Component:
+def _resolved(
+    registry: Registry,
+    kind: Kind,
+    spec: str,
+    harness: Mapping[str, ParameterValue] | None = None,
+) -> Component:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a missing source is a check of its own
-        return registry.resolve(kind, spec)
+        return registry.resolve(kind, spec, harness)
 
 
 def check_parameters(target: Target) -> None:
     """Check that parameters come back from a study's spec as they went in."""
     made = target.create()
-    if target.kind == "augmentation":
+    if target.kind in CONSTRUCTED:
         _kept_as_attributes(made, target)
     values = _values(target, made)
     if not values:
@@ -213,7 +226,7 @@ def _round_trip(target: Target, values: dict[str, ParameterValue]) -> None:
     if _resolved(target.registry, target.kind, component.label) != component:
         raise ViolationError(f"its label {component.label!r} means another component", spec)
     made = target.registry.create(component)
-    if target.kind != "augmentation":
+    if target.kind not in CONSTRUCTED:
         return
     for name, value in values.items():
         kept = getattr(made, name, None)

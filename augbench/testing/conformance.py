@@ -9,7 +9,12 @@ from typing import Any
 from augbench.testing._checks import Check, selected
 from augbench.testing.outcomes import ConformanceReport
 
-__all__ = ["augmentation_conformance", "backbone_conformance", "dataset_conformance"]
+__all__ = [
+    "augmentation_conformance",
+    "backbone_conformance",
+    "corruption_conformance",
+    "dataset_conformance",
+]
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., None]]
 
@@ -69,6 +74,21 @@ def dataset_conformance(
 
     return _decorator(
         DATASET_CHECKS, partial(check_dataset, target, **options), expected_failures, checks
+    )
+
+
+def corruption_conformance(
+    target: Any,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    checks: Iterable[str] | None = None,
+    **options: Any,
+) -> Decorator:
+    """Make one test of each check of a corruption; `options` are those of `check_corruption`."""
+    from augbench.testing.corruptions import CORRUPTION_CHECKS, check_corruption
+
+    return _decorator(
+        CORRUPTION_CHECKS, partial(check_corruption, target, **options), expected_failures, checks
     )
 
 

@@ -62,6 +62,10 @@ class Case:
             for k in range(count)
         ]
 
+    def images(self) -> Tensor:
+        """Return images uint8 [N, C, H, W], as a corruption gets them."""
+        return (self.sources(1)[0] * 255).round().to(torch.uint8)
+
     def gradients(self, count: int) -> tuple[Tensor, ...]:
         """Return made-up gradients of the loss, one [N, C, H, W] for each source."""
         rng = np.random.default_rng((self.seed, self.n, count))

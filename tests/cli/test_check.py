@@ -94,6 +94,7 @@ def test_an_expected_failure_is_no_failure_and_an_unexpected_pass_is_one(augbenc
         (["collag"], "there is no 'collag'; did you mean 'collage'? (augmentations: collage"),
         (["convnt"], "did you mean 'convnet'"),
         (["mixup:alpha=x"], "parameter 'alpha' expects float"),
+        (["serial"], "executors have no checks"),
         (["collage", "--expect-failure", "rows"], "expected CHECK=REASON"),
         (["collage", "--expect-failure", "row=x"], "did you mean 'rows'"),
         (["collage", "mixup", "--expect-failure", "rows=x"], "for one component"),

@@ -18,6 +18,7 @@ KINDS = {
     "augmentation": ("preview", "--aug"),
     "backbone": ("run", "--backbone"),
     "dataset": ("run", "--pre-train-dataset"),
+    "corruption": ("list", "corruptions"),
 }
 _SMALL = [
     *("--plugin", TINY, "--finetune-dataset", "tiny-b", "--samples-per-class", "4"),
@@ -145,6 +146,15 @@ def test_a_new_file_is_used_by_a_run_as_new_says(augbench, tmp_path, kind, optio
     assert all(cell.result.ok for cell in cells)
 
 
+def test_a_new_corruption_is_listed_as_new_says(augbench):
+    _, printed, _ = augbench("new", "corruption", "my-own", "--single-file")
+    said = printed.splitlines()[-1].split()
+    assert said == ["augbench", "list", "--plugin", "my_own.py", "corruptions"]
+    code, printed, errors = augbench(*said[1:])
+    assert (code, errors) == (0, "")
+    assert "my-own" in printed
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "words"),
     [("backbone", "convnet", "a backbone"), ("dataset", "glyph-digits", "a data set")],
@@ -154,6 +164,13 @@ def test_a_name_is_taken_by_a_component_of_its_own_kind(augbench, tmp_path, kind
     assert code == 2
     assert f"there is {words} '{name}' already" in errors
     assert augbench("new", "augmentation", name)[0] == 0
+
+
+def test_a_kind_without_a_template_is_refused_with_those_that_have_one(augbench, tmp_path):
+    code, printed, errors = augbench("new", "executor", "my-own")
+    assert (code, printed) == (2, "")
+    assert "'executor' is not one of 'augmentation', 'backbone', 'dataset', 'corruption'" in errors
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_ever_overwritten(augbench, tmp_path):

@@ -63,7 +63,7 @@ def test_the_page_names_every_built_in_data_set():
 
     names = []
     builtin.register_datasets(lambda name, factory: names.append(name))
-    assert len(names) == 11
+    assert len(names) == 13
     assert [name for name in names if f"`{name}" not in PAGE] == []
 
 

@@ -93,6 +93,10 @@ LIKE_IT = {
     "declarations": PLAIN.replace(
         "size = 3", 'search_space = {"a": (1, 2)}\n    size = 3\n    operations: set = {"crop"}'
     ),
+    "a declaration as a property": PLAIN.replace(
+        "size = 3",
+        'size = 3\n    @property\n    def operations(self):\n        return frozenset({"crop"})',
+    ),
     "a coding line": "# -*- coding: utf-8 -*-\n" + PLAIN,
 }
 
@@ -139,6 +143,16 @@ def test_what_explains_does_not_count(how: str) -> None:
         ("x = ...", "x = None"),
         ("search_space = 1", "search_space = 2"),  # not of a class
         ("class A:\n  operations, b = c", "class A:\n  operations, b = d"),
+        # A method of that name may do something.
+        (
+            "class A:\n  def operations(self): return 1",
+            "class A:\n  def operations(self): return 2",
+        ),
+        (
+            "class A:\n  @cache\n  @property\n  def operations(self): return 1",
+            "class A:\n  @cache\n  @property\n  def operations(self): return 2",
+        ),
+        ("@property\ndef operations(self): pass", "pass"),
     ],
 )
 def test_what_runs_differently_has_another_form(one: str, other: str) -> None:

@@ -27,7 +27,7 @@ def test_the_built_ins_arrive_through_the_same_door() -> None:
     registry = Registry.load()
     builtin = of(registry, "augbench")
     assert builtin.status == "loaded"
-    kinds = ("augmentations", "backbones", "datasets", "executors")
+    kinds = ("augmentations", "backbones", "corruptions", "datasets", "executors")
     assert builtin.hooks == tuple(f"register_{kind}" for kind in kinds)
     assert {"none", "collage", "mixup"} <= set(registry.names("augmentation"))
     assert "convnet" in registry.names("backbone")

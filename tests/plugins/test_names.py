@@ -104,7 +104,7 @@ def test_every_shown_name_resolves_to_itself(install: Install, plugin_source: So
         ("augmentation", "", "unknown augmentation '' (there are: "),
         ("backbone", "convet", "unknown backbone 'convet'; did you mean 'convnet'?"),
         ("dataset", "glyph-digit", "unknown data set 'glyph-digit'; did you mean 'glyph-digits'?"),
-        ("dataset", "zzz", "unknown data set 'zzz' (there are: cifar10, cifar100, emnist, "),
+        ("dataset", "zzz", "unknown data set 'zzz' (there are: cifar10, cifar10-c, cifar100, "),
     ],
 )
 def test_an_unknown_name_gets_a_suggestion_and_the_list(kind: str, spec: str, message: str) -> None:

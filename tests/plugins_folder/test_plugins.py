@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import tomllib
 import warnings
@@ -16,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from augbench.augmentations.contract import shares_of
+from augbench.augmentations.contract import operations_of, shares_of
 from augbench.plugins import builtin
+from augbench.plugins._canonical import canonical, parsed
 from augbench.testing import check_augmentation
 
 ROOT = Path(__file__).parents[2]
@@ -111,6 +113,31 @@ def test_keeps_the_contract_and_its_weights_are_shares(name: str) -> None:
     if augmentation.sources > 1:
         assert shares_of(augmentation) is True
         assert report["shares"].status == "passed"
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "half-and-half"])
+def test_says_what_it_does_to_an_image_and_keeps_that_out_of_its_key(name: str) -> None:
+    target, parameters = EVERY[name]
+    augmentation = load(target)(*parameters)
+    assert operations_of(augmentation) or name == "none"
+    tree = parsed(Path(inspect.getfile(type(augmentation))).read_bytes())
+    assert tree is not None
+    assert b"str 10 operations;" not in canonical(tree)
+
+
+def test_operations_follow_parameters() -> None:
+    made = {
+        name: load(target)
+        for name, (target, _) in EVERY.items()
+        if name in ("affine", "augmix", "cutout", "resizemix")
+    }
+    affine = made["affine"]
+    assert operations_of(affine()) == {"rotation", "translation", "scale", "shear"}
+    assert operations_of(affine(degrees=0, scale_low=1, scale_high=1)) == {"translation", "shear"}
+    assert "blur" in operations_of(made["augmix"]())
+    assert "blur" not in operations_of(made["augmix"](all_ops=False))
+    assert operations_of(made["cutout"]()) == {"occlusion"}
+    assert operations_of(made["resizemix"]()) == {"mixing", "occlusion", "scale"}
 
 
 @pytest.mark.parametrize("name", EVERY)

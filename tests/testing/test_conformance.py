@@ -248,7 +248,9 @@ def test_the_public_names_are_these():
         "backbone_conformance",
         "check_augmentation",
         "check_backbone",
+        "check_corruption",
         "check_dataset",
+        "corruption_conformance",
         "dataset_conformance",
     ]
     assert all(hasattr(augbench.testing, name) for name in augbench.testing.__all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from augbench.cli._templates._augmentation import AUGMENTATION
 from augbench.cli._templates._backbone import BACKBONE
+from augbench.cli._templates._corruption import CORRUPTION
 from augbench.cli._templates._dataset import DATASET
 from augbench.cli._templates._template import Template
 from augbench.plugins.components import Kind
@@ -14,4 +15,5 @@ TEMPLATES: dict[Kind, Template] = {
     "augmentation": AUGMENTATION,
     "backbone": BACKBONE,
     "dataset": DATASET,
+    "corruption": CORRUPTION,
 }

@@ -23,6 +23,7 @@ class @CLASS@:
     """The left part of x_i beside the right part of x_j, cut at a column drawn for each pair."""
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
 
     def __init__(self, alpha: float = 1.0) -> None:
         if not 0 < alpha < float("inf"):

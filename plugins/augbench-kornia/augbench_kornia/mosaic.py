@@ -20,6 +20,7 @@ class KorniaMosaic:
     """
 
     sources: ClassVar[int] = 4
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "crop", "translation"})
     low: float = 0.3
     high: float = 0.7
 

@@ -39,6 +39,11 @@ class KorniaPair:
         if not 0 < self.beta < float("inf"):
             raise ValueError(f"beta must be a finite number above 0, got {self.beta}")
 
+    @property
+    def operations(self) -> frozenset[str]:
+        """What it does to an image, in AugBench's words."""
+        return frozenset({"mixing"} if self.mixer == "mixup" else {"mixing", "occlusion"})
+
     def __call__(
         self, x_i: Tensor, x_j: Tensor, *, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:

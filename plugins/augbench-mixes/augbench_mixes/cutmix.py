@@ -26,6 +26,7 @@ class CutMix:
     sources: ClassVar[int] = 2
     # The values that the paper compares (figure 3).
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (0.1, 4.0, "log")}
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     alpha: float = 1.0
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ class Cutout:
     """
 
     sources: ClassVar[int] = 1
+    operations: ClassVar[frozenset[str]] = frozenset({"occlusion"})
     shares: ClassVar[str] = "the label is kept, although a box of the image is blanked"
     # Around what the paper chose by validation: 8 of 32 pixels on CIFAR-100 to 20 on SVHN.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"size": (0.1, 0.75)}

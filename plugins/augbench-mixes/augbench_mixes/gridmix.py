@@ -28,6 +28,7 @@ class GridMix:
     sources: ClassVar[int] = 2
     # As CutMix's, whose λ it shares; the paper gives no range.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (0.1, 4.0, "log")}
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     grid: int = 4
     alpha: float = 1.0
 

@@ -24,6 +24,7 @@ class ManifoldMixup:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing"})
     needs: ClassVar[frozenset[str]] = frozenset({"hidden"})
     # A factor of ten below the paper's 2 and two above it: ours.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (0.2, 4.0, "log")}

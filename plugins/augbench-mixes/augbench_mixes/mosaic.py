@@ -25,6 +25,7 @@ class Mosaic:
     """
 
     sources: ClassVar[int] = 4
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "crop", "translation"})
     margin: float = 0.2
 
     def __post_init__(self) -> None:

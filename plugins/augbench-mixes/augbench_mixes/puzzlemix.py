@@ -37,6 +37,7 @@ class PuzzleMix:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     needs: ClassVar[frozenset[str]] = frozenset({"gradients"})
     # As CutMix's, whose λ it shares; the paper gives no range.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (0.1, 4.0, "log")}

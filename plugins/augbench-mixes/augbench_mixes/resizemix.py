@@ -30,6 +30,7 @@ class ResizeMix:
     sources: ClassVar[int] = 2
     # Around the paper's 0.8: ours.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"high": (0.4, 1.0)}
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion", "scale"})
     low: float = 0.1
     high: float = 0.8
 

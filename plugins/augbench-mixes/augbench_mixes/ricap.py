@@ -26,6 +26,7 @@ class Ricap:
     sources: ClassVar[int] = 4
     # A factor of ten either side of the paper's 0.3.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"beta": (0.03, 3.0, "log")}
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "crop", "translation"})
     beta: float = 0.3
 
     def __post_init__(self) -> None:

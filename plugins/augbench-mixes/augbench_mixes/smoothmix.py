@@ -25,6 +25,7 @@ class SmoothMix:
     """
 
     sources: ClassVar[int] = 2
+    operations: ClassVar[frozenset[str]] = frozenset({"mixing", "occlusion"})
     low: float = 0.25
     high: float = 0.5
 

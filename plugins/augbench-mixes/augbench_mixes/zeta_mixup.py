@@ -24,6 +24,7 @@ class ZetaMixup:
     image weighs more than all others together.
     """
 
+    operations = frozenset({"mixing"})
     gamma: float = 2.8
     sources: int = 8
     # From the paper's least γ, with which one image still outweighs the others; 4 is ours.

@@ -54,6 +54,11 @@ class TimmMixup:
     def _names(self) -> list[str]:
         return [name.strip() for name in self.mixers.split(",")]
 
+    @property
+    def operations(self) -> frozenset[str]:
+        """What it does to an image, in AugBench's words."""
+        return frozenset({"mixing"} | ({"occlusion"} if "cutmix" in self._names else set()))
+
     def __call__(
         self, x_i: Tensor, x_j: Tensor, *, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:

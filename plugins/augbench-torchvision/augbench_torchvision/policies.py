@@ -31,6 +31,12 @@ class RandAugment:
         "num_ops": (1, 3),
         "magnitude": (0, 30),
     }
+    operations: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("shear", "translation", "rotation", "brightness", "colour", "contrast", "tone"),
+            "blur",  # torchvision's sharpness, which goes either way
+        }
+    )
     num_ops: int = 2
     magnitude: int = 9
     num_magnitude_bins: int = 31
@@ -56,6 +62,12 @@ class TrivialAugmentWide:
     """One operation of one strength, both drawn at random (Müller and Hutter, 2103.10158)."""
 
     sources: ClassVar[int] = 1
+    operations: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("shear", "translation", "rotation", "brightness", "colour", "contrast", "tone"),
+            "blur",  # torchvision's sharpness, which goes either way
+        }
+    )
     num_magnitude_bins: int = 31
 
     def __post_init__(self) -> None:
@@ -92,6 +104,12 @@ class AugMix:
             _at_least("chain_depth", self.chain_depth, 1)
         if not 0 < self.alpha < float("inf"):
             raise ValueError(f"alpha must be a finite number above 0, got {self.alpha}")
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """What it does to an image, in AugBench's words."""
+        some = {"shear", "translation", "rotation", "contrast", "tone"}
+        return frozenset(some | ({"brightness", "colour", "blur"} if self.all_ops else set()))
 
     def __call__(self, x: Tensor, *, rng: np.random.Generator) -> Tensor:
         """Augment images [N, C, H, W]; draws one seed for each."""

@@ -27,6 +27,7 @@ class RandomErasing:
         "p": (0.1, 1.0),
         "scale_high": (0.1, 0.6),
     }
+    operations: ClassVar[frozenset[str]] = frozenset({"occlusion"})
     p: float = 0.5
     scale_low: float = 0.02
     scale_high: float = 0.33
@@ -66,6 +67,7 @@ class Elastic:
     sources: ClassVar[int] = 1
     # A factor of five below torchvision's 50 and two above it: ours.
     search_space: ClassVar[dict[str, tuple[float | str, ...]]] = {"alpha": (10.0, 100.0, "log")}
+    operations: ClassVar[frozenset[str]] = frozenset({"elastic"})
     alpha: float = 50.0
     sigma: float = 5.0
 
@@ -115,6 +117,18 @@ class Affine:
                 f"got scale_low={self.scale_low} and scale_high={self.scale_high}"
             )
         _in("shear", self.shear, 0, 89)
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """What it does to an image, in AugBench's words."""
+        scales = (self.scale_low, self.scale_high) != (1, 1)
+        done = {
+            "rotation": self.degrees > 0,
+            "translation": self.translate > 0,
+            "scale": scales,
+            "shear": self.shear > 0,
+        }
+        return frozenset(name for name, does in done.items() if does)
 
     def __call__(self, x: Tensor, *, rng: np.random.Generator) -> Tensor:
         """Augment images [N, C, H, W]; draws one seed for each."""

@@ -1,0 +1,1 @@
+"""Corruptions: the contract, nine kinds of damage to images, and corrupted copies of test sets."""
