@@ -139,7 +139,9 @@ def _validation(
                     raise StudyError(
                         f"{named('tune')}: {finetune.name!r} has no image of some class left to "
                         f"choose by, beside those of finetuning, calibration{pretraining}; give a "
-                        f"smaller {named('finetune_samples_per_class')}, which is {size}"
+                        f"smaller {named('finetune_samples_per_class')} than {size}, or "
+                        f"{named('calibration_samples_per_class')} than "
+                        f"{study.settings.calibration_samples_per_class}"
                     )
     return found
 
