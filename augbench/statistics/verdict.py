@@ -42,10 +42,11 @@ def verdict(analysis: Analysis) -> list[Verdict]:
     """One verdict for each augmentation, in the order of the analysis; none without a baseline."""
     found = []
     for c in analysis.comparisons:
-        if analysis.unlearnt is not None:
-            found.append(_nothing_learnt(c, analysis.unlearnt, analysis))
+        claims, unlearnt = claims_of(c, analysis.alpha, analysis.scale), analysis.unlearnt
+        # Where seeds are too few for any claim, nothing is ranked: that they are is said instead.
+        if unlearnt is not None and (claims.reachable or unlearnt.excluded):
+            found.append(_nothing_learnt(c, unlearnt, analysis))
             continue
-        claims = claims_of(c, analysis.alpha, analysis.scale)
         found.append(
             Verdict(
                 augmentation=c.augmentation,

@@ -70,3 +70,36 @@ def test_cells_of_an_older_store_are_computed_again_for_a_metric_that_needs_it(t
     for mine, theirs in zip(other.cells, first.cells, strict=True):
         assert mine.result.metrics["accuracy"] == theirs.result.metrics["accuracy"]
     assert StudyResult(other.stored).metric == "accuracy"
+
+
+UNEQUAL = """
+import numpy as np
+from augbench import Dataset, hookimpl
+
+def odd(root, *, download=False):
+    rng = np.random.default_rng(0)
+    def part(counts):
+        labels = np.repeat([0, 1, 2], counts)
+        return rng.integers(0, 256, (len(labels), 1, 16, 16)).astype(np.uint8), labels
+    train, test = part([20, 20, 20]), part([30, 9, 6])
+    return Dataset("odd", *train, *test, ("a", "b", "c"))
+
+@hookimpl
+def register_datasets(register):
+    register("odd", odd)
+"""
+
+
+def test_unequal_test_classes_are_warned_of_before_anything_trains(augbench, tmp_path):
+    plugin = tmp_path / "odd.py"
+    plugin.write_text(UNEQUAL)
+    common = ("--plugin", plugin, "--finetune-samples-per-class", 5, "--samples-per-class", 1)
+    sets = ("--pre-train-dataset", "odd", "--finetune-dataset", "odd")
+    out = ("--out", tmp_path / "out")
+    code, _, errors = augbench("run", "--dry-run", *common, *sets, *out, "--workers", 0)
+    assert code == 0
+    (line,) = errors.splitlines()
+    assert line.startswith(
+        "warning: data set 'odd': its classes have from 6 ('c') to 30 ('a') test images"
+    )
+    assert line.endswith("--metric balanced_accuracy weighs all classes alike")

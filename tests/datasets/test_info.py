@@ -10,6 +10,7 @@ import pytest
 from augbench.datasets._info import inspect, load
 from augbench.datasets.contract import Dataset, reads
 from augbench.errors import ContractError, DatasetError
+from augbench.labels import decode
 
 
 @pytest.fixture
@@ -198,3 +199,17 @@ def test_warnings_are_remembered_with_the_rest(counted):
         "data set 'toy': 4 of 4 test images are training im",
         "data set 'toy': 8 of 8 images are near-black all o",
     ]
+
+
+def test_test_labels_are_remembered_and_an_entry_without_them_is_not(counted, cache):
+    factory, _ = counted
+    load(factory, "toy", None, False, {})
+    info = inspect(factory, "toy", None, False, {})
+    assert factory.calls == 1
+    assert decode(info.test_labels, 4, 2).tolist() == [0, 1, 0, 1]
+    (entry,) = cache.iterdir()
+    known = json.loads(entry.read_text())
+    del known["info"]["test_labels"]  # as an earlier version wrote it
+    entry.write_text(json.dumps(known))
+    assert inspect(factory, "toy", None, False, {}) == info
+    assert factory.calls == 2

@@ -191,6 +191,15 @@ def test_a_study_without_predictions_has_no_table_of_classes_and_no_new_columns(
     )
 
 
+def test_what_an_old_study_lacks_for_a_metric_is_told(stored):
+    old = replace(stored, test_labels={})
+    text = printed(StudyResult(old, metric="macro_f1"))
+    done = sum(cell.status == "ok" for cell in stored.cells)
+    assert f"{done} cells were stored without predicted classes, from which macro-F1 comes" in text
+    assert "without predicted classes" not in printed(StudyResult(old))
+    assert "without predicted classes" not in printed(StudyResult(stored, metric="macro_f1"))
+
+
 def test_a_study_that_learnt_nothing_ranks_nothing(tmp_path):
     study = make_study(["mixup"], seeds=6)
     with Store.open(tmp_path) as store:

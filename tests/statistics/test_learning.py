@@ -70,3 +70,12 @@ def test_the_verdict_ranks_nothing_and_claims_nothing() -> None:
     assert told.headline.endswith("and answers without looking at an image reach 10.0%.")
     assert "corrected for 6 means" in told.sentences[0]
     assert not any("selected" in line for line in remarks(unlearnt))
+
+
+def test_with_too_few_seeds_for_a_test_these_are_what_is_missing() -> None:
+    scores = arms(CHANCE, CHANCE, sd=0.03, seeds=2)
+    found = nothing_learnt(scores, CHANCE)
+    assert found is not None
+    assert not found.excluded
+    (told,) = verdict(analyse(scores, (1, 2, 4), chance=CHANCE, unlearnt=found))
+    assert "cannot reach significance with 2 seeds" in told.headline

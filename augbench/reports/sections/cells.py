@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from augbench.options import named
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import size_title
 from augbench.reports._formatting import number_text
@@ -69,7 +70,7 @@ class Cells(Section):
         )
 
     def closing_lines(self, report: Report) -> Sequence[str]:
-        """The failed cells with their errors, and the number of those that are missing."""
+        """The failed cells with their errors, and the numbers of those that lack a result."""
         result = report.result
         several = len(result.budgets) > 1
         lines = [
@@ -79,6 +80,14 @@ class Cells(Section):
         ]
         if result.missing:
             lines.append(f"{len(result.missing)} cells are not computed yet")
+        done = [cell for cell in result.cells if cell.status == "ok"]
+        lacking = sum(not result.has_predictions(cell) for cell in done)
+        if report.metric.from_predictions and lacking:
+            lines.append(
+                f"{lacking} cells were stored without predicted classes, from which "
+                f"{report.metric.short} comes: `augbench run` computes them anew with "
+                f"{named('metric', report.metric.name)}"
+            )
         return lines
 
     def page(self, report: Report) -> dict[str, Any]:

@@ -147,6 +147,10 @@ def _short(value: float) -> float | None:
 
 
 def _present(result: StudyResult, metric: Metric) -> bool:
+    if metric.name == "balanced_accuracy" and metric is not result.primary:
+        balances = [result.balance(pair) for pair in result.pairs]
+        if all(one is not None and len({*one.images}) == 1 for one in balances):
+            return False  # it is the accuracy
     if metric.from_predictions:
         return any(result.has_predictions(cell) for cell in result.cells)
     return any(cell.result and metric.name in cell.result.metrics for cell in result.cells)
