@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -248,26 +248,44 @@ def _range(numbers: Iterable[int]) -> str:
     return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
+def _searched(plan: Plan, results: int) -> Iterator[str]:
+    """Lines on what a search adds to a study."""
+    search = plan.study.search
+    if search is None:
+        return
+    for label, space in search.spaces.items():
+        ranges = ", ".join(f"{one.label} {one.range}" for one in space) or "nothing"
+        yield f"tuned in {plan.study.shown[label]}: {ranges}"
+    trials = len(plan.cells) - results
+    seeds = "every reported seed" if search.within else f"{search.seeds} seeds of their own"
+    yield (
+        f"{trials:,} trials, {search.trials} of each arm and size in {seeds}, then the cells once more, "
+        "tuned"
+    )
+
+
 def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
     """Print what a study would compute."""
     console = console or Console()
     study = plan.study
     # One pretraining may serve several budgets, and one cell several data sets or arms; and one
     # seed is as the other: keys, which tell that, cost seconds for a hundred thousand cells.
-    of_one_seed = [cell for cell in plan.cells if cell.seed == plan.cells[0].seed]
+    results = [cell for cell in plan.cells if cell.trial is None]
+    of_one_seed = [cell for cell in results if cell.seed == results[0].seed]
     pretrainings = [unit[0] for unit in units_of(of_one_seed)]
     finetunings = {cell.key: cell for cell in of_one_seed}.values()
     batches = _range(cell.pretrain_steps for cell in pretrainings)
-    finetuned = _range(cell.settings.finetune_steps for cell in finetunings)
+    finetuned = _range(cell.judged_by.steps(cell.settings) for cell in finetunings)
     images = _range(cell.settings.batch_size for cell in finetunings)
     lines = [
         "pairs: " + ", ".join(f"{p.name} → {f.name}" for p, f in study.pairs),
         "arms: " + ", ".join(study.shown.values()),
         *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
-        f"{len(plan.cells)} cells = {study.seeds * len(pretrainings)} pretrainings of {batches} "
+        f"{len(results)} cells = {study.seeds * len(pretrainings)} pretrainings of {batches} "
         f"batches and {study.seeds * len(finetunings)} finetunings of {finetuned} batches, "
         f"{images} images each",
+        *_searched(plan, len(results)),
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -34,6 +34,7 @@ _TEXT = (
     "backbone",
     "augmentation",
     "budget",
+    "readout",
     "role",
     "status",
     "engine",
@@ -42,8 +43,8 @@ _TEXT = (
     "error",
     "key",
 )
-_TRUE_OR_FALSE = ("collapsed",)
-_WHOLE = ("samples_per_class", "seed", "environment")
+_TRUE_OR_FALSE = ("collapsed", "tuned")
+_WHOLE = ("samples_per_class", "finetune_samples_per_class", "trial", "seed", "environment")
 
 
 def to_csv(result: StudyResult) -> str:
