@@ -50,6 +50,10 @@ def static_chart(result: StudyResult, pair: Pair, confidence: float) -> dict[str
         line = [(at, y(mean.mean)) for at, mean in there]
         arms.append({"label": label, "classes": classes, "band": band, "line": line})
     step = max(1, math.ceil((high - low) / 6))
+    first = low
+    if places:  # hundredths of a nat make long ticks unless they are round
+        step = _round_step(step)
+        first = math.ceil(low / step) * step
     return {
         "title": f"{one.title[:1].upper()}{one.title[1:]} on {pair[1]} in {one.unit}",
         "width": _WIDTH,
@@ -58,7 +62,13 @@ def static_chart(result: StudyResult, pair: Pair, confidence: float) -> dict[str
         "bottom": _HEIGHT - _BOTTOM,
         "x_ticks": [(x(k), str(size)) for k, size in enumerate(sizes)],
         "y_ticks": [
-            (y(v * unit), number_text(v * unit, places)) for v in range(low, high + 1, step)
+            (y(v * unit), number_text(v * unit, places)) for v in range(first, high + 1, step)
         ],
         "arms": arms,
     }
+
+
+def _round_step(least: int) -> int:
+    """The smallest of 1, 2, 5, 10, 20, 50, … that is at least `least`."""
+    power = int(10 ** (len(str(least)) - 1))
+    return next(k * power for k in (1, 2, 5, 10) if k * power >= least)

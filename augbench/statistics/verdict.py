@@ -116,9 +116,9 @@ def _nothing_learnt(c: Comparison, unlearnt: Unlearnt, analysis: Analysis) -> Ve
         augmentation=c.augmentation,
         kind="cannot tell",
         headline=(
-            f"{c.augmentation}: {learnt}, with it or without it, so there is nothing to compare: "
-            f"the highest mean {unlearnt.noun} of any arm is {highest}, and answers without "
-            f"looking at an image reach {guessing}."
+            f"{_name(c, analysis)}: {learnt}, with it or without it, so there is nothing to "
+            f"compare: the highest mean {unlearnt.noun} of any arm is {highest}, and answers "
+            f"without looking at an image reach {guessing}."
         ),
         sentences=(
             f"No mean is established above that (t intervals over seeds{many}); "
@@ -126,6 +126,10 @@ def _nothing_learnt(c: Comparison, unlearnt: Unlearnt, analysis: Analysis) -> Ve
         ),
         exploratory=not analysis.condition.primary,
     )
+
+
+def _name(c: Comparison, analysis: Analysis) -> str:
+    return c.augmentation if analysis.condition.primary else f"{c.augmentation} (exploratory)"
 
 
 def _kind(claims: Claims) -> Kind:
@@ -140,7 +144,7 @@ def _kind(claims: Claims) -> Kind:
 
 def _headline(c: Comparison, claims: Claims, analysis: Analysis) -> str:
     kind = _kind(claims)
-    name = c.augmentation if analysis.condition.primary else f"{c.augmentation} (exploratory)"
+    name = _name(c, analysis)
     verbs = (("helps", claims.up), ("hurts", claims.down))
     local = " and ".join(f"{v} at {samples([r.size for r in rows])}" for v, rows in verbs if rows)
     if not c.n:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from augbench.statistics import analyse, nothing_learnt, remarks, verdict
+from augbench.statistics import Condition, analyse, nothing_learnt, remarks, verdict
 
 CHANCE = 0.1
 
@@ -70,6 +70,9 @@ def test_the_verdict_ranks_nothing_and_claims_nothing() -> None:
     assert told.headline.endswith("and answers without looking at an image reach 10.0%.")
     assert "corrected for 6 means" in told.sentences[0]
     assert not any("selected" in line for line in remarks(unlearnt))
+    other = Condition("b", primary=False, primary_label="a")
+    (told,) = verdict(analyse(scores, (1, 2, 4), chance=CHANCE, unlearnt=found, condition=other))
+    assert told.headline.startswith("mixup (exploratory): nothing was learnt")
 
 
 def test_with_too_few_seeds_for_a_test_these_are_what_is_missing() -> None:
