@@ -297,6 +297,8 @@ class Settings:
             name: getattr(self, name)
             for name, option in options_of(type(self)).items()
             if option.key is None
-            or option.key.part in parts
-            and (option.key.always or getattr(self, name) != option.default)
+            or (
+                option.key.part in parts
+                and (option.key.always or getattr(self, name) != option.default)
+            )
         }

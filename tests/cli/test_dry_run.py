@@ -33,7 +33,7 @@ HUGE = str(10**15)
         (["--samples-per-class", HUGE], "--samples-per-class: expected whole numbers from 1 to"),
         (["--samples-per-class", "900000000"], "--samples-per-class 900000000 is more than"),
         (["--ruler", HUGE], "--ruler: expected whole numbers from 1 to 1,000,000,000"),
-        (["--finetune-samples-per-class", HUGE], "--finetune-samples-per-class: expected a whole"),
+        (["--finetune-samples-per-class", HUGE], "--finetune-samples-per-class: expected whole n"),
         (["--n-batches-pre-train", HUGE], "--n-batches-pre-train: expected whole numbers from 1 "),
         (["--n-batches-finetune", HUGE], "--n-batches-finetune: expected a whole number from 1 to"),
         (["--batch-size", str(10**9)], "--batch-size: expected a whole number from 1 to 1,000,000"),
