@@ -28,9 +28,12 @@ from augbench.protocol.study import Budget, Cell, place_name
 from augbench.reports.console import Console, plain
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
+from augbench.running.keeping import kept_size
 from augbench.training.packs import units_of
 
 __all__ = ["Live", "print_plan"]
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 _Place = tuple[Pair, str, int | None, Budget | None]
 
@@ -226,5 +229,16 @@ def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
         f"batches and {study.seeds * len(finetunings)} finetunings of {finetuned} batches, "
         f"{images} images each",
     ]
+    if plan.options.keep_backbones:
+        count, size = kept_size(plan)
+        lines.append(f"{count:,} backbones are kept, in about {_bytes(size)}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _bytes(count: int) -> str:
+    """A number of bytes as `12 kB`, `1.4 GB`."""
+    size, unit = float(count), 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.{1 if size < 10 else 0}f} {_UNITS[unit]}"
