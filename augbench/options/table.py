@@ -281,7 +281,7 @@ class Options(Settings):
         default=False,
         title="backbones are kept",
         help="Keep pretrained backbones as files in the folder `backbones` of --out, and pretrain "
-        "none that is there; needs augbench[backbones].",
+        "none that is there; needs the package safetensors.",
         group=FILES,
     )
     data_root: OptionalFolder = OptionalFolder(
@@ -373,7 +373,7 @@ class Options(Settings):
         if self.keep_backbones and find_spec("safetensors") is None:
             raise OptionError(
                 f"{named('keep_backbones', True)} needs the package safetensors, which is not "
-                "installed: pip install 'augbench[backbones]'",
+                "installed: pip install safetensors",
                 "keep_backbones",
             )
         if NO_DATASET in self.finetune_datasets:

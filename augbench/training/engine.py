@@ -22,7 +22,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.training.contract import Progress
 from augbench.training.hidden import layers_to_tap
-from augbench.training.keeping import kept_apart
+from augbench.training.keeping import are_kept, kept_apart
 from augbench.training.notes import Note, summary
 from augbench.training.packs import Unit, kept_features, plan_packs, trained_alike, units_of
 from augbench.training.reference import ReferenceEngine
@@ -69,6 +69,8 @@ class PackedEngine:
             every = 0 if all(cell.trial is not None for cell in pack) else test_every
             for units, choice in self._divide(pack, materials):
                 for part in kept_apart(units, materials):
+                    if are_kept(part, materials):
+                        self._note(len(part), "loaded as they were kept")
                     yield from self._train(part, choice, materials, every, progress)
 
     def _train(
