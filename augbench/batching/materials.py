@@ -26,6 +26,7 @@ from augbench.tuning.validation import validation_positions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from augbench.batching.kept_backbones import KeptBackbones
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.plugins.components import Component
     from augbench.protocol.study import Cell, Trial
@@ -82,11 +83,15 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 @dataclass
 class CellMaterials:
-    """Makes what cells name: data sets are loaded once, and must be what was planned."""
+    """Makes what cells name: data sets are loaded once, and must be what was planned.
+
+    `kept` are pretrained backbones in files, None where none are to be kept.
+    """
 
     create: Callable[[Component], Any]
     load: Callable[[DatasetInfo], Dataset]
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    kept: KeptBackbones | None = None
     _loaded: dict[str, Dataset] = field(default_factory=dict)
     _tests: dict[str, Labelled] = field(default_factory=dict)
 

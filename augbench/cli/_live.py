@@ -28,9 +28,12 @@ from augbench.protocol.study import Budget, Cell, Study, place_name
 from augbench.reports.console import Console, plain
 from augbench.reports.terminal import new_accuracy_table
 from augbench.results import Pair
+from augbench.running.keeping import kept_size
 from augbench.training.packs import units_of
 
 __all__ = ["Live", "print_plan"]
+
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 _Place = tuple[Pair, str, int | None, Budget | None, str, int | None, bool]
 """Pair, arm, size, budget, readout, finetuning images, and whether its settings were chosen."""
@@ -259,8 +262,8 @@ def _searched(plan: Plan, results: int) -> Iterator[str]:
     trials = len(plan.cells) - results
     seeds = "every reported seed" if search.within else f"{search.seeds} seeds of their own"
     yield (
-        f"{trials:,} trials, {search.trials} of each arm and size in {seeds}, then the cells once more, "
-        "tuned"
+        f"{trials:,} trials, {search.trials} of each arm and size in {seeds}, then the cells once "
+        "more, tuned"
     )
 
 
@@ -287,5 +290,16 @@ def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
         f"{images} images each",
         *_searched(plan, len(results)),
     ]
+    if plan.options.keep_backbones:
+        count, size = kept_size(plan)
+        lines.append(f"{count:,} backbones are kept, in about {_bytes(size)}")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _bytes(count: int) -> str:
+    """A number of bytes as `12 kB`, `1.4 GB`."""
+    size, unit = float(count), 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.{1 if size < 10 else 0}f} {_UNITS[unit]}"

@@ -41,8 +41,9 @@ class Job:
     `reference`; `device` is a torch device. `backbones` are all that the cells train, each with
     the (C, H, W) of its images: they are made once before anything trains, so that one that
     cannot be made is an error of the study, not of each of its cells. `cell_timeout` are the
-    seconds that a cell may take, by default many times what others took. `spelling` maps options
-    to the names that the user wrote, for messages.
+    seconds that a cell may take, by default many times what others took. `kept_backbones` is the
+    folder of pretrained backbones, None if none are kept; a worker that has no such folder keeps
+    none. `spelling` maps options to the names that the user wrote, for messages.
     """
 
     engine: str
@@ -54,6 +55,7 @@ class Job:
     test_every: int = 0
     cell_timeout: float | None = None
     spelling: tuple[tuple[str, str], ...] = ()
+    kept_backbones: Path | None = None
 
 
 @dataclass(frozen=True)

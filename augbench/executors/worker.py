@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import queue
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from augbench.executors.contract import Emit, Finished, Job, Pack, Packed, Start
 from augbench.options import named, written_as
 from augbench.plugins.guard import Guard, Place
 from augbench.plugins.registry import Registry
+from augbench.training.notes import Note
 
 if TYPE_CHECKING:
     import torch
 
+    from augbench.batching.kept_backbones import KeptBackbones
     from augbench.batching.materials import CellMaterials
     from augbench.datasets.contract import Dataset, DatasetInfo
     from augbench.plugins.components import Component
@@ -57,7 +60,10 @@ class PackTrainer:
             for backbone, shape in job.backbones:
                 _check_backbone(registry, backbone, shape)
             self._device = _device(job.device)
-        self._materials: CellMaterials = CellMaterials(registry.create, load, self._device)
+        self._notes: list[str] = []
+        self._materials: CellMaterials = CellMaterials(
+            registry.create, load, self._device, kept=self._kept_backbones()
+        )
         self._looks = FirstLooks(self._materials)
         self._engine: Engine = _engine(job.engine)
         self.device_name = (
@@ -101,9 +107,25 @@ class PackTrainer:
                 emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
         notes = getattr(self._engine, "notes", [])
-        for note in notes:
+        remarks = self._materials.kept.notes if self._materials.kept else self._notes
+        for note in (*notes, *(Note(0, text) for text in remarks)):
             emit(Packed(note))
         notes.clear()
+        remarks.clear()
+
+    def _kept_backbones(self) -> KeptBackbones | None:
+        """The pretrained backbones in the job's folder, if this machine has it."""
+        from augbench.batching.kept_backbones import KeptBackbones
+
+        folder = self._job.kept_backbones
+        if folder is None:
+            return None
+        if not folder.is_dir():  # it is made where the run was started
+            self._notes.append(
+                f"backbones of {socket.gethostname()} are not kept, since it has no folder {folder}"
+            )
+            return None
+        return KeptBackbones(folder, self._job.test_every)
 
 
 def _check_backbone(registry: Registry, backbone: Component, shape: tuple[int, int, int]) -> None:

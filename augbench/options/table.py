@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
 
@@ -328,6 +329,14 @@ class Options(Settings):
         help="Folder of the store and the figures.",
         group=FILES,
     )
+    keep_backbones: Switch = Switch(
+        shorthands=(Shorthand("--keep-backbones", True),),
+        default=False,
+        title="backbones are kept",
+        help="Keep pretrained backbones as files in the folder `backbones` of --out, and pretrain "
+        "none that is there; needs the package safetensors.",
+        group=FILES,
+    )
     data_root: OptionalFolder = OptionalFolder(
         "--data-root",
         default=None,
@@ -413,6 +422,12 @@ class Options(Settings):
             both = f"{named('epochs')} or {named('pretrain_steps')}"
             raise OptionError(
                 f"give either {both}, not both: a study has one kind of budget", "epochs"
+            )
+        if self.keep_backbones and find_spec("safetensors") is None:
+            raise OptionError(
+                f"{named('keep_backbones', True)} needs the package safetensors, which is not "
+                "installed: pip install safetensors",
+                "keep_backbones",
             )
         if NO_DATASET in self.finetune_datasets:
             none = named("finetune_datasets", NO_DATASET)

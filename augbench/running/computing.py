@@ -16,6 +16,7 @@ from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Cell
 from augbench.protocol.wanted import Wanted
 from augbench.running.dealing import Dealer, devices_of, executor_of, unique_cells
+from augbench.running.keeping import kept_backbones
 from augbench.running.ledger import Ledger
 from augbench.running.observer import Observer
 from augbench.running.plan import Plan
@@ -148,6 +149,7 @@ class _Computation:
             test_every=self._wanted.test_every,
             cell_timeout=options.cell_timeout,
             spelling=tuple(spelling().items()),
+            kept_backbones=kept_backbones(options),
         )
 
     def _emit(self, event: Event) -> None:

@@ -22,8 +22,9 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.training.contract import Progress
 from augbench.training.hidden import layers_to_tap
+from augbench.training.keeping import are_kept, kept_apart
 from augbench.training.notes import Note, summary
-from augbench.training.packs import Unit, plan_packs, trained_alike, units_of
+from augbench.training.packs import Unit, kept_features, plan_packs, trained_alike, units_of
 from augbench.training.reference import ReferenceEngine
 from augbench.training.together import train_together
 
@@ -67,7 +68,10 @@ class PackedEngine:
             # A trial never sees a test set.
             every = 0 if all(cell.trial is not None for cell in pack) else test_every
             for units, choice in self._divide(pack, materials):
-                yield from self._train(units, choice, materials, every, progress)
+                for part in kept_apart(units, materials):
+                    if are_kept(part, materials):
+                        self._note(len(part), "loaded as they were kept")
+                    yield from self._train(part, choice, materials, every, progress)
 
     def _train(
         self,
@@ -126,7 +130,7 @@ class PackedEngine:
         for needs, units in of_needs.items():
             assert needs is not None
             try:
-                choice, limit = self._choose([unit[0] for unit in units], needs, materials)
+                choice, limit = self._choose(units, needs, materials)
             except Exception as error:
                 choice, limit = Choice(None, f"one by one ({error})", keeps=False), 1
             size = -(-len(units) // -(-len(units) // limit))
@@ -138,12 +142,13 @@ class PackedEngine:
         return divided
 
     def _choose(
-        self, ones: Sequence[Cell], needs: frozenset[str], materials: CellMaterials
+        self, units: Sequence[Unit], needs: frozenset[str], materials: CellMaterials
     ) -> tuple[Choice, int]:
-        """The packing of these cells' backbones, and how many of them fit into memory.
+        """The packing of these units' backbones, and how many of them fit into memory.
 
         `needs` is what their augmentations need of the network in training.
         """
+        ones = [unit[0] for unit in units]
         one, key = ones[0], (trained_alike(ones[0]), needs, len(ones))
         with seeded(cell_stream(one, Role.OTHER)):
             backbones = [materials.backbone(cell) for cell in ones[:_MOST_COMPARED]]
@@ -158,11 +163,10 @@ class PackedEngine:
                     steps=max(cell.pretrain_steps for cell in ones),
                 )
                 self._choices[key] = replace(choice, seconds=0)  # they are spent once
-        settings, classes = one.settings, max(len(cell.finetune.classes) for cell in ones)
-        kept = settings.finetune_samples_per_class + settings.calibration_samples_per_class
         feature_dim = backbones[0].feature_dim
         assert isinstance(feature_dim, int)
-        limit = _feature_bytes(materials.device) // (4 * feature_dim * classes * kept)
+        kept = max(1, *map(kept_features, units))
+        limit = _feature_bytes(materials.device) // (4 * feature_dim * kept)
         if choice.most and not self._pack_limit:
             limit = min(limit, choice.most)
         return choice, max(1, limit) if choice.packer else 1

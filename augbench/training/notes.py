@@ -13,6 +13,7 @@ _WORTH_SAYING = 1.0  # seconds
 class Note(NamedTuple):
     """A pack: its networks, why they were trained so, and the gain of a step over one by one.
 
+    One of 0 networks is a remark of its own.
     `seconds` is what it took to find that out, where that was done for this pack.
     """
 
@@ -34,7 +35,7 @@ def summary(notes: Iterable[Note]) -> str:
     parts = []
     for reason, (counts, gains) in of_reason.items():
         networks = "network" if max(counts) == 1 else "networks"
-        text = f"{_span(counts, 'd')} {networks} at a time, {reason}"
+        text = f"{_span(counts, 'd')} {networks} at a time, {reason}" if any(counts) else reason
         if gains:
             text += f", a step {_span(gains, '.1f')} times as fast as one by one"
         parts.append(text)

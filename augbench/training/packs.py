@@ -13,7 +13,7 @@ from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.recipe import OF_EACH_CELL
 from augbench.protocol.study import Cell
 
-__all__ = ["Unit", "cost", "plan_packs", "trained_alike", "units_of"]
+__all__ = ["Unit", "cost", "kept_features", "plan_packs", "trained_alike", "units_of"]
 
 _CACHE_VALUES = 16 * 8 * 28 * 28
 """Pixel values of one step over all cells of a pack; beyond, a step costs more per cell."""
@@ -121,6 +121,29 @@ def cost(cell: Cell) -> float:
     else:
         tested = cell.pretrain.test_size + cell.finetune.test_size
     return passes * cell.pretrain_steps * batch + finetuning + full + tested
+
+
+def kept_features(unit: Unit) -> int:
+    """The most features that the readouts of a pretraining keep at a time.
+
+    Those that are fitted to one data set where one budget ends share the features of the largest
+    number of images; nearest neighbours keep a copy of each number, at length 1.
+    """
+    together: dict[Hashable, list[Cell]] = {}
+    for cell in unit:
+        if cell.judged_by.on_finetuning_data:
+            where = (cell.finetune.content_hash, cell.pretrain_steps)
+            together.setdefault(where, []).append(cell)
+    return max((_kept_together(cells) for cells in together.values()), default=0)
+
+
+def _kept_together(cells: Sequence[Cell]) -> int:
+    all_settings = [cell.settings for cell in cells]
+    largest = max(
+        own.finetune_samples_per_class + own.calibration_samples_per_class for own in all_settings
+    )
+    copied = {cell.settings.finetune_samples_per_class for cell in cells if cell.readout == "knn"}
+    return (largest + sum(copied)) * len(cells[0].finetune.classes)
 
 
 def _limit(cell: Cell, device_kind: str) -> int:

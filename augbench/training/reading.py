@@ -32,16 +32,16 @@ from augbench.training.recording import check_finite
 from augbench.training.reference import Trained
 from augbench.training.reference import read_out as read_out_alone
 
-__all__ = ["PretrainedPack", "read_out"]
+__all__ = ["PretrainedPack", "measure_heads", "read_out"]
 
 
 @dataclass
 class PretrainedPack:
     """K backbones as they are after `steps`, `like` one of which each is made, and their heads.
 
-    `curves` tell how their training went, `metrics` what was measured. `doubtful` are the numbers
-    of the backbones that only the reference can train. A backbone that was pretrained as the
-    reference does it is `alone`, and has no packer.
+    `units` are the cells of each. `curves` tell how their training went, `metrics` what was
+    measured. `doubtful` are the numbers of the backbones that only the reference can train. A
+    backbone that was pretrained as the reference does it is `alone`, and has no packer.
     """
 
     steps: int
@@ -51,6 +51,7 @@ class PretrainedPack:
     heads: Heads
     curves: list[TrainingCurve]
     metrics: list[dict[str, float]]
+    units: Sequence[Unit]
     doubtful: Sequence[int] = ()
     alone: Trained | None = None
 
@@ -63,12 +64,16 @@ class _Member:
     cell: Cell
 
 
+def measure_heads(trained: PretrainedPack, materials: CellMaterials) -> None:
+    """Measure the pretraining heads on D_P's test set, if that has not been done.
+
+    Readouts of D_P do so in their own pass over that set.
+    """
+    _Reading(trained, materials, 0, lambda steps: None).measure_heads()
+
+
 def read_out(
-    trained: PretrainedPack,
-    units: Sequence[Unit],
-    materials: CellMaterials,
-    test_every: int,
-    progress: Progress,
+    trained: PretrainedPack, materials: CellMaterials, test_every: int, progress: Progress
 ) -> list[CellResult]:
     """Fit and measure the readouts of all cells whose budget ends here.
 
@@ -76,7 +81,7 @@ def read_out(
     """
     ending = [
         _Member(k, cell)
-        for k, unit in enumerate(units)
+        for k, unit in enumerate(trained.units)
         if k not in trained.doubtful
         for cell in unit
         if cell.pretrain_steps == trained.steps
@@ -84,7 +89,7 @@ def read_out(
     reading = _Reading(trained, materials, test_every, progress)
     results = [one for group in _grouped(ending, _measured_on) for one in reading.of(group)]
     if any(member.cell.trial is None for member in ending):
-        reading.measure_heads(units[0][0])
+        reading.measure_heads()
     return [
         one
         if one.error or member.cell.trial
@@ -106,7 +111,7 @@ class _Reading:
         self._trained, self._materials = trained, materials
         self._test_every, self._progress = test_every, progress
         self._heads = Reader(range(trained.backbones.cells), trained.heads)
-        self._heads_measured = False
+        self._heads_measured = all("pretrain_nll" in one for one in trained.metrics)
 
     def of(self, group: Sequence[_Member]) -> list[tuple[_Member, CellResult]]:
         """The results of members that are measured on images of one kind."""
@@ -140,9 +145,10 @@ class _Reading:
     def _alone(self, cell: Cell, trained: Trained) -> CellResult:
         try:
             every = self._tests_of(cell)
-            return read_out_alone(cell, self._materials, trained, every, self._progress)
+            result = read_out_alone(cell, self._materials, trained, every, self._progress)
         except Exception as error:
             return failed(cell, error, "packed")
+        return replace(result, engine="packed")
 
     def _tests_of(self, cell: Cell) -> int:
         return self._test_every if cell.trial is None else 0
@@ -250,10 +256,11 @@ class _Reading:
             results.append((member, replace(result, engine="packed")))
         return results
 
-    def measure_heads(self, cell: Cell) -> None:
+    def measure_heads(self) -> None:
         """Measure the pretraining heads on D_P's test set, if no readout's pass has done it."""
         if not self._heads_measured:
-            test_set, backbones = self._materials.test_set(cell.pretrain), self._trained.backbones
+            cell, backbones = self._trained.units[0][0], self._trained.backbones
+            test_set = self._materials.test_set(cell.pretrain)
             of_cell = [0] * backbones.cells
             (outputs,), _ = outputs_of(backbones, [test_set], of_cell, kept=[self._heads])
             self._take_heads(outputs, test_set.labels)

@@ -15,6 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from augbench.batching.kept_backbones import Kept
 from augbench.batching.materials import CellMaterials, Labelled, eval_mode, seeded
 from augbench.batching.suppliers import supplier_for
 from augbench.protocol.augmenting import Rows
@@ -69,13 +70,7 @@ class ReferenceEngine:
         if all(cell.trial is not None for cell in cells):
             test_every = 0  # a trial never sees a test set
         try:
-            # Backbones may draw from torch's global generator: seed it from the cell's stream.
-            with seeded(cell_stream(cells[0], Role.OTHER)):
-                trained = pretrain(
-                    cells[0], materials, test_every, lambda steps: progress(steps * len(cells))
-                )
-                if any(cell.trial is None for cell in cells):
-                    trained.measure(materials.test_set(cells[0].pretrain))
+            trained = _trained(cells, materials, test_every, progress)
         except Exception as error:
             yield from (failed(cell, error, self.name) for cell in cells)
             return
@@ -112,6 +107,28 @@ class Trained:
     def model(self) -> nn.Module:
         """The pretrained classifier."""
         return nn.Sequential(self.backbone, self.head, nn.LogSoftmax(dim=1))
+
+
+def _trained(
+    cells: list[Cell], materials: CellMaterials, test_every: int, progress: Progress
+) -> Trained:
+    """Pretrain for cells of one pretraining, or load what was kept of it."""
+    results, kept = [cell for cell in cells if cell.trial is None], materials.kept
+    if results and kept is not None and (found := kept.load(results[0], materials)):
+        progress(cells[0].pretrain_steps * len(cells))
+        backbone = found.backbone.eval().requires_grad_(False)
+        return Trained(backbone, found.head, found.metrics, found.curve)
+    # Backbones may draw from torch's global generator: seed it from the cell's stream.
+    with seeded(cell_stream(cells[0], Role.OTHER)):
+        trained = pretrain(
+            cells[0], materials, test_every, lambda steps: progress(steps * len(cells))
+        )
+        if results:
+            trained.measure(materials.test_set(cells[0].pretrain))
+    if results and kept is not None:
+        one = Kept(trained.backbone, trained.head, trained.curve, trained.metrics)
+        kept.keep(results[0], materials, one)
+    return trained
 
 
 def pretrain(cell: Cell, materials: CellMaterials, test_every: int, progress: Progress) -> Trained:
@@ -198,7 +215,11 @@ def read_out(
             model = _Neighbours(cell, trained.backbone, data)
         else:
             every = test_every if cell.trial is None else 0
-            model, curves["finetune"] = finetune(cell, materials, trained, data, every, progress)
+            # Backbones may draw from torch's global generator, as in pretraining.
+            with seeded(cell_stream(cell, Role.FULL_DROPOUT)):
+                model, curves["finetune"] = finetune(
+                    cell, materials, trained, data, every, progress
+                )
     on = materials.measured_set(cell)
     outputs = _outputs(model, on.images)[None]
     if cell.trial is not None:

@@ -27,8 +27,9 @@ from augbench.training.contract import Progress
 from augbench.training.descent import Taken, descent, ending_at, pixel_gradients, steps_taken
 from augbench.training.features import Extractor, OneByOne, Reader, outputs_of
 from augbench.training.hidden import steps_with_hidden_layers
+from augbench.training.keeping import are_kept, keep, loaded
 from augbench.training.packs import Unit
-from augbench.training.reading import PretrainedPack, read_out
+from augbench.training.reading import PretrainedPack, measure_heads, read_out
 from augbench.training.recording import Recorder, hits
 from augbench.training.reference import pretrain
 
@@ -47,6 +48,7 @@ def train_together(
 ) -> None:
     """Pretrain one backbone per unit; where a budget ends, finetune and measure its cells.
 
+    Backbones that were all kept are loaded instead; others are kept, where that was asked for.
     Without a packer, there is one unit, pretrained as the reference does it. Each budget's results
     are added to `results`, so that an error later on does not cost them. A cell that diverges
     fails alone; any other error is raised. A cell is left without a result if some of its
@@ -55,13 +57,19 @@ def train_together(
     """
     start = time.perf_counter()
     with seeded(cell_stream(units[0][0], Role.OTHER)):
-        for trained in (
-            _pretrain_alone(units, materials, test_every, progress)
-            if packer is None
-            else _pretrain(units, packer, materials, test_every, progress)
-        ):
+        packs: Iterator[PretrainedPack]
+        if are_kept(units, materials):
+            packs = loaded(units, packer, materials, progress)
+        elif packer is None:
+            packs = _pretrain_alone(units, materials, test_every, progress)
+        else:
+            packs = _pretrain(units, packer, materials, test_every, progress)
+        for trained in packs:
             _check_company(trained.backbones, materials.test_set(units[0][0].pretrain))
-            found = read_out(trained, units, materials, test_every, progress)
+            if materials.kept is not None:  # before a readout may fail
+                measure_heads(trained, materials)
+                keep(trained, materials)
+            found = read_out(trained, materials, test_every, progress)
             seconds = (time.perf_counter() - start) / max(1, len(found))
             results += [one if one.error else replace(one, seconds=seconds) for one in found]
             start = time.perf_counter()
@@ -103,6 +111,7 @@ def _pretrain(
             heads,
             curves,
             metrics,
+            units,
             doubtful=_doubtful(backbones, curves),
         )
 
@@ -203,6 +212,7 @@ def _pretrain_alone(
             Heads([one.head]),
             [one.curve],
             [one.metrics],
+            units,
             alone=one,
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from augbench.batching.kept_backbones import named_tensors
 from augbench.packed import Packed
 from augbench.training.features import OneByOne
 
@@ -22,8 +23,8 @@ def weights_of(
     out.
     """
     if isinstance(backbones, OneByOne):
-        return [_copied(_named(backbones.modules[k])) for k in members]
-    own = {name: value.shape for name, value in _named(like).items()}
+        return [_copied(named_tensors(backbones.modules[k])) for k in members]
+    own = {name: value.shape for name, value in named_tensors(like).items()}
     of_cells = {
         # A counter has one value for all cells.
         name: value.expand(backbones.cells)
@@ -37,14 +38,10 @@ def weights_of(
 @torch.no_grad()
 def load_weights(backbone: nn.Module, weights: Mapping[str, Tensor]) -> nn.Module:
     """Give a backbone those of its weights that are named; returns it."""
-    for name, value in _named(backbone).items():
+    for name, value in named_tensors(backbone).items():
         if name in weights:
             value.copy_(weights[name])
     return backbone
-
-
-def _named(module: nn.Module) -> dict[str, Tensor]:
-    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def _copied(values: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lab import SETTINGS
 
 from augbench.options import Options, Settings
-from augbench.training.packs import cost, plan_packs, trained_alike
+from augbench.protocol.study import Budget
+from augbench.training.packs import cost, kept_features, plan_packs, trained_alike
 
 
 def sweep(lab, seeds, *, sizes=Options.samples_per_class, rules=None):
@@ -98,3 +100,19 @@ def test_finetunings_of_one_pretraining_stay_together(lab):
 
 def test_a_gpu_is_given_all_seeds_at_once(lab):
     assert [len(pack) for pack in plan_packs(sweep(lab, 8), 1, device_kind="cuda")] == [168]
+
+
+def test_kept_features_are_those_of_the_largest_size_and_of_each_set_of_neighbours(lab):
+    def cell(readout, size, steps=10):
+        own = replace(SETTINGS, calibration_samples_per_class=2)
+        return replace(
+            lab.cell(settings=own), readout=readout, finetune_size=size, budget=Budget(steps)
+        )
+
+    classes = len(lab.target.classes)
+    unit = [cell("linear", 3), cell("linear", 6), cell("full", 6)]
+    assert kept_features(unit) == classes * (6 + 2)
+    assert kept_features([*unit, cell("knn", 3), cell("knn", 6)]) == classes * (6 + 2 + 3 + 6)
+    # One budget after the other.
+    assert kept_features([*unit, cell("knn", 3, steps=20)]) == classes * (6 + 2)
+    assert kept_features([cell("own-head", None)]) == 0
