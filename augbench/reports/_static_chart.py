@@ -51,7 +51,8 @@ def static_chart(result: StudyResult, pair: Pair, confidence: float) -> dict[str
         arms.append({"label": label, "classes": classes, "band": band, "line": line})
     step = max(1, math.ceil((high - low) / 6))
     return {
-        "title": f"{one.title[:1].upper()}{one.title[1:]} on {pair[1]} in {one.unit}",
+        "title": f"{one.title[:1].upper()}{one.title[1:]} on {pair[1]} in {one.unit}"
+        f"{result.view.remark}",
         "width": _WIDTH,
         "height": _HEIGHT,
         "left": _LEFT,
