@@ -66,9 +66,9 @@ def tuning_outcome(default: int, tuned: int) -> str:
             return "no difference is established, at the defaults or tuned"
         return f"{_VERBS[default]} at the defaults and tuned"
     if not tuned:
-        return f"{_VERBS[default]} at the defaults; tuned, no difference is established"
+        return f"{_VERBS[default]} at the defaults, tuned no difference is established"
     if not default:
-        return f"no difference is established at the defaults; {_VERBS[tuned]} tuned"
+        return f"no difference is established at the defaults, tuned it {_VERBS[tuned]}"
     return f"{_VERBS[default]} at the defaults and {_VERBS[tuned]} tuned"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from augbench.plotting import Y_LABEL, legend_above, one_line, wrapped
 from augbench.protocol.metrics import PRIMARY
@@ -53,6 +54,11 @@ def accuracy_by_tuned_parameter(result: StudyResult, pair: Pair) -> Figure:
                 )
             if one.log:
                 panel.set_xscale("log")
+            panel.set_xlim(*_ends(one))
+            ticks = [one.low, one.middle, one.high]
+            panel.xaxis.set_major_locator(FixedLocator(ticks))
+            panel.xaxis.set_minor_locator(NullLocator())
+            panel.set_xticklabels([f"{tick:.2g}" for tick in ticks])
             panel.set_xlabel(one_line(one.label, 30), fontsize=8)
     for panel, size in zip(axes[0], sizes, strict=True):
         panel.set_title(f"s = {size}")
@@ -61,3 +67,12 @@ def accuracy_by_tuned_parameter(result: StudyResult, pair: Pair) -> Figure:
     figure.supylabel(wrapped(f"accuracy on {images} (%){told}", Y_LABEL), size=9)
     legend_above(figure, [(handle, label) for label, handle in entries.items()])
     return figure
+
+
+def _ends(one: Dimension) -> tuple[float, float]:
+    """The range that was searched, with a twentieth of it around."""
+    if one.log:
+        room = (one.high / one.low) ** 0.05
+        return one.low / room, one.high * room
+    room = 0.05 * (one.high - one.low)
+    return one.low - room, one.high + room

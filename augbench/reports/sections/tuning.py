@@ -53,8 +53,8 @@ class Tuning(Section):
         for label, (default, tuned) in directions(report, pair).items():
             outcomes.setdefault(tuning_outcome(default, tuned), []).append(label)
         if outcomes:
-            told = "; ".join(f"{', '.join(labels)}: {words}" for words, labels in outcomes.items())
-            lines.append(f"Verdicts under tuning: {told}{_changed(report, pair)}.")
+            told = "; ".join(f"{words} ({', '.join(labels)})" for words, labels in outcomes.items())
+            lines.append(f"Verdicts under tuning: {told}.{_changed(report, pair)}")
         rising = [f"{label} at {size}" for label, size in rises(report, pair)]
         if rising:
             more = f" and {len(rising) - _NAMED} more" if len(rising) > _NAMED else ""
@@ -129,7 +129,7 @@ def _changed(report: Report, pair: Pair) -> str:
     labels = [
         one.augmentation for one in of_areas(found, report.result.sizes) if one.p_adjusted <= _ALPHA
     ]
-    return f" (the difference changes for {', '.join(labels)})" if labels else ""
+    return f" The difference changes for {', '.join(labels)}." if labels else ""
 
 
 def at_both(result: StudyResult) -> tuple[StudyResult, StudyResult] | None:
