@@ -160,7 +160,8 @@ class Tuning:
         if not known:
             return np.empty(0)
         n = min(map(len, known))
-        return np.mean([one[:n] for one in known], axis=0)
+        mean: NDArray[np.float64] = np.stack([one[:n] for one in known]).mean(axis=0)
+        return mean
 
     def sensitivity(self, pair: Pair, arm: str, size: int, name: str) -> Sensitivity | None:
         """Validation accuracies against a parameter; None where a place has no trials."""
@@ -180,5 +181,5 @@ class Tuning:
 
 
 def _complete(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    complete: NDArray[np.bool_] = ~np.isnan(scores).any(axis=0)
-    return complete
+    lacking: NDArray[np.bool_] = np.isnan(scores).any(axis=0)
+    return ~lacking

@@ -15,7 +15,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="ut
 
 def _options(verb):
     command = getattr(importlib.import_module(f"augbench.cli._{verb}"), f"{verb}_command")
-    return {name for parameter in command.params for name in parameter.opts}
+    return {
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 def test_every_command_and_option_of_the_page_exists():

@@ -124,12 +124,22 @@ class Tuning(Section):
 
 
 def _changed(report: Report, pair: Pair) -> str:
-    """The augmentations whose difference is established to change by tuning."""
+    """The augmentations whose difference is established to change by tuning.
+
+    Those whose verdicts read unlike, though no change is established, are named too.
+    """
     found = report.result.tuning_changes(pair, confidence=report.confidence)
-    labels = [
-        one.augmentation for one in of_areas(found, report.result.sizes) if one.p_adjusted <= _ALPHA
+    areas = of_areas(found, report.result.sizes)
+    changed = [one.augmentation for one in areas if one.p_adjusted <= _ALPHA]
+    unlike = [
+        label
+        for label, (default, tuned) in directions(report, pair).items()
+        if default != tuned and label not in changed
     ]
-    return f" The difference changes for {', '.join(labels)}." if labels else ""
+    text = f" The difference changes for {', '.join(changed)}." if changed else ""
+    if unlike:
+        text += f" That the difference changes is not established for {', '.join(unlike)}."
+    return text
 
 
 def at_both(result: StudyResult) -> tuple[StudyResult, StudyResult] | None:

@@ -17,7 +17,7 @@ from augbench.tuning.spaces import Dimension
 __all__ = ["TuningChoices"]
 
 _END = 0.1
-"""The share of a range that is its end: with 16 points, one or two of them lie in each."""
+"""The share of a range that is its end."""
 _MARK = "‡"
 
 
@@ -46,12 +46,13 @@ class TuningChoices(Section):
                 *ARM_AND_SIZE,
                 *([Column("readout", "readout", words=True)] * (len(views) > 1)),
                 Column("parameter", "parameter", words=True),
-                Column("chosen", "chosen", f"{_MARK}: in the outer tenth of its range"),
+                Column("chosen", "chosen", f"{_MARK}: at an end of its range"),
                 Column("default", "default", "The first trial"),
                 Column("range", "range", "Searched, at the defaults of the others first"),
             ),
             tuple(rows),
-            f"{_MARK}: in the outer tenth of its range; a wider one may hold a better value."
+            f"{_MARK}: the lowest or highest value that was tried, or in the outer tenth of its "
+            "range: a wider range or more trials may hold a better one."
             + (" Where seeds chose unlike, median and range over seeds." * result.tuning.within)
             + _borrowed(views),
         )
@@ -86,8 +87,9 @@ def _chosen(tuning: StudyTuning, label: str, one: Dimension, trials: Sequence[in
         return Entry("·")
     default, tried = tuning.default(label, one.name), tuning.values(label)
     values = [tried[trial].get(one.name, default) for trial in trials]
+    known = [one.position(other.get(one.name, default)) for other in tried]
     ends = [
-        trial for trial, value in zip(trials, values, strict=True) if trial and _at_end(one, value)
+        trial for trial in trials if trial and _at_end(one.position(tried[trial][one.name]), known)
     ]
     first = sum(trial == 0 for trial in trials)
     middle = float(np.median(values))
@@ -101,6 +103,7 @@ def _chosen(tuning: StudyTuning, label: str, one: Dimension, trials: Sequence[in
     return Entry(text, middle, min(values), max(values), len(trials))
 
 
-def _at_end(one: Dimension, value: float) -> bool:
-    place = one.position(value)
-    return place <= _END or place >= 1 - _END
+def _at_end(place: float, tried: Sequence[float]) -> bool:
+    """True for a place near 0 or 1, or beside which nothing was tried on one side."""
+    known = [one for one in tried if not math.isnan(one)]
+    return place <= max(_END, min(known)) or place >= min(1 - _END, max(known))
