@@ -63,7 +63,7 @@ class StudyCells:
         """The scale of that metric, for analyses and their words."""
         return scale_of(self.primary)
 
-    @property
+    @cached_property
     def budgets(self) -> tuple[str, ...]:
         """The lengths of pretraining in words, the shortest first."""
         named = self.stored.description.get("budgets")

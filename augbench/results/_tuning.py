@@ -181,5 +181,5 @@ class Tuning:
 
 
 def _complete(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    lacking: NDArray[np.bool_] = np.isnan(scores).any(axis=0)
-    return ~lacking
+    complete: NDArray[np.bool_] = np.isfinite(scores.sum(axis=0))
+    return complete
