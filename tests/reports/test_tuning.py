@@ -179,8 +179,8 @@ def test_sensitivity_is_that_of_the_trials(result, page):
 def test_the_terminal_has_three_short_lines_on_tuning(result):
     lines = printed(result).splitlines()
     assert (
-        "Tuned: 6 trials for every arm and size, chosen by 2 seeds that are not reported on 32 "
-        "validation images a class; intervals are for these settings, not for tuning."
+        "Tuned: 6 trials for every arm and size, chosen on 32 validation images a class by 2 seeds "
+        "that are not reported; intervals are for these settings, not for tuning."
     ) in lines
     (verdicts,) = [line for line in lines if line.startswith("Verdicts under tuning: ")]
     assert "helps at the defaults, tuned no difference is established (collage, mixup)" in verdicts
@@ -233,7 +233,7 @@ def test_the_pretraining_head_is_tuned_by_folds(tmp_path):
     )  # fmt: skip
     result = StudyResult(stored(tmp_path, study))
     page, text = Page(render_page(result)), printed(result)
-    assert "chosen by 2 seeds that are not reported on folds of the pretraining images" in text
+    assert "chosen on folds of the pretraining images by 2 seeds that are not reported" in text
     assert {row["size"].text for row in page.tables["tuning-trials-0"]} == {"4"}
     chosen = {
         (row["augmentation"].text, row["parameter"].text, row["size"].text): row["chosen"].text

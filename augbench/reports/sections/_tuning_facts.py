@@ -29,8 +29,8 @@ def design_line(tuning: Tuning, pair: Pair) -> str:
         )
     s = "s" * (tuning.seeds != 1)
     return (
-        f"Tuned: {tuning.trials} trials for every arm and size, chosen by {tuning.seeds} seed{s} "
-        f"that are not reported on {_images(tuning, pair)}; intervals are for these settings, not "
+        f"Tuned: {tuning.trials} trials for every arm and size, chosen on {_images(tuning, pair)} "
+        f"by {tuning.seeds} seed{s} that are not reported; intervals are for these settings, not "
         "for tuning."
     )
 
