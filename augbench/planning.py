@@ -29,6 +29,7 @@ from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
 from augbench.protocol.arrangement import arrange
 from augbench.protocol.checks import check_number, check_study
+from augbench.protocol.readouts import check_metric
 from augbench.protocol.study import Arm, Budget, Study
 from augbench.running.dealing import check_executor, devices_of
 from augbench.running.inspecting import inspected
@@ -59,6 +60,8 @@ def plan(options: Options) -> Plan:
     backbone = None
     with problems.of("backbone"):
         backbone = registry.resolve("backbone", options.backbone)
+    with problems.of("metric"):
+        check_metric(options.metric, options.readouts[0])
     found = _Datasets(options, registry)
     pairs = found.pairs(problems)
     problems.tell()

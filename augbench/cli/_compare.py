@@ -61,6 +61,10 @@ def _show(found: StoreComparison, first: str, second: str, one: Metric) -> None:
             )
     if found.same_keys and not found.disagree:
         console.print("the cells in both agree up to rounding", highlight=False)
+    if any(view.words for view in found.views):
+        ours, theirs = (view.label for view in found.views)
+        told = ours if ours == theirs else f"{ours} in {first}, {theirs} in {second}"
+        console.print(f"compared: {told}", markup=False, highlight=False, soft_wrap=True)
     for name in found.unlike:
         console.print(
             f"not compared: {name} has the same name in both and other images",

@@ -27,7 +27,7 @@ from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.study import Budget, Cell, Study, place_name
 from augbench.reports.console import Console, plain
 from augbench.reports.terminal import new_accuracy_table
-from augbench.results import Pair
+from augbench.results import Pair, View
 from augbench.running.keeping import kept_size
 from augbench.training.packs import units_of
 
@@ -177,7 +177,8 @@ class Live(Observer):
         tables: list[RenderableType] = []
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)
-            table = new_accuracy_table(pair, study.samples_per_class)
+            view = View(readout, finetune_size, self._tuned)
+            table = new_accuracy_table(pair, study.samples_per_class, view)
             for arm in study.arms:
                 table.add_row(
                     plain(study.shown[arm.label]),

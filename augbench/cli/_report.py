@@ -10,7 +10,8 @@ import click
 from augbench.cli._shared import out_option, study_options, tell_warnings
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
-from augbench.results import StudyResult
+from augbench.protocol.readouts import READOUTS
+from augbench.results import StudyResult, find_view
 from augbench.store import Store
 
 __all__ = ["report_command"]
@@ -20,6 +21,21 @@ __all__ = ["report_command"]
 @out_option("Folder of the run.")
 @click.option("--study", type=int, help="Number of the study.  [default: the latest]")
 @study_options("metric", help="What verdicts, tables and figures are about.")
+@click.option(
+    "--readout",
+    type=click.Choice(list(READOUTS)),
+    help="The readout that it is about.  [default: the study's first]",
+)
+@click.option(
+    "--finetune-samples",
+    type=int,
+    help="The finetuning images of each class that it is about.  [default: the most]",
+)
+@click.option(
+    "--tuned/--default",
+    default=None,
+    help="Whether it is about tuned results.  [default: tuned, where the study is]",
+)
 @click.option("--list", "list_studies", is_flag=True, help="List the studies of the store.")
 @click.option(
     "--html",
@@ -39,6 +55,9 @@ def report_command(
     out: Path,
     study: int | None,
     metric: str,
+    readout: str | None,
+    finetune_samples: int | None,
+    tuned: bool | None,
     list_studies: bool,
     html: Path | None,
     confidence: float,
@@ -55,7 +74,14 @@ def report_command(
         if list_studies:
             _list(store)
             return
-        result = StudyResult(store.study(study), metric=metric)
+        stored = store.study(study)
+        view = find_view(
+            StudyResult(stored).views,
+            readout=readout,
+            finetune_samples=finetune_samples,
+            tuned=tuned,
+        )
+        result = StudyResult(stored, metric=metric, in_view=view)
         folder = store.path.parent
 
     from augbench.reports.terminal import print_results

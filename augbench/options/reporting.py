@@ -47,8 +47,10 @@ def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _is_for(name: str, readouts: Collection[str]) -> bool:
-    """False for a setting of a readout, `full` or `knn`, that the study does not have."""
-    key = options_of(Options)[name].key
+    """False for a setting of a readout that the study lacks, or of finetuning without any."""
+    key = (options_of(Settings).get(name) or options_of(Options)[name]).key
+    if key is not None and key.part == "finetuning":
+        return set(readouts) != {"own-head"}
     return key is None or key.part in ("pretraining", "finetuning", *readouts)
 
 

@@ -81,7 +81,7 @@ METRICS = (
         factor=100,
         tolerance=0.01,
         drawn=True,
-        hint="Share of the test images that the finetuned head gets right",
+        hint="Share of the test images that are classified right",
     ),
     Metric(
         "nll",
@@ -162,7 +162,7 @@ METRICS = (
         factor=100,
         tolerance=0.01,
         drawn=True,
-        hint="Mean over classes of the share of a class's test images that the head gets right",
+        hint="Mean over classes of the share of a class's test images that are classified right",
         from_predictions=True,
     ),
     Metric(

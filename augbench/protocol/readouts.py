@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from augbench.errors import UsageError
 from augbench.options import Settings
 from augbench.options.option import Part
+from augbench.protocol.metrics import METRICS, PRIMARY
 
-__all__ = ["LINEAR", "OWN_HEAD", "READOUTS", "Readout", "readout"]
+__all__ = ["LINEAR", "OWN_HEAD", "READOUTS", "Readout", "check_metric", "readout"]
 
 _LIKELIHOOD = ("nll", "ece")
 _SCALED = ("temperature", "nll_scaled", "ece_scaled")
+_FROM_PREDICTIONS = tuple(one.name for one in METRICS if one.from_predictions)
 _OF_BOTH = ("samples_per_class", "calibration_samples_per_class")
 
 
@@ -36,6 +39,10 @@ class Readout:
     calibrated: bool = False
     on_finetuning_data: bool = True
     metrics: tuple[str, ...] = ()
+
+    def has(self, metric: str) -> bool:
+        """True if its cells have that metric: accuracy, and what predictions give, all have."""
+        return metric in (PRIMARY.name, *_FROM_PREDICTIONS, *self.metrics)
 
     def steps(self, settings: Settings) -> int:
         """The steps that fitting it takes."""
@@ -86,3 +93,13 @@ READOUTS = {one.name: one for one in (LINEAR, OWN_HEAD, _NEIGHBOURS, _FULL)}
 def readout(name: str) -> Readout:
     """The readout of that name; `KeyError` if there is none."""
     return READOUTS[name]
+
+
+def check_metric(metric: str, name: str) -> None:
+    """Raise `UsageError` for a metric that a readout lacks, as nearest neighbours lack log loss."""
+    one = READOUTS[name]
+    if not one.has(metric):
+        known = [row.name for row in METRICS if row.comparable and one.has(row.name)]
+        raise UsageError(
+            f"metric {metric!r}: the readout {name!r} has none; it has {', '.join(known)}"
+        )

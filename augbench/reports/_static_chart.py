@@ -55,7 +55,8 @@ def static_chart(result: StudyResult, pair: Pair, confidence: float) -> dict[str
         step = _round_step(step)
         first = math.ceil(low / step) * step
     return {
-        "title": f"{one.title[:1].upper()}{one.title[1:]} on {pair[1]} in {one.unit}",
+        "title": f"{one.title[:1].upper()}{one.title[1:]} on {pair[1]} in {one.unit}"
+        f"{result.view.remark}",
         "width": _WIDTH,
         "height": _HEIGHT,
         "left": _LEFT,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from augbench.options import titled
-from augbench.results import Pair, StudyResult
+from augbench.protocol.readouts import check_metric
+from augbench.results import Pair, StudyResult, View
 from augbench.statistics import MeanInterval, mean_interval, paired_difference
 from augbench.store import Disagreement, disagreements
 
@@ -39,6 +40,8 @@ class StoreComparison:
     the cells that both computed under the very same key, `disagree` lists those among them whose
     metrics differ by more than rounding; `only_first` and `only_second` count computed cells
     whose key the other lacks. `unlike` names the data sets of one name, but not of one content.
+    `views` are what `rows` are about in each study: the first study's leading view, if the second
+    has it too, or else each study's own.
     """
 
     settings: tuple[tuple[str, str, str], ...]
@@ -49,6 +52,7 @@ class StoreComparison:
     disagree: tuple[tuple[str, tuple[Disagreement, ...]], ...]
     rows: tuple[SideBySide, ...]
     unlike: tuple[str, ...] = ()
+    views: tuple[View, View] = (View(), View())
 
 
 def compare(
@@ -62,6 +66,9 @@ def compare(
     where
     their data sets' contents are, whatever these are called and wherever they lie.
     """
+    if first.view in second.views:
+        second = second.at(view=first.view)
+    check_metric(first.metric, second.view.readout)
     cells = [
         {cell.key: cell for cell in one.cells if cell.status == "ok"} for one in (first, second)
     ]
@@ -86,6 +93,7 @@ def compare(
             for name, content in _contents(first).items()
             if _contents(second).get(name, content) != content
         ),
+        views=(first.view, second.view),
     )
 
 
@@ -137,6 +145,8 @@ def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], 
             for arm in description["arms"]
         }
         description["backbone"] = _component(description["backbone"])
+        if "tuning" in description:
+            description["tuning"] = _tuning(description["tuning"])
         flat.append(_flat(description))
     return flat[0], flat[1]
 
@@ -170,6 +180,16 @@ def _arm(arm: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **(parts[arm["label"]] if [*parts] == [arm["label"]] else parts),
         **arm.get("settings", {}),
+    }
+
+
+def _tuning(told: Mapping[str, Any]) -> dict[str, Any]:
+    """The design of a tuning, without the values of its trials, which follow from it."""
+    return {
+        "trials": told["trials"],
+        "seeds": "within every seed" if told["seeds"] is None else told["seeds"],
+        "spaces": told["spaces"],
+        "validation images a class": min((row[-1] for row in told["validation"]), default="folds"),
     }
 
 

@@ -68,7 +68,8 @@ def to_json(result: StudyResult) -> str:
 
     `correct` is base64 of the packed bits, one for each test image, the first in the highest bit.
     `recall_by_class` has a share for each class in the order of the data set's classes, null for
-    one without test images; it is null itself where predictions are not known.
+    one without test images; it is null itself where predictions are not known. `trials` chose the
+    settings of tuned cells: see `StudyResult.trial_rows`.
     """
     cells = []
     for row, cell in zip(result.cell_rows(), result.cells, strict=True):
@@ -88,6 +89,7 @@ def to_json(result: StudyResult) -> str:
         "study": result.plan(),
         "environments": result.environments(),
         "cells": cells,
+        "trials": result.trial_rows(),
     }
     # The escape of a lone surrogate is JSON's own: it is read back as it was.
     return encodable(json.dumps(_plain(tree), indent=1, ensure_ascii=False, allow_nan=False)) + "\n"

@@ -26,7 +26,7 @@ from augbench import __version__
 from augbench.pictures.archive import Picture
 from augbench.reports import sections
 from augbench.reports._tables import Table
-from augbench.reports.sections import Report
+from augbench.reports.sections import Report, Section
 from augbench.results import Pair, StudyResult
 from augbench.writing import save
 
@@ -116,7 +116,7 @@ def _policy(style: str, script: str) -> str:
 def _pair(report: Report, number: int, pair: Pair) -> dict[str, Any]:
     """The words and tables of all sections on one pair; tables are numbered by pair."""
     words = [one for section in sections.SECTIONS for one in section.words(report, pair)]
-    tables = [section.table(report, pair) for section in sections.SECTIONS]
+    tables = [_named_by_view(one, report, one.table(report, pair)) for one in sections.SECTIONS]
     return {
         "pretrain": pair[0],
         "finetune": pair[1],
@@ -130,10 +130,18 @@ def _study_tables(report: Report) -> dict[str, list[Table]]:
     """The tables over the whole study, by the chapter in which they stand."""
     tables: dict[str, list[Table]] = {name: [] for name in _CHAPTERS}
     for section in sections.SECTIONS:
-        table = section.study_table(report)
+        table = _named_by_view(section, report, section.study_table(report))
         if table is not None:
             tables[section.chapter].append(table)
     return tables
+
+
+def _named_by_view(section: Section, report: Report, table: Table | None) -> Table | None:
+    """A table whose caption says which readout it is about, unless that is the usual one."""
+    remark = report.result.view.remark
+    if table is None or not section.of_view or not remark:
+        return table
+    return replace(table, caption=f"{table.caption}{remark}")
 
 
 def _exact(value: Any) -> str:

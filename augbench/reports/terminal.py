@@ -13,7 +13,7 @@ from augbench.reports._tables import Column, Table
 from augbench.reports.console import Console, plain
 from augbench.reports.sections import Paragraph, Report
 from augbench.reports.sections.accuracy import terminal_caption, terminal_columns
-from augbench.results import Pair, StudyResult
+from augbench.results import Pair, StudyResult, View
 from augbench.text import shown
 
 __all__ = ["new_accuracy_table", "print_results"]
@@ -41,9 +41,9 @@ def print_results(
             console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def new_accuracy_table(pair: Pair, sizes: Sequence[int]) -> rich.table.Table:
+def new_accuracy_table(pair: Pair, sizes: Sequence[int], view: View) -> rich.table.Table:
     """A table of accuracies without rows yet: the augmentation, then a column for each size."""
-    return _empty_table(terminal_caption(pair), terminal_columns(sizes))
+    return _empty_table(terminal_caption(pair, view=view), terminal_columns(sizes))
 
 
 def _print_words(words: Sequence[Paragraph], pair: Pair, console: rich.console.Console) -> None:

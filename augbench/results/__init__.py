@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from augbench.results._cost import Cost
 from augbench.results._study import Pair, StudyResult
-from augbench.results._views import View
+from augbench.results._tuning import Tuning
+from augbench.results._views import View, find_view
 
-__all__ = ["Cost", "Pair", "StudyResult", "View"]
+__all__ = ["Cost", "Pair", "StudyResult", "Tuning", "View", "find_view"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augbench.protocol.metrics import PRIMARY
+from augbench.results._conditions import changes_between
 from augbench.statistics import (
     CutShort,
     Interaction,
     LateGain,
     LateRise,
-    interactions,
     late_gain,
     late_rises,
 )
@@ -28,22 +28,11 @@ def interactions_of(
     result: StudyResult, pair: Pair, *, confidence: float
 ) -> tuple[Interaction, ...]:
     """See `StudyResult.interactions`."""
-    if result.baseline is None or len(result.budgets) < 2 or result.has_own_budget(result.baseline):
+    own = {label for label in result.augmentations if result.has_own_budget(label)}
+    if result.baseline in own:
         return ()
     at = {budget: result.at(budget) for budget in result.budgets}
-    own = {label for label in result.augmentations if result.has_own_budget(label)}
-    return interactions(
-        {
-            budget: {name: arm for name, arm in one.scores(pair).items() if name not in own}
-            for budget, one in at.items()
-        },
-        result.sizes,
-        baseline=result.baseline,
-        failed={budget: one.failures(pair) for budget, one in at.items()},
-        chance=result.guessing(pair),
-        collapses={budget: one.collapsed(pair) for budget, one in at.items()},
-        confidence=confidence,
-    )
+    return changes_between(at, pair, confidence=confidence, without=own)
 
 
 def cut_short_of(result: StudyResult, pair: Pair, *, confidence: float) -> tuple[CutShort, ...]:

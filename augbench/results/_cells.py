@@ -15,6 +15,7 @@ from augbench.datasets.balance import ClassBalance
 from augbench.errors import UsageError
 from augbench.protocol.metrics import COMPARABLE, PRIMARY, Metric
 from augbench.protocol.metrics import metric as metric_named
+from augbench.protocol.readouts import check_metric
 from augbench.protocol.references import FLOOR
 from augbench.results._classwise import (
     FROM_PREDICTIONS,
@@ -50,6 +51,7 @@ class StudyCells:
     def __post_init__(self) -> None:
         if self.metric not in COMPARABLE:
             raise UsageError(f"metric {self.metric!r}: expected one of {', '.join(COMPARABLE)}")
+        check_metric(self.metric, self.view.readout)
 
     @property
     def primary(self) -> Metric:
@@ -61,7 +63,7 @@ class StudyCells:
         """The scale of that metric, for analyses and their words."""
         return scale_of(self.primary)
 
-    @property
+    @cached_property
     def budgets(self) -> tuple[str, ...]:
         """The lengths of pretraining in words, the shortest first."""
         named = self.stored.description.get("budgets")
@@ -91,6 +93,12 @@ class StudyCells:
             ("at", *wanted), lambda: replace(self, at_budget=wanted[0], in_view=wanted[1])
         )
 
+    def about(self, metric: str) -> Self:
+        """The same study, with tables and analyses about another metric."""
+        if metric == self.metric:
+            return self
+        return self._once(("about", metric), lambda: replace(self, metric=metric))
+
     @cached_property
     def all_cells(self) -> tuple[PlannedCell, ...]:
         """Every planned cell, results and trials, in the order of the plan.
@@ -109,6 +117,11 @@ class StudyCells:
     def cells(self) -> tuple[PlannedCell, ...]:
         """Every planned result of any budget and view, in the order of the plan."""
         return tuple(cell for cell in self.all_cells if cell.role != "trial")
+
+    @cached_property
+    def shown_cells(self) -> tuple[PlannedCell, ...]:
+        """Every planned result of this view, of any budget, in the order of the plan."""
+        return tuple(cell for cell in self.cells if self.view.shows(cell))
 
     @cached_property
     def trials(self) -> tuple[PlannedCell, ...]:
@@ -173,8 +186,8 @@ class StudyCells:
                 cell.samples_per_class,
                 cell.seed,
             ): cell
-            for cell in self.cells
-            if cell.budget == self.budget and self.view.shows(cell)
+            for cell in self.shown_cells
+            if cell.budget == self.budget
         }
 
     @cached_property
@@ -322,6 +335,6 @@ class StudyCells:
 
     def has_own_budget(self, label: str) -> bool:
         """True for an arm that is pretrained equally long at every budget of the study."""
-        cells = [cell for cell in self.cells if cell.augmentation == label]
+        cells = [cell for cell in self.shown_cells if cell.augmentation == label]
         keys = {cell.key for cell in cells if cell.samples_per_class != FLOOR.samples_per_class}
         return len(self.budgets) > 1 and len(keys) * len(self.budgets) <= len(cells)

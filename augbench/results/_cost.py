@@ -70,7 +70,9 @@ def _kinds_of_measuring(result: StudyResult) -> dict[str, tuple[object, ...]]:
 
     The cells of a pack share its time evenly, so those trained in company hold the same number.
     """
-    done = [(cell, cell.result) for cell in result.cells if cell.status == "ok" and cell.result]
+    done = [
+        (cell, cell.result) for cell in result.shown_cells if cell.status == "ok" and cell.result
+    ]
     shared = Counter((cell.budget, one.metrics.get("pretrain_seconds")) for cell, one in done)
     return {
         cell.key: (

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from augbench.protocol.metrics import METRICS
+from augbench.protocol.metrics import METRICS, PRIMARY
+from augbench.protocol.readouts import READOUTS
 from augbench.protocol.references import reference
 from augbench.results._views import View
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from augbench.results._study import StudyResult
     from augbench.store import PlannedCell
 
-__all__ = ["cell_rows", "distinct_environments", "study_plan"]
+__all__ = ["cell_rows", "distinct_environments", "study_plan", "trial_rows"]
 
 
 def study_plan(result: StudyResult) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
                 "augmentation": cell.augmentation,
                 "budget": cell.budget,
                 "readout": cell.readout,
-                "finetune_samples_per_class": cell.finetune_samples or own,
+                "finetune_samples_per_class": _finetuning_images(cell, own),
                 "tuned": cell.role == "tuned",
                 "trial": cell.trial,
                 "role": _role(result, cell.samples_per_class),
@@ -72,6 +73,43 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def trial_rows(result: StudyResult) -> list[dict[str, Any]]:
+    """See `StudyResult.trial_rows`."""
+    tuning = result.tuning
+    if tuning is None:
+        return []
+    values = {label: tuning.values(label) for label in result.augmentations}
+    own = result.stored.description["settings"]["finetune_samples_per_class"]
+    return [
+        {
+            "pretrain_dataset": cell.pretrain_dataset,
+            "finetune_dataset": cell.finetune_dataset,
+            "augmentation": cell.augmentation,
+            "budget": cell.budget,
+            "readout": cell.readout,
+            "finetune_samples_per_class": _finetuning_images(cell, own),
+            "samples_per_class": cell.samples_per_class,
+            "trial": cell.trial,
+            "values": values[cell.augmentation][cell.trial or 0],
+            "seed": cell.seed,
+            "fold": cell.fold,
+            "status": cell.status,
+            "validation_accuracy": _metric(result, cell, PRIMARY.name),
+            "diverged": bool(cell.result and cell.result.metrics.get("diverged")),
+            "error": cell.result.error if cell.result else None,
+            "key": cell.key,
+        }
+        for cell in result.trials
+    ]
+
+
+def _finetuning_images(cell: PlannedCell, usual: int) -> int | None:
+    """The finetuning images of each class; None for a readout that has none."""
+    if not READOUTS[cell.readout].on_finetuning_data:
+        return None
+    return cell.finetune_samples or usual
 
 
 def _iso_time(seconds: float | None) -> str | None:
@@ -111,7 +149,8 @@ def _collapsed(result: StudyResult, cell: PlannedCell) -> bool | None:
     if cell.status != "ok":
         return None
     pair = cell.pretrain_dataset, cell.finetune_dataset
-    found = result.at(cell.budget, View.of(cell)).collapsed(pair, (cell.samples_per_class,))
+    at = result.about(PRIMARY.name).at(cell.budget, View.of(cell))
+    found = at.collapsed(pair, (cell.samples_per_class,))
     return bool(found[cell.augmentation][cell.seed, 0])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from augbench.protocol.readouts import READOUTS
 from augbench.statistics import Analysis, budget_remark, remarks
 
 if TYPE_CHECKING:
@@ -53,8 +54,14 @@ def _draws_apart(result: StudyResult) -> Iterator[str]:
         yield (
             "Common random draws of batches and augmentations hold for arms of one batch size and "
             f"budget, so not for {', '.join(apart)}: with the others, a seed shares only the "
-            "training images, the initial weights and the finetuning."
+            f"training images{_and_finetuning(result)}."
         )
+
+
+def _and_finetuning(result: StudyResult) -> str:
+    if READOUTS[result.view.readout].on_finetuning_data:
+        return ", the initial weights and the finetuning"
+    return " and the initial weights"
 
 
 def _bills(result: StudyResult) -> Iterator[str]:

@@ -14,10 +14,13 @@ from augbench.protocol.metrics import metric as metric_named
 from augbench.protocol.references import CEILING, FLOOR, Reference
 from augbench.results._budgets import cut_short_of, interactions_of
 from augbench.results._cells import Pair, StudyCells
+from augbench.results._conditions import changes_between, readings_of, tuning_changes_of
 from augbench.results._cost import Cost, costs_of
-from augbench.results._plain import cell_rows, distinct_environments, study_plan
+from augbench.results._plain import cell_rows, distinct_environments, study_plan, trial_rows
 from augbench.results._remarks import remarks_of
 from augbench.results._scale import guessing
+from augbench.results._tuning import Tuning
+from augbench.results._views import View
 from augbench.statistics import (
     Analysis,
     Condition,
@@ -72,9 +75,8 @@ class StudyResult(StudyCells):
         """The collapsed cells of the sweep at this budget, in the order of the plan."""
         return tuple(
             cell
-            for cell in self.cells
+            for cell in self.shown_cells
             if cell.budget == self.budget
-            and self.view.shows(cell)
             and cell.samples_per_class in self.sizes
             and self.collapsed((cell.pretrain_dataset, cell.finetune_dataset))[cell.augmentation][
                 cell.seed, self.sizes.index(cell.samples_per_class)
@@ -84,7 +86,7 @@ class StudyResult(StudyCells):
     def _judge(self, pair: Pair) -> str:
         """The metric that tells whether cells of a pair have learnt anything."""
         balance = self.balance(pair)
-        cells = [cell for cell in self.cells if cell.finetune_dataset == pair[1]]
+        cells = [cell for cell in self.shown_cells if cell.finetune_dataset == pair[1]]
         if balance is None or not balance.unequal:
             return PRIMARY.name
         known = all(self.has_predictions(cell) for cell in cells if cell.status == "ok")
@@ -147,6 +149,36 @@ class StudyResult(StudyCells):
         return self._once(
             ("interactions", pair, confidence),
             lambda: interactions_of(self, pair, confidence=confidence),
+        )
+
+    @property
+    def readings(self) -> tuple[View, ...]:
+        """This view, and the others that are tuned as it is, or not, and have its metric."""
+        return readings_of(self)
+
+    def readout_changes(self, pair: Pair, *, confidence: float = 0.95) -> tuple[Interaction, ...]:
+        """The change of each difference from every other of `readings` to this one.
+
+        Conditions are named by `View.reading`.
+        """
+        at = {view.reading: self.at(view=view) for view in self.readings[::-1]}
+        return self._once(
+            ("readout changes", pair, confidence),
+            lambda: changes_between(at, pair, confidence=confidence),
+        )
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """The tuning of the study, at this budget and in this reading; None where it is not."""
+        if "tuning" not in self.stored.description:
+            return None
+        return self._once("tuning", lambda: Tuning(self))
+
+    def tuning_changes(self, pair: Pair, *, confidence: float = 0.95) -> tuple[Interaction, ...]:
+        """The change of each difference from the defaults to tuned settings, in this reading."""
+        return self._once(
+            ("tuning changes", pair, confidence),
+            lambda: tuning_changes_of(self, pair, confidence=confidence),
         )
 
     def cut_short(self, pair: Pair, *, confidence: float = 0.95) -> tuple[CutShort, ...]:
@@ -236,6 +268,14 @@ class StudyResult(StudyCells):
         a cell lacks is None. `environment` is an index of `environments()`, from 0.
         """
         return [dict(row) for row in self._once("rows", lambda: cell_rows(self))]
+
+    def trial_rows(self) -> list[dict[str, Any]]:
+        """One row for each planned trial, seed and fold, in the order of the plan.
+
+        `trial` counts from 0, the arm at its defaults; `values` are those of the tuned parameters,
+        none for trial 0. `validation_accuracy` is a share, None where it is not computed.
+        """
+        return trial_rows(self)
 
     def environments(self) -> list[dict[str, Any]]:
         """The environments that the study's cells were computed in, in the order of the plan."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from augbench.errors import UsageError
 from augbench.protocol.readouts import LINEAR, READOUTS
 from augbench.protocol.references import reference
 from augbench.store import PlannedCell
 
-__all__ = ["View", "views_of"]
+__all__ = ["View", "find_view", "views_of"]
+
+_SHORT = {
+    "own-head": "the pretraining head",
+    "knn": "nearest neighbours",
+    "full": "full finetuning",
+}
+"""The readouts but the linear one, in a few words for a caption."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,43 @@ class View:
         images = f" on {self.finetune_samples} finetuning images a class"
         tuned = ", tuned" if self.tuned else ""
         return f"{self.readout}{images if self.finetune_samples else ''}{tuned}"
+
+    @property
+    def untuned(self) -> View:
+        """The same readout at the defaults."""
+        return replace(self, tuned=False)
+
+    @property
+    def reading(self) -> str:
+        """The view without whether it is tuned, such as `knn on 16 finetuning images a class`."""
+        return self.untuned.label
+
+    @property
+    def words(self) -> str:
+        """The view as captions tell it, `nearest neighbours, tuned`; "" for the usual one."""
+        told = [
+            *([_SHORT[self.readout]] if self.readout in _SHORT else []),
+            *([f"{self.finetune_samples} finetuning images a class"] * bool(self.finetune_samples)),
+            *(["tuned"] * self.tuned),
+        ]
+        return ", ".join(told)
+
+    @property
+    def remark(self) -> str:
+        """The same in parentheses, to stand behind a caption."""
+        return f" ({self.words})" if self.words else ""
+
+    def place(self, pair: tuple[str, str]) -> str:
+        """The trainings behind a result of this view on a pair, in words for a caption."""
+        pretrain, finetune = pair
+        text = {
+            "own-head": f"the pretraining head on {pretrain}",
+            "knn": f"pretrained on {pretrain}, nearest neighbours on {finetune}",
+            "full": f"pretrained on {pretrain}, all weights finetuned on {finetune}",
+        }.get(self.readout, f"pretrained on {pretrain}, finetuned on {finetune}")
+        if self.finetune_samples:
+            text += f" ({self.finetune_samples} images a class)"
+        return f"{text}, tuned" if self.tuned else text
 
     def shows(self, cell: PlannedCell) -> bool:
         """True for a cell of this view; floor and ceiling, which are not tuned, are of both."""
@@ -61,4 +106,33 @@ def views_of(description: Mapping[str, Any], cells: Iterable[PlannedCell]) -> tu
         for one in ((True, False) if tuned else (False,))
         for name in description.get("readouts", [LINEAR.name])
         for size in (sizes if READOUTS[name].on_finetuning_data else (None,))
+    )
+
+
+def find_view(
+    views: Sequence[View],
+    *,
+    readout: str | None = None,
+    finetune_samples: int | None = None,
+    tuned: bool | None = None,
+) -> View:
+    """The first of a study's views that is what was asked for; None asks for nothing.
+
+    Raises `UsageError`, which names the views that there are.
+    """
+    for view in views:
+        if (
+            readout in (None, view.readout)
+            and finetune_samples in (None, view.finetune_samples)
+            and tuned in (None, view.tuned)
+        ):
+            return view
+    asked = [
+        *([readout] if readout else []),
+        *([f"{finetune_samples} finetuning images a class"] if finetune_samples else []),
+        *([] if tuned is None else ["tuned" if tuned else "at the defaults"]),
+    ]
+    raise UsageError(
+        f"the study has no results of {', '.join(asked)}; it has those of "
+        f"{'; '.join(view.label for view in views)}"
     )

@@ -30,6 +30,12 @@ from augbench.statistics.classwise import (
     macro_f1,
     recall_by_class,
 )
+from augbench.statistics.condition_words import (
+    direction,
+    readouts_line,
+    tuning_outcome,
+    tuning_sentence,
+)
 from augbench.statistics.convergence import CutShort, LateGain, LateRise, late_gain, late_rises
 from augbench.statistics.correctness import TwoWayInterval, two_way_interval, unpack
 from augbench.statistics.curves import aulc
@@ -120,6 +126,7 @@ __all__ = [
     "confusion_matrix",
     "cut_short_line",
     "detectable_effect",
+    "direction",
     "family_test",
     "first_reach",
     "gap_closed",
@@ -138,6 +145,7 @@ __all__ = [
     "paired_difference",
     "pairing",
     "probability_of_improvement",
+    "readouts_line",
     "recall_by_class",
     "remarks",
     "seeds_for_power",
@@ -148,6 +156,8 @@ __all__ = [
     "spread",
     "step_down_max_t",
     "transfer",
+    "tuning_outcome",
+    "tuning_sentence",
     "two_way_interval",
     "unchanged_by_budgets",
     "unpack",

@@ -86,7 +86,7 @@ def rebuilt_search(
         within=told["seeds"] is None,
         outside=told["outside"],
         validation={(one, other, size): count for one, other, size, count in told["validation"]},
-        asked=0,
+        asked=told.get("asked", 0),
     )
 
 

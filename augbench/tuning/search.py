@@ -168,6 +168,7 @@ class Search:
             "trials": self.trials,
             "seeds": None if self.within else self.seeds,
             "validation": [[*key, count] for key, count in sorted(self.validation.items())],
+            "asked": self.asked,
             "outside": self.outside,
             "spaces": {
                 label: {

@@ -87,6 +87,11 @@ class Dimension:
         return math.log(value / self.low) / math.log(self.high / self.low)
 
     @property
+    def middle(self) -> float:
+        """The middle of the axis: of a logarithmic one, the geometric mean."""
+        return math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
+
+    @property
     def label(self) -> str:
         """The name in reports: a setting's title, or the augmentation's parameter."""
         option = options_of(Settings).get(self.name)

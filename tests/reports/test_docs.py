@@ -15,7 +15,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="ut
 
 def _options(verb):
     command = getattr(importlib.import_module(f"augbench.cli._{verb}"), f"{verb}_command")
-    return {name for parameter in command.params for name in parameter.opts}
+    return {
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    }
 
 
 def test_every_command_and_option_of_the_page_exists():
@@ -33,8 +37,9 @@ def test_the_table_of_options_is_that_of_the_command():
     assert listed == {name for name in _options("report") if name.startswith("--")}
 
 
-def test_the_table_of_figures_is_what_is_drawn(tmp_path):
-    fill(tmp_path, make_study(["mixup"], seeds=1, sizes=(1,)))
+@pytest.mark.parametrize("tuning", [None, {"trials": 3}])
+def test_the_table_of_figures_is_what_is_drawn(tuning, tmp_path):
+    fill(tmp_path, make_study(["mixup"], seeds=1, sizes=(1,), tuning=tuning))
     with Store.read(tmp_path) as store:
         drawn = save_figures(StudyResult(store.study()), tmp_path / "figures", train_curves=True)
     (table,) = re.findall(r"\| file \| shows.*?\n\n", PAGE, re.DOTALL)

@@ -21,7 +21,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "tuning.md").read_text(encoding="ut
 
 def test_the_example_prints_what_the_page_shows():
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    (shown,) = re.findall(r"```text\n(.*?)```", PAGE, re.DOTALL)
+    (shown,) = re.findall(r"<!-- output -->\n\n```text\n(.*?)```", PAGE, re.DOTALL)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "docs/tuning.md", "exec"), {})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from augbench.environment import version_of
@@ -15,7 +16,7 @@ from augbench.options import named
 from augbench.pictures.archive import Picture
 from augbench.protocol.metrics import PRIMARY
 from augbench.reports import sections
-from augbench.reports.sections import NamedFigure, Report
+from augbench.reports.sections import NamedFigure, Report, Section, view_slug
 from augbench.results import StudyResult
 from augbench.writing import save
 
@@ -70,7 +71,7 @@ def update_figures(
         "study": dict(result.stored.description),
         "cells": [[cell.key, cell.status, cell.finished_at] for cell in result.cells],
         "pictures": [_digest(picture) for picture in pictures],
-        "options": [train_curves, confidence, result.metric],
+        "options": [train_curves, confidence, result.metric, result.view.label],
     }
     digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
     whole, folder = folder, _own_folder(result, folder)
@@ -104,9 +105,17 @@ def _figures(report: Report) -> Iterator[NamedFigure]:
     """The figures of every section, pair by pair, then those over the whole study."""
     for pair in report.result.pairs:
         for section in sections.SECTIONS:
-            yield from section.figures(report, pair)
+            for one in section.figures(report, pair):
+                yield _named_by_view(section, report, one)
     for section in sections.SECTIONS:
-        yield from section.study_figures(report)
+        for one in section.study_figures(report):
+            yield _named_by_view(section, report, one)
+
+
+def _named_by_view(section: Section, report: Report, one: NamedFigure) -> NamedFigure:
+    """A figure whose name tells its view from the one that a reader expects."""
+    name = view_slug(report.result)
+    return replace(one, name=f"{one.name}-{name}") if section.of_view and name else one
 
 
 def _digest_of_file(path: Path) -> str:

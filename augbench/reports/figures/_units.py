@@ -5,14 +5,19 @@ from __future__ import annotations
 from augbench.protocol.metrics import PRIMARY
 from augbench.results import Pair, StudyResult
 
-__all__ = ["axis_of", "unit_above"]
+__all__ = ["axis_of", "measured_on", "unit_above"]
 
 
 def axis_of(result: StudyResult, pair: Pair) -> str:
     """The label of an axis of the study's metric."""
     one = result.primary
     lower = ", lower is better" if one.better == "lower" else ""
-    return f"{one.title} on {pair[1]} ({one.unit}{lower})"
+    return f"{one.title} on {measured_on(result, pair)} ({one.unit}{lower})"
+
+
+def measured_on(result: StudyResult, pair: Pair) -> str:
+    """The data set that a figure is about, with the view unless it is the usual one."""
+    return ", ".join(filter(None, (pair[1], result.view.words)))
 
 
 def unit_above(result: StudyResult) -> str:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, wrapped
 from augbench.reports.figures._looks import looks
 from augbench.reports.figures._panels import amount, budget_axis, panels, sizes_of_interest
-from augbench.reports.figures._units import unit_above
+from augbench.reports.figures._units import measured_on, unit_above
 from augbench.results import Pair, StudyResult
 from augbench.statistics import mean_interval
 
@@ -55,7 +55,10 @@ def effect_by_budget(result: StudyResult, pair: Pair, *, confidence: float = 0.9
     label = wrapped(f"{unit} of pretraining on {pair[0]} (log₂ scale)", X_LABEL)
     figure.supxlabel(f"{label}\n{_bars(result.seeds, confidence)}", size=9)
     axes[0].set_ylabel(
-        wrapped(f"{unit_above(result)} above {result.baseline}, test on {pair[1]}", Y_LABEL)
+        wrapped(
+            f"{unit_above(result)} above {result.baseline}, test on {measured_on(result, pair)}",
+            Y_LABEL,
+        )
     )
     if handles:
         legend_above(figure, [(handle, label) for label, handle in handles.items()])

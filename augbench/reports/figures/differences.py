@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
 from augbench.protocol.metrics import Metric
 from augbench.reports.figures._looks import looks
-from augbench.reports.figures._units import unit_above
+from augbench.reports.figures._units import measured_on, unit_above
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
 
@@ -58,7 +58,10 @@ def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> F
     log2_axis(axes, analysis.sizes)
     axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
     axes.set_ylabel(
-        wrapped(f"{unit_above(result)} above {analysis.baseline}, test on {pair[1]}", Y_LABEL)
+        wrapped(
+            f"{unit_above(result)} above {analysis.baseline}, test on {measured_on(result, pair)}",
+            Y_LABEL,
+        )
     )
     axes.set_title(
         f"{_bars(analysis)}; filled: established" if analysis.n > 1 else "n = 1 seed, no interval"

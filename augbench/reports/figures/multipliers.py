@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
 from augbench.reports.figures._looks import Look, looks
+from augbench.reports.figures._units import measured_on
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Multiplier
 
@@ -61,7 +62,7 @@ def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis)
     axes.set_yticklabels([f"{t:g}×" if t >= 1 else f"1/{1 / t:g}×" for t in ticks])
     axes.set_ylim(least / 1.5, most * 1.5)
     axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
-    axes.set_ylabel(wrapped(f"worth in labels, test on {pair[1]}", Y_LABEL))
+    axes.set_ylabel(wrapped(f"worth in labels, test on {measured_on(result, pair)}", Y_LABEL))
     bars = f"{100 * analysis.confidence:g} % intervals, n = {analysis.n}"
     axes.set_title(f"{bars if analysis.n > 1 else 'n = 1 seed'}; arrows: off the measured sizes")
     if entries:

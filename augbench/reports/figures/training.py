@@ -11,23 +11,31 @@ from augbench.store import PlannedCell
 __all__ = ["cell_slug", "training_curves"]
 
 
-def cell_slug(cell: PlannedCell, *, with_budget: bool = False) -> str:
-    """A file name for one cell; of a study with several budgets, it has to tell them apart."""
+def cell_slug(cell: PlannedCell, *, with_budget: bool = False, with_view: bool = False) -> str:
+    """A file name for one cell; of a study with several budgets or views, it tells them apart."""
     size = size_name(cell.samples_per_class).replace("=", "")
     pair = slug(cell.pretrain_dataset, cell.finetune_dataset)
     budget = f"-{cell.budget.replace(' ', '_')}" if with_budget else ""
-    return f"{pair}-{slug(cell.augmentation)}-{size}{budget}-seed{cell.seed}"
+    parts = [cell.readout, str(cell.finetune_samples or ""), "tuned" * (cell.role == "tuned")]
+    view = "".join(f"-{part}" for part in parts if part) if with_view else ""
+    return f"{pair}-{slug(cell.augmentation)}-{size}{budget}{view}-seed{cell.seed}"
 
 
 def training_curves(cell: PlannedCell) -> Figure:
-    """Pretraining on the left, finetuning on the right; a computed cell only."""
+    """Pretraining on the left, the training of its readout on the right; a computed cell only."""
     assert cell.result is not None
-    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
-    axes = figure.subplots(2, 2, sharex="col")
+    phases = [
+        (phase, dataset)
+        for phase, dataset in (
+            ("pretrain", cell.pretrain_dataset),
+            ("finetune", cell.finetune_dataset),
+        )
+        if phase in cell.result.curves
+    ]
+    figure = Figure(figsize=(3.5 * len(phases), 4.2), layout="constrained")
+    axes = figure.subplots(2, len(phases), sharex="col", squeeze=False)
     handles = {}
-    for column, (phase, dataset) in enumerate(
-        (("pretrain", cell.pretrain_dataset), ("finetune", cell.finetune_dataset))
-    ):
+    for column, (phase, dataset) in enumerate(phases):
         curve = cell.result.curves[phase]
         for row, (train, test, name) in enumerate(
             (

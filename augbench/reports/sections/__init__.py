@@ -5,7 +5,13 @@ A new section is a file with a subclass of `Section`, and its line in `SECTIONS`
 
 from __future__ import annotations
 
-from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
+from augbench.reports.sections._section import (
+    NamedFigure,
+    Paragraph,
+    Report,
+    Section,
+    view_slug,
+)
 from augbench.reports.sections.accuracy import Accuracy
 from augbench.reports.sections.across_pairs import AcrossPairs
 from augbench.reports.sections.budgets import Budgets
@@ -22,19 +28,31 @@ from augbench.reports.sections.learning_curves import LearningCurves
 from augbench.reports.sections.multipliers import Multipliers
 from augbench.reports.sections.other_budgets import OtherBudgets
 from augbench.reports.sections.parameters import Parameters
+from augbench.reports.sections.readouts import Readouts
 from augbench.reports.sections.settings import Settings
 from augbench.reports.sections.sizes import Sizes
 from augbench.reports.sections.training_curves import TrainingCurves
 from augbench.reports.sections.transfer import Transfer
+from augbench.reports.sections.tuning import Tuning
+from augbench.reports.sections.tuning_choices import TuningChoices
+from augbench.reports.sections.tuning_effects import TuningEffects
+from augbench.reports.sections.tuning_parameters import TuningParameters
+from augbench.reports.sections.tuning_trials import TuningTrials
 from augbench.reports.sections.verdicts import Verdicts
 
-__all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section"]
+__all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section", "view_slug"]
 
 SECTIONS: tuple[Section, ...] = (
     Verdicts(),
     LearningCurves(),
     Budgets(),
     OtherBudgets(),
+    Readouts(),
+    Tuning(),
+    TuningEffects(),
+    TuningChoices(),
+    TuningTrials(),
+    TuningParameters(),
     Convergence(),
     Effects(),
     Sizes(),

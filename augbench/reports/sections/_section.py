@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from augbench.pictures.archive import Picture
 from augbench.protocol.metrics import Metric
-from augbench.reports._tables import Entry, Table, difference_entry
+from augbench.protocol.readouts import LINEAR
+from augbench.reports._formatting import p_text
+from augbench.reports._tables import Entry, Table, difference_entry, with_collapses
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, MeanInterval, Scale, Verdict, verdict
+from augbench.statistics import Analysis, Interaction, MeanInterval, Scale, Verdict, verdict
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["NamedFigure", "Paragraph", "Report", "Section"]
+__all__ = [
+    "NamedFigure",
+    "Paragraph",
+    "Report",
+    "Section",
+    "change_entries",
+    "of_areas",
+    "view_slug",
+]
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,12 @@ class Section:
     `numbers` and `status`.
     """
 
+    of_view: ClassVar[bool] = True
+    """True where its tables and figures are about the report's view, which is then named with them.
+
+    The view is a readout, on a number of finetuning images, tuned or not: `augbench.results.View`.
+    """
+
     def words(self, report: Report, pair: Pair) -> Sequence[Paragraph]:
         """Paragraphs about one pair."""
         return ()
@@ -129,3 +145,26 @@ class Section:
     def data(self, report: Report) -> Mapping[str, Any]:
         """Entries of the page's embedded JSON."""
         return {}
+
+
+def view_slug(result: StudyResult) -> str:
+    """The part of a file name that tells the view; "" for the study's first one, if linear."""
+    view, first = result.view, result.views[0]
+    if view == first:
+        return "" if view.readout == LINEAR.name else view.readout
+    parts = [view.readout, str(view.finetune_samples or ""), "" if view.tuned else "default"]
+    return "-".join(filter(None, parts))
+
+
+def of_areas(found: Iterable[Interaction], sizes: Sequence[int]) -> list[Interaction]:
+    """The changes of areas under the curve; of a single size, which has no area, its own."""
+    return [one for one in found if one.size is None or len(sizes) == 1]
+
+
+def change_entries(report: Report, one: Interaction | None) -> tuple[Entry, Entry]:
+    """A change and the p-value of its test; dashes where there is none."""
+    if one is None:
+        return Entry("–"), Entry("–")
+    text = p_text(one.p_adjusted) if one.reachable else f"out of reach (n ≥ {one.seeds_needed})"
+    change = with_collapses(report.difference(one.change), one.collapses)
+    return change, Entry(text, one.p_adjusted)

@@ -10,10 +10,11 @@ from augbench.protocol.references import size_name, size_title, with_references
 from augbench.reports._formatting import number_text
 from augbench.reports._tables import Column, Entry, Table, mean_entry, with_collapses
 from augbench.reports.sections._section import Report, Section
-from augbench.results import Pair
+from augbench.results import Pair, View
 from augbench.statistics import MeanInterval
 
 _COLLAPSED = "✗"
+_USUAL = View()
 _NAMED = 8
 """Collapsed cells that the terminal names."""
 
@@ -66,7 +67,7 @@ class Accuracy(Section):
                 for mean, cells in zip(means, low[label].sum(axis=0).tolist(), strict=True)
             )
             rows.append((Entry(label, label), *entries))
-        caption = terminal_caption(pair, report.metric)
+        caption = terminal_caption(pair, report.metric, result.view)
         return Table(self.name, caption, terminal_columns(result.sizes), tuple(rows))
 
     def closing_lines(self, report: Report) -> Sequence[str]:
@@ -92,9 +93,9 @@ class Accuracy(Section):
         return lines
 
 
-def terminal_caption(pair: Pair, one: Metric = PRIMARY) -> str:
+def terminal_caption(pair: Pair, one: Metric = PRIMARY, view: View = _USUAL) -> str:
     """The caption of a table of means, while a study runs and when it has ended."""
-    return f"{one.caption}{_lower(one)}: pretrained on {pair[0]}, finetuned on {pair[1]}"
+    return f"{one.caption}{_lower(one)}: {view.place(pair)}"
 
 
 def terminal_columns(sizes: Sequence[int]) -> tuple[Column, ...]:

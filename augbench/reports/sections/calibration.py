@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from augbench.protocol.metrics import metric
+from augbench.protocol.readouts import READOUTS
 from augbench.reports._tables import (
     ARM_AND_SIZE,
     Column,
@@ -21,6 +22,9 @@ from augbench.statistics import calibration_summary
 
 __all__ = ["Calibration"]
 
+_UNSCALED = ("augmentation", "size", "ece", "nll")
+"""The columns of a readout without temperature scaling."""
+
 
 class Calibration(Section):
     """Calibration error and log loss of each augmentation at each size."""
@@ -33,6 +37,7 @@ class Calibration(Section):
         ece, nll = metric("ece"), metric("nll")
         scaled = {one: metric(f"{one.name}_scaled") for one in (ece, nll)}
         metrics = (ece.name, scaled[ece].name, nll.name, scaled[nll].name)
+        is_scaled = READOUTS[result.view.readout].has(scaled[ece].name)
         rows, low = [], result.collapsed(pair)
         for label in result.augmentations:
             values = [result.values(pair, label, metric=name) for name in metrics]  # [n, K]
@@ -58,21 +63,30 @@ class Calibration(Section):
                 )
         if not any(entry.n for row in rows for entry in row):
             return None
+        columns = (
+            *ARM_AND_SIZE,
+            *(
+                column
+                for one in (ece, nll)
+                for column in (
+                    metric_column(one),
+                    metric_column(scaled[one]),
+                    Column(f"{one.name}_change", "change", "Paired by seed"),
+                )
+            ),
+        )
+        if not is_scaled:  # a head that no images were held out for
+            plain = [k for k, one in enumerate(columns) if one.key in _UNSCALED]
+            return Table(
+                self.name,
+                f"Calibration on {pair[1]}",
+                tuple(columns[k] for k in plain),
+                tuple(tuple(row[k] for k in plain) for row in rows),
+            )
         return Table(
             self.name,
             f"Calibration on {pair[1]}: before and after temperature scaling",
-            (
-                *ARM_AND_SIZE,
-                *(
-                    column
-                    for one in (ece, nll)
-                    for column in (
-                        metric_column(one),
-                        metric_column(scaled[one]),
-                        Column(f"{one.name}_change", "change", "Paired by seed"),
-                    )
-                ),
-            ),
+            columns,
             tuple(rows),
             "The temperature is fitted on training images that finetuning did not see, never on "
             "the test set.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,8 @@ from augbench.protocol.references import size_title
 from augbench.reports._formatting import number_text
 from augbench.reports._tables import Column, Entry, Table, metric_column
 from augbench.reports.sections._section import Report, Section
+from augbench.results import StudyResult, View
+from augbench.store import PlannedCell
 
 __all__ = ["Cells"]
 
@@ -21,11 +23,13 @@ class Cells(Section):
     """The status of every planned cell."""
 
     name = "cells"
+    of_view = False
     chapter = "status"
 
     def study_table(self, report: Report) -> Table:
         """The status of every planned cell."""
-        rows, budgets = [], report.result.budgets
+        rows, budgets, views = [], report.result.budgets, report.result.views
+        names = [view.label for view in views]
         others = [report.metric] if report.metric is not PRIMARY else []
         for row in report.result.cell_rows():
             size, finished = row["samples_per_class"], row["finished_at"] or ""
@@ -34,6 +38,10 @@ class Cells(Section):
                     Entry(f"{row['pretrain_dataset']} → {row['finetune_dataset']}", ""),
                     Entry(row["augmentation"], row["augmentation"]),
                     Entry(row["budget"], budgets.index(row["budget"])),
+                    *(
+                        [Entry(_view(row, views), names.index(_view(row, views)))]
+                        * (len(views) > 1)
+                    ),
                     Entry(size_title(size), size),
                     Entry(str(row["seed"]), row["seed"]),
                     Entry(row["status"], row["status"]),
@@ -54,6 +62,7 @@ class Cells(Section):
                 Column("pair", "pair", words=True),
                 Column("augmentation", "augmentation", words=True),
                 Column("budget", "budget", "Length of pretraining", words=True),
+                *([Column("view", "readout", "Tuned or not", words=True)] * (len(views) > 1)),
                 Column("size", "s", "Pretraining samples per class"),
                 Column("seed", "seed"),
                 Column("status", "status", words=True),
@@ -72,9 +81,8 @@ class Cells(Section):
     def closing_lines(self, report: Report) -> Sequence[str]:
         """The failed cells with their errors, and the numbers of those that lack a result."""
         result = report.result
-        several = len(result.budgets) > 1
         lines = [
-            f"failed: {cell.place}{f', {cell.budget}' if several else ''}: "
+            f"failed: {', '.join([cell.place, *_apart(result, cell)])}: "
             f"{cell.result.error if cell.result else ''}"
             for cell in result.failed
         ]
@@ -93,6 +101,23 @@ class Cells(Section):
     def page(self, report: Report) -> dict[str, Any]:
         """The number of cells of each status."""
         return {"counts": Counter(cell.status for cell in report.result.cells)}
+
+
+def _view(row: Mapping[str, Any], views: Sequence[View]) -> str:
+    """The label of the view that a row is of; floor and ceiling stand at the defaults."""
+    sizes = {view.finetune_samples for view in views}
+    size = row["finetune_samples_per_class"] if sizes != {None} else None
+    return View(row["readout"], size, row["tuned"]).label
+
+
+def _apart(result: StudyResult, cell: PlannedCell) -> Iterator[str]:
+    """What tells a cell from the others of its place: budget, readout, trial, tuned."""
+    if len(result.budgets) > 1:
+        yield cell.budget
+    if len(result.views) > 1 or cell.role == "trial":
+        yield View.of(cell).label
+    if cell.role == "trial":
+        yield f"trial {1 + (cell.trial or 0)}"
 
 
 def _accuracy(row: Mapping[str, Any]) -> Entry:

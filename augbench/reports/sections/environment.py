@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from augbench.reports.sections._section import Report, Section
-from augbench.results import StudyResult
+from augbench.results import StudyResult, View
 from augbench.store import PlannedCell
 
 __all__ = ["Environment"]
@@ -55,7 +55,8 @@ def _conditions(cell: PlannedCell) -> dict[str, str]:
 def _paired_by(cell: PlannedCell) -> tuple[object, ...]:
     """A value that two cells of one comparison share."""
     pair = cell.pretrain_dataset, cell.finetune_dataset
-    return (*pair, cell.budget, cell.samples_per_class, cell.seed)
+    view = View.of(cell)
+    return (*pair, cell.budget, view, cell.samples_per_class, cell.seed)
 
 
 def _mismatches(result: StudyResult) -> list[str]:

@@ -20,6 +20,7 @@ class Gallery(Section):
     """Images before and after each augmentation, a table and a figure for each data set."""
 
     name = "gallery"
+    of_view = False
     chapter = "gallery"
 
     def page(self, report: Report) -> dict[str, Any] | None:

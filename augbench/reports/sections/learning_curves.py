@@ -59,7 +59,7 @@ def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
         "metrics": [
             {
                 "name": one.name,
-                "title": one.title,
+                "title": one.title + (result.view.remark if one.of == "finetuning" else ""),
                 "of": one.of,
                 "unit": one.unit,
                 "unit_of_difference": one.unit_of_difference,
@@ -152,5 +152,5 @@ def _present(result: StudyResult, metric: Metric) -> bool:
         if all(one is not None and len({*one.images}) == 1 for one in balances):
             return False  # it is the accuracy
     if metric.from_predictions:
-        return any(result.has_predictions(cell) for cell in result.cells)
-    return any(cell.result and metric.name in cell.result.metrics for cell in result.cells)
+        return any(result.has_predictions(cell) for cell in result.shown_cells)
+    return any(cell.result and metric.name in cell.result.metrics for cell in result.shown_cells)

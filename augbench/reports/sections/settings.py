@@ -7,7 +7,9 @@ from typing import Any
 
 from augbench.options import named, reported
 from augbench.plugins.pipelines import Pipeline
+from augbench.protocol.readouts import LINEAR, READOUTS
 from augbench.reports.sections._section import Report, Section
+from augbench.reports.sections._tuning_facts import tuning_facts
 
 __all__ = ["Settings"]
 
@@ -25,10 +27,17 @@ class Settings(Section):
         return {
             "stored": stored,
             "study": study,
-            "settings": reported(study),
+            "settings": [*reported(study), *_readouts(study)],
+            "tuning": tuning_facts(report.result),
             "components": _components(study),
             "arms": list(_arms(study)),
         }
+
+
+def _readouts(study: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The readouts of the study in words."""
+    for name in study.get("readouts", [LINEAR.name]):
+        yield f"readout {name}", READOUTS[name].words
 
 
 def _arms(study: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.readouts import READOUTS
 from augbench.reports._tables import (
     ARM_AND_SIZE,
     Column,
@@ -19,6 +20,8 @@ from augbench.results import Pair
 from augbench.statistics import transfer
 
 __all__ = ["Transfer"]
+
+_TITLES = {"linear": "finetuned head", "knn": "nearest neighbours", "full": "full finetuning"}
 
 
 def _collapsed(report: Report, pair: Pair) -> dict[str, NDArray[np.int_]]:
@@ -35,8 +38,8 @@ class Transfer(Section):
     def table(self, report: Report, pair: Pair) -> Table | None:
         """The effect on the pretraining head beside that on the finetuned head."""
         result, confidence = report.result, report.confidence
-        if result.baseline is None:
-            return None
+        if result.baseline is None or not READOUTS[result.view.readout].on_finetuning_data:
+            return None  # the pretraining head beside itself
         heads = ("pretrain_accuracy", PRIMARY.name)
         plain = [result.values(pair, result.baseline, metric=name) for name in heads]
         rows, low = [], _collapsed(report, pair)
@@ -71,7 +74,11 @@ class Transfer(Section):
                 Column(
                     "pretrained", "pretraining head", "Paired difference of its own test accuracy"
                 ),
-                Column("finetuned", "finetuned head", "Paired difference of the test accuracy"),
+                Column(
+                    "finetuned",
+                    _TITLES[result.view.readout],
+                    "Paired difference of the test accuracy",
+                ),
                 Column(
                     "agreement", "signs", "Compared where both intervals leave out 0", words=True
                 ),
