@@ -42,7 +42,8 @@ class Job:
     the (C, H, W) of its images: they are made once before anything trains, so that one that
     cannot be made is an error of the study, not of each of its cells. `cell_timeout` are the
     seconds that a cell may take, by default many times what others took. `spelling` maps options
-    to the names that the user wrote, for messages.
+    to the names that the user wrote, for messages. `shift` are the corruptions of test images
+    under which cells are measured as well.
     """
 
     engine: str
@@ -54,6 +55,7 @@ class Job:
     test_every: int = 0
     cell_timeout: float | None = None
     spelling: tuple[tuple[str, str], ...] = ()
+    shift: tuple[Component, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,9 @@ class PackTrainer:
             for backbone, shape in job.backbones:
                 _check_backbone(registry, backbone, shape)
             self._device = _device(job.device)
-        self._materials: CellMaterials = CellMaterials(registry.create, load, self._device)
+        self._materials: CellMaterials = CellMaterials(
+            registry.create, load, self._device, job.shift
+        )
         self._looks = FirstLooks(self._materials)
         self._engine: Engine = _engine(job.engine)
         self.device_name = (

@@ -10,6 +10,7 @@ from augbench.datasets.contract import DatasetInfo
 from augbench.labels import encode
 from augbench.plugins.components import Component
 from augbench.protocol.cell_result import CellResult, TrainingCurve
+from augbench.protocol.shift import ShiftTest
 from augbench.protocol.study import Arm, Budget, Cell, Settings, Study
 from augbench.store import Store
 
@@ -60,6 +61,25 @@ def arm(label, settings=None):
     return Arm.of(augmentation(label), settings or Settings())
 
 
+def shift_tests(*kinds):
+    """Corrupted test sets of these kinds, each at three strengths; a kind is also its operation."""
+    return tuple(
+        ShiftTest(
+            Component(
+                "corruption",
+                kind,
+                parameters=(("strength", strength),),
+                source_hash=kind,
+                varied=frozenset({"strength"}),
+                label=f"{kind}:strength={strength}",
+            ),
+            frozenset({kind}),
+        )
+        for kind in kinds
+        for strength in (1, 2, 3)
+    )
+
+
 def make_study(
     augmentations=("mixup",),
     *,
@@ -73,14 +93,24 @@ def make_study(
     classes=("a", "b", "c"),
     budgets=(),
     in_epochs=False,
+    shift=(),
+    operations=(),
 ):
-    """A study of these labels on these pairs of data set names; `budgets` are steps or epochs."""
+    """A study of these labels on these pairs of data set names; `budgets` are steps or epochs.
+
+    `shift` are kinds of corruptions, and `operations` what all arms but the baseline do.
+    """
     names = {name: None for pair in pairs for name in pair}
     infos = {n: dataset(n, classes=classes, number=i + 1) for i, n in enumerate(names)}
     labels = ((baseline,) if baseline else ()) + tuple(augmentations)
     return Study(
         pairs=tuple((infos[a], infos[b]) for a, b in pairs),
-        arms=tuple(arm(label, settings) for label in labels),
+        arms=tuple(
+            arm(label, settings)
+            if label == baseline
+            else replace(arm(label, settings), operations=frozenset(operations))
+            for label in labels
+        ),
         backbone=Component("backbone", "convnet", label="convnet"),
         samples_per_class=tuple(sizes),
         seeds=seeds,
@@ -89,6 +119,7 @@ def make_study(
         baseline=arm(baseline, settings) if baseline else None,
         ruler_sizes=tuple(ruler),
         references=references,
+        shift=shift_tests(*shift),
     )
 
 
@@ -134,6 +165,7 @@ def invent(cell, study):
             "pretrain_nll": 0.8 * nll,
             "pretrain_seconds": 1.0,
             "extra_passes": 0,
+            **_under_shift(cell, study, accuracy),
         },
         {"pretrain": curve, "finetune": curve},
         np.packbits(correct).tobytes(),
@@ -141,6 +173,16 @@ def invent(cell, study):
         "reference",
         predicted=predictions(correct, len(cell.finetune.classes)),
     )
+
+
+def _under_shift(cell, study, accuracy):
+    """Accuracies that fall with the strength, in a way of each arm's and corruption's own."""
+    found = {}
+    for number, test in enumerate(study.shift):
+        rng = np.random.default_rng([9, cell.seed, number, len(cell.arm.label)])
+        share = accuracy * (1 - 0.08 * test.strength - 0.05 * rng.random())
+        found[test.metric] = round(share * TEST_IMAGES) / TEST_IMAGES
+    return found
 
 
 def collapse(result, classes=3):
