@@ -31,7 +31,11 @@ def shift_metric(corruption: Component) -> str:
     never taken for those of today.
     """
     text = json.dumps(corruption.identity(), sort_keys=True, separators=(",", ":"))
-    return f"{_BEGINNING}{_spec(corruption)} {hashlib.sha256(text.encode()).hexdigest()[:12]}]"
+    own = corruption.distribution == "augbench"
+    name = corruption.name if own else f"{corruption.distribution}:{corruption.name}"
+    return (
+        f"{_BEGINNING}{_spec(corruption, name)} {hashlib.sha256(text.encode()).hexdigest()[:12]}]"
+    )
 
 
 def is_shift_metric(name: str) -> bool:
@@ -39,15 +43,13 @@ def is_shift_metric(name: str) -> bool:
     return name.startswith(_BEGINNING)
 
 
-def _spec(corruption: Component, without: frozenset[str] = frozenset()) -> str:
-    """A corruption in words: its distribution unless built in, and the parameters that are set."""
+def _spec(corruption: Component, name: str, without: frozenset[str] = frozenset()) -> str:
+    """A name with the parameters that are set."""
     told = [
-        f"{name}={written(value)}"
-        for name, value in corruption.parameters
-        if name in corruption.varied - without
+        f"{parameter}={written(value)}"
+        for parameter, value in corruption.parameters
+        if parameter in corruption.varied - without
     ]
-    own = corruption.distribution == "augbench"
-    name = corruption.name if own else f"{corruption.distribution}:{corruption.name}"
     return f"{name}:{','.join(told)}" if told else name
 
 
@@ -71,12 +73,18 @@ class ShiftTest:
     @property
     def kind(self) -> str:
         """The corruption without its strength, such as `occlusion:fill=0`."""
-        return _spec(self.component, frozenset({"strength"}))
+        return _spec(self.component, self._shown, frozenset({"strength"}))
 
     @property
     def column(self) -> str:
         """The name of its accuracy in exports."""
-        return f"{_BEGINNING}{_spec(self.component)}]"
+        return f"{_BEGINNING}{_spec(self.component, self._shown)}]"
+
+    @property
+    def _shown(self) -> str:
+        """The name as studies have it: with its distribution where the name alone is not enough."""
+        name = f"{self.component.distribution}:{self.component.name}"
+        return name if self.component.label.startswith(name) else self.component.name
 
     def to_json(self) -> dict[str, Any]:
         """A description for the store; `from_json` reads it back."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from augbench.results._cost import Cost
+from augbench.results._shift import UnderShift
 from augbench.results._study import Pair, StudyResult
 from augbench.results._views import View
 
-__all__ = ["Cost", "Pair", "StudyResult", "View"]
+__all__ = ["Cost", "Pair", "StudyResult", "UnderShift", "View"]
