@@ -113,14 +113,14 @@ def _read(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
             told = file.read(_DIGEST)
     except (OSError, ValueError):
         return None
-    return images if hashlib.sha256(images).digest() == told else None
+    return images if hashlib.sha256(images.data).digest() == told else None
 
 
 def _write(path: Path, images: NDArray[np.uint8]) -> None:
     try:
         with beside(path) as place, place.open("wb") as file:
-            file.write(hashlib.sha256(images).digest())
-            file.write(memoryview(images).cast("B"))
+            file.write(hashlib.sha256(images.data).digest())
+            file.write(images.data)
     except OSError:
         return  # the copy is made again where it is needed
 

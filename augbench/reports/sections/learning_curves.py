@@ -149,4 +149,6 @@ def _short(value: float) -> float | None:
 def _present(result: StudyResult, metric: Metric) -> bool:
     if metric.from_predictions:
         return any(result.has_predictions(cell) for cell in result.cells)
+    if metric.from_shift:
+        return bool(result.shift_tests)
     return any(cell.result and metric.name in cell.result.metrics for cell in result.cells)
