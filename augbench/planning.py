@@ -9,11 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from augbench.backbones.convnet import SMALLEST
+from augbench.corruptions.choosing import corruptions_of
+from augbench.corruptions.choosing import specs_of as corruption_specs
 from augbench.datasets.contract import DatasetInfo
 from augbench.datasets.named import data_root
 from augbench.errors import StudyError
 from augbench.executors.contract import Job
 from augbench.executors.preflight import check_job
+from augbench.operations import operations_of
 from augbench.options import (
     NO_DATASET,
     ArmSpec,
@@ -27,9 +30,10 @@ from augbench.options import (
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
-from augbench.protocol.arrangement import arrange
+from augbench.protocol.arrangement import Arrangement, arrange
 from augbench.protocol.checks import check_number, check_study
 from augbench.protocol.readouts import check_metric
+from augbench.protocol.shift import ShiftTest
 from augbench.protocol.study import Arm, Budget, Study
 from augbench.running.dealing import check_executor, devices_of
 from augbench.running.inspecting import inspected
@@ -62,11 +66,14 @@ def plan(options: Options) -> Plan:
         backbone = registry.resolve("backbone", options.backbone)
     with problems.of("metric"):
         check_metric(options.metric, options.readouts[0])
+    shift = _shift(options, registry, problems)
     found = _Datasets(options, registry)
     pairs = found.pairs(problems)
     problems.tell()
     assert backbone is not None
     arms = tuple(replace(arm, needs=arranged[arm.label].needs) for arm in arms)
+    if shift:
+        arms = tuple(_with_operations(arm, arranged[arm.label]) for arm in arms)
     study = Study(
         pairs=pairs,
         arms=arms,
@@ -82,6 +89,7 @@ def plan(options: Options) -> Plan:
         test_every=options.test_every,
         readouts=options.readouts,
         finetune_sizes=_finetune_sizes(options),
+        shift=shift,
     )
     check_study(study, {label: one.sources for label, one in arranged.items()}, problems)
     search = plan_search(study, options, registry, bases, problems)
@@ -186,6 +194,27 @@ def _finetune_sizes(options: Options) -> tuple[int, ...]:
     """The numbers of finetuning images of each class; none if a study has but one."""
     sizes = sorted(set(options.finetune_samples_per_class))
     return tuple(sizes) if len(sizes) > 1 else ()
+
+
+def _shift(options: Options, registry: Registry, problems: Problems) -> tuple[ShiftTest, ...]:
+    """The corrupted test sets to measure on, each once, in the order of the option."""
+    found: dict[ShiftTest, None] = {}
+    for index, text in enumerate(options.corruptions):
+        specs: tuple[str, ...] = ()
+        with problems.of("shift", index):
+            specs = corruption_specs(text)
+        for spec in specs:
+            with problems.of("shift", index):
+                for component in corruptions_of(registry, spec):
+                    operations = operations_of(registry.create(component))
+                    found.setdefault(ShiftTest(component, operations))
+    return tuple(found)
+
+
+def _with_operations(arm: Arm, arranged: Arrangement) -> Arm:
+    """The arm with what its augmentations, those of its base included, do to an image."""
+    made = [member for stage in arranged.stages for member in stage.members]
+    return replace(arm, operations=frozenset[str]().union(*map(operations_of, made)))
 
 
 def _one(registry: Registry, option: str, spec: str) -> Pipeline:

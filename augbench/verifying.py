@@ -25,6 +25,7 @@ from augbench.plugins.registry import Registry
 from augbench.protocol.arrangement import arrange
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import METRICS
+from augbench.protocol.shift import ShiftTest, is_shift_metric
 from augbench.protocol.study import Arm, Budget, Cell, Study
 from augbench.running.inspecting import inspected
 from augbench.store import Disagreement, PlannedCell, Store, StoredStudy, disagreements
@@ -125,6 +126,7 @@ def rebuilt(
         test_every=description["test_every"],
         readouts=tuple(description.get("readouts", Study.readouts)),
         finetune_sizes=tuple(description.get("finetune_samples_per_class", ())),
+        shift=_shift(description, registry),
     )
     cells = {cell.key: cell for cell in study.cells()}
     if "tuning" in description:
@@ -156,6 +158,19 @@ def _arm(told: Mapping[str, Any], settings: Settings, registry: Registry) -> Arm
     own = told.get("settings", {})
     needs = arrange(pipeline, registry.create).needs
     return Arm(told["label"], pipeline, replace(settings, **own), "pretrain_steps" in own, needs)
+
+
+def _shift(description: Mapping[str, Any], registry: Registry) -> tuple[ShiftTest, ...]:
+    """The corrupted test sets of a study; raises `StudyError` for a corruption that is another."""
+    tests = tuple(map(ShiftTest.from_json, description.get("shift", ())))
+    for one in tests:
+        now = registry.resolve("corruption", one.component.label)
+        if now.identity() != one.component.identity():
+            raise StudyError(
+                f"corruption {one.kind!r} is not the one that was measured with: its code, or what "
+                "its parameters mean, is another today"
+            )
+    return tests
 
 
 def _check_same(now: Component, then: Component, what: str) -> None:
@@ -190,6 +205,7 @@ def _train(
         plugins=registry.arguments,
         test_every=study.description["test_every"],
         spelling=tuple(spelling().items()),
+        shift=tuple(one.component for one in _shift(study.description, registry)),
     )
     results: dict[str, CellResult] = {}
 
@@ -216,6 +232,7 @@ def _compared(
     before = cell.result
     images = cells[cell.key].finetune.test_size
     names = [one.name for one in METRICS if one.tolerance is not None]
+    names += filter(is_shift_metric, again.metrics)
     here: Mapping[str, Any] = describe_environment()
     return Recomputed(
         cell,

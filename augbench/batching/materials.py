@@ -14,12 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from augbench.batching.corrupted_tests import CorruptedTests
 from augbench.datasets.subsets import nested_subset
 from augbench.errors import ContractError, DatasetError
 from augbench.packed import own_dropout
 from augbench.plugins.guard import Guard, Place
 from augbench.protocol.augmenting import Augmenter, augmenter_of
 from augbench.protocol.inputs import Normalized, channel_statistics
+from augbench.protocol.shift import shift_metric
 from augbench.protocol.streams import Role, cell_stream
 from augbench.tuning.validation import validation_positions
 
@@ -85,15 +87,20 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 class CellMaterials:
     """Makes what cells name: data sets are loaded once, and must be what was planned.
 
-    `kept` are pretrained backbones in files, None where none are to be kept.
+    `kept` are pretrained backbones in files, None where none are to be kept. `shift` are the
+    corruptions under which results, but no trials, are measured as well.
     """
 
     create: Callable[[Component], Any]
     load: Callable[[DatasetInfo], Dataset]
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     kept: KeptBackbones | None = None
+    shift: tuple[Component, ...] = ()
     _loaded: dict[str, Dataset] = field(default_factory=dict)
     _tests: dict[str, Labelled] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._corrupted = CorruptedTests(self.create)
 
     def dataset(self, info: DatasetInfo) -> Dataset:
         """Load the data set; raises `DatasetError` if its content is not the planned one's."""
@@ -117,6 +124,26 @@ class CellMaterials:
                 dataset.test_images, dataset.test_labels
             )
         return self._tests[info.content_hash]
+
+    def corrupted_tests(self, cell: Cell) -> Iterator[tuple[str, Labelled]]:
+        """The name of each metric under shift, and the corrupted test set that it is measured on.
+
+        They are those of `judged_on`, the same for every arm and seed; one at a time is in memory.
+        A trial has none. A corruption that fails here, though it did not when the run began, costs
+        its own numbers alone: the run notes that they are missing.
+        """
+        if cell.trial is not None:
+            return
+        for corruption in self.shift:
+            dataset, labels = self.dataset(cell.judged_on), self.test_set(cell.judged_on).labels
+            try:
+                images = self._corrupted.copy_of(dataset, corruption, cell.settings.root_seed)
+            except ContractError:
+                continue
+            yield (
+                shift_metric(corruption),
+                Labelled(torch.tensor(np.asarray(images), device=self.device), labels),
+            )
 
     def pretrain_set(self, cell: Cell) -> Labelled:
         """The first s of one permutation per class of D_P: nested in s.

@@ -43,7 +43,8 @@ class Job:
     cannot be made is an error of the study, not of each of its cells. `cell_timeout` are the
     seconds that a cell may take, by default many times what others took. `kept_backbones` is the
     folder of pretrained backbones, None if none are kept; a worker that has no such folder keeps
-    none. `spelling` maps options to the names that the user wrote, for messages.
+    none. `spelling` maps options to the names that the user wrote, for messages. `shift` are the
+    corruptions of test images under which cells are measured as well.
     """
 
     engine: str
@@ -56,6 +57,7 @@ class Job:
     cell_timeout: float | None = None
     spelling: tuple[tuple[str, str], ...] = ()
     kept_backbones: Path | None = None
+    shift: tuple[Component, ...] = ()
 
 
 @dataclass(frozen=True)

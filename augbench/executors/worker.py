@@ -62,7 +62,7 @@ class PackTrainer:
             self._device = _device(job.device)
         self._notes: list[str] = []
         self._materials: CellMaterials = CellMaterials(
-            registry.create, load, self._device, kept=self._kept_backbones()
+            registry.create, load, self._device, kept=self._kept_backbones(), shift=job.shift
         )
         self._looks = FirstLooks(self._materials)
         self._engine: Engine = _engine(job.engine)

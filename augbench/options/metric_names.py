@@ -15,5 +15,6 @@ METRIC_NAMES = (
     "ece_scaled",
     "balanced_accuracy",
     "macro_f1",
+    "shift_accuracy",
 )
 """Held to `augbench.protocol.metrics.COMPARABLE` by a test."""

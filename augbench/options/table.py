@@ -37,13 +37,16 @@ from augbench.options.recipes import RECIPES, filled_from_recipe
 from augbench.options.settings import RECIPE, TRAINING, Settings
 from augbench.options.spelling import named
 
-__all__ = ["NO_DATASET", "READOUTS", "Options", "Settings", "grouped"]
+__all__ = ["NO_DATASET", "NO_SHIFT", "READOUTS", "Options", "Settings", "grouped"]
 
 READOUTS = ("linear", "own-head", "knn", "full")
 """The names of the readouts; `augbench.protocol.readouts` says what each is."""
 
 NO_DATASET = "none"
 """In the place of a finetuning data set: nothing is finetuned."""
+
+NO_SHIFT = "none"
+"""In the place of corruptions: nothing is measured under shift."""
 
 STUDY = "What is compared"
 TUNING = "How it is tuned"
@@ -209,6 +212,16 @@ class Options(Settings):
         help="Measure on the test set every N batches of both trainings; 0 for never.",
         group=TRAINING,
         reported=True,
+    )
+    shift: Names = Names(
+        "--shift",
+        empty=True,
+        metavar="CORRUPTIONS",
+        default=(),
+        title="corruptions of test images",
+        help="Measure under these corruptions of the test images too, each at strengths 1, 2 and "
+        "3: `standard`, or names, as in noise,rotation. See docs/shift.md.",
+        group=TRAINING,
     )
     metric: Choice = Choice(
         "--metric",
@@ -416,8 +429,14 @@ class Options(Settings):
             given[name] = max(given[name])
         return Settings(**given)
 
+    @property
+    def corruptions(self) -> tuple[str, ...]:
+        """What `shift` names; nothing for `none`."""
+        return () if self.shift == (NO_SHIFT,) else self.shift
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_shift()
         if self.epochs and self.pretrain_steps != Options.pretrain_steps:
             both = f"{named('epochs')} or {named('pretrain_steps')}"
             raise OptionError(
@@ -442,6 +461,20 @@ class Options(Settings):
                     f"{named('readouts', 'own-head')}, or a data set",
                     "finetune_datasets",
                 )
+
+    def _check_shift(self) -> None:
+        if NO_SHIFT in self.corruptions:
+            raise OptionError(
+                f"{named('shift', NO_SHIFT)} stands alone: it means that nothing is measured under "
+                "shift",
+                "shift",
+            )
+        if self.metric == "shift_accuracy" and not self.corruptions:
+            raise OptionError(
+                f"{named('metric', 'shift_accuracy')} needs measurements under shift: give "
+                f"{named('shift', 'standard')} as well",
+                "metric",
+            )
 
 
 def grouped(table: type) -> dict[str, dict[str, Option[Any, Any]]]:

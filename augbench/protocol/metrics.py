@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from augbench.protocol.shift import SHIFT_ACCURACY
+
 __all__ = ["COMPARABLE", "METRICS", "PRIMARY", "Metric", "metric"]
 
 
@@ -21,7 +23,8 @@ class Metric:
     None where the metric is no result of the protocol, such as a duration. `drawn` metrics have
     curves. Those that come `from_predictions` are not in a cell's stored metrics: they are computed
     from its predicted classes and the true ones, where both are known (`augbench.results`).
-    `no_multipliers` says why more labels need not improve it, where they need not.
+    One that comes `from_shift` is the mean over the corruptions of a study. `no_multipliers` says
+    why more labels need not improve it, where they need not.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Metric:
     drawn: bool = False
     hint: str = ""
     from_predictions: bool = False
+    from_shift: bool = False
     no_multipliers: str = ""
 
     @property
@@ -179,6 +183,21 @@ METRICS = (
         drawn=True,
         hint="Mean over classes of F1, which counts missed and wrongly claimed images",
         from_predictions=True,
+    ),
+    Metric(
+        SHIFT_ACCURACY,
+        "test accuracy under shift",
+        "shift accuracy",
+        unit="%",
+        of="finetuning",
+        better="higher",
+        decimals=2,
+        decimals_of_mean=1,
+        factor=100,
+        tolerance=0.01,
+        drawn=True,
+        hint="Mean accuracy over the study's corruptions of the test images and their strengths",
+        from_shift=True,
     ),
     Metric(
         "pretrain_accuracy",

@@ -18,6 +18,7 @@ from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.readouts import LINEAR, READOUTS, Readout
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.references import REFERENCES, size_name
+from augbench.protocol.shift import ShiftTest
 
 if TYPE_CHECKING:
     from augbench.tuning.search import Search
@@ -53,7 +54,8 @@ class Arm:
     with a budget of its own is trained for as long as its settings say, whatever the study's, and
     one with a number of finetuning images of its own has these at every size of the study.
     `needs` are those of its augmentations together, see `augbench.augmentations.contract.NEEDS`:
-    known once they have been made, they change no number, only with whom it is trained.
+    known once they have been made, they change no number, only with whom it is trained. So are
+    their `operations`, what they do to an image: only reports of measurements under shift read it.
     """
 
     label: str
@@ -62,6 +64,7 @@ class Arm:
     own_budget: bool = False
     needs: frozenset[str] = frozenset()
     own_finetune_size: bool = False
+    operations: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, component: Component, settings: Settings = Settings()) -> Arm:
@@ -273,6 +276,7 @@ class Study:
     finetuned on. `base` lies under the arms, whose pipelines hold it. `ruler_sizes` are
     further sizes for the baseline alone, against which label multipliers are read; `references`
     adds the floor and the ceiling of every pair and seed. A `search` chooses settings for all.
+    `shift` are the corrupted test sets on which its results are measured as well.
     """
 
     pairs: tuple[tuple[DatasetInfo, DatasetInfo], ...]
@@ -290,6 +294,7 @@ class Study:
     readouts: tuple[str, ...] = (LINEAR.name,)
     finetune_sizes: tuple[int, ...] = ()
     search: Search | None = None
+    shift: tuple[ShiftTest, ...] = ()
 
     def cells(self) -> list[Cell]:
         """Every cell of the study, seed by seed, so that each seed's comparison is whole early."""
@@ -402,6 +407,8 @@ class Study:
             description["tuning"] = self.search.to_json()
         if self.finetune_sizes:
             description["finetune_samples_per_class"] = list(self.finetune_sizes)
+        if self.shift:
+            description["shift"] = [one.to_json() for one in self.shift]
         return description
 
     @property
@@ -419,6 +426,8 @@ class Study:
             described["settings"] = arm.settings.differing_from(self.settings, self._parts)
         if arm.follows_progress:
             described["follows_progress"] = True
+        if self.shift:
+            described["operations"] = sorted(arm.operations)
         return described
 
 
@@ -439,4 +448,6 @@ def study_key(description: Mapping[str, Any], keys: Iterable[str]) -> str:
             for arm in description["arms"]
         ],
     }
+    if "shift" in description:
+        reduced["shift"] = [ShiftTest.from_json(one).metric for one in description["shift"]]
     return _digest({"description": reduced, "cells": list(keys)})

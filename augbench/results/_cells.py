@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from augbench.datasets.balance import ClassBalance
 from augbench.errors import UsageError
+from augbench.options import named
 from augbench.protocol.metrics import COMPARABLE, PRIMARY, Metric
 from augbench.protocol.metrics import metric as metric_named
 from augbench.protocol.readouts import check_metric
 from augbench.protocol.references import FLOOR
+from augbench.protocol.shift import SHIFT_ACCURACY, ShiftTest
 from augbench.results._classwise import (
     FROM_PREDICTIONS,
     classwise_metrics,
@@ -52,6 +54,11 @@ class StudyCells:
         if self.metric not in COMPARABLE:
             raise UsageError(f"metric {self.metric!r}: expected one of {', '.join(COMPARABLE)}")
         check_metric(self.metric, self.view.readout)
+        if self.metric == SHIFT_ACCURACY and not self.shift_tests:
+            raise UsageError(
+                f"metric {self.metric!r}: study {self.stored.id} was not measured under shift; run "
+                f"it again with {named('shift', 'standard')}"
+            )
 
     @property
     def primary(self) -> Metric:
@@ -73,6 +80,11 @@ class StudyCells:
     def budget(self) -> str:
         """The length of pretraining that tables and analyses are about."""
         return self.at_budget or (self.budgets or ("",))[-1]
+
+    @cached_property
+    def shift_tests(self) -> tuple[ShiftTest, ...]:
+        """The corrupted test sets of the study, in its order."""
+        return tuple(map(ShiftTest.from_json, self.stored.description.get("shift", ())))
 
     @cached_property
     def views(self) -> tuple[View, ...]:
@@ -241,6 +253,10 @@ class StudyCells:
         """A metric of one cell; NaN where it has none."""
         if cell.result is None or cell.status != "ok":
             return math.nan
+        if name == SHIFT_ACCURACY:
+            # Of the study's own corruptions: the store may hold numbers under more.
+            parts = [cell.result.metrics.get(one.metric, math.nan) for one in self.shift_tests]
+            return float(np.mean(parts)) if parts else math.nan
         return (
             self._classwise(cell).get(name, math.nan)
             if name in FROM_PREDICTIONS

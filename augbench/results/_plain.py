@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from augbench.protocol.metrics import METRICS, PRIMARY
 from augbench.protocol.readouts import READOUTS
 from augbench.protocol.references import reference
+from augbench.protocol.shift import SHIFT_ACCURACY, is_shift_metric
 from augbench.results._views import View
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
                 "seed": cell.seed,
                 "status": cell.status,
                 **{name: _metric(result, cell, name) for name in metrics},
+                **{one.column: _metric(result, cell, one.metric) for one in result.shift_tests},
                 "collapsed": _collapsed(result, cell),
                 "seconds": done.seconds if done else None,
                 "engine": done.engine if done else None,
@@ -120,8 +122,14 @@ def _iso_time(seconds: float | None) -> str | None:
 
 
 def _metric_names(result: StudyResult) -> tuple[str, ...]:
-    """The metrics that any cell of the study has, the protocol's own first."""
+    """The metrics that any cell of the study has, the protocol's own first.
+
+    Without those under single corruptions, of which the store may hold more than the study asks.
+    """
     found = {name for cell in result.cells if cell.result for name in cell.result.metrics}
+    found = {name for name in found if not is_shift_metric(name)}
+    if result.shift_tests:
+        found.add(SHIFT_ACCURACY)
     if any(result.has_predictions(cell) for cell in result.cells):
         found |= {one.name for one in METRICS if one.from_predictions}
     known = [one.name for one in METRICS]

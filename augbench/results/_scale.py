@@ -34,7 +34,7 @@ def guessing(one: Metric, classes: int, images: NDArray[np.int64] | None) -> flo
     `images` are the test images of each class, if they are known. A calibration error has none: it
     depends on how sure a guess claims to be.
     """
-    if one.name in ("accuracy", "balanced_accuracy"):
+    if one.name in ("accuracy", "balanced_accuracy", "shift_accuracy"):
         return 1 / classes
     if one.name in ("nll", "nll_scaled"):
         return math.log(classes)

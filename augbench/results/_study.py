@@ -19,6 +19,7 @@ from augbench.results._cost import Cost, costs_of
 from augbench.results._plain import cell_rows, distinct_environments, study_plan, trial_rows
 from augbench.results._remarks import remarks_of
 from augbench.results._scale import guessing
+from augbench.results._shift import UnderShift, under_shift
 from augbench.results._tuning import Tuning
 from augbench.results._views import View
 from augbench.statistics import (
@@ -192,6 +193,16 @@ class StudyResult(StudyCells):
         """The cost and accuracy of every arm at every budget, size by size."""
         return self._once(
             ("costs", pair, confidence), lambda: costs_of(self, pair, confidence=confidence)
+        )
+
+    def under_shift(self, pair: Pair, *, confidence: float = 0.95) -> UnderShift | None:
+        """The accuracies on corrupted test images at the largest size; None where there are none.
+
+        Whatever the study's metric is. Differences are tested as one exploratory family.
+        """
+        return self._once(
+            ("under shift", pair, confidence),
+            lambda: under_shift(self, pair, confidence=confidence),
         )
 
     def analysis(self, pair: Pair, *, confidence: float = 0.95) -> Analysis | None:

@@ -21,6 +21,7 @@ from augbench.running.ledger import Ledger
 from augbench.running.observer import Observer
 from augbench.running.plan import Plan
 from augbench.running.sharing import Share
+from augbench.running.shifting import Unmeasured, prepare
 from augbench.store import Store, StoredStudy
 from augbench.training.notes import Note, summary
 
@@ -97,10 +98,13 @@ class _Computation:
         self._handed: set[str] = set()
         self._device = "cpu"
         self._notes: list[Note] = []
+        self._unmeasured = Unmeasured(plan.study, wanted)
 
     def run(self) -> None:
         """Train what no other run trains, and wait for the rest."""
         plan, options = self._plan, self._plan.options
+        if self._wanted.shift:
+            prepare(plan, self._left.values(), self._observer)
         engine = "packed" if options.engine == "auto" else options.engine
         devices = devices_of(options.device)
         executor = executor_of(options, plan.registry)
@@ -133,6 +137,8 @@ class _Computation:
                 self._ledger.close(plan.study, plan.cells, self._command, patience=_LAST_PATIENCE)
                 raise
             self._ledger.close(plan.study, plan.cells, self._command)
+        for line in self._unmeasured.lines:
+            self._observer.noted(line)
         if how:
             packed = summary(self._notes)
             self._observer.noted(f"{how}: {packed}" if packed else how)
@@ -150,11 +156,15 @@ class _Computation:
             cell_timeout=options.cell_timeout,
             spelling=tuple(spelling().items()),
             kept_backbones=kept_backbones(options),
+            shift=tuple(one.component for one in self._plan.study.shift)
+            if self._wanted.shift
+            else (),
         )
 
     def _emit(self, event: Event) -> None:
         if isinstance(event, Finished):
             self._left.pop(event.cell.key, None)
+            self._unmeasured.look_at(event.result)
             device = event.device or self._device
             self._ledger.record(event.cell, event.result, device, event.together, event.environment)
             self._observer.finished(event.cell, event.result)

@@ -35,7 +35,11 @@ class Plan:
     def wanted(self) -> Wanted:
         """The measurements without which a stored cell counts as missing."""
         needs_predictions = metric(self.options.metric).from_predictions
-        return Wanted(test_every=self.options.test_every, predictions=needs_predictions)
+        return Wanted(
+            test_every=self.options.test_every,
+            predictions=needs_predictions,
+            shift=tuple(one.metric for one in self.study.shift),
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,6 +66,7 @@ class Plan:
             *self.datasets.values(),
             self.study.backbone,
             *(one for arm in self.study.arms for one in arm.pipeline.components),
+            *(one.component for one in self.study.shift),
         ]
         requires = {"augbench": at_least(version_of("augbench"))}
         for one in sorted(used, key=lambda one: one.distribution):

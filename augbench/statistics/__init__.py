@@ -66,6 +66,7 @@ from augbench.statistics.records import (
 )
 from augbench.statistics.references import GapClosed, gap_closed
 from augbench.statistics.scale import Scale
+from augbench.statistics.shift import ShiftEffect, shift_effects
 from augbench.statistics.signflip import (
     FamilyTest,
     SignFlip,
@@ -104,6 +105,7 @@ __all__ = [
     "Scale",
     "ScalingEffect",
     "Sensitivity",
+    "ShiftEffect",
     "SignFlip",
     "SizeComparison",
     "Spread",
@@ -151,6 +153,7 @@ __all__ = [
     "seeds_for_power",
     "seeds_to_reach",
     "sensitivity",
+    "shift_effects",
     "sign_flip",
     "sign_flip_power",
     "spread",

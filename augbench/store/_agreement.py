@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from augbench.protocol.metrics import METRICS
+from augbench.protocol.metrics import METRICS, PRIMARY
+from augbench.protocol.shift import is_shift_metric
 
 __all__ = ["Disagreement", "disagreements"]
 
@@ -32,13 +33,15 @@ def disagreements(
     A test set of few `images` is allowed three of them.
     """
     least = 3.5 / max(1, images)
+    tolerances = {one.name: one.tolerance for one in METRICS if one.tolerance is not None}
+    assert PRIMARY.tolerance is not None
+    tolerances |= dict.fromkeys(filter(is_shift_metric, first), PRIMARY.tolerance)
     return tuple(
-        Disagreement(one.name, first[one.name], second[one.name])
-        for one in METRICS
-        if one.tolerance is not None
-        and one.name in first
-        and one.name in second
-        and _differ(first[one.name], second[one.name], max(one.tolerance, least))
+        Disagreement(name, first[name], second[name])
+        for name, tolerance in tolerances.items()
+        if name in first
+        and name in second
+        and _differ(first[name], second[name], max(tolerance, least))
     )
 
 

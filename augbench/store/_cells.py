@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.shift import is_shift_metric
 from augbench.protocol.study import Cell
 from augbench.protocol.wanted import Wanted
 from augbench.store._checksums import (
@@ -18,6 +19,7 @@ from augbench.store._checksums import (
     Damage,
     content_id,
     new_row,
+    signed,
     sound_metrics,
     storable,
 )
@@ -80,8 +82,8 @@ def keep(connection: sqlite3.Connection, row: CellRow) -> bool:
     """Write a row unless a better one of its key is there; returns whether it was written.
 
     The first good result stays. Only one with measurements that it lacks replaces it (curves
-    measured on test images, as its were not, or at other steps; predicted classes); a failure
-    never does.
+    measured on test images, as its were not, or at other steps; predicted classes; accuracies on
+    corrupted images), and takes over what it lacks itself; a failure never does.
     """
     (stored,) = rows_of(connection, [row.key]) or (None,)
     if stored is not None and stored.status == "ok":
@@ -92,6 +94,7 @@ def keep(connection: sqlite3.Connection, row: CellRow) -> bool:
         else:
             if row.status != "ok" or not _adds(row, stored):
                 return False
+            row = _joined(row, stored)
     put(connection, row)
     return True
 
@@ -99,12 +102,32 @@ def keep(connection: sqlite3.Connection, row: CellRow) -> bool:
 def _adds(row: CellRow, stored: CellRow) -> bool:
     """True for a row with measurements that the stored one lacks."""
     if row.predicted is not None and stored.predicted is None:
-        return True  # even for its curves: the next run that wants those has both
+        return True
+    if _shift_metrics(row).keys() - _shift_metrics(stored).keys():
+        return True
     return first_test(row) not in (None, first_test(stored))
 
 
-def _has(row: CellRow, wanted: Wanted) -> bool:
+def _shift_metrics(row: CellRow) -> dict[str, float]:
+    found = json.loads(row.metrics)
+    return {name: value for name, value in found.items() if is_shift_metric(name)}
+
+
+def _joined(row: CellRow, stored: CellRow) -> CellRow:
+    """The row with those measurements of the stored one that it lacks: both are of one training."""
+    metrics = {**_shift_metrics(stored), **json.loads(row.metrics)}
+    row = row._replace(metrics=json.dumps(metrics))
+    if first_test(row) is None and first_test(stored) is not None:
+        row = row._replace(curves=stored.curves)
+    if row.predicted is None and row.correct == stored.correct:
+        row = row._replace(predicted=stored.predicted)
+    return signed(row)
+
+
+def _has(row: CellRow, metrics: Mapping[str, float], wanted: Wanted) -> bool:
     """True for a row with all the measurements that are wanted."""
+    if not metrics.keys() >= set(wanted.shift):
+        return False
     if wanted.predictions and row.predicted is None:
         return False
     return not wanted.test_every or first_test(row) == wanted.test_every
@@ -150,12 +173,12 @@ def look_up(connection: sqlite3.Connection, keys: Sequence[str], wanted: Wanted)
     found, damaged = dict[str, float](), list[str]()
     for row in _each_row(connection, keys, "AND status = 'ok'"):
         try:
-            accuracy = sound_metrics(row)[PRIMARY.name]
+            metrics = sound_metrics(row)
         except Damage:
             damaged.append(row.key)
             continue
-        if _has(row, wanted):
-            found[row.key] = accuracy
+        if _has(row, metrics, wanted):
+            found[row.key] = metrics[PRIMARY.name]
     return Finished(found, damaged)
 
 

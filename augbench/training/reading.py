@@ -189,11 +189,30 @@ class _Reading:
         if with_heads:
             self._take_heads(outputs.pop(), images[0].labels)
         labels = [images[number].labels for number in of_cell]
+        shifted = self._under_shift(one, extractor, readers)
         return [
             found
-            for (members, fitted), own in zip(reads, outputs, strict=True)
-            for found in self._results(members, fitted, own, [labels[k] for k in fitted.members])
+            for (members, fitted), own, accuracies in zip(reads, outputs, shifted, strict=True)
+            for found in self._results(
+                members, fitted, own, [labels[k] for k in fitted.members], accuracies
+            )
         ]
+
+    def _under_shift(
+        self, cell: Cell, extractor: Extractor, readers: Sequence[Reader]
+    ) -> list[list[dict[str, float]]]:
+        """The accuracies of each reader's members on corrupted test sets, by their metrics' names.
+
+        One pass over each set serves all readers.
+        """
+        found: list[list[dict[str, float]]] = [[{} for _ in one.members] for one in readers]
+        for name, corrupted in self._materials.corrupted_tests(cell):
+            of_cell = [0] * extractor.cells
+            _, measured = outputs_of(extractor, [corrupted], of_cell, snapshots=readers)
+            for own, values in zip(found, measured, strict=True):
+                for metrics, (_, accuracy) in zip(own, values, strict=True):
+                    metrics[name] = accuracy
+        return found
 
     def _images(
         self, reads: Sequence[tuple[list[_Member], Fitted]], extractor: Extractor
@@ -223,8 +242,12 @@ class _Reading:
         fitted: Fitted,
         outputs: Tensor,
         labels: Sequence[Tensor],
+        shifted: Sequence[dict[str, float]],
     ) -> list[tuple[_Member, CellResult]]:
-        """The results of one fit, of outputs [K, N, classes] and labels K times [N]."""
+        """The results of one fit, of outputs [K, N, classes] and labels K times [N].
+
+        `shifted` are the metrics of each member under shift.
+        """
         count = len(members)
         curves = fitted.recorder.curves(count) if fitted.recorder else [None] * count
         measured = (
@@ -249,7 +272,7 @@ class _Reading:
                 if measured is None:
                     result = trial_result(cell, outputs[n], labels[n])
                 else:
-                    result = result_of(cell, {}, measured[n], own_curves)
+                    result = result_of(cell, shifted[n], measured[n], own_curves)
             except Exception as error:
                 results.append((member, failed(cell, error, "packed")))
                 continue

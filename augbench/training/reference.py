@@ -230,7 +230,11 @@ def read_out(
         (measured,) = measure(outputs, on.labels, held_out_outputs, calibrating.labels[None])
     else:
         (measured,) = measure(outputs, on.labels, None, on.labels)
-    return result_of(cell, trained.metrics, measured, curves)
+    shifted = {
+        name: _loss_and_accuracy(model, corrupted)[1]
+        for name, corrupted in materials.corrupted_tests(cell)
+    }
+    return result_of(cell, {**trained.metrics, **shifted}, measured, curves)
 
 
 def finetune(

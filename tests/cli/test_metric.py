@@ -32,7 +32,7 @@ def test_a_report_and_a_comparison_are_about_any_metric(augbench, store, tmp_pat
         2,
         [
             "error: --metric: expected one of accuracy, nll, ece, nll_scaled, ece_scaled, "
-            "balanced_accuracy, macro_f1, got 'temperature'"
+            "balanced_accuracy, macro_f1, shift_accuracy, got 'temperature'"
         ],
     )
 

@@ -108,6 +108,7 @@ def studies(draw):
             ):
                 del given[name]
         given.pop("epochs", None)
+        given.pop("metric", None)
         given.pop("finetune_datasets", None)
         return Options(**given)
 

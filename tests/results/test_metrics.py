@@ -21,7 +21,8 @@ UNEQUAL = np.repeat([0, 1, 2], [400, 80, 20])
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
-    fill(folder, make_study(["mixup"], seeds=6), skip=[("mixup", 2, 3)])
+    study = make_study(["mixup"], seeds=6, shift=["blur", "noise"])
+    fill(folder, study, skip=[("mixup", 2, 3)])
     with Store.read(folder) as store:
         return store.study()
 
@@ -95,7 +96,7 @@ def test_a_metric_that_has_no_direction_or_does_not_exist_is_one_clear_line(stor
 
 def test_what_guessing_gives_is_known_where_it_can_be(stored):
     found = {name: StudyResult(stored, metric=name).guessing(PAIR) for name in COMPARABLE}
-    assert found["accuracy"] == found["balanced_accuracy"] == 1 / 3
+    assert found["accuracy"] == found["balanced_accuracy"] == found["shift_accuracy"] == 1 / 3
     assert found["nll"] == found["nll_scaled"] == pytest.approx(np.log(3))
     assert np.isnan([found["ece"], found["ece_scaled"]]).all()
     # Of guesses, by simulation.

@@ -12,6 +12,7 @@ from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.readouts import READOUTS
+from augbench.protocol.shift import ShiftTest
 from augbench.protocol.study import Arm, Budget, Cell, Settings, Study
 from augbench.store import Store
 from augbench.tuning.points import trial_values
@@ -65,6 +66,25 @@ def arm(label, settings=None):
     return Arm.of(augmentation(label), settings or Settings())
 
 
+def shift_tests(*kinds):
+    """Corrupted test sets of these kinds, each at three strengths; a kind is also its operation."""
+    return tuple(
+        ShiftTest(
+            Component(
+                "corruption",
+                kind,
+                parameters=(("strength", strength),),
+                source_hash=kind,
+                varied=frozenset({"strength"}),
+                label=f"{kind}:strength={strength}",
+            ),
+            frozenset({kind}),
+        )
+        for kind in kinds
+        for strength in (1, 2, 3)
+    )
+
+
 def make_study(
     augmentations=("mixup",),
     *,
@@ -81,17 +101,25 @@ def make_study(
     readouts=("linear",),
     finetune_sizes=(),
     tuning=None,
+    shift=(),
+    operations=(),
 ):
     """A study of these labels on these pairs of data set names; `budgets` are steps or epochs.
 
-    `tuning` are the keyword arguments of `search`.
+    `tuning` are the keyword arguments of `search`; `shift` are kinds of corruptions, and
+    `operations` what all arms but the baseline do.
     """
     names = {name: None for pair in pairs for name in pair}
     infos = {n: dataset(n, classes=classes, number=i + 1) for i, n in enumerate(names)}
     labels = ((baseline,) if baseline else ()) + tuple(augmentations)
     study = Study(
         pairs=tuple((infos[a], infos[b]) for a, b in pairs),
-        arms=tuple(arm(label, settings) for label in labels),
+        arms=tuple(
+            arm(label, settings)
+            if label == baseline
+            else replace(arm(label, settings), operations=frozenset(operations))
+            for label in labels
+        ),
         backbone=Component("backbone", "convnet", label="convnet"),
         samples_per_class=tuple(sizes),
         seeds=seeds,
@@ -102,6 +130,7 @@ def make_study(
         references=references,
         readouts=tuple(readouts),
         finetune_sizes=tuple(finetune_sizes),
+        shift=shift_tests(*shift),
     )
     return study if tuning is None else replace(study, search=search(study, **tuning))
 
@@ -203,13 +232,26 @@ def invent(cell, study):
     readout, shared = READOUTS[cell.readout], ("pretrain_", "extra_")
     return CellResult(
         cell.key,
-        {k: v for k, v in metrics.items() if k.startswith(shared) or readout.has(k)},
+        {
+            **{k: v for k, v in metrics.items() if k.startswith(shared) or readout.has(k)},
+            **_under_shift(cell, study, accuracy),
+        },
         {"pretrain": curve, **({"finetune": curve} if readout.steps_setting else {})},
         np.packbits(correct).tobytes(),
         1.0 + number,
         "reference",
         predicted=predictions(correct, len(cell.finetune.classes)),
     )
+
+
+def _under_shift(cell, study, accuracy):
+    """Accuracies that fall with the strength, in a way of each arm's and corruption's own."""
+    found = {}
+    for number, test in enumerate(study.shift):
+        rng = np.random.default_rng([9, cell.seed, number, len(cell.arm.label)])
+        share = accuracy * (1 - 0.08 * test.strength - 0.05 * rng.random())
+        found[test.metric] = round(share * TEST_IMAGES) / TEST_IMAGES
+    return found
 
 
 def collapse(result, classes=3):

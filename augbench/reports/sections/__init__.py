@@ -30,6 +30,7 @@ from augbench.reports.sections.other_budgets import OtherBudgets
 from augbench.reports.sections.parameters import Parameters
 from augbench.reports.sections.readouts import Readouts
 from augbench.reports.sections.settings import Settings
+from augbench.reports.sections.shift import Shift, ShiftEffects, ShiftMultipliers
 from augbench.reports.sections.sizes import Sizes
 from augbench.reports.sections.training_curves import TrainingCurves
 from augbench.reports.sections.transfer import Transfer
@@ -61,6 +62,9 @@ SECTIONS: tuple[Section, ...] = (
     Parameters(),
     Cost(),
     Calibration(),
+    Shift(),
+    ShiftEffects(),
+    ShiftMultipliers(),
     Classes(),
     Transfer(),
     AcrossPairs(),

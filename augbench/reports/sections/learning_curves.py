@@ -153,4 +153,6 @@ def _present(result: StudyResult, metric: Metric) -> bool:
             return False  # it is the accuracy
     if metric.from_predictions:
         return any(result.has_predictions(cell) for cell in result.shown_cells)
+    if metric.from_shift:
+        return bool(result.shift_tests)
     return any(cell.result and metric.name in cell.result.metrics for cell in result.shown_cells)

@@ -55,7 +55,7 @@ class Crew:
         """Train everything."""
         executor = self._executor
         self._scheduler = Scheduler(executor.cluster, executor.folder, executor.parameters)
-        self._earlier = earlier(executor.folder, self._job.test_every)
+        self._earlier = earlier(executor.folder, self._job)
         self._submit()
         while self._running:
             for one in list(self._running):

@@ -29,10 +29,11 @@ from typing import Any
 
 from augbench.errors import StoreError, UsageError
 from augbench.executors.contract import Finished, Job
+from augbench.protocol.shift import shift_metric
 from augbench.protocol.study import Cell
 from augbench.store import FILE_NAME, Store
 
-__all__ = ["JobFolder", "Task", "earlier", "write_beside"]
+__all__ = ["JobFolder", "Task", "earlier", "measurements", "write_beside"]
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class JobFolder:
             path = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=parent))
             made = cls(path)
             write_beside(path / "task.pickle", pickle.dumps(task))
-            made._tell(keys, task.job.test_every, None)
+            made._tell(keys, measurements(task.job), None)
         except OSError as error:
             raise UsageError(f"no job can be prepared in {str(parent)!r}: {error}") from error
         return made
@@ -78,15 +79,15 @@ class JobFolder:
 
     def submitted(self, task: Task, cluster: str, number: str) -> None:
         """Keep the scheduler's number of the job."""
-        self._tell([cell.key for cell in task.cells], task.job.test_every, [cluster, number])
+        self._tell([cell.key for cell in task.cells], measurements(task.job), [cluster, number])
 
-    def _tell(self, keys: list[str], test_every: int, number: list[str] | None) -> None:
-        content = {"keys": keys, "test_every": test_every, "job": number}
+    def _tell(self, keys: list[str], measured: list[Any], number: list[str] | None) -> None:
+        content = {"keys": keys, "measured": measured, "job": number}
         write_beside(self.path / "cells.json", json.dumps(content).encode())
 
     @property
     def cells(self) -> dict[str, Any]:
-        """The keys of its cells, how often they are tested, and its number; {} if unreadable."""
+        """The keys of its cells, their `measurements`, and its number; {} if unreadable."""
         return self._json("cells.json")
 
     @property
@@ -141,13 +142,21 @@ def _packs(store: Store) -> dict[str, tuple[str, ...]]:
     return {key: tuple(json.loads(keys)) for key, keys in rows}
 
 
-def earlier(parent: Path, test_every: int) -> dict[str, list[JobFolder]]:
-    """The folders of jobs by the keys of their cells, of this run and of earlier ones."""
+def measurements(job: Job) -> list[Any]:
+    """What a job measures besides the results that every cell has: another must not stand in."""
+    return [job.test_every, [shift_metric(one) for one in job.shift]]
+
+
+def earlier(parent: Path, job: Job) -> dict[str, list[JobFolder]]:
+    """The folders of jobs by the keys of their cells, of this run and of earlier ones.
+
+    Only of those with the same `measurements`.
+    """
     found: dict[str, list[JobFolder]] = {}
     for path in sorted(parent.glob("*/cells.json")) if parent.is_dir() else ():
         folder = JobFolder(path.parent)
         content = folder.cells
-        if content.get("test_every") == test_every:
+        if content.get("measured") == measurements(job):
             for key in content.get("keys", ()):
                 found.setdefault(key, []).append(folder)
     return found
