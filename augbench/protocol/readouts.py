@@ -13,6 +13,7 @@ from augbench.errors import UsageError
 from augbench.options import Settings
 from augbench.options.option import Part
 from augbench.protocol.metrics import METRICS, PRIMARY
+from augbench.protocol.shift import SHIFT_ACCURACY
 
 __all__ = ["LINEAR", "OWN_HEAD", "READOUTS", "Readout", "check_metric", "readout"]
 
@@ -41,8 +42,11 @@ class Readout:
     metrics: tuple[str, ...] = ()
 
     def has(self, metric: str) -> bool:
-        """True if its cells have that metric: accuracy, and what predictions give, all have."""
-        return metric in (PRIMARY.name, *_FROM_PREDICTIONS, *self.metrics)
+        """True if its cells have that metric.
+
+        All have accuracy, what predictions give, and what is measured under shift.
+        """
+        return metric in (PRIMARY.name, SHIFT_ACCURACY, *_FROM_PREDICTIONS, *self.metrics)
 
     def steps(self, settings: Settings) -> int:
         """The steps that fitting it takes."""
@@ -99,7 +103,11 @@ def check_metric(metric: str, name: str) -> None:
     """Raise `UsageError` for a metric that a readout lacks, as nearest neighbours lack log loss."""
     one = READOUTS[name]
     if not one.has(metric):
-        known = [row.name for row in METRICS if row.comparable and one.has(row.name)]
+        known = [
+            row.name
+            for row in METRICS
+            if row.comparable and one.has(row.name) and not row.from_shift
+        ]
         raise UsageError(
             f"metric {metric!r}: the readout {name!r} has none; it has {', '.join(known)}"
         )
