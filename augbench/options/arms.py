@@ -85,7 +85,7 @@ class Arms(
     def entry(self, word: str, value: Any) -> tuple[str, Any]:
         """The name in Python of what a word of an arm sets, and the value; raises `OptionError`."""
         own = self.words
-        name = own.get(word)
+        name = own.get(word) or own.get(word.replace("-", "_"))
         options = options_of(self.table)
         if name is None:
             flags = [one.flag.removeprefix("--") for k, one in options.items() if k in own]

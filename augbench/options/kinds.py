@@ -343,6 +343,10 @@ class Switch(Option[bool, bool]):
             self.refuse(value)
         return value
 
+    def parse(self, text: str) -> bool:
+        words = {"true": True, "false": False}
+        return self.read(words.get(text.lower(), text))
+
     def show(self, value: Any) -> str:
         return "yes" if value else "no"
 

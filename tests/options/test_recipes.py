@@ -167,3 +167,11 @@ def test_the_command_line_turns_off_what_a_recipe_turns_on(augbench):
 def test_a_replaced_value_is_checked_with_the_others():
     with pytest.raises(OptionError, match="momentum"):
         replace(Settings(momentum=0.9, nesterov=True), momentum=0)
+
+
+def test_an_arm_on_the_command_line_turns_a_switch_on_and_off():
+    words = "name=x aug=none nesterov=true momentum=0.9 full-nesterov=False"
+    (arm,) = Options(arms=[words]).arms
+    assert dict(arm.settings) == {"nesterov": True, "momentum": 0.9, "full_nesterov": False}
+    with pytest.raises(OptionError, match="expected True or False, got 'maybe'"):
+        Options(arms=["name=x aug=none nesterov=maybe"])
