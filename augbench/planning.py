@@ -37,7 +37,9 @@ from augbench.protocol.shift import ShiftTest
 from augbench.protocol.study import Arm, Budget, Study
 from augbench.running.dealing import check_executor, devices_of
 from augbench.running.inspecting import inspected
+from augbench.running.observer import Observer
 from augbench.running.plan import Plan, specs_of
+from augbench.running.shifting import prepare
 from augbench.store import check_writable
 from augbench.text import encodable
 from augbench.tuning.planning import plan_search
@@ -106,9 +108,9 @@ def plan(options: Options) -> Plan:
 def check_machine(plan: Plan) -> None:
     """Raise the `UsageError` with which this machine would refuse to run a plan; trains nothing.
 
-    It asks whether the folder of the store can be written, whether torch has the device, and
-    whether the backbone can be made: all that planning by itself does not ask, since it takes a
-    process that loads torch.
+    It asks whether the folder of the store can be written, whether torch has the device, whether
+    the backbone can be made, and whether test images can be corrupted: all that planning by itself
+    does not ask, since it takes a process that loads torch.
     """
     options, problems = plan.options, Problems(plan.options.origin)
     shapes = dict.fromkeys(pretrain.image_shape for pretrain, _ in plan.study.pairs)
@@ -127,6 +129,9 @@ def check_machine(plan: Plan) -> None:
             for device in devices:
                 with problems.of():
                     check_job(_job(plan, device, backbones))
+        if plan.study.shift:
+            with problems.of("shift"):
+                prepare(plan, (cell for cell in plan.cells if cell.trial is None), Observer())
     problems.tell()
 
 

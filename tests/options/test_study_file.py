@@ -168,6 +168,8 @@ def _companions(name):
         return {f"{part}momentum": 0.9}
     if name.endswith(("milestones", "milestone_factor", "schedule")):
         return {f"{part}schedule": "step", f"{part}milestones": [0.25, 0.5]}
+    if name == "metric":
+        return {"shift": ["standard"]}
     return {}
 
 

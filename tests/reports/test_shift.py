@@ -2,12 +2,13 @@
 
 import io
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from rich.console import Console
 from scipy import stats
-from synthetic import fill, make_study
+from synthetic import ENVIRONMENT, fill, invent, make_study
 from tables import Page
 
 from augbench.reports.figures import save_figures
@@ -148,3 +149,27 @@ def test_a_study_that_has_not_begun_under_shift_has_no_numbers(tmp_path):
     fill(tmp_path, study, skip=every)
     with Store.read(tmp_path) as store:
         assert "shift-0" not in Page(render_page(StudyResult(store.study()))).tables
+
+
+def test_one_seed_no_baseline_or_a_corruption_without_numbers_is_no_error(tmp_path):
+    one = make_study(["mixup"], seeds=1, baseline=None, shift=KINDS)
+    fill(tmp_path / "one", one)
+    two = make_study(["mixup"], seeds=2, shift=KINDS)
+    broken = {test.metric for test in two.shift if test.kind == "noise"}
+    with Store.open(tmp_path / "two") as store:
+        store.plan(two, two.cells(), "")
+        for cell in two.cells():
+            result = invent(cell, two)
+            there = {name: v for name, v in result.metrics.items() if name not in broken}
+            store.record(cell, replace(result, metrics=there), ENVIRONMENT, "cpu")
+    for name in ("one", "two"):
+        with Store.read(tmp_path / name) as store:
+            result = StudyResult(store.study())
+        page = Page(render_page(result))
+        assert ("shift_effects-0" in page.tables) == (name == "two")
+        drawn = {path.name for path in save_figures(result, tmp_path / name)}
+        assert "shift-digits-to-letters.svg" in drawn
+        rows = {(r["corruption"].text, r["strength"].text): r for r in page.tables["shift-0"]}
+        assert rows["blur", "all"]["arm-0"].number > 0
+        assert (rows["noise", "all"]["arm-0"].text == "·") == (name == "two")
+        print_results(result, Console(file=io.StringIO(), width=200))

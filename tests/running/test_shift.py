@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from augbench import run
-from augbench.api import plan
+from augbench.api import check_machine, plan
 from augbench.errors import OptionError, StudyError, StudyProblems, UnknownNameError, UsageError
 from augbench.protocol.shift import is_shift_metric
 from augbench.reports.export import to_csv
@@ -156,6 +156,8 @@ def test_a_corruption_that_fails_is_one_line_before_anything_trains(options, nam
     assert "\n" not in str(caught.value)
     assert "leave it out of shift" in str(caught.value)
     assert watch.trained == []
+    with pytest.raises(StudyError, match=line):  # a dry run refuses what the run does
+        check_machine(plan(replace(options, shift=("same", name))))
 
 
 def test_what_is_wrong_is_told_in_a_line_each_with_all_other_problems(options):

@@ -16,7 +16,7 @@ from augbench.reports.sections._section import NamedFigure, Paragraph, Report, S
 from augbench.results import Pair, UnderShift
 from augbench.statistics import MeanInterval, Multiplier, mean_interval
 
-__all__ = ["Shift", "ShiftEffects"]
+__all__ = ["Shift", "ShiftEffects", "ShiftMultipliers"]
 
 _MET = "†"
 _FACTOR = PRIMARY.factor
