@@ -160,7 +160,7 @@ def filtered(always):
     ops.convolution._plan.cache_clear()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(convolutions(whole), dtypes, layouts)
 def test_a_convolution_and_its_gradients_are_those_of_torch(case, dtype, layout):
     wanted = outcome(F.conv2d, case.to(torch.float64))
@@ -172,7 +172,7 @@ def rectified_later(x, weight, bias, **how):
     return F.relu(F.conv2d(x, weight, bias, **how))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=24)
 @given(convolutions(whole), dtypes, layouts)
 def test_a_rectified_convolution_and_its_gradients_are_those_of_torch(case, dtype, layout):
     laid_ = laid(case.to(dtype), layout)
@@ -181,7 +181,7 @@ def test_a_rectified_convolution_and_its_gradients_are_those_of_torch(case, dtyp
     assert_equal(got, outcome(rectified_later, case.to(torch.float64)))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=24)
 @given(convolutions(positive), dtypes, layouts)
 def test_a_convolution_loses_no_digits(case, dtype, layout):
     wanted = outcome(F.conv2d, case.to(dtype).to(torch.float64))
@@ -298,7 +298,7 @@ def slope_of_pool(x, function, size):
     return {"value": value.detach(), "slope": torch.autograd.grad(value, x, direction)[0]}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     st.tuples(batches, st.integers(1, 5)),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
@@ -333,7 +333,7 @@ def slices(size):
     ).map(lambda given: slice(*given))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=24)
 @given(
     st.tuples(batches, st.integers(1, 3), st.integers(1, 7), st.integers(1, 9)),
     st.tuples(st.integers(0, 3), st.integers(0, 3)),
@@ -364,7 +364,7 @@ def test_parts_of_maps_and_channels_between_zeros_are_exactly_those_of_torch(
         assert torch.equal(*slopes)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=24)
 @given(
     st.tuples(batches, st.integers(1, 5), st.integers(1, 9), st.integers(2, 9)),
     st.sampled_from([0.0, 100.0]),

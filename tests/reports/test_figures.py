@@ -266,7 +266,7 @@ def test_long_and_alike_names_have_figures_of_their_own(result, tmp_path):
 
 @pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b""), lambda p: p.unlink()])
 def test_figures_that_were_damaged_are_drawn_again(result, tmp_path, spoil):
-    study = result("mixup", seeds=1)
+    study = result("mixup", seeds=1, sizes=(1, 2))
     drawn = update_figures(study, tmp_path)
     assert len(drawn) > 1
     figure = tmp_path / "learning-curves-digits-to-letters.svg"

@@ -16,12 +16,13 @@ NAMES = """
     ShiftEffect SignFlip SizeComparison Spread Transfer TwoWayInterval Unlearnt Verdict
     across_datasets analyse as_plain attainable_p aulc balanced_accuracy best_of budget_remark
     calibration_summary changed_by_budgets clopper_pearson collapsed confusion_matrix
-    cut_short_line detectable_effect family_test first_reach gap_closed geometric_mean holm
-    interactions isotonic label_multipliers largest_confusions late_gain late_rises macro_f1
-    mean_interval nothing_learnt on_front paired_difference pairing probability_of_improvement
-    recall_by_class remarks seeds_for_power seeds_to_reach sensitivity shift_effects sign_flip
-    sign_flip_power spread step_down_max_t transfer two_way_interval unchanged_by_budgets unpack
-    verdict wilcoxon_exact
+    cut_short_line detectable_effect direction family_test first_reach gap_closed geometric_mean
+    holm interactions isotonic label_multipliers largest_confusions late_gain late_rises
+    macro_f1 mean_interval nothing_learnt on_front paired_difference pairing
+    probability_of_improvement readouts_line recall_by_class remarks seeds_for_power
+    seeds_to_reach sensitivity shift_effects sign_flip sign_flip_power spread step_down_max_t
+    transfer tuning_outcome tuning_sentence two_way_interval unchanged_by_budgets unpack verdict
+    wilcoxon_exact
 """
 
 
