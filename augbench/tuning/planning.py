@@ -35,9 +35,14 @@ def plan_search(
     """
     if not options.tune:
         return None
-    spaces = None
-    with problems.of("tune"):
-        spaces = spaces_by_arm(study.arms, parsed_spaces(options.tune), registry, bases=bases)
+    spaces, sound = None, []
+    for part in (part for text in options.tune for part in text.split(",")):
+        with problems.of("tune"):  # each by itself, so that all that is wrong is told
+            parsed_spaces(part)
+            sound.append(part)
+    if sound:
+        with problems.of("tune"):
+            spaces = spaces_by_arm(study.arms, parsed_spaces(sound), registry, bases=bases)
     validation = _validation(study, options, problems)
     with problems.of("samples_per_class"):
         _foldable(study)
