@@ -42,7 +42,7 @@ from augbench.running.plan import Plan, specs_of
 from augbench.running.shifting import prepare
 from augbench.store import check_writable
 from augbench.text import encodable
-from augbench.tuning.planning import plan_search
+from augbench.tuning.planning import check_spaces, plan_search
 
 __all__ = ["check_machine", "plan"]
 
@@ -69,6 +69,7 @@ def plan(options: Options) -> Plan:
     with problems.of("metric"):
         check_metric(options.metric, options.readouts[0])
     shift = _shift(options, registry, problems)
+    check_spaces(options, problems)
     found = _Datasets(options, registry)
     pairs = found.pairs(problems)
     problems.tell()

@@ -18,7 +18,15 @@ from augbench.tuning.search import Search, tuning_seeds
 from augbench.tuning.spaces import parsed_spaces
 from augbench.tuning.validation import validation_left
 
-__all__ = ["plan_search", "rebuilt_search"]
+__all__ = ["check_spaces", "plan_search", "rebuilt_search"]
+
+
+def check_spaces(options: Options, problems: Problems) -> None:
+    """Note in `problems` each part of what is to be tuned that cannot be read, by itself."""
+    for index, text in enumerate(options.tune):
+        for part in text.split(","):
+            with problems.of("tune", index):
+                parsed_spaces(part)
 
 
 def plan_search(
@@ -35,14 +43,9 @@ def plan_search(
     """
     if not options.tune:
         return None
-    spaces, sound = None, []
-    for part in (part for text in options.tune for part in text.split(",")):
-        with problems.of("tune"):  # each by itself, so that all that is wrong is told
-            parsed_spaces(part)
-            sound.append(part)
-    if sound:
-        with problems.of("tune"):
-            spaces = spaces_by_arm(study.arms, parsed_spaces(sound), registry, bases=bases)
+    spaces = None
+    with problems.of("tune"):
+        spaces = spaces_by_arm(study.arms, parsed_spaces(options.tune), registry, bases=bases)
     validation = _validation(study, options, problems)
     with problems.of("samples_per_class"):
         _foldable(study)
