@@ -15,7 +15,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Never
+from typing import Literal, Never
 
 from augbench.errors import OptionError
 from augbench.options import Settings, named, options_of
@@ -37,8 +37,20 @@ __all__ = [
 OWN = "own"
 """The word for all parameters for which an arm's augmentations declare a search space."""
 
+_PARTS: dict[str, Literal["pretraining", "finetuning", "full"]] = {
+    "finetune_": "finetuning",
+    "full_": "full",
+    "": "pretraining",
+}
+
+
+def _prefix(name: str) -> str:
+    """The beginning of a setting's name that tells of which training it is."""
+    return next(prefix for prefix in _PARTS if name.startswith(prefix))
+
+
 TUNABLE = tuple(
-    name for name in options_of(Settings) if name.removeprefix("finetune_") in OF_EACH_CELL
+    name for name in options_of(Settings) if name.removeprefix(_prefix(name)) in OF_EACH_CELL
 )
 """The settings that can be tuned, in the order of their table."""
 
@@ -162,7 +174,7 @@ def shared_dimensions(spaces: Spaces, settings: Settings) -> tuple[Dimension, ..
 
     - learning rate: a factor of 10 either side of the arm's own, log: as wide as the usual grids,
       and around a rate that somebody meant for this optimizer. In finetuning, around the rate that
-      the head has.
+      the head, or the whole network, has there.
     - momentum: 0.5 to 0.99, between the ends of what is common in practice (Goodfellow, Bengio &
       Courville 2016, *Deep Learning*, section 8.3.2).
     - weight decay with SGD: 1e-5 to 1e-2, log: a factor of 20 to 50 either side of the 5e-4 that
@@ -180,11 +192,10 @@ def shared_dimensions(spaces: Spaces, settings: Settings) -> tuple[Dimension, ..
 
 
 def _usual(name: str, settings: Settings) -> Dimension:
-    plain = name.removeprefix("finetune_")
-    part = "" if plain == name else "finetune_"
+    part = _prefix(name)
+    plain = name.removeprefix(part)
     if plain == "learning_rate":
-        recipe = Recipe.of(settings, "finetuning" if part else "pretraining")
-        rate = recipe.learning_rate
+        rate = Recipe.of(settings, _PARTS[part]).learning_rate
         return Dimension(name, _rounded(rate / 10), _rounded(rate * 10), log=True)
     adamw = getattr(settings, f"{part}optimizer") == "adamw"
     low, high, log = {

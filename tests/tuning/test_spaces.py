@@ -80,7 +80,8 @@ def test_an_empty_range_makes_no_dimension(low, high, log):
 
 
 def test_what_can_be_tuned_is_what_a_pack_may_vary_in_both_trainings():
-    assert set(TUNABLE) == {f"{part}{name}" for name in OF_EACH_CELL for part in ("", "finetune_")}
+    parts = ("", "finetune_", "full_")
+    assert set(TUNABLE) == {f"{part}{name}" for name in OF_EACH_CELL for part in parts}
     table = list(options_of(Settings))
     assert list(TUNABLE) == sorted(TUNABLE, key=table.index)
 
@@ -157,6 +158,8 @@ def test_the_usual_range_of_a_rate_is_a_factor_of_ten_either_side_of_the_arm_s_o
     found = usual("lr,finetune_lr", learning_rate=0.02, finetune_learning_rate=0.3)
     assert found["learning_rate"] == Dimension("learning_rate", 0.002, 0.2, log=True)
     assert found["finetune_learning_rate"] == Dimension("finetune_learning_rate", 0.03, 3, log=True)
+    found = usual("full_lr", learning_rate=0.02, full_optimizer="adamw")
+    assert found["full_learning_rate"] == Dimension("full_learning_rate", 0.001, 0.1, log=True)
     head = usual("finetune_lr", learning_rate=0.02)["finetune_learning_rate"]
     assert (head.low, head.high) == (0.002, 0.2)  # it has pretraining's rate
 
