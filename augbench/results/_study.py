@@ -24,11 +24,13 @@ from augbench.results._tuning import Tuning
 from augbench.results._views import View
 from augbench.statistics import (
     Analysis,
+    BestArms,
     Condition,
     CutShort,
     Interaction,
     Unlearnt,
     analyse,
+    best_arms,
     collapsed,
     nothing_learnt,
 )
@@ -241,6 +243,27 @@ class StudyResult(StudyCells):
             ceiling=values_of(CEILING),
             confidence=confidence,
         )
+
+    def best(self, pair: Pair, *, confidence: float = 0.95) -> BestArms | None:
+        """The arms that may be the best at each size, by the study's metric, with that confidence.
+
+        None without two arms that have results. `augbench.statistics.best_line` says it in words.
+        """
+
+        def find() -> BestArms | None:
+            scores = self.scores(pair)
+            if sum(not np.isnan(values).all() for values in scores.values()) < 2:
+                return None
+            return best_arms(
+                scores,
+                self.sizes,
+                failed=self.failures(pair),
+                chance=self.guessing(pair),
+                lower_is_better=self.scale.lower_is_better,
+                alpha=round(1 - confidence, 12),
+            )
+
+        return self._once(("best", pair, confidence), find)
 
     def remarks(self, analysis: Analysis) -> tuple[str, ...]:
         """Lines that a reader must know with any verdict: what limits it, what it cost."""

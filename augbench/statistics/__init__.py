@@ -15,7 +15,9 @@ from augbench.statistics.across_datasets import (
     wilcoxon_exact,
 )
 from augbench.statistics.analysis import analyse
+from augbench.statistics.best import BestArms, BestSet, Candidate, best_arms
 from augbench.statistics.best_of import Sensitivity, best_of, sensitivity
+from augbench.statistics.best_words import best_line
 from augbench.statistics.budget_words import (
     budget_remark,
     changed_by_budgets,
@@ -54,6 +56,7 @@ from augbench.statistics.multipliers import (
     label_multipliers,
 )
 from augbench.statistics.pairing import Pairing, pairing
+from augbench.statistics.pairwise import pairwise
 from augbench.statistics.power import detectable_effect, seeds_for_power, sign_flip_power
 from augbench.statistics.records import (
     Analysis,
@@ -83,7 +86,10 @@ from augbench.statistics.verdict import Verdict, remarks, verdict
 __all__ = [
     "AcrossDatasets",
     "Analysis",
+    "BestArms",
+    "BestSet",
     "CalibrationSummary",
+    "Candidate",
     "Collapses",
     "Comparison",
     "Condition",
@@ -119,6 +125,8 @@ __all__ = [
     "attainable_p",
     "aulc",
     "balanced_accuracy",
+    "best_arms",
+    "best_line",
     "best_of",
     "budget_remark",
     "calibration_summary",
@@ -146,6 +154,7 @@ __all__ = [
     "on_front",
     "paired_difference",
     "pairing",
+    "pairwise",
     "probability_of_improvement",
     "readouts_line",
     "recall_by_class",

@@ -12,6 +12,7 @@ from independent import (
     LEVEL,
     Raw,
     area,
+    best_p,
     detectable,
     family,
     fieller,
@@ -88,6 +89,7 @@ def check_page(path):
     for number, pair in enumerate(map(tuple, raw.study["pairs"])):
         _effects(check, raw, pair, arms, number)
         _sizes(check, raw, pair, arms, number)
+        _best(check, raw, pair, number)
         _others(check, raw, pair, arms, number)
         _budgets(check, raw, pair, arms, number)
         _convergence(check, raw, pair, number)
@@ -211,6 +213,25 @@ def _sizes(check, raw, pair, arms, number):
         check(table, i, "correlation", correlation)
         check(table, i, "variance_ratio", ratio)
         check(table, i, "n", (~np.isnan(delta)).sum())
+
+
+def _best(check, raw, pair, number):
+    """The greater of two p-values: with failed cells missing, and with them at chance."""
+    y = np.stack([raw.y(pair, label, raw.sizes) for label in raw.labels])  # [arms, n, K]
+    chance = 1 / len(raw.study["datasets"][pair[1]]["classes"])
+    places = itertools.product(raw.labels, range(raw.n), raw.sizes)
+    failed = [raw.cells[(*pair, a, s, i, raw.budgets[-1])][0] == "failed" for a, i, s in places]
+    both = y, np.where(np.reshape(failed, y.shape), chance, y)
+    for key in (*map(str, raw.sizes), "all"):
+        p = np.zeros(len(y))
+        for one in both:
+            areas = np.stack([area(arm, raw.sizes) for arm in one])
+            column = areas if key == "all" else one[:, :, raw.sizes.index(int(key))]
+            p = np.maximum(p, best_p(column.T))
+        for i, value in enumerate(p):
+            check(f"best-{number}", i, key, value)
+            words = f"out (p = {value:.2g})" if value <= 0.05 else "may be best"
+            assert check.page.tables[f"best-{number}"][i][key].text == words
 
 
 def _others(check, raw, pair, arms, number):

@@ -106,6 +106,18 @@ def flip_p(delta):
     return np.mean(abs(signs(len(delta)) @ delta) >= abs(delta.sum()) - 1e-9)
 
 
+def best_p(values):
+    """p-values [arms] of the test that no other arm is better than each, from scores [n, arms]."""
+    found = []
+    for own in values.T:
+        delta = np.nan_to_num(values - own[:, None])
+        delta = delta[:, (delta != 0).any(axis=0)]
+        flipped = signs(len(delta)) @ delta / np.sqrt((delta**2).sum(axis=0))
+        flipped = flipped.max(axis=1, initial=0)  # the first is as observed
+        found.append(np.mean(flipped >= flipped[0] - 1e-9))
+    return found
+
+
 def step_down(delta):
     delta = np.nan_to_num(delta)
     scale = np.sqrt((delta**2).sum(axis=0))

@@ -14,6 +14,7 @@ from augbench.reports.sections._section import (
 )
 from augbench.reports.sections.accuracy import Accuracy
 from augbench.reports.sections.across_pairs import AcrossPairs
+from augbench.reports.sections.best import Best
 from augbench.reports.sections.budgets import Budgets
 from augbench.reports.sections.calibration import Calibration
 from augbench.reports.sections.cells import Cells
@@ -45,6 +46,7 @@ __all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section", "view_sl
 
 SECTIONS: tuple[Section, ...] = (
     Verdicts(),
+    Best(),
     LearningCurves(),
     Budgets(),
     OtherBudgets(),
