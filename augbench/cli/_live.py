@@ -87,8 +87,10 @@ class Live(Observer):
         """Show what is there already, and start the clock."""
         self._plan = plan
         missing = self._take(plan.cells, stored)
+        # Data sets of one content, and arms of one kind, share cells.
+        cells = list({cell.key: cell for cell in plan.cells}.values())
         self._console.print(
-            f"{len(plan.cells)} cells{_trials(plan.cells)}: {len(plan.cells) - len(missing)} in "
+            f"{len(cells)} cells{_trials(cells)}: {len(cells) - len(missing)} in "
             f"the store, {len(missing)} to compute ({plan.options.out})",
             markup=False,
             highlight=False,
@@ -110,7 +112,8 @@ class Live(Observer):
             left = sum(cell.steps for cell in missing)
             self._progress.update(task.id, total=(task.total or 0) + left)
         self._console.print(
-            f"the trials have chosen: {len(cells)} further cells, {len(missing)} to compute",
+            f"the trials have chosen: {len({cell.key for cell in cells})} further cells, "
+            f"{len(missing)} to compute",
             markup=False,
             highlight=False,
         )

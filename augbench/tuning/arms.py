@@ -19,7 +19,7 @@ from augbench.plugins.suggestion import suggestion
 from augbench.protocol.study import Arm
 from augbench.tuning.spaces import Dimension, Spaces, refuse, shared_dimensions
 
-__all__ = ["spaces_by_arm", "spaces_of", "tuned_arm"]
+__all__ = ["spaces_by_arm", "spaces_of", "stages_below", "tuned_arm"]
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def tuned_arm(
 
 def _own(arm: Arm, base: Pipeline | None, registry: Registry) -> Iterator[_Own]:
     """The numeric parameters of the stages that stand on the base."""
-    common = _under(arm, base)
+    common = stages_below(arm, base)
     first = len(Pipeline(arm.pipeline.stages[:common]).components)
     met: Counter[str] = Counter()
     for position, component in enumerate(arm.pipeline.components):
@@ -151,8 +151,8 @@ def _own(arm: Arm, base: Pipeline | None, registry: Registry) -> Iterator[_Own]:
                 yield _Own(position, met[component.name], component, parameter)
 
 
-def _under(arm: Arm, base: Pipeline | None) -> int:
-    """The number of the arm's stages that are its base's."""
+def stages_below(arm: Arm, base: Pipeline | None) -> int:
+    """The number of the arm's stages that are its base's, which are not tuned."""
     stages = tuple(
         stage
         for stage in (base.stages if base else ())

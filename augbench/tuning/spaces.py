@@ -29,6 +29,7 @@ __all__ = [
     "Dimension",
     "Spaces",
     "Wanted",
+    "default_of",
     "parsed_spaces",
     "refuse",
     "shared_dimensions",
@@ -191,11 +192,19 @@ def shared_dimensions(spaces: Spaces, settings: Settings) -> tuple[Dimension, ..
     )
 
 
+def default_of(settings: Settings, name: str) -> float:
+    """The value of a shared setting where it is not tuned; of a rate that is not given, the rate
+    that the head, or the whole network, is then trained at.
+    """
+    part = _prefix(name)
+    return float(getattr(Recipe.of(settings, _PARTS[part]), name.removeprefix(part)))
+
+
 def _usual(name: str, settings: Settings) -> Dimension:
     part = _prefix(name)
     plain = name.removeprefix(part)
     if plain == "learning_rate":
-        rate = Recipe.of(settings, _PARTS[part]).learning_rate
+        rate = default_of(settings, name)
         return Dimension(name, _rounded(rate / 10), _rounded(rate * 10), log=True)
     adamw = getattr(settings, f"{part}optimizer") == "adamw"
     low, high, log = {

@@ -44,7 +44,7 @@ class Tuning(Section):
             left = counts["missing"] + counts["failed"]
             return [
                 Paragraph(
-                    f"Not tuned yet: {left} of {len(result.trials)} trials have no result. What "
+                    f"Not tuned yet: {left} of {sum(counts.values())} trials have no result. What "
                     "is said here is at the defaults."
                 )
             ][: pair == result.pairs[0]]
