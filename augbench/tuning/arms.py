@@ -66,10 +66,10 @@ def spaces_by_arm(
             known |= {one.every: None, one.name: None}
     for wanted in spaces.parameters:
         if wanted.name not in known:
-            there = ", ".join(sorted(known)) or "none"
+            there = f"there are: {', '.join(sorted(known))}" if known else "no arm has any"
             refuse(
                 f"no arm has a numeric parameter {short(wanted.name)}"
-                f"{suggestion(wanted.name, known)} (there are: {there})"
+                f"{suggestion(wanted.name, known)} ({there})"
             )
     found = {arm.label: spaces_of(arm, spaces, registry, base=under.get(arm.label)) for arm in arms}
     if spaces.own and not any("." in one.name for space in found.values() for one in space):
@@ -104,7 +104,9 @@ def spaces_of(
             except ParameterError as error:
                 refuse(f"{one.name}={one.range}: {error}")
             except OptionError as error:
-                raise StudyError(f"{named('tune')}: arm {arm.label!r}: {error}") from None
+                raise StudyError(
+                    f"{named('tune')}: arm {arm.label!r}: {error}; or tune no {one.label}"
+                ) from None
     return dimensions
 
 

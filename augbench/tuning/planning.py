@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from augbench.errors import StudyError
-from augbench.options import Options, Problems, named
+from augbench.options import Options, Problems, Settings, named, options_of
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
 from augbench.protocol.batches import effective_batch_size
@@ -17,7 +17,7 @@ from augbench.tuning.arms import spaces_by_arm, stages_below, tuned_arm
 from augbench.tuning.folds import fold_rounds, folds_of
 from augbench.tuning.points import trial_values
 from augbench.tuning.search import Search, tuning_seeds
-from augbench.tuning.spaces import parsed_spaces
+from augbench.tuning.spaces import Spaces, parsed_spaces, part_of, refuse
 from augbench.tuning.validation import validation_left
 
 __all__ = ["check_spaces", "plan_search", "rebuilt_search"]
@@ -49,7 +49,9 @@ def plan_search(
         return None
     spaces = None
     with problems.of("tune"):
-        spaces = spaces_by_arm(study.arms, parsed_spaces(options.tune), registry, bases=bases)
+        wanted = parsed_spaces(options.tune)
+        _used(study, wanted)
+        spaces = spaces_by_arm(study.arms, wanted, registry, bases=bases)
     validation = _validation(study, options, problems)
     with problems.of("samples_per_class"):
         _foldable(study, sources)
@@ -100,6 +102,20 @@ def rebuilt_search(study: Study, told: Mapping[str, Any], registry: Registry) ->
         asked=told.get("asked", 0),
         stages_below=below,
     )
+
+
+def _used(study: Study, spaces: Spaces) -> None:
+    """Refuse to tune a setting of a finetuning that no readout of the study does."""
+    done = {READOUTS[name].settings for name in study.readouts}
+    for one in spaces.shared:
+        part = part_of(one.name)
+        if part != "pretraining" and part not in done:
+            needed = next(name for name, readout in READOUTS.items() if readout.settings == part)
+            flag = options_of(Settings)[one.name].flag.removeprefix("--")
+            refuse(
+                f"{flag} is of the readout {needed!r}, which the study lacks; add it to "
+                f"{named('readouts')}, or tune without"
+            )
 
 
 def _outside(study: Study) -> int:

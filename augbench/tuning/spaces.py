@@ -31,6 +31,7 @@ __all__ = [
     "Wanted",
     "default_of",
     "parsed_spaces",
+    "part_of",
     "refuse",
     "shared_dimensions",
 ]
@@ -48,6 +49,11 @@ _PARTS: dict[str, Literal["pretraining", "finetuning", "full"]] = {
 def _prefix(name: str) -> str:
     """The beginning of a setting's name that tells of which training it is."""
     return next(prefix for prefix in _PARTS if name.startswith(prefix))
+
+
+def part_of(name: str) -> Literal["pretraining", "finetuning", "full"]:
+    """The training that a setting which can be tuned is of."""
+    return _PARTS[_prefix(name)]
 
 
 TUNABLE = tuple(

@@ -318,6 +318,12 @@ def test_a_search_does_not_change_what_an_untuned_study_is_known_by(options):
     ("given", "message"),
     [
         ({"tune": "learning"}, "'learning' cannot be tuned"),
+        ({"tune": "lr,finetune_lr,full_lr"}, "full-lr is of the readout 'full', which the study"),
+        ({"tune": "mixup.alpha", "augmentations": ()}, "parameter 'mixup.alpha' (no arm has any)"),
+        ({"tune": "momentum", "optimizer": "adamw"}, "; or tune no momentum"),
+        ({"shift": "noise, none"}, "shift='none' stands alone"),
+        ({"augmentations": "tiny-a"}, "('tiny-a' is a data set)"),
+        ({"backbone": "mixup"}, "('mixup' is an augmentation)"),
         ({"tune": "lr=1..1"}, "expected a range from a lower to a higher number"),
         ({"tune": "lr=0..1 log"}, "begins above 0"),
         ({"tune": "momentum=0.5..1.5"}, "expected a number"),
@@ -393,6 +399,22 @@ def test_all_that_is_wrong_with_a_search_is_told_at_once(tiny_options):
     assert "is more than 'tiny-b' holds" in sizes
     assert "the pretraining head knows the classes of" in readout
     assert "no image of some class left" in left
+
+
+def test_options_that_others_leave_without_effect_are_told(options):
+    planned = plan(
+        replace(options, tune=(), trials=5, tune_within_seeds=True, baseline=None, references=True)
+    )
+    assert [line for line in planned.warnings if "no effect" in line] == [
+        "trials has no effect: nothing is tuned without tune",
+        "tune_within_seeds=True has no effect: nothing is tuned without tune",
+        "validation_samples_per_class has no effect: nothing is tuned without tune",
+        "references=True has no effect: the study has no baseline, which it is of",
+    ]
+    planned = plan(replace(options, tuning_seeds=3, tune_within_seeds=True))
+    (line,) = [line for line in planned.warnings if "no effect" in line]
+    assert line.startswith("tuning_seeds has no effect: by tune_within_seeds=True, the seeds")
+    assert not any("no effect" in line for line in plan(options).warnings)
 
 
 def test_too_few_validation_images_are_used_as_they_are_with_a_warning(options):
