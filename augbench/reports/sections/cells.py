@@ -84,8 +84,8 @@ class Cells(Section):
             f"{cell.result.error if cell.result else ''}"
             for cell in result.failed
         ]
-        if result.missing:
-            lines.append(f"{len(result.missing)} cells are not computed yet")
+        if missing := len({cell.key for cell in result.missing}):
+            lines.append(f"{missing} cells are not computed yet")
         done = [cell for cell in result.cells if cell.status == "ok"]
         lacking = sum(not result.has_predictions(cell) for cell in done)
         if report.metric.from_predictions and lacking:
