@@ -110,8 +110,8 @@ def trial_rows(result: StudyResult) -> list[dict[str, Any]]:
 def _finetuning_images(result: StudyResult) -> Callable[[PlannedCell], int | None]:
     """Tells of a cell its finetuning images of each class; None for a readout that has none."""
     description, name = result.stored.description, "finetune_samples_per_class"
-    usual = description["settings"][name]
-    own = {
+    usual: int = description["settings"][name]
+    own: dict[str, int] = {
         arm["shown"]: arm.get("settings", {}).get(name, usual)
         for arm in description["arms"]
         if arm.get("own_finetune_size") or name in arm.get("settings", {})

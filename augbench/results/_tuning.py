@@ -84,8 +84,8 @@ class Tuning:
             for part in stage
             if part["name"] == component
         ]
-        (part,) = parts[int(occurrence or 1) - 1 :][:1] or ({"parameters": {}},)
-        value = part["parameters"].get(parameter)
+        found = parts[int(occurrence or 1) - 1 :][:1]
+        value = found[0]["parameters"].get(parameter) if found else None
         return float(value) if isinstance(value, (int, float)) else math.nan
 
     def _settings(self, arm: str) -> Settings:
