@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from augbench.datasets.contract import DatasetInfo
 from augbench.errors import StudyError
 from augbench.options import Options, Problems, Settings, named, options_of
 from augbench.plugins.pipelines import Pipeline
@@ -163,15 +164,27 @@ def _validation(
             found[key] = min(left, options.validation_samples_per_class)
             with problems.of("tune"):
                 if left < 1:
-                    pretraining = " and pretraining" if same else ""
-                    raise StudyError(
-                        f"{named('tune')}: {finetune.name!r} has no image of some class left to "
-                        f"choose by, beside those of finetuning, calibration{pretraining}; give a "
-                        f"smaller {named('finetune_samples_per_class')} than {size}, or "
-                        f"{named('calibration_samples_per_class')} than "
-                        f"{study.settings.calibration_samples_per_class}"
-                    )
+                    raise StudyError(_nothing_left(study, finetune, size, same=same))
     return found
+
+
+def _nothing_left(study: Study, finetune: DatasetInfo, size: int, *, same: bool) -> str:
+    """Say that D_F has no validation image, and what would leave one; `same` if it is D_P."""
+    largest = _outside(study)
+    option = "samples_per_class" if largest in study.samples_per_class else "ruler_sizes"
+    pretraining = f"{named(option)} than {largest}"
+    held_out = study.settings.calibration_samples_per_class
+    others = f"{named('finetune_samples_per_class')} than {size}, or "
+    others += f"{named('calibration_samples_per_class')} than {held_out}"
+    if same and largest >= min(finetune.train_counts):
+        others = f"{pretraining}, which takes all images of some class"
+    elif same:
+        others = f"{pretraining}, {others}"
+    return (
+        f"{named('tune')}: {finetune.name!r} has no image of some class left to choose by, beside "
+        f"those of finetuning, calibration{' and pretraining' if same else ''}; give a smaller "
+        f"{others}"
+    )
 
 
 def _foldable(study: Study, sources: Mapping[str, int]) -> None:

@@ -330,6 +330,14 @@ def test_a_search_does_not_change_what_an_untuned_study_is_known_by(options):
         ({"tune": "own", "augmentations": ("collage",)}, "'own' finds nothing"),
         ({"tune": "lr", "finetune_samples_per_class": 18}, "no image of some class left"),
         (
+            {"tune": "lr", "samples_per_class": 3, "finetune_samples_per_class": 18},
+            "give a smaller samples_per_class than 3, finetune_samples_per_class than 18, or",
+        ),
+        (
+            {"tune": "lr", "samples_per_class": 20},
+            "give a smaller samples_per_class than 20, which takes all images of some class",
+        ),
+        (
             {"tune": "lr", "arms": "name=all aug=none finetune_samples_per_class=21"},
             "arm 'all': finetune_samples_per_class=21 is more than",
         ),
