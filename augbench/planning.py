@@ -94,8 +94,9 @@ def plan(options: Options) -> Plan:
         finetune_sizes=_finetune_sizes(options),
         shift=shift,
     )
-    check_study(study, {label: one.sources for label, one in arranged.items()}, problems)
-    search = plan_search(study, options, registry, bases, problems)
+    sources = {label: one.sources for label, one in arranged.items()}
+    check_study(study, sources, problems)
+    search = plan_search(study, options, registry, bases, sources, problems)
     problems.tell()
     cells = tuple(study.cells())
     if search is not None:

@@ -130,10 +130,7 @@ def rebuilt(
     )
     cells = {cell.key: cell for cell in study.cells()}
     if "tuning" in description:
-        base = description.get("base")
-        under = registry.pipelines(base)[0] if base else None
-        bases = {arm.label: under for arm in arms}
-        search = rebuilt_search(study, description["tuning"], registry, bases)
+        search = rebuilt_search(study, description["tuning"], registry)
         cells |= {cell.key: cell for cell in search.cells(study)}
         numbers = {cell.trial for cell in stored.cells if cell.role == "tuned"}
         cells |= {
@@ -157,7 +154,14 @@ def _arm(told: Mapping[str, Any], settings: Settings, registry: Registry) -> Arm
         _check_same(now, then, "augmentation")
     own = told.get("settings", {})
     needs = arrange(pipeline, registry.create).needs
-    return Arm(told["label"], pipeline, replace(settings, **own), "pretrain_steps" in own, needs)
+    return Arm(
+        told["label"],
+        pipeline,
+        replace(settings, **own),
+        told.get("own_budget", "pretrain_steps" in own),
+        needs,
+        told.get("own_finetune_size", "finetune_samples_per_class" in own),
+    )
 
 
 def _shift(description: Mapping[str, Any], registry: Registry) -> tuple[ShiftTest, ...]:

@@ -87,8 +87,10 @@ class Live(Observer):
         """Show what is there already, and start the clock."""
         self._plan = plan
         missing = self._take(plan.cells, stored)
+        # Data sets of one content, and arms of one kind, share cells.
+        cells = list({cell.key: cell for cell in plan.cells}.values())
         self._console.print(
-            f"{len(plan.cells)} cells{_trials(plan.cells)}: {len(plan.cells) - len(missing)} in "
+            f"{len(cells)} cells{_trials(cells)}: {len(cells) - len(missing)} in "
             f"the store, {len(missing)} to compute ({plan.options.out})",
             markup=False,
             highlight=False,
@@ -110,7 +112,8 @@ class Live(Observer):
             left = sum(cell.steps for cell in missing)
             self._progress.update(task.id, total=(task.total or 0) + left)
         self._console.print(
-            f"the trials have chosen: {len(cells)} further cells, {len(missing)} to compute",
+            f"the trials have chosen: {len({cell.key for cell in cells})} further cells, "
+            f"{len(missing)} to compute",
             markup=False,
             highlight=False,
         )
@@ -277,18 +280,20 @@ def print_plan(plan: Plan, console: rich.console.Console | None = None) -> None:
     results = [cell for cell in plan.cells if cell.trial is None]
     of_one_seed = [cell for cell in results if cell.seed == results[0].seed]
     pretrainings = [unit[0] for unit in units_of(of_one_seed)]
-    finetunings = {cell.key: cell for cell in of_one_seed}.values()
+    finetunings = {
+        cell.key: cell for cell in of_one_seed if cell.judged_by.steps(cell.settings)
+    }.values()  # a readout such as the pretraining head is not trained
     batches = _range(cell.pretrain_steps for cell in pretrainings)
     finetuned = _range(cell.judged_by.steps(cell.settings) for cell in finetunings)
-    images = _range(cell.settings.batch_size for cell in finetunings)
+    images = _range(cell.settings.batch_size for cell in of_one_seed)
+    finetuning = f" and {study.seeds * len(finetunings)} finetunings of {finetuned} batches"
     lines = [
         "pairs: " + ", ".join(f"{p.name} → {f.name}" for p, f in study.pairs),
         "arms: " + ", ".join(study.shown.values()),
         *(f"{title}: {value}" for title, value in reported(study.to_json())),
         f"backbone: {study.backbone.label}",
         f"{len(results)} cells = {study.seeds * len(pretrainings)} pretrainings of {batches} "
-        f"batches and {study.seeds * len(finetunings)} finetunings of {finetuned} batches, "
-        f"{images} images each",
+        f"batches{finetuning if finetunings else ''}, {images} images each",
         *_searched(plan, len(results)),
     ]
     if plan.options.keep_backbones:

@@ -80,6 +80,7 @@ def report_command(
             readout=readout,
             finetune_samples=finetune_samples,
             tuned=tuned,
+            usual=stored.description["settings"]["finetune_samples_per_class"],
         )
         result = StudyResult(stored, metric=metric, in_view=view)
         folder = store.path.parent

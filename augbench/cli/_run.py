@@ -120,20 +120,20 @@ def _draw_augmentations(planned: Plan) -> None:
 
 def _raise_if_not_whole(result: StudyResult) -> None:
     """Raise `CellsFailedError` for cells that failed, or that are not there."""
-    if result.failed:
-        results = [cell.result for cell in result.failed if cell.result is not None]
+    # Data sets of one content share cells, as a default that is chosen and its result do.
+    cells = len({cell.key for cell in result.all_cells})
+    if failed := {cell.key: cell for cell in result.failed}:
+        results = [cell.result for cell in failed.values() if cell.result is not None]
         lost = sum(one.failure != "error" for one in results)
         again = "running again tries them again"
         if lost:
             again += f", but for {lost} that crashed or timed out: `augbench retry` has them tried"
         raise CellsFailedError(
-            f"{len(result.failed)} of {len(result.all_cells)} cells failed, the first with "
+            f"{len(failed)} of {cells} cells failed, the first with "
             f"{results[0].error if results else 'no result'}; the others are stored, and {again}"
         )
-    if missing := len(result.missing):
-        raise CellsFailedError(
-            f"{missing} of {len(result.all_cells)} cells have no result; run again"
-        )
+    if missing := len({cell.key for cell in result.missing}):
+        raise CellsFailedError(f"{missing} of {cells} cells have no result; run again")
 
 
 def _page_hint(out: Path, metric: str) -> str:

@@ -463,7 +463,7 @@ class Options(Settings):
                 )
 
     def _check_shift(self) -> None:
-        if NO_SHIFT in self.corruptions:
+        if any(NO_SHIFT in map(str.strip, text.split(",")) for text in self.corruptions):
             raise OptionError(
                 f"{named('shift', NO_SHIFT)} stands alone: it means that nothing is measured under "
                 "shift",

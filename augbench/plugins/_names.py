@@ -75,7 +75,7 @@ class Names:
             name = f"{parts[0]}:{parts[1]}"
         other = next((e.kind for e in self._entries if e.name == name), None)
         hint = (
-            f" ({name!r} is a {WORDS[other]})"
+            f" ({name!r} is {_with_article(WORDS[other])})"
             if other
             else suggestion(name, {*known, *(entry.qualified for entry in self.of(kind))})
         )
@@ -93,3 +93,7 @@ class Names:
                 count = f"{len(names)} plugin{'s' * (len(names) > 1)}"
                 text += f" ({count} {verb}: {', '.join(names)})"
         return text
+
+
+def _with_article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -18,17 +18,32 @@ from augbench.protocol.readouts import LINEAR, READOUTS, Readout
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.references import size_name
 
-__all__ = ["PROTOCOL_VERSION", "Arm", "Budget", "Cell", "Trial", "digest", "place_name"]
+__all__ = [
+    "FIRST_TUNING_SEED",
+    "PROTOCOL_VERSION",
+    "Arm",
+    "Budget",
+    "Cell",
+    "Trial",
+    "digest",
+    "place_name",
+]
 
 PROTOCOL_VERSION = 1
 """Raised whenever the same cell would give other numbers: part of every key."""
 
 
+FIRST_TUNING_SEED = 2**32
+"""The first seed of trials with seeds of their own: beyond every seed that a study may report."""
+
+
 def place_name(
     pretrain: str, finetune: str, arm: str, samples_per_class: int | None, seed: int
 ) -> str:
-    """A cell's place in its study, in one line."""
-    return f"{pretrain}→{finetune} {arm} {size_name(samples_per_class)} seed {seed}"
+    """A cell's place in its study, in one line; tuning seeds are told from 0."""
+    own = seed - FIRST_TUNING_SEED
+    told = f"seed {seed}" if own < 0 else f"tuning seed {own}"
+    return f"{pretrain}→{finetune} {arm} {size_name(samples_per_class)} {told}"
 
 
 @dataclass(frozen=True)

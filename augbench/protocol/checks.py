@@ -49,6 +49,11 @@ def check_study(study: Study, sources: Mapping[str, int], problems: Problems) ->
             sizes = study.finetune_sizes or (study.settings.finetune_samples_per_class,)
             if study.judged_on_finetuning_data:
                 _enough(name, max(sizes), finetune)
+        with problems.of("arms"):
+            for arm in study.arms if study.judged_on_finetuning_data else ():
+                if arm.own_finetune_size:
+                    own = arm.settings.finetune_samples_per_class
+                    _enough(name, own, finetune, f"arm {arm.label!r}: ")
         with problems.of("readouts"):
             _served(study, pretrain, finetune)
         smallest = min((*study.samples_per_class, *study.ruler_sizes))
@@ -76,13 +81,13 @@ def _served(study: Study, pretrain: DatasetInfo, finetune: DatasetInfo) -> None:
         )
 
 
-def _enough(option: str, size: int, info: DatasetInfo) -> None:
+def _enough(option: str, size: int, info: DatasetInfo, who: str = "") -> None:
     least = min(info.train_counts)
     if size > least:
         name = info.classes[info.train_counts.index(least)]
         raise StudyError(
-            f"{named(option, size)} is more than {info.name!r} holds: class {name!r} has {least} "
-            f"training images; the largest size that works is {least}"
+            f"{who}{named(option, size)} is more than {info.name!r} holds: class {name!r} has "
+            f"{least} training images; the largest size that works is {least}"
         )
 
 

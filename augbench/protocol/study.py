@@ -12,6 +12,7 @@ from augbench.options import Options, Settings
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline, shown_labels
 from augbench.protocol.cell import (
+    FIRST_TUNING_SEED,
     PROTOCOL_VERSION,
     Arm,
     Budget,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from augbench.tuning.search import Search
 
 __all__ = [
+    "FIRST_TUNING_SEED",
     "PROTOCOL_VERSION",
     "Arm",
     "Budget",
@@ -76,13 +78,12 @@ class Study:
     @property
     def size(self) -> int:
         """The number of cells, without making them; with a search, at most."""
-        places = len(self.pairs) * len(self._curves) * len(self.all_budgets) * len(self.readings)
-        cells = self.seeds * places
+        places = len(self.pairs) * len(self._curves) * len(self.all_budgets)
+        cells = self.seeds * places * len(self.readings)
         if self.search is None:
             return cells
-        return 2 * cells + places * self.search.trials * (
-            self.seeds if self.search.within else self.search.seeds
-        )
+        trials = sum(self.search.most_trainings(readout) for readout, _ in self.readings)
+        return 2 * cells + places * trials * (self.seeds if self.search.within else 1)
 
     def _cells(self) -> Iterator[Cell]:
         curves, budgets, readings = self._curves, self.all_budgets, self.readings
@@ -197,6 +198,11 @@ class Study:
         }
         if arm.settings != self.settings:
             described["settings"] = arm.settings.differing_from(self.settings, self._parts)
+        # Beside several budgets or sizes, an arm's own may be the one of the settings.
+        if arm.own_budget and self.budgets:
+            described["own_budget"] = True
+        if arm.own_finetune_size and self.finetune_sizes:
+            described["own_finetune_size"] = True
         if arm.follows_progress:
             described["follows_progress"] = True
         if self.shift:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from augbench.options import titled
 from augbench.protocol.readouts import check_metric
+from augbench.protocol.shift import ShiftTest
 from augbench.results import Pair, StudyResult, View
 from augbench.statistics import MeanInterval, mean_interval, paired_difference
 from augbench.store import Disagreement, disagreements
@@ -147,6 +148,8 @@ def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], 
         description["backbone"] = _component(description["backbone"])
         if "tuning" in description:
             description["tuning"] = _tuning(description["tuning"])
+        if "shift" in description:
+            description["shift"] = _shift(description["shift"])
         flat.append(_flat(description))
     return flat[0], flat[1]
 
@@ -193,6 +196,12 @@ def _tuning(told: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _shift(told: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The corruptions by name, with the beginning of the hash of their code."""
+    tests = map(ShiftTest.from_json, told)
+    return {one.kind: f"source {one.component.source_hash[:12]}" for one in tests}
+
+
 def _component(component: Mapping[str, Any]) -> dict[str, Any]:
     """What tells a component from another one, without what is for people or for keys."""
     left = {"kind", "label", "varied"}
@@ -216,7 +225,8 @@ def _flat(node: Any, name: str = "") -> dict[str, str]:
             for part, inner in node.items()
             for key, value in _flat(inner, f"{name}.{part}" if name else str(part)).items()
         }
-    return {name: str(node)}
+    plain = isinstance(node, list) and not any(isinstance(one, list) for one in node)
+    return {name: ", ".join(map(str, node)) if plain else str(node)}
 
 
 def _differences(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
     metrics = _metric_names(result)
     number = {_canonical(e): i for i, e in enumerate(distinct_environments(result))}
     backbone = result.stored.description["backbone"]["label"]
-    own = result.stored.description["settings"]["finetune_samples_per_class"]
+    finetuning_images = _finetuning_images(result)
     rows = []
     for cell in result.cells:
         done = cell.result
@@ -55,7 +55,7 @@ def cell_rows(result: StudyResult) -> list[dict[str, Any]]:
                 "augmentation": cell.augmentation,
                 "budget": cell.budget,
                 "readout": cell.readout,
-                "finetune_samples_per_class": _finetuning_images(cell, own),
+                "finetune_samples_per_class": finetuning_images(cell),
                 "tuned": cell.role == "tuned",
                 "trial": cell.trial,
                 "role": _role(result, cell.samples_per_class),
@@ -83,7 +83,7 @@ def trial_rows(result: StudyResult) -> list[dict[str, Any]]:
     if tuning is None:
         return []
     values = {label: tuning.values(label) for label in result.augmentations}
-    own = result.stored.description["settings"]["finetune_samples_per_class"]
+    finetuning_images = _finetuning_images(result)
     return [
         {
             "pretrain_dataset": cell.pretrain_dataset,
@@ -91,7 +91,7 @@ def trial_rows(result: StudyResult) -> list[dict[str, Any]]:
             "augmentation": cell.augmentation,
             "budget": cell.budget,
             "readout": cell.readout,
-            "finetune_samples_per_class": _finetuning_images(cell, own),
+            "finetune_samples_per_class": finetuning_images(cell),
             "samples_per_class": cell.samples_per_class,
             "trial": cell.trial,
             "values": values[cell.augmentation][cell.trial or 0],
@@ -107,11 +107,22 @@ def trial_rows(result: StudyResult) -> list[dict[str, Any]]:
     ]
 
 
-def _finetuning_images(cell: PlannedCell, usual: int) -> int | None:
-    """The finetuning images of each class; None for a readout that has none."""
-    if not READOUTS[cell.readout].on_finetuning_data:
-        return None
-    return cell.finetune_samples or usual
+def _finetuning_images(result: StudyResult) -> Callable[[PlannedCell], int | None]:
+    """Tells of a cell its finetuning images of each class; None for a readout that has none."""
+    description, name = result.stored.description, "finetune_samples_per_class"
+    usual: int = description["settings"][name]
+    own: dict[str, int] = {
+        arm["shown"]: arm.get("settings", {}).get(name, usual)
+        for arm in description["arms"]
+        if arm.get("own_finetune_size") or name in arm.get("settings", {})
+    }
+
+    def tell(cell: PlannedCell) -> int | None:
+        if not READOUTS[cell.readout].on_finetuning_data:
+            return None
+        return own.get(cell.augmentation, cell.finetune_samples or usual)
+
+    return tell
 
 
 def _iso_time(seconds: float | None) -> str | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augbench.protocol.readouts import READOUTS
+from augbench.protocol.study import Budget
 from augbench.statistics import Analysis, budget_remark, remarks
 
 if TYPE_CHECKING:
@@ -29,7 +30,13 @@ def remarks_of(result: StudyResult, analysis: Analysis) -> tuple[str, ...]:
         )
     if analysis.comparisons:
         lines += (budget_remark(result.budgets, result.budget),)
-    return (*lines, *_unbalanced(result), *_draws_apart(result), *_bills(result))
+    return (
+        *lines,
+        *_unbalanced(result),
+        *_draws_apart(result),
+        *_finetuned_apart(result),
+        *_bills(result),
+    )
 
 
 def _unbalanced(result: StudyResult) -> Iterator[str]:
@@ -44,9 +51,13 @@ def _unbalanced(result: StudyResult) -> Iterator[str]:
 
 def _draws_apart(result: StudyResult) -> Iterator[str]:
     """A line on the arms whose draws are not common with the others'."""
-    apart = []
+    apart, usual = [], result.stored.description["settings"]
     for arm in result.stored.description["arms"]:
-        own = arm.get("settings", {})
+        own = dict(arm.get("settings", {}))
+        if arm.get("own_budget"):  # which the longest budget may be as well
+            own.setdefault("pretrain_steps", usual["pretrain_steps"])
+        if "pretrain_steps" in own and Budget(own["pretrain_steps"]).label == result.budget:
+            del own["pretrain_steps"]
         told = [words.format(own[name]) for name, words in _APART.items() if name in own]
         if told:
             apart.append(f"{arm['shown']} ({', '.join(told)})")
@@ -55,6 +66,24 @@ def _draws_apart(result: StudyResult) -> Iterator[str]:
             "Common random draws of batches and augmentations hold for arms of one batch size and "
             f"budget, so not for {', '.join(apart)}: with the others, a seed shares only the "
             f"training images{_and_finetuning(result)}."
+        )
+
+
+def _finetuned_apart(result: StudyResult) -> Iterator[str]:
+    """A line on the arms that are finetuned on a number of images of their own."""
+    if not READOUTS[result.view.readout].on_finetuning_data:
+        return
+    name, description = "finetune_samples_per_class", result.stored.description
+    usual, apart = description["settings"][name], []
+    number = result.view.finetune_samples or usual
+    for arm in description["arms"]:
+        own = arm.get("settings", {}).get(name, usual)
+        if own != number and (arm.get("own_finetune_size") or number == usual):
+            apart.append(f"{arm['shown']} ({own:,})")
+    if apart:
+        yield (
+            f"All arms are judged on {number:,} finetuning images of each class, but for "
+            f"{', '.join(apart)}: differences from the others are of that number too."
         )
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from augbench.options import Settings, options_of
 from augbench.protocol.metrics import PRIMARY
 from augbench.statistics import Sensitivity, best_of, sensitivity
-from augbench.tuning.spaces import Dimension
+from augbench.tuning.spaces import TUNABLE, Dimension, default_of
 
 if TYPE_CHECKING:
     from augbench.results._study import Pair, StudyResult
@@ -72,19 +73,29 @@ class Tuning:
         return [dict(one) for one in self._told["values"][self._arms[arm]["label"]]]
 
     def default(self, arm: str, name: str) -> float:
-        """The default of a tuned parameter; NaN where it is not one number."""
-        description = self.result.stored.description
-        settings = {**description["settings"], **self._arms[arm].get("settings", {})}
-        found = [settings[name]] if settings.get(name) is not None else []
-        component, _, parameter = name.rpartition(".")
-        if component:
-            parts = [part for stage in self._arms[arm]["pipeline"] for part in stage]
-            found = [
-                part["parameters"][parameter]
-                for part in parts
-                if part["name"] == component and parameter in part["parameters"]
-            ]
-        return float(found[0]) if len(found) == 1 else math.nan
+        """The default of a tuned parameter, which trial 1 has; NaN where it is no number."""
+        if name in TUNABLE:
+            return default_of(self._settings(arm), name)
+        component, _, rest = name.rpartition(".")
+        parameter, _, occurrence = rest.partition("#")
+        parts = [
+            part
+            for stage in self._arms[arm]["pipeline"][self._stages_below(arm) :]
+            for part in stage
+            if part["name"] == component
+        ]
+        found = parts[int(occurrence or 1) - 1 :][:1]
+        value = found[0]["parameters"].get(parameter) if found else None
+        return float(value) if isinstance(value, (int, float)) else math.nan
+
+    def _settings(self, arm: str) -> Settings:
+        """The settings that an arm has at the defaults."""
+        told = {**self.result.stored.description["settings"], **self._arms[arm].get("settings", {})}
+        return Settings(**{name: one for name, one in told.items() if name in options_of(Settings)})
+
+    def _stages_below(self, arm: str) -> int:
+        """The number of an arm's stages that are its base's, which is not tuned."""
+        return int(self._told.get("stages_below", {}).get(self._arms[arm]["label"], 0))
 
     def validation_images(self, pair: Pair) -> int:
         """The fewest validation images of each class of a pair; 0 where folds validate."""

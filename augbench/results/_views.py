@@ -115,23 +115,32 @@ def find_view(
     readout: str | None = None,
     finetune_samples: int | None = None,
     tuned: bool | None = None,
+    usual: int | None = None,
 ) -> View:
     """The first of a study's views that is what was asked for; None asks for nothing.
 
-    Raises `UsageError`, which names the views that there are.
+    `usual` are the finetuning images of each class in a study of but one number. Raises
+    `UsageError`, which names the views that there are.
     """
+
+    def images(view: View) -> int | None:
+        on_images = READOUTS[view.readout].on_finetuning_data
+        return view.finetune_samples or (usual if on_images else None)
+
     for view in views:
         if (
             readout in (None, view.readout)
-            and finetune_samples in (None, view.finetune_samples)
+            and finetune_samples in (None, images(view))
             and tuned in (None, view.tuned)
         ):
             return view
     asked = [
         *([readout] if readout else []),
-        *([f"{finetune_samples} finetuning images a class"] if finetune_samples else []),
+        *([] if finetune_samples is None else [f"{finetune_samples} finetuning images a class"]),
         *([] if tuned is None else ["tuned" if tuned else "at the defaults"]),
     ]
+    if finetune_samples is not None:  # then a single number is worth telling
+        views = [replace(view, finetune_samples=images(view)) for view in views]
     raise UsageError(
         f"the study has no results of {', '.join(asked)}; it has those of "
         f"{'; '.join(view.label for view in views)}"

@@ -80,11 +80,14 @@ def copy_studies(read: sqlite3.Connection, write: sqlite3.Connection) -> int:
             study[1:],
         )
         (new,) = write.execute("SELECT id FROM studies WHERE key = ?", (study.key,)).fetchone()
-        write.executemany(
-            f"INSERT OR IGNORE INTO plans (study, {PLAN_COLUMNS}) VALUES ({', '.join('?' * 14)})",
-            ((new, *line) for line in plan),
-        )
-        if plan_of(write, new) == plan:  # it may have ended before its trials had chosen
+        # Stores that differ in what trials have chosen, or before they had, differ in the end of
+        # the plan: the longer one is taken whole.
+        if len(plan) > len(plan_of(write, new)):
+            write.execute("DELETE FROM plans WHERE study = ?", (new,))
+            write.executemany(
+                f"INSERT INTO plans (study, {PLAN_COLUMNS}) VALUES ({', '.join('?' * 14)})",
+                ((new, *line) for line in plan),
+            )
             write.execute(
                 "UPDATE studies SET plan_checksum = ? WHERE id = ?", (study.plan_checksum, new)
             )

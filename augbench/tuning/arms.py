@@ -19,7 +19,7 @@ from augbench.plugins.suggestion import suggestion
 from augbench.protocol.study import Arm
 from augbench.tuning.spaces import Dimension, Spaces, refuse, shared_dimensions
 
-__all__ = ["spaces_by_arm", "spaces_of", "tuned_arm"]
+__all__ = ["spaces_by_arm", "spaces_of", "stages_below", "tuned_arm"]
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def spaces_by_arm(
             known |= {one.every: None, one.name: None}
     for wanted in spaces.parameters:
         if wanted.name not in known:
-            there = ", ".join(sorted(known)) or "none"
+            there = f"there are: {', '.join(sorted(known))}" if known else "no arm has any"
             refuse(
                 f"no arm has a numeric parameter {short(wanted.name)}"
-                f"{suggestion(wanted.name, known)} (there are: {there})"
+                f"{suggestion(wanted.name, known)} ({there})"
             )
     found = {arm.label: spaces_of(arm, spaces, registry, base=under.get(arm.label)) for arm in arms}
     if spaces.own and not any("." in one.name for space in found.values() for one in space):
@@ -104,7 +104,9 @@ def spaces_of(
             except ParameterError as error:
                 refuse(f"{one.name}={one.range}: {error}")
             except OptionError as error:
-                raise StudyError(f"{named('tune')}: arm {arm.label!r}: {error}") from None
+                raise StudyError(
+                    f"{named('tune')}: arm {arm.label!r}: {error}; or tune no {one.label}"
+                ) from None
     return dimensions
 
 
@@ -138,7 +140,7 @@ def tuned_arm(
 
 def _own(arm: Arm, base: Pipeline | None, registry: Registry) -> Iterator[_Own]:
     """The numeric parameters of the stages that stand on the base."""
-    common = _under(arm, base)
+    common = stages_below(arm, base)
     first = len(Pipeline(arm.pipeline.stages[:common]).components)
     met: Counter[str] = Counter()
     for position, component in enumerate(arm.pipeline.components):
@@ -151,8 +153,8 @@ def _own(arm: Arm, base: Pipeline | None, registry: Registry) -> Iterator[_Own]:
                 yield _Own(position, met[component.name], component, parameter)
 
 
-def _under(arm: Arm, base: Pipeline | None) -> int:
-    """The number of the arm's stages that are its base's."""
+def stages_below(arm: Arm, base: Pipeline | None) -> int:
+    """The number of the arm's stages that are its base's, which are not tuned."""
     stages = tuple(
         stage
         for stage in (base.stages if base else ())

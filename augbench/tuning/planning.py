@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from augbench.datasets.contract import DatasetInfo
 from augbench.errors import StudyError
-from augbench.options import Options, Problems, named
+from augbench.options import Options, Problems, Settings, named, options_of
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
+from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.readouts import READOUTS
 from augbench.protocol.streams import Role, stream
 from augbench.protocol.study import Study
-from augbench.tuning.arms import spaces_by_arm, tuned_arm
+from augbench.tuning.arms import spaces_by_arm, stages_below, tuned_arm
+from augbench.tuning.folds import fold_rounds, folds_of
 from augbench.tuning.points import trial_values
 from augbench.tuning.search import Search, tuning_seeds
-from augbench.tuning.spaces import parsed_spaces
+from augbench.tuning.spaces import Spaces, parsed_spaces, part_of, refuse
 from augbench.tuning.validation import validation_left
 
 __all__ = ["check_spaces", "plan_search", "rebuilt_search"]
@@ -34,21 +37,25 @@ def plan_search(
     options: Options,
     registry: Registry,
     bases: Mapping[str, Pipeline | None],
+    sources: Mapping[str, int],
     problems: Problems,
 ) -> Search | None:
     """Return the search that the options ask for; None where nothing is tuned.
 
-    `bases` are the pipelines under the arms, by label, which are not tuned. What cannot be searched
+    `bases` are the pipelines under the arms, by label, which are not tuned; `sources` are the
+    images that one output of each arm is made of. What cannot be searched
     is noted in `problems`, a line each.
     """
     if not options.tune:
         return None
     spaces = None
     with problems.of("tune"):
-        spaces = spaces_by_arm(study.arms, parsed_spaces(options.tune), registry, bases=bases)
+        wanted = parsed_spaces(options.tune)
+        _used(study, wanted)
+        spaces = spaces_by_arm(study.arms, wanted, registry, bases=bases)
     validation = _validation(study, options, problems)
     with problems.of("samples_per_class"):
-        _foldable(study)
+        _foldable(study, sources)
     if spaces is None:
         return None
     values = {label: trial_values(space, options.trials) for label, space in spaces.items()}
@@ -68,22 +75,21 @@ def plan_search(
         outside=_outside(study),
         validation=validation,
         asked=options.validation_samples_per_class,
+        stages_below={arm.label: stages_below(arm, bases.get(arm.label)) for arm in study.arms},
     )
 
 
-def rebuilt_search(
-    study: Study,
-    told: Mapping[str, Any],
-    registry: Registry,
-    bases: Mapping[str, Pipeline | None],
-) -> Search:
+def rebuilt_search(study: Study, told: Mapping[str, Any], registry: Registry) -> Search:
     """The search of a stored study, from its description's `tuning`."""
     values: dict[str, list[dict[str, float]]] = told["values"]
+    below: dict[str, int] = told.get("stages_below", {})
+    bases = {
+        arm.label: Pipeline(arm.pipeline.stages[: below.get(arm.label, 0)]) for arm in study.arms
+    }
     return Search(
         arms={
             arm.label: tuple(
-                tuned_arm(arm, own, registry, base=bases.get(arm.label))
-                for own in values[arm.label]
+                tuned_arm(arm, own, registry, base=bases[arm.label]) for own in values[arm.label]
             )
             for arm in study.arms
         },
@@ -95,7 +101,22 @@ def rebuilt_search(
         outside=told["outside"],
         validation={(one, other, size): count for one, other, size, count in told["validation"]},
         asked=told.get("asked", 0),
+        stages_below=below,
     )
+
+
+def _used(study: Study, spaces: Spaces) -> None:
+    """Refuse to tune a setting of a finetuning that no readout of the study does."""
+    done = {READOUTS[name].settings for name in study.readouts}
+    for one in spaces.shared:
+        part = part_of(one.name)
+        if part != "pretraining" and part not in done:
+            needed = next(name for name, readout in READOUTS.items() if readout.settings == part)
+            flag = options_of(Settings)[one.name].flag.removeprefix("--")
+            refuse(
+                f"{flag} is of the readout {needed!r}, which the study lacks; add it to "
+                f"{named('readouts')}, or tune without"
+            )
 
 
 def _outside(study: Study) -> int:
@@ -143,23 +164,54 @@ def _validation(
             found[key] = min(left, options.validation_samples_per_class)
             with problems.of("tune"):
                 if left < 1:
-                    pretraining = " and pretraining" if same else ""
-                    raise StudyError(
-                        f"{named('tune')}: {finetune.name!r} has no image of some class left to "
-                        f"choose by, beside those of finetuning, calibration{pretraining}; give a "
-                        f"smaller {named('finetune_samples_per_class')} than {size}, or "
-                        f"{named('calibration_samples_per_class')} than "
-                        f"{study.settings.calibration_samples_per_class}"
-                    )
+                    raise StudyError(_nothing_left(study, finetune, size, same=same))
     return found
 
 
-def _foldable(study: Study) -> None:
-    """Refuse to tune the pretraining head where no size can be parted into folds."""
+def _nothing_left(study: Study, finetune: DatasetInfo, size: int, *, same: bool) -> str:
+    """Say that D_F has no validation image, and what would leave one; `same` if it is D_P."""
+    largest = _outside(study)
+    option = "samples_per_class" if largest in study.samples_per_class else "ruler_sizes"
+    pretraining = f"{named(option)} than {largest}"
+    held_out = study.settings.calibration_samples_per_class
+    others = f"{named('finetune_samples_per_class')} than {size}, or "
+    others += f"{named('calibration_samples_per_class')} than {held_out}"
+    if same and largest >= min(finetune.train_counts):
+        others = f"{pretraining}, which takes all images of some class"
+    elif same:
+        others = f"{pretraining}, {others}"
+    return (
+        f"{named('tune')}: {finetune.name!r} has no image of some class left to choose by, beside "
+        f"those of finetuning, calibration{' and pretraining' if same else ''}; give a smaller "
+        f"{others}"
+    )
+
+
+def _foldable(study: Study, sources: Mapping[str, int]) -> None:
+    """Refuse to tune the pretraining head where no size, or too small a one, is parted into folds.
+
+    `sources` are the images that one output of each arm is made of.
+    """
     heads = [name for name in study.readouts if not READOUTS[name].on_finetuning_data]
-    if heads and max((*study.samples_per_class, *study.ruler_sizes)) < 2:
+    parted = [s for s in (*study.samples_per_class, *study.ruler_sizes) if folds_of(s)]
+    if not heads:
+        return
+    if not parted:
         raise StudyError(
             f"{named('tune')}: the readout {heads[0]!r} is chosen by folds of the pretraining "
             "images, and one image of each class cannot be parted; add a size of 2 or more to "
             f"{named('samples_per_class')}"
         )
+    least = min(parted)
+    left = least - len(fold_rounds(least, folds_of(least), 0))
+    for pretrain, _ in study.pairs:
+        images = left * len(pretrain.classes)
+        for arm in study.arms:
+            if effective_batch_size(arm.settings.batch_size, images) < sources[arm.label]:
+                raise StudyError(
+                    f"{named('tune')}: the readout {heads[0]!r} is chosen by folds of the "
+                    f"pretraining images, and without one, {least} images of each class are "
+                    f"{images} of {pretrain.name!r}, of which {arm.label!r} needs "
+                    f"{sources[arm.label]} in a batch; leave {least} out of "
+                    f"{named('samples_per_class')}, or {arm.label!r} of the study"
+                )

@@ -9,7 +9,7 @@ more under its settings.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,15 +17,12 @@ from numpy.typing import NDArray
 
 from augbench.protocol.readouts import READOUTS
 from augbench.protocol.references import reference
-from augbench.protocol.study import Arm, Cell, Study, Trial
+from augbench.protocol.study import FIRST_TUNING_SEED, Arm, Cell, Study, Trial
 from augbench.tuning.choosing import choose
-from augbench.tuning.folds import folds_of
+from augbench.tuning.folds import MOST_FOLDS, folds_of
 from augbench.tuning.spaces import Dimension
 
-__all__ = ["FIRST_SEED", "Place", "Score", "Search", "chosen", "scores_by_place", "tuning_seeds"]
-
-FIRST_SEED = 2**32
-"""The first seed of trials: beyond every seed that a study may report."""
+__all__ = ["Place", "Score", "Search", "chosen", "scores_by_place", "tuning_seeds"]
 
 
 class Place(NamedTuple):
@@ -64,6 +61,7 @@ class Search:
     reported seed. `validation` maps the number of finetuning images of each class, for each pair of
     content hashes, to the validation images of each class, of which `asked` were asked for;
     `outside` are the pretraining images of each class that these avoid where D_P is D_F.
+    `stages_below` are, by the label of each arm, the stages of its base, which is not tuned.
     """
 
     arms: Mapping[str, tuple[Arm, ...]]
@@ -75,6 +73,7 @@ class Search:
     outside: int
     validation: Mapping[tuple[str, str, int], int]
     asked: int
+    stages_below: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -85,6 +84,14 @@ class Search:
         return (
             f"trials are judged by {fewest} validation images of each class, not {self.asked}: no "
             "more are left beside those that are trained on",
+        )
+
+    def most_trainings(self, readout: str) -> int:
+        """The trainings, at most, that one choice for a readout takes."""
+        return (
+            self.trials
+            * (1 if self.within else self.seeds)
+            * (MOST_FOLDS if has_folds(readout) else 1)
         )
 
     def cells(self, study: Study) -> Iterator[Cell]:
@@ -164,6 +171,7 @@ class Search:
 
     def to_json(self) -> dict[str, Any]:
         """A description for the store and for reports."""
+        below = {label: number for label, number in self.stages_below.items() if number}
         return {
             "trials": self.trials,
             "seeds": None if self.within else self.seeds,
@@ -177,12 +185,13 @@ class Search:
                 for label, space in self.spaces.items()
             },
             "values": {label: list(map(dict, values)) for label, values in self.values.items()},
+            **({"stages_below": below} if below else {}),
         }
 
 
 def tuning_seeds(count: int) -> range:
     """The seeds of trials that are no seeds of a report."""
-    return range(FIRST_SEED, FIRST_SEED + count)
+    return range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + count)
 
 
 def place_of(cell: Cell, *, within: bool) -> Place:

@@ -29,7 +29,9 @@ __all__ = [
     "Dimension",
     "Spaces",
     "Wanted",
+    "default_of",
     "parsed_spaces",
+    "part_of",
     "refuse",
     "shared_dimensions",
 ]
@@ -47,6 +49,11 @@ _PARTS: dict[str, Literal["pretraining", "finetuning", "full"]] = {
 def _prefix(name: str) -> str:
     """The beginning of a setting's name that tells of which training it is."""
     return next(prefix for prefix in _PARTS if name.startswith(prefix))
+
+
+def part_of(name: str) -> Literal["pretraining", "finetuning", "full"]:
+    """The training that a setting which can be tuned is of."""
+    return _PARTS[_prefix(name)]
 
 
 TUNABLE = tuple(
@@ -191,11 +198,19 @@ def shared_dimensions(spaces: Spaces, settings: Settings) -> tuple[Dimension, ..
     )
 
 
+def default_of(settings: Settings, name: str) -> float:
+    """The value of a shared setting where it is not tuned; of a rate that is not given, the rate
+    that the head, or the whole network, is then trained at.
+    """
+    part = _prefix(name)
+    return float(getattr(Recipe.of(settings, _PARTS[part]), name.removeprefix(part)))
+
+
 def _usual(name: str, settings: Settings) -> Dimension:
     part = _prefix(name)
     plain = name.removeprefix(part)
     if plain == "learning_rate":
-        rate = Recipe.of(settings, _PARTS[part]).learning_rate
+        rate = default_of(settings, name)
         return Dimension(name, _rounded(rate / 10), _rounded(rate * 10), log=True)
     adamw = getattr(settings, f"{part}optimizer") == "adamw"
     low, high, log = {

@@ -126,3 +126,13 @@ def test_a_backbone_is_tried_in_a_process_of_its_own(augbench, tmp_path, name, m
     assert printed == ""
     (line,) = errors.splitlines()
     assert line.startswith(f"error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("readouts", "trained"),
+    [("own-head,knn", ""), ("linear,knn", " and 8 finetunings of 8 batches")],
+)
+def test_only_readouts_that_are_trained_count_as_finetunings(augbench, readouts, trained):
+    study = ["tiny-b" if word == "tiny-a" else word for word in STUDY]  # the head's own classes
+    printed = augbench("run", *study, "--readout", readouts, "--seeds", "2", "--dry-run")[1]
+    assert f"16 cells = 8 pretrainings of 8 batches{trained}, 8 images each" in printed

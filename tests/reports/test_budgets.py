@@ -18,7 +18,7 @@ from augbench.reports.figures.budgets import effect_by_budget
 from augbench.reports.figures.cost import accuracy_by_cost
 from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results
-from augbench.results import StudyResult
+from augbench.results import StudyResult, View
 from augbench.statistics import mean_interval
 
 PAIR = ("digits", "letters")
@@ -86,6 +86,25 @@ def test_an_arm_with_a_budget_of_its_own_has_no_change_and_is_named(read):
     assert not result.has_own_budget("mixup")
     assert {one.augmentation for one in result.interactions(PAIR)} == {"mixup"}
     assert "so not for long (900 steps)" in printed(result)
+
+
+def test_an_arm_draws_apart_at_the_budgets_that_are_not_its_own(read):
+    study = make_study(["mixup"], budgets=(500, 2000), seeds=6)
+    own = Arm("long", Pipeline.of(augmentation("collage")), Settings(), own_budget=True)
+    result = read(study.__class__(**{**study.__dict__, "arms": (*study.arms, own)}))
+    assert "Common random draws" not in printed(result)
+    assert "so not for long (2,000 steps)" in printed(result.at("500 steps"))
+
+
+def test_an_arm_with_finetuning_images_of_its_own_is_named(read):
+    settings = Settings(finetune_samples_per_class=64)
+    study = make_study(["mixup"], finetune_sizes=(16, 64), seeds=6, settings=settings)
+    own = Arm("rich", Pipeline.of(augmentation("collage")), settings, own_finetune_size=True)
+    study = study.__class__(**{**study.__dict__, "arms": (*study.arms, own)})
+    result = read(study)
+    words = "All arms are judged on 16 finetuning images of each class, but for rich (64)"
+    assert "All arms are judged" not in printed(result)
+    assert words in printed(result.at(view=View("linear", 16)))
 
 
 def test_arms_of_another_batch_size_are_named_as_drawing_apart(read):

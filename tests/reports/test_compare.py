@@ -105,3 +105,10 @@ def test_what_is_not_compared_is_said(read, augbench, tmp_path):
     assert code == 0
     assert "not compared: digits has the same name in both and other images" in printed
     assert "nothing to set side by side" in printed
+
+
+def test_corruptions_that_differ_are_told_by_name(read):
+    clean = read("clean", make_study())
+    shifted = read("shifted", make_study(shift=("noise", "blur")))
+    differing = {name: values for name, *values in compare(clean, shifted).settings}
+    assert differing == {"shift.noise": ["–", "source noise"], "shift.blur": ["–", "source blur"]}

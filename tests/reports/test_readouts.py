@@ -213,6 +213,16 @@ def test_find_view_takes_the_first_that_fits():
         find_view(views, readout="knn", tuned=False)
 
 
+def test_find_view_knows_the_only_number_of_finetuning_images():
+    views = (View("own-head"), View("knn"))
+    assert find_view(views, finetune_samples=64, usual=64) == views[1]
+    with pytest.raises(UsageError) as caught:
+        find_view(views, finetune_samples=0, usual=64)
+    assert "no results of 0 finetuning images a class; it has those of own-head; knn on 64" in str(
+        caught.value
+    )
+
+
 def test_cells_are_told_apart_by_their_view(several):
     result = StudyResult(several)
     rows = Page(render_page(result)).tables["cells"]

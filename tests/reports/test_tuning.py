@@ -322,3 +322,19 @@ def test_a_seed_that_was_tuned_at_a_collapsed_default_is_counted(tmp_path):
     row = row_of(rows, augmentation="mixup", size="1")
     assert "(1 collapsed)" in row["default"].text
     assert "collapsed" not in row["tuned"].text
+
+
+def test_an_arm_without_results_has_no_verdict_under_tuning(tmp_path):
+    study = tuned_study()
+    places = [("collage", size, seed) for size in SIZES for seed in range(8)]
+    result = StudyResult(stored(tmp_path, study, fail=places))
+    text = " ".join(printed(result).split())
+    line = text[text.index("Verdicts under tuning") :].partition("More trials")[0]
+    assert "collage" not in line
+    assert "mixup" in line
+
+
+def test_a_choice_is_borrowed_only_where_a_size_is_one(read):
+    for sizes, borrowed in (((1, 2), True), ((2, 4), False)):
+        study = make_study(["mixup"], sizes=sizes, seeds=2, readouts=("own-head",), tuning={})
+        assert ("has the choice of the next size" in render_page(read(study))) is borrowed

@@ -11,10 +11,11 @@ import augbench
 from augbench.api import Observer, execute, plan
 from augbench.batching.materials import CellMaterials, Labelled
 from augbench.errors import StudyProblems, UsageError
+from augbench.protocol.study import FIRST_TUNING_SEED
 from augbench.results import StudyResult, View
 from augbench.store import Store, merge
 from augbench.store._studies import plan_checksum, plan_of
-from augbench.tuning.search import FIRST_SEED, place_of
+from augbench.tuning.search import place_of
 from augbench.verifying import rebuilt, recompute
 
 
@@ -58,7 +59,7 @@ def test_every_arm_and_size_has_the_same_trials_on_seeds_that_are_never_reported
     planned = plan(options)
     trials = [cell for cell in planned.cells if cell.trial is not None]
     assert len(trials) == 2 * 2 * 4 * 2  # arms, sizes, trials, tuning seeds
-    assert {cell.seed for cell in trials} == {FIRST_SEED, FIRST_SEED + 1}
+    assert {cell.seed for cell in trials} == {FIRST_TUNING_SEED, FIRST_TUNING_SEED + 1}
     rates = {}
     for cell in trials:
         place = (cell.arm.label, cell.samples_per_class, cell.seed)
@@ -100,7 +101,7 @@ def test_the_choice_is_the_best_mean_over_the_tuning_seeds(options):
             for one in result.trials:
                 if (one.augmentation, one.samples_per_class) == (label, size):
                     accuracy = one.result.metrics["accuracy"]
-                    scores[one.seed - FIRST_SEED, one.trial] = accuracy
+                    scores[one.seed - FIRST_TUNING_SEED, one.trial] = accuracy
             chosen = {n for key, n in _numbers(result).items() if key[::2] == (label, size)}
             assert chosen == {int(scores.mean(0).argmax())}
 
@@ -246,6 +247,66 @@ def test_trials_and_tuned_cells_are_rebuilt_and_train_to_the_same_bits(options):
     assert all(one.same_bits for one in found)
 
 
+def test_arms_with_bases_sizes_and_budgets_of_their_own_are_rebuilt(options):
+    options = replace(
+        options,
+        base="crop-flip:padding=1",
+        arms=(
+            "name=bare aug=crop-flip:padding=2 base=none",
+            "name=two aug=crop-flip:padding=3+mixup|mixup:alpha=1",
+            "name=own aug=mixup pretrain_steps=8 finetune_samples_per_class=5",
+        ),
+        augmentations=(),
+        samples_per_class=(2,),
+        pretrain_steps=(4, 8),
+        finetune_samples_per_class=(2, 5),
+        seeds=1,
+        tuning_seeds=1,
+        trials=2,
+        tune=("own", "crop-flip.padding=1..4", "mixup.alpha#2=1..3", "momentum"),
+    )
+    result = _run(options)
+    assert not result.failed
+    cells, _ = rebuilt(result.stored, plan(options).registry)
+    assert {cell.key for cell in result.all_cells} <= set(cells)
+    tuning = result.tuning
+    defaults = {
+        arm: {one.name: tuning.default(arm, one.name) for one in tuning.spaces(arm)}
+        for arm in result.augmentations
+    }
+    alphas = {"mixup.alpha": 0.3, "mixup.alpha#2": 1}
+    assert defaults == {
+        "none": {"momentum": 0},
+        "bare": {"momentum": 0, "crop-flip.padding": 2},
+        "two": {"momentum": 0, "crop-flip.padding": 3, **alphas},
+        "own": {"momentum": 0, "mixup.alpha": 0.3},
+    }
+    images = {
+        (row["augmentation"], row["finetune_samples_per_class"]) for row in result.cell_rows()
+    }
+    assert images == {*((arm, n) for arm in ("none", "bare", "two") for n in (2, 5)), ("own", 5)}
+
+
+def test_a_merged_plan_is_that_of_the_store_whose_trials_chose_more(options, tmp_path):
+    _run(options)
+    fewer = tmp_path / "fewer"
+    shutil.copytree(options.out, fewer)
+    with Store.open(fewer) as store, store.connection(write=True) as database:
+        database.execute(
+            "DELETE FROM plans WHERE position IN "
+            "(SELECT position FROM plans WHERE role = 'tuned' ORDER BY position LIMIT 2)"
+        )
+        lines = database.execute("SELECT position FROM plans ORDER BY position").fetchall()
+        for number, (position,) in enumerate(lines):
+            database.execute("UPDATE plans SET position = ? WHERE position = ?", (number, position))
+        left = plan_checksum(plan_of(database, 1))
+        database.execute("UPDATE studies SET plan_checksum = ?", (left,))
+    for number, order in enumerate(([options.out, fewer], [fewer, options.out])):
+        merge(order, tmp_path / f"merged{number}")
+        with Store.read(tmp_path / f"merged{number}") as store:
+            assert len(_numbers(StudyResult(store.study()))) == 2 * 2 * 2
+
+
 def test_a_search_does_not_change_what_an_untuned_study_is_known_by(options):
     planned = plan(replace(options, tune=()))
     assert "tuning" not in planned.study.to_json()
@@ -257,11 +318,29 @@ def test_a_search_does_not_change_what_an_untuned_study_is_known_by(options):
     ("given", "message"),
     [
         ({"tune": "learning"}, "'learning' cannot be tuned"),
+        ({"tune": "lr,finetune_lr,full_lr"}, "full-lr is of the readout 'full', which the study"),
+        ({"tune": "mixup.alpha", "augmentations": ()}, "parameter 'mixup.alpha' (no arm has any)"),
+        ({"tune": "momentum", "optimizer": "adamw"}, "; or tune no momentum"),
+        ({"shift": "noise, none"}, "shift='none' stands alone"),
+        ({"augmentations": "tiny-a"}, "('tiny-a' is a data set)"),
+        ({"backbone": "mixup"}, "('mixup' is an augmentation)"),
         ({"tune": "lr=1..1"}, "expected a range from a lower to a higher number"),
         ({"tune": "lr=0..1 log"}, "begins above 0"),
         ({"tune": "momentum=0.5..1.5"}, "expected a number"),
         ({"tune": "own", "augmentations": ("collage",)}, "'own' finds nothing"),
         ({"tune": "lr", "finetune_samples_per_class": 18}, "no image of some class left"),
+        (
+            {"tune": "lr", "samples_per_class": 3, "finetune_samples_per_class": 18},
+            "give a smaller samples_per_class than 3, finetune_samples_per_class than 18, or",
+        ),
+        (
+            {"tune": "lr", "samples_per_class": 20},
+            "give a smaller samples_per_class than 20, which takes all images of some class",
+        ),
+        (
+            {"tune": "lr", "arms": "name=all aug=none finetune_samples_per_class=21"},
+            "arm 'all': finetune_samples_per_class=21 is more than",
+        ),
         (
             {
                 "tune": "lr",
@@ -283,6 +362,33 @@ def test_what_cannot_be_tuned_is_one_line(tiny_options, given, message):
     assert "\n" not in str(caught.value)
 
 
+def test_a_fold_leaves_a_whole_batch_or_the_study_is_refused(options, tmp_path):
+    plugin = tmp_path / "four.py"
+    plugin.write_text(
+        "import augbench\n"
+        "class Four:\n"
+        "    sources = 4\n"
+        "    def __call__(self, a, b, c, d, *, rng):\n"
+        "        return (a + b + c + d) / 4\n"
+        "@augbench.hookimpl\n"
+        "def register_augmentations(register):\n"
+        "    register('four', Four)\n"
+    )
+    options = replace(
+        options,
+        augmentations=("four",),
+        pretrain_datasets=("tiny-a",),  # three classes: 6 images, and 3 without their fold
+        finetune_datasets=("none",),
+        readouts=("own-head",),
+        samples_per_class=(2, 3),
+        plugins=(*options.plugins, str(plugin)),
+    )
+    with pytest.raises(UsageError, match="'four' needs 4 in a batch; leave 2 out of"):
+        plan(replace(options, tune=("lr",)))
+    plan(replace(options, tune=("lr",), samples_per_class=(3,)))
+    plan(replace(options, tune=()))
+
+
 def test_all_that_is_wrong_with_a_search_is_told_at_once(tiny_options):
     def told(**wrong):
         with pytest.raises(StudyProblems) as caught:
@@ -301,6 +407,22 @@ def test_all_that_is_wrong_with_a_search_is_told_at_once(tiny_options):
     assert "is more than 'tiny-b' holds" in sizes
     assert "the pretraining head knows the classes of" in readout
     assert "no image of some class left" in left
+
+
+def test_options_that_others_leave_without_effect_are_told(options):
+    planned = plan(
+        replace(options, tune=(), trials=5, tune_within_seeds=True, baseline=None, references=True)
+    )
+    assert [line for line in planned.warnings if "no effect" in line] == [
+        "trials has no effect: nothing is tuned without tune",
+        "tune_within_seeds=True has no effect: nothing is tuned without tune",
+        "validation_samples_per_class has no effect: nothing is tuned without tune",
+        "references=True has no effect: the study has no baseline, which it is of",
+    ]
+    planned = plan(replace(options, tuning_seeds=3, tune_within_seeds=True))
+    (line,) = [line for line in planned.warnings if "no effect" in line]
+    assert line.startswith("tuning_seeds has no effect: by tune_within_seeds=True, the seeds")
+    assert not any("no effect" in line for line in plan(options).warnings)
 
 
 def test_too_few_validation_images_are_used_as_they_are_with_a_warning(options):

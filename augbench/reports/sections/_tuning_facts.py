@@ -12,11 +12,14 @@ __all__ = ["design_line", "shortfall", "trial_counts", "tuning_facts"]
 
 
 def trial_counts(result: StudyResult, augmentation: str | None = None) -> Counter[str]:
-    """The trials of an arm, or of all, by `ok`, `diverged`, `failed` and `missing`."""
+    """The trials of an arm, or of all, by `ok`, `diverged`, `failed` and `missing`.
+
+    Those that data sets of one content, or arms of one kind, share are counted once.
+    """
+    trials = {cell.key: cell for cell in result.trials if augmentation in (None, cell.augmentation)}
     return Counter(
         "diverged" if cell.result and cell.result.metrics.get("diverged") else cell.status
-        for cell in result.trials
-        if augmentation in (None, cell.augmentation)
+        for cell in trials.values()
     )
 
 
@@ -27,11 +30,10 @@ def design_line(tuning: Tuning, pair: Pair) -> str:
             f"Tuned: {tuning.trials} trials for every arm, size and seed, of which each seed "
             f"chooses on {_images(tuning, pair)}; intervals cover tuning and training."
         )
-    s = "s" * (tuning.seeds != 1)
+    seeds = "1 seed that is" if tuning.seeds == 1 else f"{tuning.seeds} seeds that are"
     return (
         f"Tuned: {tuning.trials} trials for every arm and size, chosen on {_images(tuning, pair)} "
-        f"by {tuning.seeds} seed{s} that are not reported; intervals are for these settings, not "
-        "for tuning."
+        f"by {seeds} not reported; intervals are for these settings, not for tuning."
     )
 
 
@@ -102,19 +104,17 @@ def _labels(tuning: Tuning, pair: Pair) -> str:
     description = tuning.result.stored.description
     classes = len(description["datasets"][pair[1]]["classes"])
     seeds, images = tuning.seeds, tuning.validation_images(pair)
+    count = f"{seeds} seed{'s' * (seeds != 1)}"
     if tuning.by_folds:
         if tuning.within:
             return "none beyond those of pretraining"
-        return f"up to {seeds} seeds × s pretraining images a class"
+        return f"up to {count} × s pretraining images a class"
     if tuning.within:
         whole = seeds * classes * images
-        return (
-            f"up to {whole:,} of {pair[1]}: {seeds} seeds × {classes} classes × {images} to "
-            "validate"
-        )
+        return f"up to {whole:,} of {pair[1]}: {count} × {classes} classes × {images} to validate"
     own = tuning.finetuning_images
     whole = seeds * classes * (images + own)
     return (
-        f"up to {whole:,} of {pair[1]}: {seeds} seeds × {classes} classes × ({images} to validate "
+        f"up to {whole:,} of {pair[1]}: {count} × {classes} classes × ({images} to validate "
         f"+ {own} to finetune on); and {seeds} × s a class of {pair[0]} to pretrain on"
     )

@@ -31,17 +31,15 @@ class Cells(Section):
         rows, budgets, views = [], report.result.budgets, report.result.views
         names = [view.label for view in views]
         others = [report.metric] if report.metric is not PRIMARY else []
-        for row in report.result.cell_rows():
+        for cell, row in zip(report.result.cells, report.result.cell_rows(), strict=True):
             size, finished = row["samples_per_class"], row["finished_at"] or ""
+            view = View.of(cell).label  # floor and ceiling stand at the defaults
             rows.append(
                 (
                     Entry(f"{row['pretrain_dataset']} → {row['finetune_dataset']}", ""),
                     Entry(row["augmentation"], row["augmentation"]),
                     Entry(row["budget"], budgets.index(row["budget"])),
-                    *(
-                        [Entry(_view(row, views), names.index(_view(row, views)))]
-                        * (len(views) > 1)
-                    ),
+                    *([Entry(view, names.index(view))] * (len(views) > 1)),
                     Entry(size_title(size), size),
                     Entry(str(row["seed"]), row["seed"]),
                     Entry(row["status"], row["status"]),
@@ -86,8 +84,8 @@ class Cells(Section):
             f"{cell.result.error if cell.result else ''}"
             for cell in result.failed
         ]
-        if result.missing:
-            lines.append(f"{len(result.missing)} cells are not computed yet")
+        if missing := len({cell.key for cell in result.missing}):
+            lines.append(f"{missing} cells are not computed yet")
         done = [cell for cell in result.cells if cell.status == "ok"]
         lacking = sum(not result.has_predictions(cell) for cell in done)
         if report.metric.from_predictions and lacking:
@@ -101,13 +99,6 @@ class Cells(Section):
     def page(self, report: Report) -> dict[str, Any]:
         """The number of cells of each status."""
         return {"counts": Counter(cell.status for cell in report.result.cells)}
-
-
-def _view(row: Mapping[str, Any], views: Sequence[View]) -> str:
-    """The label of the view that a row is of; floor and ceiling stand at the defaults."""
-    sizes = {view.finetune_samples for view in views}
-    size = row["finetune_samples_per_class"] if sizes != {None} else None
-    return View(row["readout"], size, row["tuned"]).label
 
 
 def _apart(result: StudyResult, cell: PlannedCell) -> Iterator[str]:

@@ -43,6 +43,8 @@ class Shift(Section):
                 f"{label} {number_text(_FACTOR * float(np.nanmean(mean)), 1)}% "
                 f"({sign}{number_text(abs(_FACTOR * float(drop)), 1)})"
             )
+        if not told:  # no seed has them all
+            return ()
         count = len(found.kinds)
         corruptions = f"{count} corruptions" if count > 1 else f"the corruption {found.kinds[0]}"
         return [

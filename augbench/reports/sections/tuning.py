@@ -44,7 +44,7 @@ class Tuning(Section):
             left = counts["missing"] + counts["failed"]
             return [
                 Paragraph(
-                    f"Not tuned yet: {left} of {len(result.trials)} trials have no result. What "
+                    f"Not tuned yet: {left} of {sum(counts.values())} trials have no result. What "
                     "is said here is at the defaults."
                 )
             ][: pair == result.pairs[0]]
@@ -92,7 +92,7 @@ class Tuning(Section):
                             with_collapses(mean_entry(mean, one.decimals_of_mean), count)
                             for mean, count in zip(means, counts, strict=True)
                         ),
-                        with_collapses(report.difference(change), sum(counts)),
+                        with_collapses(report.difference(change), sum(counts) if change.n else 0),
                         Entry(str(change.n), change.n),
                     )
                 )

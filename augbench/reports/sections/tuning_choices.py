@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.readouts import OWN_HEAD
 from augbench.reports._tables import ARM_AND_SIZE, Column, Entry, Table
 from augbench.reports.sections._section import Report, Section
-from augbench.results import Pair, StudyResult
+from augbench.results import Pair, StudyResult, View
 from augbench.results import Tuning as StudyTuning
 from augbench.tuning.spaces import Dimension
 
@@ -54,13 +55,13 @@ class TuningChoices(Section):
             f"{_MARK}: the lowest or highest value that was tried, or in the outer tenth of its "
             "range: a wider range or more trials may hold a better one."
             + (" Where seeds chose unlike, median and range over seeds." * result.tuning.within)
-            + _borrowed(views),
+            + _borrowed(views, result.sizes),
         )
 
 
-def _borrowed(views: Sequence[object]) -> str:
-    heads = any(getattr(view, "readout", "") == "own-head" for view in views)
-    return " At s = 1 the pretraining head has the choice of the next size." if heads else ""
+def _borrowed(views: Sequence[View], sizes: Sequence[int]) -> str:
+    borrows = 1 in sizes and any(view.readout == OWN_HEAD.name for view in views)
+    return " At s = 1 the pretraining head has the choice of the next size." if borrows else ""
 
 
 def _rows(result: StudyResult, pair: Pair) -> Iterator[tuple[Entry, ...]]:

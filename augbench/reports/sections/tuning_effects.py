@@ -79,16 +79,21 @@ class TuningEffects(Section):
 def directions(report: Report, pair: Pair) -> dict[str, tuple[int, int]]:
     """For each augmentation, the established direction at the defaults and tuned.
 
-    Empty before trials have chosen, or where nothing is compared.
+    Empty before trials have chosen, or where nothing is compared; without augmentations that one of
+    both lacks the results of.
     """
     result = report.result
     if result.tuning is None or not result.tuning.complete or report.comparisons(pair) is None:
         return {}
     plain, tuned = (own.analysis(pair) for own in _both(report))
+    known = [
+        {one.augmentation for one in analysis.comparisons if one.n} if analysis else set()
+        for analysis in (plain, tuned)
+    ]
     return {
         label: (direction(plain, label), direction(tuned, label))
         for label in result.augmentations
-        if label != result.baseline
+        if label in known[0] & known[1]
     }
 
 
