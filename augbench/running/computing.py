@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -45,30 +45,35 @@ def compute(plan: Plan, observer: Observer, command: str = "") -> StoredStudy:
         number = store.plan(plan.study, plan.cells, command)
         keys = [cell.key for cell in trials]
         stored = store.finished([cell.key for cell in results], plan.wanted)
-        observer.planned(plan, {**stored, **store.finished(keys)})
-        _fill(plan, results, observer, store, command, plan.wanted)
+        stored |= store.finished(keys)
+        observer.planned(plan, stored)
+        _fill(plan, results, stored, observer, store, command, plan.wanted)
         if search is not None:
-            _fill(plan, trials, observer, store, command, Wanted())
+            _fill(plan, trials, stored, observer, store, command, Wanted())
             tuned = search.tuned_cells(plan.study, store.finished(keys))
             store.plan_tuned(number, tuned)
-            observer.chosen(tuned, store.finished([cell.key for cell in tuned], plan.wanted))
-            _fill(plan, tuned, observer, store, command, plan.wanted)
+            stored = store.finished([cell.key for cell in tuned], plan.wanted)
+            observer.chosen(tuned, stored)
+            _fill(plan, tuned, stored, observer, store, command, plan.wanted)
         return store.study(number)
 
 
 def _fill(
     plan: Plan,
     some: Sequence[Cell],
+    stored: Mapping[str, float],
     observer: Observer,
     store: Store,
     command: str,
     wanted: Wanted,
 ) -> None:
-    """Compute those of some cells that the store lacks, or has without what is wanted of them."""
+    """Compute those of some cells that are not `stored` with what is wanted of them.
+
+    The observer was told what is stored: a cell that another run has finished since is told of as
+    such, once this run comes to it.
+    """
     cells = unique_cells(some)
-    keys = [cell.key for cell in cells]
-    stored = store.finished(keys, wanted)
-    given_up = store.given_up(keys)
+    given_up = store.given_up([cell.key for cell in cells])
     missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
     if given_up:
         observer.noted(
