@@ -72,7 +72,7 @@ class Gallery:
                 made[key] = picture
                 if self._stopped.is_set():
                     return
-            if made:
+            if made and not self._stopped.is_set():  # who stopped may be somewhere else by now
                 add_pictures(self._folder, made)
         except AugbenchError as error:
             self.problem = f"pictures of augmentations are missing: {error}"

@@ -29,7 +29,8 @@ def numbers(result):
 
 
 def test_two_runs_train_every_cell_once(tiny_options):
-    options = replace(tiny_options, engine="reference")
+    # Each trains in a process of its own: torch's random state is watched, and one for a process.
+    options = replace(tiny_options, engine="reference", workers=1)
     planned = [plan(options), plan(options)]
     both_plan = threading.Barrier(2)
 
