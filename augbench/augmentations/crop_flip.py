@@ -36,7 +36,7 @@ class CropFlip:
 
     @property
     def operations(self) -> frozenset[str]:
-        """What it does to an image, in AugBench's words."""
+        """The words for its effect on an image, of `augbench.operations`."""
         crop = {"crop", "translation"} if self.padding != 0 else set()
         return frozenset(crop | ({"flip"} if self.flip else set()))
 

@@ -43,7 +43,7 @@ class Corruption(Protocol):
     """
 
     operations: ClassVar[frozenset[str]]
-    """What it does to an image: words of `OPERATIONS`."""
+    """The words for its effect on an image, of `OPERATIONS`."""
 
     strength: int
 

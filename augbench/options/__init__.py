@@ -8,7 +8,7 @@ from __future__ import annotations
 from augbench.options.arms import ArmSpec
 from augbench.options.calling import TakesOptions, made_from, takes_options
 from augbench.options.kinds import MOST
-from augbench.options.option import KeyEntry, Option, options_of
+from augbench.options.option import PREFIXES, KeyEntry, Option, Training, options_of
 from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import RECIPES, filled_from_recipe
 from augbench.options.reporting import reported, titled
@@ -20,6 +20,7 @@ from augbench.options.table import NO_DATASET, Options, grouped
 __all__ = [
     "MOST",
     "NO_DATASET",
+    "PREFIXES",
     "RECIPES",
     "ArmSpec",
     "KeyEntry",
@@ -29,6 +30,7 @@ __all__ = [
     "Problems",
     "Settings",
     "TakesOptions",
+    "Training",
     "at_least",
     "filled_from_recipe",
     "grouped",

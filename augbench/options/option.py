@@ -17,15 +17,23 @@ from augbench.errors import OptionError
 from augbench.options.spelling import in_file, named
 
 __all__ = [
+    "PREFIXES",
     "KeyEntry",
     "Option",
     "Part",
     "Shorthand",
+    "Training",
     "for_full_finetuning",
     "for_the_head",
     "options_of",
     "short",
 ]
+
+Training = Literal["pretraining", "finetuning", "full"]
+"""The trainings that have a recipe: pretraining, of a head alone, and of all weights."""
+
+PREFIXES: dict[Training, str] = {"finetuning": "finetune_", "full": "full_", "pretraining": ""}
+"""The beginning of the names of each training's settings; every name begins with the last."""
 
 Part = Literal["pretraining", "finetuning", "full", "knn"]
 """The parts of a cell that settings change: its pretraining, and each kind of readout."""

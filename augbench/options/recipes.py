@@ -11,6 +11,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from augbench.errors import OptionError
+from augbench.options.option import PREFIXES
 from augbench.options.spelling import named
 
 if TYPE_CHECKING:
@@ -51,9 +52,6 @@ _BY_ADAMW: Mapping[str, Mapping[str, Any]] = {
 }
 """The values that recipes set instead, where AdamW trains the backbone, or the head."""
 
-_PREFIXES = ("", "finetune_", "full_")
-"""Of the options of each training: pretraining, of the head, and of all weights."""
-
 SET_BY_RECIPES = frozenset(name for recipe in RECIPES.values() for name in recipe)
 
 _Table = TypeVar("_Table")
@@ -76,7 +74,7 @@ def filled_from_recipe(table: type[_Table]) -> type[_Table]:
 def recipe_values(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a recipe sets beside the optimizers that are given; {} for an unknown one."""
     values = dict(RECIPES.get(recipe, {}))
-    for part in _PREFIXES:
+    for part in PREFIXES.values():
         if given.get(f"{part}optimizer") == "adamw":  # its moments replace a momentum
             values.pop(f"{part}momentum", None)
             values.pop(f"{part}nesterov", None)
@@ -88,7 +86,7 @@ def recipe_values(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_recipe(settings: Settings) -> None:
     """Raise `OptionError`, one line, for values of one training that do not match."""
-    for part in _PREFIXES:
+    for part in PREFIXES.values():
         _check_optimizer(settings, part)
         _check_schedule(settings, part)
 

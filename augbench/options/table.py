@@ -431,7 +431,7 @@ class Options(Settings):
 
     @property
     def corruptions(self) -> tuple[str, ...]:
-        """What `shift` names; nothing for `none`."""
+        """The corruptions that `shift` names; nothing for `none`."""
         return () if self.shift == (NO_SHIFT,) else self.shift
 
     def __post_init__(self) -> None:

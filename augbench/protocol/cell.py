@@ -123,6 +123,10 @@ class Trial:
     fold: int = 0
     folds: int = 0
 
+    def in_fold(self, samples_per_class: int) -> int:
+        """The images of each class, of so many, that its fold holds out; none without folds."""
+        return len(range(self.fold, samples_per_class, self.folds)) if self.folds else 0
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -220,8 +224,8 @@ class Cell:
         size = self.samples_per_class
         if size is None:
             return sum(self.pretrain.train_counts)
-        if self.trial is not None and self.trial.folds:
-            size -= len(range(self.trial.fold, size, self.trial.folds))
+        if self.trial is not None:
+            size -= self.trial.in_fold(size)
         return size * len(self.pretrain.classes)
 
     @property

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal
 
-from augbench.options import Settings
+from augbench.options import PREFIXES, Settings, Training
 
 __all__ = ["Recipe"]
 
 OF_EACH_CELL = ("learning_rate", "momentum", "weight_decay", "label_smoothing", "clip_norm")
 """Numbers that trainings which are taken together may each have of their own."""
-
-
-_PREFIXES = {"pretraining": "", "finetuning": "finetune_", "full": "full_"}
 
 
 @dataclass(frozen=True)
@@ -36,13 +32,13 @@ class Recipe:
     clip_norm: float = Settings.clip_norm
 
     @classmethod
-    def of(cls, settings: Settings, part: Literal["pretraining", "finetuning", "full"]) -> Recipe:
+    def of(cls, settings: Settings, part: Training) -> Recipe:
         """The recipe of pretraining, of the head in finetuning, or of full finetuning.
 
         Without a learning rate of its own, finetuning has pretraining's; but if it has another
         optimizer, for which that rate is not meant, it has the handout's 0.01.
         """
-        prefix = _PREFIXES[part]
+        prefix = PREFIXES[part]
         values = {one.name: getattr(settings, f"{prefix}{one.name}") for one in fields(cls)}
         if values["learning_rate"] is None:
             same = settings.optimizer == values["optimizer"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["FROM_PREDICTIONS", "classwise_metrics", "confusion_of", "test_labels_of"]
 
 FROM_PREDICTIONS = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
-"""How each metric of a cell comes from its confusion matrix."""
+"""The function that gives each of these metrics from a confusion matrix."""
 
 
 def test_labels_of(result: StudyCells, dataset: str) -> NDArray[np.int64] | None:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from augbench.options import Settings, options_of
 from augbench.protocol.metrics import PRIMARY
 from augbench.statistics import Sensitivity, best_of, sensitivity
+from augbench.tuning.choosing import score_table
+from augbench.tuning.search import has_folds
 from augbench.tuning.spaces import TUNABLE, Dimension, default_of
 
 if TYPE_CHECKING:
@@ -112,7 +114,7 @@ class Tuning:
     @property
     def by_folds(self) -> bool:
         """True where folds of the pretraining images validate, for the pretraining head."""
-        return self.result.view.readout == "own-head"
+        return has_folds(self.result.view.readout)
 
     @property
     def finetuning_images(self) -> int:
@@ -142,17 +144,10 @@ class Tuning:
 
         No seeds where a place has no trials of its own.
         """
-        cells = self.cells(pair, arm, size)
-        seeds = sorted({cell.seed for cell in cells})
-        table: dict[tuple[int, int], list[float]] = {}
-        for cell in cells:
-            place = (seeds.index(cell.seed), cell.trial or 0)
-            table.setdefault(place, []).append(self.result.metric_of(cell, PRIMARY.name))
-        width = 1 + max((cell.trial or 0 for cell in cells), default=-1)
-        found = np.full((len(seeds), width), np.nan)
-        for (seed, trial), values in table.items():
-            found[seed, trial] = np.mean(values)
-        return found
+        return score_table(
+            (cell.seed, cell.trial or 0, self.result.metric_of(cell, PRIMARY.name))
+            for cell in self.cells(pair, arm, size)
+        )
 
     def chosen(self, pair: Pair, arm: str, size: int) -> list[int]:
         """The trial that was chosen for each seed; empty before there is a choice."""

@@ -60,7 +60,7 @@ def readouts_line(
 
 
 def tuning_outcome(default: int, tuned: int) -> str:
-    """What became of an augmentation's verdict when all arms were tuned, in a few words."""
+    """An augmentation's verdict at the defaults and with all arms tuned, in a few words."""
     if default == tuned:
         if not default:
             return "no difference is established, at the defaults or tuned"

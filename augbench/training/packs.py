@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import fields
 from itertools import pairwise
 
-from augbench.options import Settings
+from augbench.options import PREFIXES, Settings
 from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.recipe import OF_EACH_CELL
 from augbench.protocol.study import Cell
@@ -27,7 +27,7 @@ _OVERHEAD = 1.5
 _MOST_ON_GPU = 512
 
 _OF_EACH_CELL = {
-    *(f"{part}{name}" for part in ("", "finetune_", "full_") for name in OF_EACH_CELL),
+    *(f"{part}{name}" for part in PREFIXES.values() for name in OF_EACH_CELL),
     "finetune_samples_per_class",  # cells of one pretraining may differ in it
 }
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from augbench.batching.materials import CellMaterials, Labelled
-from augbench.options import options_of
+from augbench.options import Training, options_of
 from augbench.packed import Heads, Packed
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.evaluation import evaluate, measure
@@ -264,9 +263,7 @@ class _Reading:
                 )
                 own_curves = {"pretrain": self._trained.curves[member.k]}
                 if curve is not None:
-                    part: Literal["full", "finetuning"] = (
-                        "full" if cell.readout == "full" else "finetuning"
-                    )
+                    part: Training = "full" if cell.readout == "full" else "finetuning"
                     check_finite(curve, part, Recipe.of(cell.settings, part).learning_rate)
                     own_curves["finetune"] = curve
                 if measured is None:
@@ -316,7 +313,7 @@ def _measured_on(cell: Cell) -> Hashable:
         return data
     if trial.folds:
         assert cell.samples_per_class is not None  # a ceiling has no trial
-        return data, len(range(trial.fold, cell.samples_per_class, trial.folds))
+        return data, trial.in_fold(cell.samples_per_class)
     return data, trial.validation_samples_per_class, cell.settings.finetune_samples_per_class
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from augbench.errors import DivergedError
-from augbench.options import named
+from augbench.options import Training, named
 from augbench.protocol.cell_result import TrainingCurve
 
 __all__ = ["CURVE_STEPS", "DivergedError", "Recorder", "check_finite", "check_metrics", "hits"]
@@ -79,16 +78,14 @@ class Recorder:
         ]
 
 
-_PARTS = {
+_PARTS: dict[Training, tuple[str, str]] = {
     "pretraining": ("pretraining", "learning_rate"),
     "finetuning": ("finetuning", "finetune_learning_rate"),
     "full": ("full finetuning", "full_learning_rate"),
 }
 
 
-def check_finite(
-    curve: TrainingCurve, part: Literal["pretraining", "finetuning", "full"], learning_rate: float
-) -> None:
+def check_finite(curve: TrainingCurve, part: Training, learning_rate: float) -> None:
     """Raise `DivergedError` if the loss of a training is not finite."""
     what, rate = _PARTS[part]
     for step, loss in zip(curve.step, curve.loss, strict=True):

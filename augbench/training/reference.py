@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from augbench.batching.kept_backbones import Kept
 from augbench.batching.materials import CellMaterials, Labelled, eval_mode, seeded
 from augbench.batching.suppliers import supplier_for
+from augbench.options import Training
 from augbench.protocol.augmenting import Rows
 from augbench.protocol.batches import (
     block_steps,
@@ -250,7 +250,7 @@ def finetune(
     Returns the classifier.
     """
     settings, everything = cell.settings, cell.readout == "full"
-    part: Literal["full", "finetuning"] = "full" if everything else "finetuning"
+    part: Training = "full" if everything else "finetuning"
     recipe, steps = Recipe.of(settings, part), cell.judged_by.steps(settings)
     head = materials.head(cell, trained.backbone, finetune=True)
     if everything:  # a copy: other readouts judge what was pretrained

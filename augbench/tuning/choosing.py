@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from augbench.errors import UsageError
 
-__all__ = ["choose"]
+__all__ = ["choose", "score_table"]
 
 _TIE = 1e-12
 """Means of shares of images that are closer are equal: far below 1 / images, above round-off."""
+
+
+def score_table(entries: Iterable[tuple[int, int, float]]) -> NDArray[np.float64]:
+    """Scores [seeds, trials] of (seed, trial, accuracy), seeds in rising order; of folds, the mean.
+
+    NaN where a trial, or one of its folds, is missing. No entries have no seeds.
+    """
+    found: dict[tuple[int, int], list[float]] = {}
+    for seed, trial, accuracy in entries:
+        found.setdefault((seed, trial), []).append(accuracy)
+    seeds = sorted({seed for seed, _ in found})
+    table = np.full((len(seeds), 1 + max((trial for _, trial in found), default=-1)), np.nan)
+    for (seed, trial), folds in found.items():
+        table[seeds.index(seed), trial] = np.mean(folds)
+    return table
 
 
 def choose(scores: ArrayLike) -> int:

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from augbench.protocol.readouts import READOUTS
 from augbench.protocol.references import reference
 from augbench.protocol.study import FIRST_TUNING_SEED, Arm, Cell, Study, Trial
-from augbench.tuning.choosing import choose
+from augbench.tuning.choosing import choose, score_table
 from augbench.tuning.folds import MOST_FOLDS, folds_of
 from augbench.tuning.spaces import Dimension
 
-__all__ = ["Place", "Score", "Search", "chosen", "scores_by_place", "tuning_seeds"]
+__all__ = ["Place", "Score", "Search", "chosen", "has_folds", "scores_by_place", "tuning_seeds"]
 
 
 class Place(NamedTuple):
@@ -210,22 +210,11 @@ def place_of(cell: Cell, *, within: bool) -> Place:
 
 
 def scores_by_place(scores: Iterable[Score]) -> dict[Place, NDArray[np.float64]]:
-    """The scores of each place as [seeds, trials]; of folds, their mean.
-
-    NaN where a trial, or one of its folds, is missing.
-    """
-    found: dict[Place, dict[tuple[int, int], list[float]]] = {}
+    """The scores of each place, see `score_table`."""
+    found: dict[Place, list[tuple[int, int, float]]] = {}
     for one in scores:
-        by_trial = found.setdefault(one.place, {})
-        by_trial.setdefault((one.seed, one.trial), []).append(one.accuracy)
-    tables = {}
-    for place, by_trial in found.items():
-        seeds = sorted({seed for seed, _ in by_trial})
-        table = np.full((len(seeds), 1 + max(trial for _, trial in by_trial)), np.nan)
-        for (seed, trial), folds in by_trial.items():
-            table[seeds.index(seed), trial] = np.mean(folds)
-        tables[place] = table
-    return tables
+        found.setdefault(one.place, []).append((one.seed, one.trial, one.accuracy))
+    return {place: score_table(entries) for place, entries in found.items()}
 
 
 def chosen(tables: Mapping[Place, NDArray[np.float64]]) -> dict[Place, int]:

@@ -15,10 +15,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Never
+from typing import Never
 
 from augbench.errors import OptionError
-from augbench.options import Settings, named, options_of
+from augbench.options import PREFIXES, Settings, Training, named, options_of
 from augbench.options.option import short
 from augbench.plugins.suggestion import suggestion
 from augbench.protocol.recipe import OF_EACH_CELL, Recipe
@@ -39,26 +39,18 @@ __all__ = [
 OWN = "own"
 """The word for all parameters for which an arm's augmentations declare a search space."""
 
-_PARTS: dict[str, Literal["pretraining", "finetuning", "full"]] = {
-    "finetune_": "finetuning",
-    "full_": "full",
-    "": "pretraining",
-}
 
-
-def _prefix(name: str) -> str:
-    """The beginning of a setting's name that tells of which training it is."""
-    return next(prefix for prefix in _PARTS if name.startswith(prefix))
-
-
-def part_of(name: str) -> Literal["pretraining", "finetuning", "full"]:
+def part_of(name: str) -> Training:
     """The training that a setting which can be tuned is of."""
-    return _PARTS[_prefix(name)]
+    return next(part for part, prefix in PREFIXES.items() if name.startswith(prefix))
 
 
-TUNABLE = tuple(
-    name for name in options_of(Settings) if name.removeprefix(_prefix(name)) in OF_EACH_CELL
-)
+def _plain(name: str) -> str:
+    """The name of a setting in its recipe."""
+    return name.removeprefix(PREFIXES[part_of(name)])
+
+
+TUNABLE = tuple(name for name in options_of(Settings) if _plain(name) in OF_EACH_CELL)
 """The settings that can be tuned, in the order of their table."""
 
 _BOUNDS = re.compile(r"(\S+?)\s*\.\.\s*(\S+)(\s+log)?")
@@ -202,17 +194,15 @@ def default_of(settings: Settings, name: str) -> float:
     """The value of a shared setting where it is not tuned; of a rate that is not given, the rate
     that the head, or the whole network, is then trained at.
     """
-    part = _prefix(name)
-    return float(getattr(Recipe.of(settings, _PARTS[part]), name.removeprefix(part)))
+    return float(getattr(Recipe.of(settings, part_of(name)), _plain(name)))
 
 
 def _usual(name: str, settings: Settings) -> Dimension:
-    part = _prefix(name)
-    plain = name.removeprefix(part)
+    plain = _plain(name)
     if plain == "learning_rate":
         rate = default_of(settings, name)
         return Dimension(name, _rounded(rate / 10), _rounded(rate * 10), log=True)
-    adamw = getattr(settings, f"{part}optimizer") == "adamw"
+    adamw = Recipe.of(settings, part_of(name)).optimizer == "adamw"
     low, high, log = {
         "momentum": (0.5, 0.99, False),
         "weight_decay": (1e-3, 1.0, True) if adamw else (1e-5, 1e-2, True),

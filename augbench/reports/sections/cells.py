@@ -102,7 +102,7 @@ class Cells(Section):
 
 
 def _apart(result: StudyResult, cell: PlannedCell) -> Iterator[str]:
-    """What tells a cell from the others of its place: budget, readout, trial, tuned."""
+    """The words that tell a cell from others of its place: budget, readout, trial, tuned."""
     if len(result.budgets) > 1:
         yield cell.budget
     if len(result.views) > 1 or cell.role == "trial":

@@ -93,7 +93,7 @@ class FinetuningImages:
 
 @dataclass(frozen=True)
 class ReadoutFit:
-    """What a readout of K cells is fitted to.
+    """The backbones and images that a readout of K cells is fitted to.
 
     The cells have the same numbers of finetuning and held-out images, and settings of this readout
     that one fit can serve. `members` are their backbones. The fit tells `progress` of its steps for

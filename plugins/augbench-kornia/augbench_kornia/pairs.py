@@ -41,7 +41,7 @@ class KorniaPair:
 
     @property
     def operations(self) -> frozenset[str]:
-        """What it does to an image, in AugBench's words."""
+        """The words for its effect on an image, of `augbench.operations`."""
         return frozenset({"mixing"} if self.mixer == "mixup" else {"mixing", "occlusion"})
 
     def __call__(

@@ -56,7 +56,7 @@ class TimmMixup:
 
     @property
     def operations(self) -> frozenset[str]:
-        """What it does to an image, in AugBench's words."""
+        """The words for its effect on an image, of `augbench.operations`."""
         return frozenset({"mixing"} | ({"occlusion"} if "cutmix" in self._names else set()))
 
     def __call__(

@@ -107,7 +107,7 @@ class AugMix:
 
     @property
     def operations(self) -> frozenset[str]:
-        """What it does to an image, in AugBench's words."""
+        """The words for its effect on an image, of `augbench.operations`."""
         some = {"shear", "translation", "rotation", "contrast", "tone"}
         return frozenset(some | ({"brightness", "colour", "blur"} if self.all_ops else set()))
 

@@ -120,7 +120,7 @@ class Affine:
 
     @property
     def operations(self) -> frozenset[str]:
-        """What it does to an image, in AugBench's words."""
+        """The words for its effect on an image, of `augbench.operations`."""
         scales = (self.scale_low, self.scale_high) != (1, 1)
         done = {
             "rotation": self.degrees > 0,
