@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from augbench.store._cells import put, rows_of
 from augbench.store._checksums import COLUMNS, CellRow, Damage, content_id, sound_metrics
 from augbench.store._labels import copy_labels
-from augbench.store._studies import PLAN_COLUMNS, all_studies, plan_checksum, plan_of
+from augbench.store._studies import ADD_TO_PLAN, all_studies, plan_checksum, plan_of
 
 __all__ = ["Copied", "Meeting", "copy_cells", "copy_claims", "copy_studies"]
 
@@ -84,10 +84,7 @@ def copy_studies(read: sqlite3.Connection, write: sqlite3.Connection) -> int:
         # the plan: the longer one is taken whole.
         if len(plan) > len(plan_of(write, new)):
             write.execute("DELETE FROM plans WHERE study = ?", (new,))
-            write.executemany(
-                f"INSERT INTO plans (study, {PLAN_COLUMNS}) VALUES ({', '.join('?' * 14)})",
-                ((new, *line) for line in plan),
-            )
+            write.executemany(ADD_TO_PLAN, ((new, *line) for line in plan))
             write.execute(
                 "UPDATE studies SET plan_checksum = ? WHERE id = ?", (study.plan_checksum, new)
             )

@@ -23,6 +23,7 @@ from augbench.store._labels import keep_labels, sound_labels
 from augbench.store._rows import PlannedCell, StoredStudy, planned_cell
 
 __all__ = [
+    "ADD_TO_PLAN",
     "PLAN_COLUMNS",
     "STUDY_COLUMNS",
     "StudyRow",
@@ -68,7 +69,7 @@ PLAN_COLUMNS = (
     "position, key, pretrain_dataset, finetune_dataset, arm, budget, samples_per_class, seed, "
     "readout, finetune_samples, role, trial, fold"
 )
-_ADD_TO_PLAN = f"INSERT INTO plans (study, {PLAN_COLUMNS}) VALUES ({', '.join('?' * 14)})"
+ADD_TO_PLAN = f"INSERT INTO plans (study, {PLAN_COLUMNS}) VALUES ({', '.join('?' * 14)})"
 
 PlanRow = tuple[Any, ...]
 """The values of `PLAN_COLUMNS`."""
@@ -121,7 +122,7 @@ def plan(connection: sqlite3.Connection, study: Study, cells: Sequence[Cell], co
             (description, command, now, own, whole, stored.id),
         )
         connection.execute("DELETE FROM plans WHERE study = ?", (stored.id,))
-        connection.executemany(_ADD_TO_PLAN, ((stored.id, *row) for row in rows))
+        connection.executemany(ADD_TO_PLAN, ((stored.id, *row) for row in rows))
     return stored.id
 
 
@@ -165,7 +166,7 @@ def plan_tuned(connection: sqlite3.Connection, number: int, cells: Sequence[Cell
         "SELECT max(position) FROM plans WHERE study = ?", (number,)
     ).fetchone()
     rows = [_plan_row(last + 1 + n, cell) for n, cell in enumerate(cells)]
-    connection.executemany(_ADD_TO_PLAN, ((number, *row) for row in rows))
+    connection.executemany(ADD_TO_PLAN, ((number, *row) for row in rows))
     connection.execute(
         "UPDATE studies SET plan_checksum = ? WHERE id = ?",
         (plan_checksum(plan_of(connection, number)), number),
