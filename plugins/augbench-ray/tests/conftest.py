@@ -45,8 +45,11 @@ class TwoNodes:
         )
 
     def kill(self, number: int) -> None:
-        """End a node as a power cut does."""
+        """End a node as a power cut does, until `start` puts another in its place."""
         self.cluster.remove_node(self.nodes[number], allow_graceful=False)
+
+    def start(self, number: int) -> None:
+        """Put a new node in the place of one that was killed; from the main thread alone."""
         self.nodes[number] = self.add()
 
 

@@ -64,6 +64,22 @@ class Notes:
         return x
 
 
+class Holds:
+    """Notes which process trains, and holds it there while its folder has a file ``hold``."""
+
+    sources = 1
+
+    def __init__(self, folder: str) -> None:
+        self.hold = Path(folder) / "hold"
+
+    def __call__(self, x, *, rng):
+        if self.hold.exists():
+            (self.hold.parent / f"{os.getpid()}-holds").touch()
+        while self.hold.exists():
+            time.sleep(0.02)
+        return x
+
+
 @hookimpl
 def register_datasets(register):
     register("small-a", small_a)
@@ -75,3 +91,4 @@ def register_datasets(register):
 def register_augmentations(register):
     register("crashes", Crashes)
     register("notes", Notes)
+    register("holds", Holds)

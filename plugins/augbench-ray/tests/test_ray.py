@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -148,7 +149,9 @@ def test_no_node_of_the_same_versions_is_an_error_in_one_line(two_nodes, tmp_pat
 
 
 def test_a_node_that_dies_costs_only_the_cells_in_flight(two_nodes, tmp_path, monkeypatch):
-    planned = plan(options(tmp_path / "out", seeds=2))
+    folder = tmp_path / "held"
+    folder.mkdir()
+    planned = plan(options(tmp_path / "out", augmentations=(f"holds:folder='{folder}'",), seeds=2))
     given, finished, steps = [], [], []
     next_pack = crew.Crew._next
 
@@ -162,15 +165,32 @@ def test_a_node_that_dies_costs_only_the_cells_in_flight(two_nodes, tmp_path, mo
     def emit(event):
         if isinstance(event, Finished):
             finished.append(event)
-            if len(finished) == 2:
-                two_nodes.kill(0)
         elif isinstance(event, StepsDone):
             steps.append(event.steps)
 
+    def kill_one_while_both_train():
+        with suppress(BaseException):  # the assertions below say what did not come about
+            while len(holding := {int(p.name.partition("-")[0]) for p in folder.glob("*-*")}) < 2:
+                time.sleep(0.02)
+            done.extend(finished)
+            two_nodes.kill(0)
+            while all(Path(f"/proc/{pid}").exists() for pid in holding):
+                time.sleep(0.02)
+        (folder / "hold").unlink()
+
     made = executor(address=two_nodes.address)
     assert made.slots == 2
-    packs = [[cell] for cell in planned.cells]
-    made.run(iter(packs), job_of(planned), emit)
+    # Two plain cells, and then one on each node that waits for the other node's end.
+    packs = [[cell] for cell in sorted(planned.cells, key=lambda cell: cell.arm.label != "none")]
+    (folder / "hold").touch()
+    done = []
+    killer = threading.Thread(target=kill_one_while_both_train, daemon=True)
+    killer.start()
+    try:
+        made.run(iter(packs), job_of(planned), emit)
+    finally:
+        killer.join(30)
+        two_nodes.start(0)
     local = []
     WorkerProcesses(1).run(packs, job_of(planned), local.append)
     expected = {e.cell.key: e.result.correct for e in local if isinstance(e, Finished)}
@@ -179,6 +199,8 @@ def test_a_node_that_dies_costs_only_the_cells_in_flight(two_nodes, tmp_path, mo
     assert sum(steps) >= sum(cell.steps for cell in planned.cells)
     again = [key for key in set(given) if given.count(key) > 1]
     assert len(again) == len(given) - len(planned.cells) == 1
+    assert len(done) == 4  # the plain ones
+    assert not {event.cell.key for event in done} & set(again)
 
 
 def test_whatever_leaves_early_ends_the_workers(two_nodes, tmp_path):
