@@ -1,0 +1,95 @@
+"""Learning curves as a small inline SVG for notebooks: no scripts, no styles, legible on any paper.
+
+Frontends may show it on white or nearly black, and some drop style sheets: colours are attributes,
+each with a contrast of 3 to both, and everything else has the colour of the text around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from augbench.reports._static_chart import static_chart
+from augbench.results import Pair, StudyResult
+from augbench.statistics import aulc
+
+__all__ = ["CURVE_COLOURS", "Curve", "CurveSketch", "curve_sketch"]
+
+CURVE_COLOURS = ("#0a7fc2", "#d55e00", "#00936b", "#b8609a", "#b07800", "#7f7f7f")
+"""Those of all figures (Okabe and Ito 2008), darker where white needs it."""
+
+_BASELINE = "currentColor"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve: its name, colour, opacity, points, and the outline of its band."""
+
+    label: str
+    colour: str
+    named: bool
+    line: str
+    band: str
+    marks: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class CurveSketch:
+    """The coordinates of a drawing: faint curves first, the baseline last."""
+
+    chart: dict[str, Any]
+    curves: tuple[Curve, ...]
+
+    @property
+    def named(self) -> tuple[Curve, ...]:
+        """The curves of a legend: the baseline, then the best arms."""
+        return tuple(one for one in self.curves[::-1] if one.named)
+
+    @property
+    def faint(self) -> int:
+        """The number of curves that have no colour of their own."""
+        return sum(not one.named for one in self.curves)
+
+
+def curve_sketch(result: StudyResult, pair: Pair, confidence: float) -> CurveSketch | None:
+    """The baseline and the best arms in colour, further ones faint; None without results."""
+    chart = static_chart(result, pair, confidence)
+    if chart is None:
+        return None
+    best = _best_arms(result, pair)
+    colours = dict(zip(best, CURVE_COLOURS, strict=False))
+    if result.baseline is not None:
+        colours = {result.baseline: _BASELINE, **colours}
+    rank = {label: k for k, label in enumerate(colours)}
+    arms = sorted(chart["arms"], key=lambda arm: -rank.get(arm["label"], len(rank)))
+    return CurveSketch(
+        chart,
+        tuple(
+            Curve(
+                arm["label"],
+                colours.get(arm["label"], "currentColor"),
+                arm["label"] in colours,
+                _points(arm["line"]),
+                _points(arm["band"]),
+                tuple(arm["line"]),
+            )
+            for arm in arms
+        ),
+    )
+
+
+def _best_arms(result: StudyResult, pair: Pair) -> list[str]:
+    """The arms but the baseline, by the area under their mean curve, the best first."""
+    areas = {}
+    for label in result.augmentations:
+        means = [one.mean for one in result.intervals(pair, label)]
+        if label != result.baseline and not np.isnan(means).all():
+            area = float(aulc(np.array([means]), result.sizes)[0])
+            areas[label] = np.nanmean(means) if np.isnan(area) else area
+    return sorted(areas, key=areas.__getitem__, reverse=not result.scale.lower_is_better)
+
+
+def _points(points: list[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in points)
