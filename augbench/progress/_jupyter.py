@@ -37,12 +37,16 @@ class JupyterProgress(Progress):
             self._handle.update(data, raw=True)
 
     def _text(self) -> str:
-        return self.line if self.running else "\n".join(self.closing_lines)
+        return self.line if self.running else "\n".join((*self.closing_lines, *self.notes))
 
     def _html(self) -> str:
         if self.running:
             bar = f'<progress value="{self.share:.4f}" max="1" style="width: 16em"></progress>'
             return f"<div>{bar} {html.escape(self.line)}</div>"
-        first, *others = map(html.escape, self.closing_lines)
-        small = "".join(f'<div style="font-size: 85%; opacity: .75">{one}</div>' for one in others)
-        return f"<div>{first}{small}</div>"
+        lines = "<br>".join(map(html.escape, self.closing_lines))
+        if not self.notes:
+            return f"<div>{lines}</div>"
+        notes = "<br>".join(map(html.escape, self.notes))
+        return (
+            f'<details><summary>{lines}</summary><div style="opacity: .75">{notes}</div></details>'
+        )

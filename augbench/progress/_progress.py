@@ -39,7 +39,7 @@ class Progress(Observer):
         self._closing = ""
 
     def draw(self) -> None:
-        """Show the state: `line` while `running`, then `closing_lines`."""
+        """Show the state: `line` while `running`, then `closing_lines` and `notes`."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -97,11 +97,14 @@ class Progress(Observer):
 
     @property
     def closing_lines(self) -> tuple[str, ...]:
-        """What was done, the first failure, and notes of the engine: a few lines."""
+        """What was done, and the first failure."""
+        return (self._closing, *([f"the first failure: {self._error}"] if self._error else []))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How the cells were trained, and what else the run noted: a few lines."""
         more = len(self._notes) - _MOST_NOTES
         return (
-            self._closing,
-            *([f"the first failure: {self._error}"] if self._error else []),
             *self._notes[:_MOST_NOTES],
             *([f"and {more} further notes"] if more > 0 else []),
         )

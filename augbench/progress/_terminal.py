@@ -40,8 +40,7 @@ class TerminalProgress(Progress):
                 self._bar.update(task.id, completed=self.share, description=self.line)
             return
         self._bar.stop()
-        for line in self.closing_lines:
-            self._console.print(Text(line), soft_wrap=True)
+        _print_closing(self, self._console)
 
     def __exit__(
         self,
@@ -64,8 +63,14 @@ class LinesProgress(Progress):
     def draw(self) -> None:
         """Print a line where there is something new to tell."""
         if not self.running:
-            for line in self.closing_lines:
-                self._console.print(Text(line), soft_wrap=True)
+            _print_closing(self, self._console)
         elif self._told < 0 or self.share - self._told >= _STEP:
             self._told = self.share
             self._console.print(Text(self.line), soft_wrap=True)
+
+
+def _print_closing(progress: Progress, console: Console) -> None:
+    for line in progress.closing_lines:
+        console.print(Text(line), soft_wrap=True)
+    for line in progress.notes:
+        console.print(Text(line, style="dim"), soft_wrap=True)

@@ -17,8 +17,11 @@ from augbench.statistics import aulc
 
 __all__ = ["CURVE_COLOURS", "Curve", "CurveSketch", "curve_sketch"]
 
-CURVE_COLOURS = ("#0a7fc2", "#d55e00", "#00936b", "#b8609a", "#b07800", "#7f7f7f")
-"""Those of all figures (Okabe and Ito 2008), darker where white needs it."""
+CURVE_COLOURS = ("#0a7fc2", "#d55e00", "#00936b", "#b8609a", "#b07800", "#3a96c8", "#7f7f7f")
+"""Those of all figures (Okabe and Ito 2008) in their order, darker where white needs it."""
+
+_NAMED = 6
+"""The best arms that have a colour; fewer than there are, so that no two have the same."""
 
 _BASELINE = "currentColor"
 
@@ -58,10 +61,7 @@ def curve_sketch(result: StudyResult, pair: Pair, confidence: float) -> CurveSke
     chart = static_chart(result, pair, confidence)
     if chart is None:
         return None
-    best = _best_arms(result, pair)
-    colours = dict(zip(best, CURVE_COLOURS, strict=False))
-    if result.baseline is not None:
-        colours = {result.baseline: _BASELINE, **colours}
+    colours = _colours(result, _best_arms(result, pair)[:_NAMED])
     rank = {label: k for k, label in enumerate(colours)}
     arms = sorted(chart["arms"], key=lambda arm: -rank.get(arm["label"], len(rank)))
     return CurveSketch(
@@ -89,6 +89,17 @@ def _best_arms(result: StudyResult, pair: Pair) -> list[str]:
             area = float(aulc(np.array([means]), result.sizes)[0])
             areas[label] = np.nanmean(means) if np.isnan(area) else area
     return sorted(areas, key=areas.__getitem__, reverse=not result.scale.lower_is_better)
+
+
+def _colours(result: StudyResult, best: list[str]) -> dict[str, str]:
+    """The colours of the baseline and the best arms, in that order: as in figures, where free."""
+    others = [label for label in result.augmentations if label != result.baseline]
+    found: dict[str, str] = {}
+    for label in best:
+        number = others.index(label)
+        turns = (CURVE_COLOURS[(number + k) % len(CURVE_COLOURS)] for k in range(len(others)))
+        found[label] = next(one for one in turns if one not in found.values())
+    return found if result.baseline is None else {result.baseline: _BASELINE, **found}
 
 
 def _points(points: list[tuple[float, float]]) -> str:
