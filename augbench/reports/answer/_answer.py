@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from augbench.protocol.metrics import PRIMARY
 from augbench.reports.answer._cautions import cautions_of
 from augbench.reports.answer._conditions import disagreements_of
-from augbench.results import StudyResult
+from augbench.results import Pair, StudyResult
 from augbench.statistics import (
     Analysis,
     Comparison,
@@ -19,6 +19,7 @@ from augbench.statistics import (
     mean_interval,
 )
 from augbench.statistics.claims import claims_of
+from augbench.text import shown
 
 __all__ = ["Answer", "Point", "Row", "answer_of"]
 
@@ -47,6 +48,10 @@ class Row:
     augmentation: str
     points: tuple[Point, ...]
     average: Point
+
+    def __repr__(self) -> str:
+        mean = self.average.difference.mean
+        return f"<Row {shown(self.augmentation)}: {mean:+.4g} on average, p = {self.average.p:.2g}>"
 
     @property
     def decided(self) -> bool:
@@ -82,16 +87,19 @@ class Answer:
     disagreements: tuple[str, ...]
     cautions: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Answer for {shown(self.setting)}: {shown(self.headline)}>"
 
-def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
-    """Read the answer of the first pair, at the budget and in the view of the results."""
-    pair = result.pairs[0]
+
+def answer_of(result: StudyResult, pair: Pair | None = None, *, confidence: float = 0.95) -> Answer:
+    """Read the answer of a pair, by default the first, at the results' budget and in their view."""
+    pair = pair or result.pairs[0]
     analysis = result.analysis(pair, confidence=confidence)
     metric, scale = result.primary, result.scale
     own = None if result.baseline is None else result.scores(pair)[result.baseline]
     return Answer(
-        setting=_setting(result),
-        headline=_headline(result, analysis, confidence),
+        setting=_setting(result, pair),
+        headline=_headline(result, pair, analysis, confidence),
         baseline=result.baseline or "",
         sizes=result.sizes,
         seeds=result.seeds,
@@ -108,14 +116,13 @@ def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
         if own is None
         else mean_interval(aulc(own, result.sizes), confidence=confidence),
         rows=() if analysis is None else _rows(analysis),
-        disagreements=disagreements_of(result, confidence=confidence),
-        cautions=cautions_of(result, analysis, confidence=confidence),
+        disagreements=disagreements_of(result, pair, confidence=confidence),
+        cautions=cautions_of(result, pair, analysis, confidence=confidence),
     )
 
 
-def _setting(result: StudyResult) -> str:
-    pair, view = result.pairs[0], result.view
-    guessing, metric = result.guessing(pair), result.primary
+def _setting(result: StudyResult, pair: Pair) -> str:
+    view, guessing, metric = result.view, result.guessing(pair), result.primary
     parts = [
         f"{pair[0]} → {pair[1]}",
         f"{result.seeds} seed{'' if result.seeds == 1 else 's'}",
@@ -135,7 +142,7 @@ def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _headline(result: StudyResult, analysis: Analysis | None, confidence: float) -> str:
+def _headline(result: StudyResult, pair: Pair, analysis: Analysis | None, confidence: float) -> str:
     if analysis is None:
         if result.baseline is None:
             return "Nothing to compare: the study has no baseline."
@@ -144,7 +151,7 @@ def _headline(result: StudyResult, analysis: Analysis | None, confidence: float)
         if result.baseline in result.augmentations and len(result.augmentations) == 1:
             return f"Nothing to compare: {result.baseline} is the study's only arm."
         return f"Nothing to compare: there are no {result.baseline!r} cells."
-    best = result.best(result.pairs[0], confidence=confidence)
+    best = result.best_arms(pair, confidence=confidence)
     return advice_line(*advice(analysis, best), analysis)
 
 

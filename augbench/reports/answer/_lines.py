@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
@@ -13,7 +14,7 @@ from augbench.reports.answer._answer import Answer, Point, Row
 from augbench.statistics import MeanInterval
 from augbench.text import shown
 
-__all__ = ["answer_lines", "headline_lines"]
+__all__ = ["AnswerTable", "answer_lines", "answer_table", "headline_lines"]
 
 _MARKS = {(1, False): "▲", (-1, False): "▼", (1, True): "△", (-1, True): "▽"}
 _COLLAPSED = "✗"
@@ -22,6 +23,17 @@ _MOST_ROWS = 8
 _MOST_CONDITIONS = 4
 _MOST_CAUTIONS = 3
 _LONGEST_NAME = 24
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """The texts of the answer's table: what its columns are, the baseline, the arms; and notes.
+
+    Names from outside are made safe for people, as is all of `answer_lines`; for HTML they are not.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
 
 
 def answer_lines(answer: Answer, *, width: int = 100) -> list[str]:
@@ -47,6 +59,17 @@ def answer_lines(answer: Answer, *, width: int = 100) -> list[str]:
 def headline_lines(answer: Answer, *, width: int = 100) -> list[str]:
     """The first lines of the answer: the condition, and what to use."""
     return [*_wrapped(answer.setting, width), *_wrapped(answer.headline, width)]
+
+
+def answer_table(answer: Answer, *, whole: bool = False) -> AnswerTable | None:
+    """The table for a place that lays it out; of all arms if `whole`; None without results."""
+    if not any(mean.n for mean in answer.means):
+        return None
+    rows, folded = (list(answer.rows), []) if whole else _kept(answer.rows)
+    names = _names(answer, rows, short=False)
+    columns = [names, *_sizes(answer, rows), *_ends(answer, rows, short=False)]
+    texts = tuple(tuple(text.strip() for text in row) for row in zip(*columns, strict=True))
+    return AnswerTable(texts, tuple(filter(None, [_legend(answer, rows), *folded])))
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -80,14 +103,7 @@ def _folded(what: str, rows: Sequence[Row]) -> str:
 
 def _table(answer: Answer, rows: Sequence[Row], width: int) -> Iterator[str]:
     """The table, its intervals shortened or its sizes in several blocks where it is too wide."""
-    sizes = [
-        [
-            f"{size} ",
-            f"{number_text(answer.factor * answer.means[k].mean, answer.decimals)} ",
-            *(_point(row.points[k], answer) for row in rows),
-        ]
-        for k, size in enumerate(answer.sizes)
-    ]
+    sizes = _sizes(answer, rows)
     for short in (False, True):
         names = _names(answer, rows, short=short)
         left = max(map(cell_len, names))
@@ -104,6 +120,18 @@ def _table(answer: Answer, rows: Sequence[Row], width: int) -> Iterator[str]:
             parts = [set_cell_size(name, left)]
             parts += [_right(column[i], _widest(column)) for column in block]
             yield " ".join(parts).rstrip()
+
+
+def _sizes(answer: Answer, rows: Sequence[Row]) -> list[list[str]]:
+    """The columns of the sizes."""
+    return [
+        [
+            f"{size} ",
+            f"{number_text(answer.factor * answer.means[k].mean, answer.decimals)} ",
+            *(_point(row.points[k], answer) for row in rows),
+        ]
+        for k, size in enumerate(answer.sizes)
+    ]
 
 
 def _names(answer: Answer, rows: Sequence[Row], *, short: bool) -> list[str]:
