@@ -113,12 +113,10 @@ class Progress(Observer):
         """Count what there is to do, and start the clock."""
         self._start, self._out = self._clock(), shown(str(plan.options.out))
         self._take(plan.cells, stored)
-        self._draw_now()
 
     def chosen(self, cells: Sequence[Cell], stored: Mapping[str, float]) -> None:
         """Count the cells of what the trials have chosen too."""
         self._take(cells, stored)
-        self._draw_now()
 
     def progressed(self, steps: int) -> None:
         """Count steps."""
@@ -149,6 +147,7 @@ class Progress(Observer):
         self._notes.append(shown(text))
 
     def _take(self, cells: Sequence[Cell], stored: Mapping[str, float]) -> None:
+        """Count some cells, and those of them that are to be computed."""
         # Data sets of one content, and arms of one kind, share cells.
         unique = {cell.key: cell for cell in cells}
         missing = [cell for key, cell in unique.items() if key not in stored]
@@ -156,6 +155,8 @@ class Progress(Observer):
         self._stored += len(unique) - len(missing)
         self._to_compute += len(missing)
         self._steps += sum(cell.steps for cell in missing)
+        if self._to_compute:
+            self._draw_now()
 
     def _last_words(self, *, stopped: bool) -> str:
         done = self._ended - self._failed

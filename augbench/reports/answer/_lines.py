@@ -29,6 +29,7 @@ _LONGEST_NAME = 24
 class AnswerTable:
     """The texts of the answer's table: what its columns are, the baseline, the arms; and notes.
 
+    A text that ends in a space leaves room for the mark that others of its column have.
     Names from outside are made safe for people, as is all of `answer_lines`; for HTML they are not.
     """
 
@@ -68,8 +69,9 @@ def answer_table(answer: Answer, *, whole: bool = False) -> AnswerTable | None:
     rows, folded = (list(answer.rows), []) if whole else _kept(answer.rows)
     names = _names(answer, rows, short=False)
     columns = [names, *_sizes(answer, rows), *_ends(answer, rows, short=False)]
-    texts = tuple(tuple(text.strip() for text in row) for row in zip(*columns, strict=True))
-    return AnswerTable(texts, tuple(filter(None, [_legend(answer, rows), *folded])))
+    return AnswerTable(
+        tuple(zip(*columns, strict=True)), tuple(filter(None, [_legend(answer, rows), *folded]))
+    )
 
 
 def _wrapped(text: str, width: int) -> list[str]:
