@@ -15,6 +15,7 @@ from augbench.planning import check_machine, plan
 from augbench.progress import progress_here
 from augbench.results import StudyResult
 from augbench.running.computing import compute
+from augbench.running.interrupts import one_interrupt
 from augbench.running.observer import Observer
 from augbench.running.plan import Plan
 
@@ -28,7 +29,9 @@ def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") 
     another run on the same store is training are waited for. The store keeps the `command` that
     asked for the study.
     """
-    return StudyResult(compute(plan, observer or Observer(), command), metric=plan.options.metric)
+    with one_interrupt():
+        stored = compute(plan, observer or Observer(), command)
+    return StudyResult(stored, metric=plan.options.metric)
 
 
 @filled_from_recipe
