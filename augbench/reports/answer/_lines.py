@@ -134,6 +134,7 @@ def _ends(answer: Answer, rows: Sequence[Row], *, short: bool) -> list[list[str]
     if answer.seeds > 1:
         intervals = [_interval(one.difference, answer, short=short) for one in shown_points]
         columns.append([f"± {level}" if short else f"({level} interval)", "", *intervals])
+    if answer.testable:
         columns.append(["p", "", *(p_text(one.p) for one in shown_points)])
     return columns
 
