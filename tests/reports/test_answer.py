@@ -83,7 +83,7 @@ def test_conditions_that_disagree_are_one_line_each_and_exploratory(read):
     assert 1 <= len(told) <= 4
     other = answer_of(result.at(view=result.views[1]))
     assert other.setting.endswith("exploratory: not the study's primary condition")
-    assert any(line.startswith("linear") for line in other.disagreements)
+    assert any(line.startswith("500 steps, linear: ") for line in other.disagreements)
 
 
 def test_where_all_conditions_agree_one_line_says_so(read):

@@ -98,7 +98,9 @@ def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
         sizes=result.sizes,
         seeds=result.seeds,
         testable=analysis is not None
-        and any(one.reachable for c in analysis.comparisons for one in (c, *c.by_size)),
+        and any(
+            c.reachable or any(row.reachable for row in c.by_size) for c in analysis.comparisons
+        ),
         confidence=confidence,
         alpha=0.05 if analysis is None else analysis.alpha,
         factor=scale.factor,
