@@ -17,12 +17,17 @@ def _usual():
 
 def test_the_first_interrupt_counts_and_those_on_its_heels_do_not():
     ended = []
-    with pytest.raises(KeyboardInterrupt), one_interrupt():
-        try:
-            signal.raise_signal(signal.SIGINT)
-        finally:
-            signal.raise_signal(signal.SIGINT)
-            ended.append("in order")
+
+    def run():
+        with one_interrupt():
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                ended.append("in order")
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
     assert ended == ["in order"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -78,7 +78,7 @@ def answer_table(answer: Answer, *, whole: bool = False) -> AnswerTable | None:
     """The table for a place that lays it out; of all arms if `whole`; None without results."""
     if not any(mean.n for mean in answer.means):
         return None
-    rows, folded = (list(answer.rows), []) if whole else _kept(answer.rows)
+    rows, folded = (list(answer.rows), []) if whole else _kept(answer.rows, _MOST_ROWS)
     names = _names(answer, rows, short=False)
     columns = [names, *_sizes(answer, rows), *_ends(answer, rows, short=False)]
     return AnswerTable(
