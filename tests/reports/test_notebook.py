@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -249,6 +250,15 @@ def test_options_print_as_the_call_that_makes_them_again(tiny_options):
     assert repr(Options()) == "Options()"
     names = {"Options": Options, "PosixPath": PosixPath}
     assert eval(repr(tiny_options), names) == tiny_options
+
+
+def test_every_call_of_the_page_exists(read):
+    page = (Path(__file__).parents[2] / "docs" / "notebook.md").read_text(encoding="utf-8")
+    result, names = read(make_study(seeds=1)), set(re.findall(r"result\.(\w+)", page))
+    assert {"verdict", "best", "plot", "table", "to_pandas", "about", "at"} <= names
+    assert all(hasattr(result, name) for name in names)
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        compile(block, "docs/notebook.md", "exec")
 
 
 @pytest.mark.browser
