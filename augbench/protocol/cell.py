@@ -174,6 +174,12 @@ class Cell:
         place = place_name(*pair, arm, self.samples_per_class, self.seed)
         return f"<Cell {shown(place)}, {self.readout}{role}>"
 
+    @property
+    def fitted_on_images(self) -> bool:
+        """True if its readout sees images anew at each step, on a copy of the backbone."""
+        linear = self.readout == LINEAR.name and self.settings.finetune_mode == "train"
+        return linear or self.readout == "full"
+
     @cached_property
     def settings(self) -> Settings:
         """The settings that it is trained under."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from augbench.protocol.metrics import PRIMARY, Metric
 from augbench.reports.answer._cautions import cautions_of
 from augbench.reports.answer._conditions import disagreements_of
@@ -21,7 +23,7 @@ from augbench.statistics import (
 from augbench.statistics.claims import claims_of
 from augbench.text import shown
 
-__all__ = ["Answer", "Point", "Row", "answer_of"]
+__all__ = ["Answer", "Means", "Point", "Row", "answer_of"]
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,24 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Means:
+    """An arm's own means at each size, and of the average over its curve."""
+
+    augmentation: str
+    points: tuple[MeanInterval, ...]
+    average: MeanInterval
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a study found in its primary condition, or in the one that its results are at.
 
-    `setting` names the condition; `headline` says what to use. `means` are the baseline's own at
-    each size, `mean` the average over its curve, times `factor`; differences of `rows` are in
-    `unit`, times `factor` as well. `testable` is false where the seeds are too few for any claim.
-    Rows are sorted by their average, the best first.
-    `disagreements` are lines on other conditions of the study, which are exploratory, and
-    `cautions` lines on what limits the answer. Without a baseline there are no rows.
+    `setting` names the condition; `headline` says what to use. `means` are the baseline's own, or
+    without a baseline every arm's, the best first; `rows` hold the differences from the baseline,
+    sorted by their average, the best first. Both are printed times `factor`, differences in `unit`.
+    `testable` is false where the seeds are too few for any claim. `disagreements` are lines on
+    other conditions of the study, which are exploratory, `cautions` lines on what limits the
+    answer.
     """
 
     setting: str
@@ -83,8 +94,7 @@ class Answer:
     decimals: int
     unit: str
     shares: bool
-    means: tuple[MeanInterval, ...]
-    mean: MeanInterval
+    means: tuple[Means, ...]
     rows: tuple[Row, ...]
     disagreements: tuple[str, ...]
     cautions: tuple[str, ...]
@@ -98,7 +108,6 @@ def answer_of(result: StudyResult, pair: Pair | None = None, *, confidence: floa
     pair = pair or result.pairs[0]
     analysis = result.analysis(pair, confidence=confidence)
     metric, scale = result.primary, result.scale
-    own = None if result.baseline is None else result.scores(pair)[result.baseline]
     return Answer(
         setting=_setting(result, pair),
         headline=_headline(result, pair, analysis, confidence),
@@ -115,16 +124,27 @@ def answer_of(result: StudyResult, pair: Pair | None = None, *, confidence: floa
         decimals=metric.decimals_of_mean,
         unit=scale.unit,
         shares=scale.shares,
-        means=()
-        if own is None
-        else tuple(mean_interval(own[:, k], confidence=confidence) for k in range(own.shape[1])),
-        mean=mean_interval([math.nan], confidence=confidence)
-        if own is None
-        else mean_interval(aulc(own, result.sizes), confidence=confidence),
+        means=_means(result, pair, confidence),
         rows=() if analysis is None else _rows(analysis),
         disagreements=disagreements_of(result, pair, confidence=confidence),
         cautions=cautions_of(result, pair, analysis, confidence=confidence),
     )
+
+
+def _means(result: StudyResult, pair: Pair, confidence: float) -> tuple[Means, ...]:
+    scores, baseline = result.scores(pair), result.baseline
+    arms = scores if baseline is None else {baseline: scores[baseline]}
+    found = [
+        Means(
+            label,
+            tuple(mean_interval(column, confidence=confidence) for column in own.T),
+            mean_interval(aulc(own, result.sizes), confidence=confidence),
+        )
+        for label, own in arms.items()
+        if not np.isnan(own).all()
+    ]
+    sign = result.scale.sign
+    return tuple(sorted(found, key=lambda one: -sign * np.nan_to_num(one.average.mean)))
 
 
 def _setting(result: StudyResult, pair: Pair) -> str:

@@ -35,10 +35,12 @@ def _cautions(
         return
     first = result.stored.first_seeds
     if first is not None and first < result.seeds:
-        yield (
-            f"seeds {first} to {result.seeds - 1} were added after a look at the first {first}: p "
-            "is then too small"
+        added = (
+            f"seeds {first} to {result.seeds - 1} were"
+            if first < result.seeds - 1
+            else f"seed {first} was"
         )
+        yield f"{added} added after a look at the first {first}: p is then too small"
     balance = result.balance(pair)
     if balance is not None and balance.unequal and result.primary is PRIMARY:
         yield (
