@@ -6,14 +6,12 @@ each with a contrast of 3 to both, and everything else has the colour of the tex
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from augbench.reports._static_chart import static_chart
 from augbench.results import Pair, StudyResult
-from augbench.statistics import aulc
 
 __all__ = ["CURVE_COLOURS", "Curve", "CurveSketch", "curve_sketch"]
 
@@ -28,7 +26,7 @@ _BASELINE = "currentColor"
 
 @dataclass(frozen=True)
 class Curve:
-    """One curve: its name, colour, opacity, points, and the outline of its band."""
+    """One curve: whether a legend names it, its points, and the outline of its band."""
 
     label: str
     colour: str
@@ -56,12 +54,17 @@ class CurveSketch:
         return sum(not one.named for one in self.curves)
 
 
-def curve_sketch(result: StudyResult, pair: Pair, confidence: float) -> CurveSketch | None:
-    """The baseline and the best arms in colour, further ones faint; None without results."""
+def curve_sketch(
+    result: StudyResult, pair: Pair, best: Sequence[str], *, confidence: float = 0.95
+) -> CurveSketch | None:
+    """The baseline and the first of the `best` in colour, further arms faint.
+
+    None without results.
+    """
     chart = static_chart(result, pair, confidence)
     if chart is None:
         return None
-    colours = _colours(result, _best_arms(result, pair)[:_NAMED])
+    colours = _colours(result, best[:_NAMED])
     rank = {label: k for k, label in enumerate(colours)}
     arms = sorted(chart["arms"], key=lambda arm: -rank.get(arm["label"], len(rank)))
     return CurveSketch(
@@ -80,22 +83,11 @@ def curve_sketch(result: StudyResult, pair: Pair, confidence: float) -> CurveSke
     )
 
 
-def _best_arms(result: StudyResult, pair: Pair) -> list[str]:
-    """The arms but the baseline, by the area under their mean curve, the best first."""
-    areas = {}
-    for label in result.augmentations:
-        means = [one.mean for one in result.intervals(pair, label)]
-        if label != result.baseline and not np.isnan(means).all():
-            area = float(aulc(np.array([means]), result.sizes)[0])
-            areas[label] = np.nanmean(means) if np.isnan(area) else area
-    return sorted(areas, key=areas.__getitem__, reverse=not result.scale.lower_is_better)
-
-
-def _colours(result: StudyResult, best: list[str]) -> dict[str, str]:
+def _colours(result: StudyResult, best: Sequence[str]) -> dict[str, str]:
     """The colours of the baseline and the best arms, in that order: as in figures, where free."""
     others = [label for label in result.augmentations if label != result.baseline]
     found: dict[str, str] = {}
-    for label in best:
+    for label in (one for one in best if one != result.baseline):
         number = others.index(label)
         turns = (CURVE_COLOURS[(number + k) % len(CURVE_COLOURS)] for k in range(len(others)))
         found[label] = next(one for one in turns if one not in found.values())

@@ -96,11 +96,9 @@ def figure_of(result: StudyResult, pair: Pair, confidence: float = 0.95) -> Figu
 
 
 def _of_pair(result: StudyResult, pair: Pair) -> dict[str, Any]:
-    return {
-        **_of_answer(answer_of(result, pair)),
-        "sketch": curve_sketch(result, pair, confidence=0.95),
-        "pair": pair,
-    }
+    answer = answer_of(result, pair)
+    best = [row.augmentation for row in answer.rows or answer.means]
+    return {**_of_answer(answer), "sketch": curve_sketch(result, pair, best), "pair": pair}
 
 
 def _of_answer(answer: Answer) -> dict[str, Any]:

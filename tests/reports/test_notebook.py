@@ -118,9 +118,9 @@ def test_of_many_arms_the_best_have_a_colour_each_and_the_others_are_counted(rea
     assert len(strokes) == len(set(strokes)) == 7  # the baseline, and six more
     assert "faint: 18 further arms" in text
     areas = {label: result.scores(PAIR)[label].mean(axis=0) @ [1, 2, 2, 1] for label in _arms(24)}
-    best = max(areas, key=areas.get)
+    best = sorted(areas, key=areas.get, reverse=True)[:6]
     legend = text.split("mean and interval:")[1].split("<svg viewBox")[0]
-    assert re.findall(r"</svg> (\S+?)</span>", legend)[:2] == ["none", best]
+    assert re.findall(r"</svg> (\S+?)</span>", legend) == ["none", *best]
 
 
 def _arms(count):
