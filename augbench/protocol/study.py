@@ -157,6 +157,7 @@ class Study:
                     "image_shape": list(info.image_shape),
                     "classes": list(info.classes),
                     "test_size": info.test_size,
+                    **({"spec": info.spec} if info.spec else {}),
                 }
                 for pair in self.pairs
                 for info in pair
