@@ -46,12 +46,13 @@ def preview_command(
     from augbench.pictures.drawing import draw_previews
     from augbench.pictures.making import Asked
     from augbench.plugins.registry import Registry
+    from augbench.proposing.folders import completed_spec
     from augbench.running.inspecting import inspected
     from augbench.running.pictures import pictures
 
     registry = Registry.load(plugins, strict=strict_plugins)
     tell_problems(registry)
-    component = registry.resolve("dataset", dataset)
+    component = registry.resolve("dataset", completed_spec(dataset, registry))
     wanted = [
         (pipeline.label, pipeline, component)
         for spec in augmentations

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run_command"]
 
+_ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"})
+
 
 @click.command("run", cls=GroupedCommand)
 @click.argument(
@@ -124,6 +126,8 @@ def _folder(given: dict[str, Any], argument: Path | None) -> str | None:
             raise OptionError(f"give either {text} or --dataset {dataset}, not both")
         # A path, even where a data set has its name.
         return text if argument.is_absolute() or text.startswith((".", "~")) else f"./{text}"
+    if argument.suffix.lower() in _ARCHIVES and argument.is_file():
+        raise OptionError(f"{text} is an archive: unpack it, and name the folder of images")
     if not argument.exists() and argument.suffix != ".toml":
         raise OptionError(
             f"there is no folder or study file {text}: expected a folder of images with one folder "
@@ -134,8 +138,8 @@ def _folder(given: dict[str, Any], argument: Path | None) -> str | None:
 
 
 def _is_folder_with_parameters(text: str) -> bool:
-    path, colon, parameters = text.rpartition(":")
-    return bool(colon) and "=" in parameters and Path(path).is_dir()
+    path, colon, _ = text.rpartition(":")
+    return bool(colon) and Path(path).is_dir()
 
 
 def _draw_augmentations(planned: Plan) -> None:

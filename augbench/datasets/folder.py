@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 import numpy as np
 
-from augbench.datasets._images import Resize, read_images
+from augbench.datasets._images import Resize
+from augbench.datasets._kept_pixels import read_or_recall
 from augbench.datasets.contract import Dataset, reads
 from augbench.datasets.layout import parts_of, place_of
 from augbench.errors import DatasetError, ParameterError
@@ -91,7 +92,7 @@ def folder(
         )
     # In one go, since what is white in pictures of many bits is one question for all of them.
     files = [file for part in (train, test) for group in part.values() for file in group]
-    images = read_images(files, size, resize, channels, white)
+    images = read_or_recall(files, size, resize, channels, white)
     train_labels, test_labels = (
         np.repeat(np.arange(len(part)), [len(group) for group in part.values()])
         for part in (train, test)

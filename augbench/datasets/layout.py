@@ -176,13 +176,17 @@ def classes_in(place: Path, problems: list[str]) -> Classes:
     """
     classes: Classes = {}
     before = len(problems)
-    for entry in _entries(place):
-        if not _is_wanted(entry):
-            continue
+    entries = [entry for entry in _entries(place) if _is_wanted(entry)]
+    if strays := [entry for entry in entries if not entry.is_dir()]:
+        problems.append(
+            f"expected one folder a class in {place}, found the file {strays[0]}"
+            f"{_and_more(strays)}; put each image into the folder of its class"
+        )
+    for entry in entries:
         name = class_name(entry)
-        if not entry.is_dir():
-            problems.append(f"expected one folder a class in {place}, found the file {entry}")
-        elif name in classes:
+        if entry in strays:
+            continue
+        if name in classes:
             problems.append(
                 f"two class folders of {place} are called {name!r}, in two Unicode forms; "
                 "rename one of them, or bring their images together"
@@ -208,13 +212,19 @@ def left_out(place: Path) -> list[Path]:
 def _images_in(folder: Path, problems: list[str]) -> list[Path]:
     entries = [entry for entry in _entries(folder) if _is_wanted(entry)]
     folders = [entry for entry in entries if entry.is_dir()]
-    problems += [
-        f"expected images in the class folder {folder}, found the folder {one}" for one in folders
-    ]
+    if folders:
+        problems.append(
+            f"expected images in the class folder {folder}, found the folder {folders[0]}"
+            f"{_and_more(folders)}; name the folder whose folders are the classes"
+        )
     files = [entry for entry in entries if entry not in folders]
     if not entries:
         problems.append(f"class folder {folder} holds no images; fill it, or take it away")
     return files
+
+
+def _and_more(found: list[Path]) -> str:
+    return f" and {len(found) - 1:,} more" if len(found) > 1 else ""
 
 
 def _is_wanted(entry: Path) -> bool:

@@ -12,10 +12,14 @@ from augbench.text import encodable
 
 __all__ = ["short_name", "short_names"]
 
+_OF_A_SPLIT = frozenset({"train", "test", "val"})
+
 
 def short_name(path: str, parts: int = 1) -> str:
     """The last parts of a path: the folder's name, with those of the folders that it lies in."""
     whole = Path(os.path.abspath(Path(path).expanduser()))
+    if whole.name.lower() in _OF_A_SPLIT:  # says nothing by itself
+        parts += 1
     return encodable("/".join(whole.parts[-parts:])) or str(whole)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,13 +19,15 @@ from augbench.plugins.registry import Registry
 from augbench.proposing.choice import Choice
 from augbench.proposing.paths import OwnFolder, own_folder
 
-__all__ = ["AUGMENTATIONS", "Folders", "with_folders"]
+__all__ = ["AUGMENTATIONS", "Folders", "completed_spec", "with_folders"]
 
 AUGMENTATIONS = ("crop-flip", "mixup", "crop-flip+mixup")
 """What is compared on photographs unless their user says otherwise."""
 
 _SIDE = 32
 """Pixels of a side: at 64 a study takes four times as long."""
+
+_LARGER = 64
 
 _SHARES = (0.2, 0.3, 0.4, 0.5)
 """Shares of each class to test on: the first that gives enough test images, or the last."""
@@ -85,7 +88,7 @@ def with_folders(
             refused[spec] = error
     if not own:
         return Folders(options, (), (), refused)
-    channels, side = _shape(list(surveys.values()), list(own.values()), others, known)
+    channels, side = _shape(list(surveys.values()), list(own.values()), _infos(others, known))
     full = {}
     for spec, survey in surveys.items():
         full[spec] = _full_spec(own[spec], survey, channels, side)
@@ -99,6 +102,15 @@ def with_folders(
     specs = {name: [full.get(spec, spec) for spec in getattr(options, name)] for name in _SIDES}
     lines = tuple(map(_found, surveys.values()))
     return Folders(options.but(**specs), lines, tuple(choices), refused)
+
+
+def completed_spec(spec: str, registry: Registry) -> str:
+    """The full spec of a folder that is named by its path; of any other data set, the spec."""
+    own = own_folder(spec, "dataset", registry)
+    if own is None:
+        return spec
+    survey = _surveyed(own.path)
+    return _full_spec(own, survey, *_shape([survey], [own]))
 
 
 def _with_dataset(options: Options) -> tuple[Options, str]:
@@ -116,6 +128,12 @@ def _with_dataset(options: Options) -> tuple[Options, str]:
     return options, free[0] if len(free) == 1 else ""
 
 
+def _infos(specs: Sequence[str], known: Callable[[str], DatasetInfo]) -> Iterator[DatasetInfo]:
+    for spec in specs:
+        with suppress(UsageError):  # told where the pairs are made
+            yield known(spec)
+
+
 def _surveyed(path: str) -> Survey:
     """Look at a folder in a process of its own: its files may be anything."""
     try:
@@ -130,19 +148,13 @@ def _surveyed(path: str) -> Survey:
 def _shape(
     surveys: Sequence[Survey],
     own: Sequence[OwnFolder],
-    others: Sequence[str],
-    known: Callable[[str], DatasetInfo],
+    others: Iterable[DatasetInfo] = (),
 ) -> tuple[int, int]:
     """The channels and the side of all folders' images: those of the other data sets, if any.
 
     What is said of one folder goes for the others.
     """
-    shapes = set()
-    for spec in others:
-        try:
-            shapes.add(known(spec).image_shape)
-        except UsageError:  # told where the pairs are made
-            continue
+    shapes = {info.image_shape for info in others}
     if len(shapes) == 1:
         ((channels, height, width),) = shapes
         if height == width and channels in (1, 3):
@@ -198,7 +210,7 @@ def _found(survey: Survey) -> str:
     part = " to train on" if survey.split else ""
     others = ", ".join(f"{count} {kind}" for kind, count in survey.others.items())
     return (
-        f"{short_name(str(survey.place))}: {survey.images:,} images in {len(counts)} classes, "
+        f"{survey.place}: {survey.images:,} images in {len(counts)} classes, "
         f"{each} in each{part}{f'; left out, being no images: {others}' if others else ''}"
     )
 
@@ -206,7 +218,7 @@ def _found(survey: Survey) -> str:
 def _choices(own: OwnFolder, survey: Survey, channels: int, side: int) -> Iterator[Choice]:
     """What was chosen for a folder."""
     if not {"size", "channels"} <= own.parameters.keys():
-        other = f"{own.path}:size={2 * side}"
+        other = f"{own.path}:size={_LARGER if side == _SIDE else _SIDE}"
         colour = "colour" if channels == 3 else "grey"
         yield Choice(f"{side} × {side} pixels in {colour}", own.option, other)
     if not survey.split and "test_fraction" not in own.parameters:

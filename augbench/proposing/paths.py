@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from augbench.errors import DatasetError, OptionError, UnknownNameError
-from augbench.options import NO_DATASET, named
+from augbench.options import NO_DATASET
 from augbench.plugins.parameters import split
 from augbench.plugins.registry import Registry
 
@@ -40,9 +40,9 @@ def own_folder(spec: str, option: str, registry: Registry) -> OwnFolder | None:
             raise _missing(path, error) from None
         return None
     value, parameters = split(text) if text else (None, {})
-    if value is not None:
+    if value is not None or spec.endswith(":"):
         raise OptionError(
-            f"{named(option, spec)}: expected key=value behind the folder, as in {path}:size=64"
+            f"data set {spec!r}: expected key=value behind the folder, as in {path}:size=64"
         )
     return OwnFolder(option, os.path.normpath(path), parameters)
 
@@ -51,7 +51,7 @@ def _parted(spec: str) -> tuple[str, str]:
     """A path, and the parameters behind it."""
     if not Path(spec).expanduser().is_dir():
         path, colon, text = spec.rpartition(":")
-        if colon and "=" in text:
+        if colon and ("=" in text or Path(path).expanduser().is_dir()):
             return path, text
     return spec, ""
 

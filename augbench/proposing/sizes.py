@@ -60,5 +60,5 @@ def _usable(options: Options, info: DatasetInfo) -> int:
 def _reason(info: DatasetInfo) -> str:
     least, most = min(info.train_counts), max(info.train_counts)
     if least == most:
-        return f"{least} are there"
+        return f"each has {least}"
     return f"{info.classes[info.train_counts.index(least)]!r} has {least}"

@@ -62,12 +62,18 @@ def about_classes(infos: Iterable[DatasetInfo]) -> list[str]:
 
 def _remedy(info: DatasetInfo) -> str:
     """What would show the differences that augmentations make."""
-    needed = math.ceil(least_difference(1, Options.seeds) ** 2 / _USUAL**2)
+    needed = _rounded(least_difference(1, Options.seeds) ** 2 / _USUAL**2)
     if info.test_size >= needed:  # so many images do, with more seeds
         return f"{named('seeds', Options.seeds)} would do"
     share = info.test_size / (info.test_size + sum(info.train_counts))
-    a_class = math.ceil(needed / share / len(info.classes))
+    a_class = _rounded(needed / share / len(info.classes))
     return (
         f"these images can tell no best one, unless it is far better; {needed} test images would, "
         f"as of {a_class} images in each of {len(info.classes)} classes"
     )
+
+
+def _rounded(count: float) -> int:
+    """A round number that is not below; the formula is no better than that."""
+    step = 10 if count > 20 else 5
+    return math.ceil(count / step) * step
