@@ -26,7 +26,9 @@ def with_sizes(
         scarce = _scarce([one for one, _ in pairs])
         least = max(math.ceil(most_sources / len(one.classes)) for one, _ in pairs)
         most = _usable(options, scarce)
-        sizes = tuple(size for size in options.samples_per_class if least <= size <= most)
+        there = [size for size in options.samples_per_class if size <= most]
+        # Where none is enough for an arm, that is told of the arm.
+        sizes = tuple(size for size in there if size >= least) or tuple(there)
         if sizes and sizes != options.samples_per_class:
             options = options.but(samples_per_class=sizes)
             listed = ", ".join(map(str, sizes))

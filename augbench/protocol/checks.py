@@ -60,8 +60,7 @@ def check_study(study: Study, sources: Mapping[str, int], problems: Problems) ->
         smallest = min((*study.samples_per_class, *study.ruler_sizes))
         with problems.of("batch_size"):
             for arm in study.arms:
-                images = smallest * len(pretrain.classes)
-                _whole_batch(arm, smallest, images, sources[arm.label])
+                _whole_batch(arm, smallest, sources[arm.label], pretrain)
     with problems.of("epochs"):
         _ends(study)
     check_number(study, problems)
@@ -89,27 +88,27 @@ def _enough(option: str, size: int, info: DatasetInfo, who: str = "") -> None:
         name = info.classes[info.train_counts.index(least)]
         raise StudyError(
             f"{who}{named(option, size)} is more than {info.name!r} holds: class {name!r} has "
-            f"{least} training images; the largest size that works is {least}"
+            f"{least} training image{'s' * (least > 1)}; the largest size that works is {least}"
         )
 
 
-def _whole_batch(arm: Arm, size: int, images: int, count: int) -> None:
+def _whole_batch(arm: Arm, size: int, count: int, info: DatasetInfo) -> None:
     """Refuse an arm whose outputs are made of more images than the smallest set's batches hold."""
-    asked = arm.settings.batch_size
-    batch = effective_batch_size(asked, images)
+    classes, asked = len(info.classes), arm.settings.batch_size
+    batch = effective_batch_size(asked, size * classes)
     if batch >= count:
         return
+    needs = f"{arm.label!r} makes each output of {count} different images of a batch"
     remedies = [f"use {named('batch_size', count)} or more"] if asked < count else []
-    if images < count:  # then no batch holds more
-        smallest = math.ceil(count * size / images)
+    if size * classes < count:  # then no larger batch helps
+        smallest = math.ceil(count / classes)
+        if smallest > min(info.train_counts):
+            raise StudyError(
+                f"{needs}, more than {info.name!r} has for any size: leave {arm.label!r} out"
+            )
+        needs += f", and {size} of each class of {info.name!r} are {size * classes}"
         remedies.append(f"begin at {named('samples_per_class', smallest)}")
-    raise StudyError(
-        f"{arm.label!r} makes each output of {count} different images of a batch, but a batch "
-        f"holds {batch}: {size} of each class are {images}; {', and '.join(remedies)}"
-        if images < count
-        else f"{arm.label!r} makes each output of {count} different images of a batch, but a batch "
-        f"holds {batch}; {remedies[0]}"
-    )
+    raise StudyError(f"{needs}, but a batch holds {batch}; {', and '.join(remedies)}")
 
 
 def _ends(study: Study) -> None:
