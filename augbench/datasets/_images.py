@@ -24,7 +24,7 @@ from augbench.errors import DatasetError
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Resize", "header", "opened", "read_images"]
+__all__ = ["Resize", "header", "opened", "read_images", "unreadable"]
 
 Resize = Literal["stretch", "crop"]
 
@@ -87,6 +87,19 @@ def read_images(
             assert isinstance(read, _Deep)
             images[row] = _pixels(_in_8_bits(read, scale), size, resize, channels, extent.file)
     return images
+
+
+def unreadable(files: Sequence[Path]) -> list[str]:
+    """A line for each file that cannot be read to its end."""
+    problems = []
+    for file in files:
+        try:
+            with _read(file) as read:
+                if isinstance(read, _Deep):
+                    _extent(read)
+        except DatasetError as error:
+            problems.append(str(error))
+    return problems
 
 
 @contextmanager

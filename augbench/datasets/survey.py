@@ -14,7 +14,7 @@ from statistics import median_low
 
 import numpy as np
 
-from augbench.datasets._images import header, opened, read_images
+from augbench.datasets._images import header, opened, unreadable
 from augbench.datasets.layout import (
     Classes,
     class_name,
@@ -92,7 +92,8 @@ def survey(path: str) -> Survey:
     files = [file for part in found for group in part.values() for file in group]
     sides, coloured = _looked_at(files, problems)
     if problems:
-        problems += [line for line in _unreadable(files) if line not in problems]
+        # A header may be whole where the rest is not; reading it all takes a while.
+        problems += [line for line in unreadable(files) if line not in problems]
     expect_no_problems(problems)
     counts = [{name: len(group) for name, group in part.items()} for part in (train, test)]
     others = _kinds([file for folder in folders for file in left_out(folder)])
@@ -167,15 +168,6 @@ def _has_colours(image: object) -> bool:
     levels = np.asarray(small, dtype=np.int16).reshape(-1, 3)
     apart = levels.max(axis=1) - levels.min(axis=1)
     return bool((apart > _COLOURED).mean() > _SHARE)
-
-
-def _unreadable(files: list[Path]) -> list[str]:
-    """What reading every picture to its end says: a header may be whole where the rest is not."""
-    try:
-        read_images(files, 1, "stretch", 1)
-    except DatasetError as error:
-        return str(error).splitlines()
-    return []
 
 
 def _kinds(files: list[Path]) -> dict[str, int]:

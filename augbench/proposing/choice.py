@@ -9,8 +9,8 @@ from augbench.options import named
 
 __all__ = ["Choice", "lines"]
 
-_WIDEST = 58
-"""Letters up to which the options stand below each other."""
+_WIDEST = 32
+"""Letters up to which the options stand below each other: lines are to fit a terminal."""
 
 
 @dataclass(frozen=True)

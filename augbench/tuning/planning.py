@@ -185,7 +185,10 @@ def _nothing_left(study: Study, finetune: DatasetInfo, size: int, *, same: bool)
     possible = [
         f"{named(name)} than {value}" for name, (value, least) in smaller.items() if value > least
     ]
-    remedy = f"give a smaller {', or '.join(possible)}{taken}" if possible else "add images to it"
+    listed = ", ".join([*possible[:-1], *(f"or {one}" for one in possible[-1:])])
+    remedy = f"give a smaller {listed.removeprefix('or ')}{taken}"
+    if not possible:
+        remedy = "add images to it"
     return (
         f"{named('tune')}: {finetune.name!r} has no image of some class left to choose by, beside "
         f"those of finetuning, calibration{' and pretraining' if same else ''}; {remedy}"
