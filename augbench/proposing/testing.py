@@ -34,8 +34,8 @@ def about_test_images(infos: Iterable[DatasetInfo], seeds: int) -> tuple[list[st
     notes, warnings = [], []
     for info in {one.content_hash: one for one in infos}.values():
         least = least_difference(info.test_size, seeds)
-        told = f"{info.name}: {info.test_size:,} test images, on which less than about "
-        told += f"{100 * least:.0f} points between two arms may be luck"
+        told = f"{info.name}: {info.test_size:,} test images, so that differences under about "
+        told += f"{100 * least:.0f} points may be luck"
         if least <= _USUAL:
             notes.append(told)
         else:

@@ -166,7 +166,7 @@ def test_what_is_no_data_set_is_told_with_what_was_expected(no_children, photos,
 def test_few_test_images_are_told_plainly_with_what_would_do(no_children, photos):
     made = plan(dataset="photos")
     (few,) = made.doubts
-    assert "11 test images, on which less than about 15 points" in few
+    assert "11 test images, so that differences under about 15 points may be luck" in few
     assert "100 test images would, as of 100 images in each of 2 classes" in few
 
 
