@@ -43,6 +43,7 @@ def preview_command(
 ) -> None:
     """Draw what augmentations do: originals above, results below, the weights as captions."""
     from augbench.datasets.named import data_root as root_of
+    from augbench.datasets.naming import short_names
     from augbench.pictures.drawing import draw_previews
     from augbench.pictures.making import Asked
     from augbench.plugins.registry import Registry
@@ -67,6 +68,7 @@ def preview_command(
         seed=seed,
         gallery=False,
     )
-    tell_warnings(inspected(registry, component, root_of(data_root), download=download).warnings)
+    info = inspected(registry, component, root_of(data_root), download=download)
+    tell_warnings(info.called(short_names([component])[info.name]).warnings)
     for path in draw_previews((picture for _, picture in pictures(asked)), out):
         echo(f"drew {path}")

@@ -56,7 +56,8 @@ class StudyData:
     def _found(self, option: str, problems: Problems) -> Iterator[DatasetInfo]:
         specs = getattr(self.options, option)
         for spec in dict.fromkeys(specs):
-            with problems.of(option, specs.index(spec)):
+            written = option in self.options.given or "dataset" not in self.options.given
+            with problems.of(*((option, specs.index(spec)) if written else ("dataset",))):
                 yield self._info(spec)
 
     def _info(self, spec: str) -> DatasetInfo:
