@@ -10,7 +10,7 @@ from photographs import album, photograph
 import augbench as package
 from augbench.api import Options, plan
 from augbench.datasets.naming import short_names
-from augbench.errors import StudyProblems, UsageError
+from augbench.errors import StudyProblems, StudyWarning, UsageError
 from augbench.plugins.registry import Registry
 from augbench.proposing.testing import least_difference
 from augbench.verifying import rebuilt
@@ -69,9 +69,10 @@ def test_what_was_chosen_is_written_out_and_comes_back_the_same(no_children, pho
 
 
 def test_results_are_under_the_short_name_and_the_full_spec_is_kept(photos):
-    result = package.run(
-        "mixup", dataset="photos", samples_per_class=2, engine="reference", **SHORT
-    )
+    with pytest.warns(StudyWarning, match="11 test images"):
+        result = package.run(
+            "mixup", dataset="photos", samples_per_class=2, engine="reference", **SHORT
+        )
     assert not result.failed
     assert result.pairs == (("photos", "photos"),)
     (told,) = result.stored.description["datasets"].values()
