@@ -42,6 +42,7 @@ RANK = {
     "planning": 7,
     "proposing": 7,
     "progress": 7,
+    "registration": 7,
     "testing": 8,
     "api": 8,
     "verifying": 8,
