@@ -13,7 +13,15 @@ from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.recipe import OF_EACH_CELL
 from augbench.protocol.study import Cell
 
-__all__ = ["Unit", "cost", "kept_features", "plan_packs", "trained_alike", "units_of"]
+__all__ = [
+    "Unit",
+    "cost",
+    "kept_features",
+    "plan_packs",
+    "pretraining_share",
+    "trained_alike",
+    "units_of",
+]
 
 _CACHE_VALUES = 16 * 8 * 28 * 28
 """Pixel values of one step over all cells of a pack; beyond, a step costs more per cell."""
@@ -112,15 +120,31 @@ def plan_packs(
 def cost(cell: Cell) -> float:
     """The work of a cell, in images through the network, forwards."""
     settings, classes = cell.settings, len(cell.finetune.classes)
-    passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
-    batch = effective_batch_size(settings.batch_size, cell.pretrain_images)
     finetuning = settings.finetune_samples_per_class * classes
     full = 3 * settings.full_steps * settings.batch_size if cell.readout == "full" else 0
     if cell.trial is not None:
         tested = cell.trial.validation_samples_per_class * classes
     else:
         tested = cell.pretrain.test_size + cell.finetune.test_size
-    return passes * cell.pretrain_steps * batch + finetuning + full + tested
+    return _pretraining_cost(cell) + finetuning + full + tested
+
+
+def _pretraining_cost(cell: Cell) -> float:
+    passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
+    return (
+        passes
+        * cell.pretrain_steps
+        * effective_batch_size(cell.settings.batch_size, cell.pretrain_images)
+    )
+
+
+def pretraining_share(cells: Iterable[Cell]) -> float:
+    """The share of pretraining in the work of some cells; 0 where there is no work."""
+    first = rest = 0.0
+    for unit in units_of(cells):
+        first += _pretraining_cost(unit[0])
+        rest += sum(cost(cell) - _pretraining_cost(cell) for cell in unit)
+    return first / (first + rest) if first + rest else 0.0
 
 
 def kept_features(unit: Unit) -> int:
