@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -119,19 +120,21 @@ def report_command(
         if not as_json:
             echo(f"wrote {html}")
     if not no_figures:
-        from augbench.reports.drawing import Artists
-        from augbench.reports.figures import update_figures
+        from augbench.reports.figures import save_figures, update_figures
 
-        with Artists() as artists:
-            lines = update_figures(
-                result,
-                folder,
-                train_curves=plot_train_curves,
-                pictures=pictures,
-                confidence=confidence,
-                draw=artists.draw,
-            )
-        written += artists.written
+        def draw(*study: Any, **how: Any) -> list[Path]:
+            paths = save_figures(*study, **how)
+            written.extend(paths)
+            return paths
+
+        lines = update_figures(
+            result,
+            folder,
+            train_curves=plot_train_curves,
+            pictures=pictures,
+            confidence=confidence,
+            draw=draw,
+        )
         for line in () if as_json else lines:
             echo(line)
     if as_json:
