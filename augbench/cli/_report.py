@@ -75,10 +75,16 @@ def report_command(
     plot_train_curves: bool,
     as_json: bool,
 ) -> None:
-    """Say what a study found, from its store, without training.
+    """Say what a study found, from its store in the folder DIR, without training.
 
     Prints the answer, or with --full every verdict in words and the tables of means, and draws the
     figures into the folder of the run.
+
+    \b
+    Examples:
+      augbench report
+      augbench report results --full --no-figures
+      augbench report results --html report.html --metric nll
     """
     if not 0 < confidence < 1:
         raise UsageError(f"--confidence: expected a share between 0 and 1, got {confidence:g}")

@@ -70,6 +70,12 @@ def run_command(
 
     STUDY.toml is a file of these options, as --save-study writes it; an option that is given here
     wins over the file.
+
+    \b
+    Examples:
+      augbench run --aug collage,mixup
+      augbench run --aug all --seeds 12 --samples-per-class 4,16,64
+      augbench run --pre-train-dataset mnist --finetune-dataset emnist
     """
     options = given_options(context, given, study)
 

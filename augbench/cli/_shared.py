@@ -46,8 +46,9 @@ class _Value(click.ParamType):  # type: ignore[type-arg]  # generic in new click
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
         with _problems(ctx).of():
-            if self._option.repeatable:  # click converts the names one by one
-                return self._option.check((value,))[0]
+            if self._option.repeatable:  # click converts the texts one by one
+                self._option.check((value,))
+                return value
             return (
                 self._option.parse(value) if isinstance(value, str) else self._option.check(value)
             )
@@ -92,14 +93,18 @@ class GroupedCommand(TellsTogether):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections."""
-        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        records = {
+            param.name: param.get_help_record(ctx)
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option)
+        }
         for heading, options in grouped(Options).items():
             names = [word for option in options.values() for word in _words(option)]
             rows = [row for row in map(records.pop, names) if row is not None]
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
-        with formatter.section("Other"):
+        with formatter.section("What it says and writes"):
             formatter.write_dl([row for row in records.values() if row is not None])
 
 
@@ -143,9 +148,21 @@ def _flags(option: Option[Any, Any], help: str) -> list[Callable[[_F], _F]]:
         multiple=option.repeatable,
         metavar=option.metavar,
         envvar=option.variable or None,
+        # Names between commas become several; what is refused was told by then.
+        callback=_kept_by(option) if option.repeatable else None,
         help=f"{help}{repeatable}  [{option.about}]",
     )
     return [value, *shorthands]
+
+
+def _kept_by(option: Option[Any, Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        try:
+            return option.check(value)
+        except UsageError:
+            return value  # its type has refused it
+
+    return keep
 
 
 def _words(option: Option[Any, Any]) -> list[str]:

@@ -221,8 +221,10 @@ def serve_figures(messages: queue.SimpleQueue[Any], emit: Callable[[object], Non
 
 
 def _warm_up() -> None:
-    """Draw a figure that nobody sees: fonts are found, and layouts compiled, once a process."""
+    """Draw a figure that nobody sees: fonts are found and layouts made ready once a process."""
     from io import BytesIO
+
+    import scipy.special  # noqa: F401 - statistics load it when they need it
 
     from augbench.plotting import style
 
