@@ -93,6 +93,11 @@ class Artists:
     def __exit__(self, *_: object) -> None:
         self._dismiss()
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The numbers of the processes that there are."""
+        return tuple(child.number for child in self._children)
+
     def start(self) -> None:
         """Have the processes load what drawing takes."""
         serve = "augbench.reports.drawing:serve_figures"
