@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+import click
 from click.shell_completion import CompletionItem
 
 from augbench.options import Option
@@ -12,7 +13,7 @@ from augbench.options import Option
 if TYPE_CHECKING:
     from augbench.plugins.components import Kind
 
-__all__ = ["completions", "names_of"]
+__all__ = ["complete_component", "complete_dataset", "completions"]
 
 _KINDS: dict[str, Kind] = {
     "augmentations": "augmentation",
@@ -20,10 +21,9 @@ _KINDS: dict[str, Kind] = {
     "baseline": "augmentation",
     "pretrain_datasets": "dataset",
     "finetune_datasets": "dataset",
-    "dataset": "dataset",
     "backbone": "backbone",
     "executor": "executor",
-    "corruptions": "corruption",
+    "shift": "corruption",
 }
 """The kind of component that each option names."""
 
@@ -34,15 +34,31 @@ def completions(name: str, option: Option[Any, Any] | None, typed: str) -> list[
     """The values of an option that begin as what is typed; several stand between commas."""
     if name in _PATHS:
         return [CompletionItem(typed, type=_PATHS[name])]
-    known = getattr(option, "choices", None) or names_of(_KINDS.get(name))
+    known = getattr(option, "choices", ())
+    if name in _KINDS:
+        known = _names_of([_KINDS[name]])
     before, comma, last = typed.rpartition(",")
     return [CompletionItem(before + comma + one) for one in known if one.startswith(last)]
 
 
-def names_of(kind: Kind | None) -> Iterable[str]:
-    """The names of the installed components of a kind, in order; none of no kind."""
-    if kind is None:
-        return ()
+def complete_dataset(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The data sets whose names begin as what is typed."""
+    return completions("pretrain_datasets", None, incomplete)
+
+
+def complete_component(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The components of any kind whose names begin as what is typed."""
+    from augbench.plugins.components import WORDS
+
+    return [CompletionItem(name) for name in _names_of(WORDS) if name.startswith(incomplete)]
+
+
+def _names_of(kinds: Iterable[Kind]) -> list[str]:
     from augbench.plugins.registry import Registry
 
-    return Registry.load().names(kind)
+    registry = Registry.load()
+    return [name for kind in kinds for name in registry.names(kind)]

@@ -253,5 +253,5 @@ def json_option(function: _F) -> _F:
         "--json",
         "as_json",
         is_flag=True,
-        help="Print one JSON object and nothing else on the standard output; see docs/command-line.md.",
+        help="Print one JSON object and nothing else: docs/command-line.md.",
     )(function)

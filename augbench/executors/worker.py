@@ -117,6 +117,7 @@ class PackTrainer:
                 else ()
             )
             for result in trained:
+                done += clock.end(cells[result.key])
                 emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
         notes = getattr(self._engine, "notes", [])

@@ -1,4 +1,4 @@
-"""What the terminal says, as one JSON object for other programs; docs/command-line.md explains it."""
+"""What the terminal says, as one JSON object for other programs; see docs/command-line.md."""
 
 from __future__ import annotations
 

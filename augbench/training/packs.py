@@ -18,7 +18,7 @@ __all__ = [
     "cost",
     "kept_features",
     "plan_packs",
-    "pretraining_share",
+    "shares_of_work",
     "trained_alike",
     "units_of",
 ]
@@ -119,32 +119,36 @@ def plan_packs(
 
 def cost(cell: Cell) -> float:
     """The work of a cell, in images through the network, forwards."""
+    return sum(_costs(cell))
+
+
+def shares_of_work(cells: Iterable[Cell]) -> tuple[float, float]:
+    """The shares of pretraining and of fitting readouts in the work of cells; tests are the rest.
+
+    Both are 0 where there is no work.
+    """
+    first = fits = tests = 0.0
+    for unit in units_of(cells):
+        first += _costs(unit[0])[0]
+        for cell in unit:
+            _, fit, test = _costs(cell)
+            fits, tests = fits + fit, tests + test
+    whole = first + fits + tests
+    return (first / whole, fits / whole) if whole else (0.0, 0.0)
+
+
+def _costs(cell: Cell) -> tuple[int, int, int]:
+    """The work of pretraining, of fitting the readout, and of testing."""
     settings, classes = cell.settings, len(cell.finetune.classes)
+    passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
+    batch = effective_batch_size(settings.batch_size, cell.pretrain_images)
     finetuning = settings.finetune_samples_per_class * classes
     full = 3 * settings.full_steps * settings.batch_size if cell.readout == "full" else 0
     if cell.trial is not None:
         tested = cell.trial.validation_samples_per_class * classes
     else:
         tested = cell.pretrain.test_size + cell.finetune.test_size
-    return _pretraining_cost(cell) + finetuning + full + tested
-
-
-def _pretraining_cost(cell: Cell) -> float:
-    passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
-    return (
-        passes
-        * cell.pretrain_steps
-        * effective_batch_size(cell.settings.batch_size, cell.pretrain_images)
-    )
-
-
-def pretraining_share(cells: Iterable[Cell]) -> float:
-    """The share of pretraining in the work of some cells; 0 where there is no work."""
-    first = rest = 0.0
-    for unit in units_of(cells):
-        first += _pretraining_cost(unit[0])
-        rest += sum(cost(cell) - _pretraining_cost(cell) for cell in unit)
-    return first / (first + rest) if first + rest else 0.0
+    return passes * cell.pretrain_steps * batch, finetuning + full, tested
 
 
 def kept_features(unit: Unit) -> int:

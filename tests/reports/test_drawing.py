@@ -14,9 +14,7 @@ from augbench.reports.figures import parts, save_figures, update_figures
 
 @pytest.fixture
 def result(read):
-    return read(
-        make_study(["mixup"], pairs=(("a", "b"), ("a", "B")), sizes=(1, 4), seeds=2)
-    )
+    return read(make_study(["mixup"], pairs=(("a", "b"), ("a", "B")), sizes=(1, 4), seeds=2))
 
 
 @pytest.fixture
