@@ -103,8 +103,14 @@ def run_command(
         return
     written = _draw_augmentations(planned, quiet=as_json) if plot_augmentations else []
     with Artists() as artists:
-        on_dealt = None if no_figures else artists.start
-        with Gallery(planned) as gallery, Live(verbose=verbose, on_dealt=on_dealt) as live:
+
+        def get_ready() -> None:
+            """Load what the end of the run takes, while this process has nothing else to do."""
+            if not no_figures:
+                artists.start()
+            import scipy.special  # noqa: F401 - statistics load it when they need it
+
+        with Gallery(planned) as gallery, Live(verbose=verbose, on_dealt=get_ready) as live:
             command = encodable(shlex.join(["augbench", *sys.argv[1:]]))
             result = execute(planned, live, command=command, gallery=gallery)
         if not has_working_directory() and options.out.is_absolute():
