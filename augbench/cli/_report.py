@@ -110,9 +110,11 @@ def report_command(
 
     written: list[Path] = []
     if not as_json:
+        from augbench.registration import registered_line
         from augbench.reports.terminal import print_report
 
-        print_report(result, confidence=confidence, full=full)
+        registered = registered_line(result, folder)
+        print_report(result, confidence=confidence, full=full, registered=registered)
     if html is not None or not no_figures:
         from augbench.pictures.archive import damage, pictures_of
 

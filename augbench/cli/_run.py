@@ -82,6 +82,7 @@ def run_command(
     from augbench.api import check_machine, execute, plan
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
+    from augbench.registration import registered_line
     from augbench.reports.drawing import Artists
     from augbench.reports.figures import update_figures
     from augbench.reports.objects import json_text, result_object
@@ -119,7 +120,7 @@ def run_command(
         if live.ended and not no_figures:
             artists.begin(result, train_curves=plot_train_curves, pictures=pictures)
         if not as_json:
-            print_report(result, full=full)
+            print_report(result, full=full, registered=registered_line(result, options.out))
         if gallery.problem:
             echo(f"warning: {gallery.problem}", err=True)
         lines: list[str] = []
