@@ -93,6 +93,8 @@ def report_command(
             f"--html: there is no folder {str(html.parent)!r} for {html.name!r}; make it, "
             "or name another"
         )
+    if list_studies and as_json:
+        raise UsageError("--json is for one study: leave it out, or --list")
     with Store.read(out) as store:
         if list_studies:
             _list(store)
