@@ -17,20 +17,28 @@ from augbench.results import StudyResult
 from augbench.running.computing import compute
 from augbench.running.interrupts import one_interrupt
 from augbench.running.observer import Observer
+from augbench.running.pictures import Gallery
 from augbench.running.plan import Plan
 
 __all__ = ["Observer", "Options", "Plan", "check_machine", "execute", "plan", "run"]
 
 
-def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") -> StudyResult:
+def execute(
+    plan: Plan,
+    observer: Observer | None = None,
+    *,
+    command: str = "",
+    gallery: Gallery | None = None,
+) -> StudyResult:
     """Compute the cells that the store lacks, storing each as it ends; return all results.
 
     A cell that fails is stored with its error, and the others go on: look at `.failed`. Cells that
     another run on the same store is training are waited for. The store keeps the `command` that
-    asked for the study.
+    asked for the study. A `gallery` has its pictures of augmentations made by the first worker that
+    is idle.
     """
     with one_interrupt():
-        stored = compute(plan, observer or Observer(), command)
+        stored = compute(plan, observer or Observer(), command, gallery)
     return StudyResult(stored, metric=plan.options.metric)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from augbench.options import named
 from augbench.text import file_name, shown
-from augbench.writing import save
+from augbench.writing import FileNames, save
 
 # A backend that a notebook has put there, or nonsense, would end the import; none is used.
 _backend = os.environ.pop("MPLBACKEND", None)
@@ -104,22 +104,6 @@ def save_figure(figure: Figure, path: Path, formats: Sequence[str] = ("png", "sv
             )
             figure.set_layout_engine("none")  # arranged once
     return paths
-
-
-class FileNames:
-    """The names of files that are written together: two that differ in case only are told apart."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def add(self, name: str) -> str:
-        """The name, with a number behind it if the file system may hold it already."""
-        number, chosen = 1, name
-        while chosen.casefold() in self._taken:
-            number += 1
-            chosen = f"{name}-{number}"
-        self._taken.add(chosen.casefold())
-        return chosen
 
 
 def _print(figure: Figure, suffix: str, place: Path) -> None:

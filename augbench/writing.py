@@ -12,7 +12,7 @@ from pathlib import Path
 
 from augbench.errors import StoreError
 
-__all__ = ["Content", "beside", "save"]
+__all__ = ["Content", "FileNames", "beside", "save"]
 
 Content = str | bytes | memoryview | Callable[[Path], object]
 
@@ -67,3 +67,19 @@ def save(path: Path, content: Content, *, hint: str) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StoreError(f"cannot write {str(path)!r} ({reason}); {hint}") from error
+
+
+class FileNames:
+    """The names of files that are written together: two that differ in case only are told apart."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def add(self, name: str) -> str:
+        """The name, with a number behind it if the file system may hold it already."""
+        number, chosen = 1, name
+        while chosen.casefold() in self._taken:
+            number += 1
+            chosen = f"{name}-{number}"
+        self._taken.add(chosen.casefold())
+        return chosen

@@ -48,6 +48,8 @@ _VERBS = {
 }
 
 
+_HELP = ["-h", "--help"]
+
 _NO_DIRECTORY = (
     "error: the working directory does not exist any more; change to one that does, and give the "
     "same command there: what is stored elsewhere is kept"
@@ -65,6 +67,8 @@ class _Verbs(click.Group):
             return None
         module = importlib.import_module(f"augbench.cli._{name}")
         command: click.Command = getattr(module, f"{name}_command")
+        # Also where it is called without this group, as by a test or a documentation tool.
+        command.context_settings.setdefault("help_option_names", _HELP)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -86,7 +90,7 @@ class _Verbs(click.Group):
 
 @click.group(
     cls=_Verbs,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": _HELP, "max_content_width": 100},
     help="When labels are scarce, which augmentation helps, where, and by how much?",
 )
 @click.version_option(__version__, prog_name="augbench")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option
+from augbench.cli._shared import folder_of_run
 from augbench.cli._streams import echo
 from augbench.store import backup
 
@@ -15,7 +15,7 @@ __all__ = ["backup_command"]
 
 @click.command("backup")
 @click.argument("dest", type=click.Path(path_type=Path, file_okay=False))
-@out_option("Folder of the run.")
+@folder_of_run
 def backup_command(dest: Path, out: Path) -> None:
     """Copy the store of a run, as it is at one moment, into the new folder DEST.
 

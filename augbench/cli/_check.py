@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from augbench.cli._completion import complete_component
 from augbench.cli._shared import data_options, plugin_options, tell_problems
 from augbench.errors import ContractError, PluginError, UnknownNameError, UsageError
 from augbench.plugins.components import WORDS
@@ -31,7 +32,12 @@ _Found = list[tuple["Kind", str]]
 
 
 @click.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME|SPEC|DISTRIBUTION|FILE.py]...")
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME|SPEC|DISTRIBUTION|FILE.py]...",
+    shell_complete=complete_component,
+)
 @click.option(
     "--expect-failure",
     "expected",

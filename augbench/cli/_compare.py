@@ -9,11 +9,13 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from augbench.cli._shared import study_options
+from augbench.cli._shared import json_option, study_options
+from augbench.cli._streams import write_text
 from augbench.protocol.metrics import Metric
 from augbench.protocol.metrics import metric as metric_named
 from augbench.reports.compare import StoreComparison, compare
 from augbench.reports.console import Console, plain
+from augbench.reports.objects import comparison_object, json_text
 from augbench.results import StudyResult
 from augbench.statistics import MeanInterval
 from augbench.store import Store
@@ -29,15 +31,26 @@ _STORE = click.Path(path_type=Path)
 @click.option("--first-study", type=int, help="Number of a study of FIRST.  [default: the latest]")
 @click.option("--second-study", type=int, help="The same of SECOND.  [default: the latest]")
 @study_options("metric", help="What is set side by side.")
+@json_option
 def compare_command(
-    first: Path, second: Path, first_study: int | None, second_study: int | None, metric: str
+    first: Path,
+    second: Path,
+    first_study: int | None,
+    second_study: int | None,
+    metric: str,
+    as_json: bool,
 ) -> None:
     """Set the studies of two stores side by side: settings, environments, cells, results."""
     results = []
     for folder, number in ((first, first_study), (second, second_study)):
         with Store.read(folder) as store:
             results.append(StudyResult(store.study(number), metric=metric))
-    _show(compare(*results), str(first), str(second), metric_named(metric))
+    found = compare(*results)
+    if as_json:
+        content = comparison_object(found, (first, second), results)
+        write_text(json_text("compare", content) + "\n")
+        return
+    _show(found, str(first), str(second), metric_named(metric))
 
 
 def _show(found: StoreComparison, first: str, second: str, one: Metric) -> None:

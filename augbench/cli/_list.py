@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,29 @@ def list_command(kind: str, as_json: bool, plugins: tuple[str, ...], strict_plug
 
     from augbench.reports.console import Console, plain
 
-    table = Table()
-    for column in ("name", "parameters", "what", "from"):
-        table.add_column(column, overflow="fold", no_wrap=column in ("name", "parameters"))
+    console, table = Console(), Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    room = console.width - 2 - max((len(info.name) for info in infos), default=0)
     for info in infos:
-        parameters = "\n".join(f"{p.name}: {p.type} = {p.default}" for p in info.parameters) or "–"
         what = info.summary if info.status == "ok" else f"cannot be used: {info.reason}"
         source = f"{info.distribution} {info.version}".strip()
-        table.add_row(*map(plain, (info.name, parameters, what, source)))
-    Console().print(table)
+        name, told = plain(info.name), f"{plain(what)} [dim]({plain(source)})[/dim]"
+        table.add_row(f"[bold]{name}[/bold]", told)
+        parameters = [f"{one.name}: {one.type} = {one.default}" for one in info.parameters]
+        for line in _packed(parameters, room):
+            table.add_row("", plain(line))
+    console.print(table)
     tell_problems(registry)
+
+
+def _packed(parts: Sequence[str], width: int) -> list[str]:
+    """Parts between commas, on lines of that width: none is broken that fits on one."""
+    lines: list[str] = []
+    for number, part in enumerate(parts, 1):
+        text = part if number == len(parts) else f"{part},"
+        if lines and len(lines[-1]) + 1 + len(text) <= width:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+    return lines

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
 import rich.console
 from rich.console import Group, RenderableType
 from rich.live import Live as RichLive
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn
 
 from augbench.api import Observer, Plan
+from augbench.cli._live_table import LiveTable
+from augbench.cli._pace import Pace
 from augbench.options import reported
 from augbench.protocol.cell_result import CellResult
-from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import Budget, Cell, Study, place_name
-from augbench.reports.console import Console, plain
-from augbench.reports.terminal import new_accuracy_table
-from augbench.results import Pair, View
+from augbench.protocol.study import Cell, Study, place_name
+from augbench.reports.console import Console
 from augbench.running.keeping import kept_size
 from augbench.training.packs import units_of
 
@@ -35,34 +26,41 @@ __all__ = ["Live", "print_plan"]
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
-_Place = tuple[Pair, str, int | None, Budget | None, str, int | None, bool]
-"""Pair, arm, size, budget, readout, finetuning images, and whether its settings were chosen."""
+_LEAST_SILENCE = 2.0
+"""Seconds between two lines of progress where lines cannot be written anew."""
+_SILENCE = 0.05
+"""The same as a share of the time left."""
 
 
 class Live(Observer):
-    """Shows a study being computed: a filling table in a terminal, plain lines elsewhere."""
+    """Shows a study being computed, on the error stream: a filling table in a terminal, lines
+    elsewhere.
+
+    `on_dealt` is called when every pack that is left is in training.
+    """
 
     def __init__(
-        self, console: rich.console.Console | None = None, *, verbose: bool = False
+        self,
+        console: rich.console.Console | None = None,
+        *,
+        verbose: bool = False,
+        on_dealt: Callable[[], None] | None = None,
     ) -> None:
-        self._verbose = verbose
-        self._console = console or Console()
-        self._errors = Console(stderr=True)
-        self._values: dict[_Place, list[float]] = defaultdict(list)
-        self._failures: dict[_Place, int] = defaultdict(int)
+        self._verbose, self._on_dealt = verbose, on_dealt
+        self._console = console or Console(stderr=True)
+        self._table: LiveTable | None = None
         self._plan: Plan | None = None
-        self._tuned = False
-        self._ended = self._to_compute = 0
+        self._pace = Pace()
+        self.ended = 0
+        """The number of cells that ended in this run."""
+        self._to_compute = 0
         self._notes: list[str] = []
         self._waiting = ""
-        self._start = time.monotonic()
+        self._told = time.monotonic()  # when a line was printed last
         self._progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[pace].words}"),
             console=self._console,
         )
         self._live: RichLive | None = None
@@ -79,97 +77,82 @@ class Live(Observer):
         if self._live is not None:
             self._live.stop()
         for text in self._notes:
-            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._print(text)
         if isinstance(error, KeyboardInterrupt):
-            self._errors.print(
-                f"{self._ended} new cells are stored; the same command goes on from there",
-                markup=False,
-            )
+            self._print(f"{self.ended} new cells are stored; the same command goes on from there")
 
     def planned(self, plan: Plan, stored: Mapping[str, float]) -> None:
         """Show what is there already, and start the clock."""
-        self._plan = plan
+        self._plan, self._table = plan, LiveTable(plan)
         missing = self._take(plan.cells, stored)
         # Data sets of one content, and arms of one kind, share cells.
         cells = list({cell.key: cell for cell in plan.cells}.values())
-        self._console.print(
+        self._print(
             f"{len(cells)} cells{_trials(cells)}: {len(cells) - len(missing)} in "
-            f"the store, {len(missing)} to compute ({plan.options.out})",
-            markup=False,
-            highlight=False,
+            f"the store, {len(missing)} to compute ({plan.options.out})"
         )
         if missing and self._console.is_terminal:
-            # A step of pretraining costs several of finetuning, but their ratio is the same
-            # for every cell: steps are a fair clock.
-            self._progress.add_task("cells 0", total=sum(cell.steps for cell in missing))
+            self._progress.add_task(self._count, total=1.0, pace=self._pace)
             self._live = RichLive(
                 get_renderable=self._render, console=self._console, refresh_per_second=4
             )
             self._live.start()
+        elif missing:
+            self._print(f"{self._count} {self._pace.words}")
 
     def chosen(self, cells: Sequence[Cell], stored: Mapping[str, float]) -> None:
         """Go on with the results of what the trials have chosen."""
-        missing, self._tuned = self._take(cells, stored), True
-        if self._live is not None:
-            (task,) = self._progress.tasks
-            left = sum(cell.steps for cell in missing)
-            self._progress.update(task.id, total=(task.total or 0) + left)
-        self._console.print(
+        assert self._table is not None
+        self._table.tuned = True
+        missing = self._take(cells, stored)
+        self._print(
             f"the trials have chosen: {len({cell.key for cell in cells})} further cells, "
-            f"{len(missing)} to compute",
-            markup=False,
-            highlight=False,
+            f"{len(missing)} to compute"
         )
 
     def _take(self, cells: Sequence[Cell], stored: Mapping[str, float]) -> list[Cell]:
         """Show those of some cells that are stored; returns the others."""
+        assert self._table is not None
+        self._table.take_stored(cells, stored)
         missing = {cell.key: cell for cell in cells if cell.key not in stored}
-        for cell in cells:
-            if cell.key in stored and cell.trial is None:
-                self._values[_place(cell)].append(stored[cell.key])
         self._to_compute += len(missing)
+        self._pace.add(sum(cell.steps for cell in missing.values()))
         return list(missing.values())
 
+    def dealt(self) -> None:
+        """Pass it on."""
+        if self._on_dealt is not None:
+            self._on_dealt()
+
     def progressed(self, steps: int) -> None:
-        """Move the bar."""
+        """Move the bar, or print a line now and then."""
+        self._pace.advance(steps)
         if self._live is not None:
-            self._progress.advance(self._progress.task_ids[0], steps)
+            self._move()
+        elif (left := self._pace.seconds_left) is not None:
+            silent = time.monotonic() - self._told
+            if silent > max(_LEAST_SILENCE, _SILENCE * left):
+                self._print(f"{self._count} {self._pace.words}")
 
     def finished(self, cell: Cell, result: CellResult) -> None:
         """Fill in a cell."""
         assert self._plan is not None
-        self._ended += 1
-        place, name = _place(cell), _name(cell, self._plan.study)
-        if result.ok:
-            if cell.trial is None:
-                self._values[place].append(result.metrics[PRIMARY.name])
-            outcome = f"{PRIMARY.short} {result.metrics[PRIMARY.name]:.4f}"
-        else:
-            self._failures[place] += 1
-            outcome = f"FAILED: {result.error}"
+        assert self._table is not None
+        self.ended += 1
+        self._pace.end(cell.steps)
+        name, outcome = _name(cell, self._plan.study), self._table.take(cell, result)
         if self._live is not None:
-            self._progress.update(
-                self._progress.task_ids[0],
-                description=f"cells {self._ended}/{self._to_compute}",
-            )
+            self._move()
             if not result.ok:
-                self._live.console.print(f"{name}: {outcome}", markup=False)
+                self._print(f"{name}: {outcome}")
             return
-        left = (time.monotonic() - self._start) / self._ended * (self._to_compute - self._ended)
-        self._console.print(
-            f"[{self._ended}/{self._to_compute}] {name}: {outcome} "
-            f"({result.seconds:.1f} s, {_duration(left)} left)",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        self._print(f"{self._count} {name}: {outcome} ({result.seconds:.1f} s; {self._pace.words})")
 
     def waiting(self, text: str) -> None:
         """Say what is waited for, each thing once."""
         if text != self._waiting:
             self._waiting = text
-            console = self._live.console if self._live is not None else self._console
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._print(text)
 
     def noted(self, text: str) -> None:
         """Keep a line for the end."""
@@ -180,46 +163,23 @@ class Live(Observer):
         if self._verbose:
             self._notes.append(text)
 
+    @property
+    def _count(self) -> str:
+        return f"[{self.ended}/{self._to_compute}]"
+
+    def _print(self, text: str) -> None:
+        console = self._live.console if self._live is not None else self._console
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._told = time.monotonic()
+
+    def _move(self) -> None:
+        (task,) = self._progress.task_ids
+        description = f"cells {self.ended}/{self._to_compute}"
+        self._progress.update(task, completed=self._pace.share, description=description)
+
     def _render(self) -> RenderableType:
-        assert self._plan is not None
-        study, longest = self._plan.study, self._plan.study.all_budgets[-1]
-        readout, finetune_size = study.readings[0][0], study.largest_finetune_size
-        shown = (longest, readout, finetune_size, self._tuned)
-        tables: list[RenderableType] = []
-        for pretrain, finetune in study.pairs:
-            pair = (pretrain.name, finetune.name)
-            view = View(readout, finetune_size, self._tuned)
-            table = new_accuracy_table(pair, study.samples_per_class, view)
-            for arm in study.arms:
-                table.add_row(
-                    plain(study.shown[arm.label]),
-                    *(
-                        self._entry((pair, arm.label, size, *shown), study.seeds)
-                        for size in study.samples_per_class
-                    ),
-                )
-            tables.append(table)
-        return Group(*tables, self._progress)
-
-    def _entry(self, place: _Place, seeds: int) -> str:
-        values, failures = self._values[place], self._failures[place]
-        mean = PRIMARY.factor * sum(values) / max(1, len(values))
-        text = f"{mean:.{PRIMARY.decimals_of_mean}f}" if values else "·"
-        if values and len(values) < seeds:
-            text += f" [dim]{len(values)}/{seeds}[/dim]"
-        return text + (f" [red]{failures} failed[/red]" if failures else "")
-
-
-def _place(cell: Cell) -> _Place:
-    return (
-        (cell.pretrain.name, cell.finetune.name),
-        cell.arm.label,
-        cell.samples_per_class,
-        cell.budget,
-        cell.readout,
-        cell.finetune_size,
-        cell.chosen is not None,
-    )
+        assert self._table is not None
+        return Group(*self._table.tables(self._console.width), self._progress)
 
 
 def _trials(cells: Sequence[Cell]) -> str:
@@ -249,12 +209,6 @@ def _name(cell: Cell, study: Study) -> str:
     if cell.chosen is not None:
         parts.append("tuned")
     return ", ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _range(numbers: Iterable[int]) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from augbench.cli._completion import complete_dataset
 from augbench.cli._shared import (
     data_options,
     out_option,
@@ -24,7 +25,13 @@ __all__ = ["preview_command"]
 @study_options(
     "augmentations", help="Augmentations to draw, with parameters as in mixup:alpha=0.4."
 )
-@click.option("--dataset", default=Options.pretrain_datasets[0], show_default=True, metavar="SPEC")
+@click.option(
+    "--dataset",
+    default=Options.pretrain_datasets[0],
+    show_default=True,
+    metavar="SPEC",
+    shell_complete=complete_dataset,
+)
 @click.option("--columns", type=click.IntRange(1, 40), default=10, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @out_option("Folder of the figures.")

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from augbench.cli._shared import full_option, out_option, study_options, tell_warnings
-from augbench.cli._streams import echo
+from augbench.cli._shared import (
+    folder_of_run,
+    full_option,
+    json_option,
+    study_options,
+    tell_warnings,
+)
+from augbench.cli._streams import echo, write_text
 from augbench.errors import UsageError
 from augbench.protocol.readouts import READOUTS
 from augbench.results import StudyResult, find_view
@@ -18,7 +25,7 @@ __all__ = ["report_command"]
 
 
 @click.command("report")
-@out_option("Folder of the run.")
+@folder_of_run
 @click.option("--study", type=int, help="Number of the study.  [default: the latest]")
 @study_options("metric", help="What verdicts, tables and figures are about.")
 @click.option(
@@ -52,6 +59,7 @@ __all__ = ["report_command"]
 @full_option
 @click.option("--no-figures", is_flag=True, help="Draw no figures.")
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
+@json_option
 def report_command(
     out: Path,
     study: int | None,
@@ -65,14 +73,28 @@ def report_command(
     full: bool,
     no_figures: bool,
     plot_train_curves: bool,
+    as_json: bool,
 ) -> None:
-    """Say what a study found, from its store, without training.
+    """Say what a study found, from its store in the folder DIR, without training.
 
     Prints the answer, or with --full every verdict in words and the tables of means, and draws the
     figures into the folder of the run.
+
+    \b
+    Examples:
+      augbench report
+      augbench report results --full --no-figures
+      augbench report results --html report.html --metric nll
     """
     if not 0 < confidence < 1:
         raise UsageError(f"--confidence: expected a share between 0 and 1, got {confidence:g}")
+    if html is not None and not html.parent.is_dir():
+        raise UsageError(
+            f"--html: there is no folder {str(html.parent)!r} for {html.name!r}; make it, "
+            "or name another"
+        )
+    if list_studies and as_json:
+        raise UsageError("--json is for one study: leave it out, or --list")
     with Store.read(out) as store:
         if list_studies:
             _list(store)
@@ -88,32 +110,48 @@ def report_command(
         result = StudyResult(stored, metric=metric, in_view=view)
         folder = store.path.parent
 
-    from augbench.registration import registered_line
-    from augbench.reports.terminal import print_report
+    written: list[Path] = []
+    if not as_json:
+        from augbench.registration import registered_line
+        from augbench.reports.terminal import print_report
 
-    registered = registered_line(result, folder)
-    print_report(result, confidence=confidence, full=full, registered=registered)
-    if html is None and no_figures:
-        return
+        registered = registered_line(result, folder)
+        print_report(result, confidence=confidence, full=full, registered=registered)
+    if html is not None or not no_figures:
+        from augbench.pictures.archive import damage, pictures_of
 
-    from augbench.pictures.archive import damage, pictures_of
-
-    tell_warnings(filter(None, [damage(folder)]))
-    pictures = pictures_of(folder, result.stored.description)
+        tell_warnings(filter(None, [damage(folder)]))
+        pictures = pictures_of(folder, result.stored.description)
     if html is not None:
         from augbench.reports.page import save_page
 
         save_page(result, html, pictures=pictures, confidence=confidence)
-        echo(f"wrote {html}")
-    if no_figures:
-        return
+        written.append(html)
+        if not as_json:
+            echo(f"wrote {html}")
+    if not no_figures:
+        from augbench.reports.figures import save_figures, update_figures
 
-    from augbench.reports.figures import update_figures
+        def draw(*study: Any, **how: Any) -> list[Path]:
+            paths = save_figures(*study, **how)
+            written.extend(paths)
+            return paths
 
-    for line in update_figures(
-        result, folder, train_curves=plot_train_curves, pictures=pictures, confidence=confidence
-    ):
-        echo(line)
+        lines = update_figures(
+            result,
+            folder,
+            train_curves=plot_train_curves,
+            pictures=pictures,
+            confidence=confidence,
+            draw=draw,
+        )
+        for line in () if as_json else lines:
+            echo(line)
+    if as_json:
+        from augbench.reports.objects import json_text, result_object
+
+        content = result_object(result, confidence=confidence, written=written)
+        write_text(json_text("report", content) + "\n")
 
 
 def _list(store: Store) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option
+from augbench.cli._shared import folder_of_run
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.results import StudyResult
@@ -16,7 +16,7 @@ __all__ = ["retry_command"]
 
 
 @click.command("retry")
-@out_option("Folder of the run.")
+@folder_of_run
 @click.option("--arm", help="Only cells of this arm, by its label.  [default: of all]")
 @click.option("--study", type=int, help="Number of the study.  [default: the latest]")
 def retry_command(out: Path, arm: str | None, study: int | None) -> None:

@@ -15,12 +15,13 @@ from augbench.cli._shared import (
     GroupedCommand,
     full_option,
     given_options,
+    json_option,
     study_options,
     tell_problems,
     tell_warnings,
 )
-from augbench.cli._streams import echo, has_working_directory
-from augbench.errors import CellsFailedError, OptionError
+from augbench.cli._streams import echo, has_working_directory, write_text
+from augbench.errors import CellsFailedError, OptionError, UsageError
 from augbench.text import encodable
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ _ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"})
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
 @full_option
 @click.option("--verbose", is_flag=True, help="Also say how packs were trained, and every file.")
+@click.option("--no-figures", is_flag=True, help="Draw no figures.")
+@json_option
 @click.pass_context
 def run_command(
     context: click.Context,
@@ -60,6 +63,8 @@ def run_command(
     dry_run: bool,
     full: bool,
     verbose: bool,
+    no_figures: bool,
+    as_json: bool,
     **given: Any,
 ) -> None:
     """Run a study: which augmentation helps at which number of labels?
@@ -71,6 +76,12 @@ def run_command(
     FOLDER holds your own images, one folder a class: what is not given is chosen to fit them, and
     said. STUDY.toml is a file of these options, as --save-study writes it; an option that is given
     here wins over the file.
+
+    \b
+    Examples:
+      augbench run --aug collage,mixup
+      augbench run --aug all --seeds 12 --samples-per-class 4,16,64
+      augbench run --pre-train-dataset mnist --finetune-dataset emnist
     """
     folder = _folder(given, study)
     if folder is not None:
@@ -82,16 +93,20 @@ def run_command(
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
     from augbench.registration import registered_line
+    from augbench.reports.drawing import Artists
     from augbench.reports.figures import update_figures
+    from augbench.reports.objects import json_text, result_object
     from augbench.reports.terminal import print_report, where_line
     from augbench.running.pictures import Gallery
 
+    if dry_run and as_json:
+        raise UsageError("--json is for results: leave it out, or --dry-run")
+
     planned = plan(options)
-    out = options.out
     tell_problems(planned.registry)
     if save_study is not None:
         planned.save(save_study)
-        echo(f"saved the study to {save_study}")
+        echo(f"saved the study to {save_study}", err=as_json)
     for line in planned.choices:
         echo(line, err=True)
     tell_warnings(planned.warnings)
@@ -99,23 +114,43 @@ def run_command(
         check_machine(planned)
         print_plan(planned)
         return
-    if plot_augmentations:
-        _draw_augmentations(planned)
-    with Gallery(planned) as gallery:
-        with Live(verbose=verbose) as live:
-            result = execute(
-                planned, live, command=encodable(shlex.join(["augbench", *sys.argv[1:]]))
+    written = _draw_augmentations(planned, quiet=as_json) if plot_augmentations else []
+    with Artists() as artists:
+
+        def get_ready() -> None:
+            """Load what the end of the run takes, while this process has nothing else to do."""
+            if not no_figures:
+                artists.start()
+            import scipy.special  # noqa: F401 - statistics load it when they need it
+
+        with Gallery(planned) as gallery, Live(verbose=verbose, on_dealt=get_ready) as live:
+            command = encodable(shlex.join(["augbench", *sys.argv[1:]]))
+            result = execute(planned, live, command=command, gallery=gallery)
+        if not has_working_directory() and options.out.is_absolute():
+            os.chdir(options.out)  # where there is none, matplotlib cannot be loaded
+        pictures = pictures_of(options.out, result.stored.description)
+        if live.ended and not no_figures:
+            artists.begin(result, train_curves=plot_train_curves, pictures=pictures)
+        if not as_json:
+            print_report(result, full=full, registered=registered_line(result, options.out))
+        if gallery.problem:
+            echo(f"warning: {gallery.problem}", err=True)
+        lines: list[str] = []
+        if not no_figures:
+            lines = update_figures(
+                result,
+                options.out,
+                train_curves=plot_train_curves,
+                pictures=pictures,
+                draw=artists.draw,
             )
-        if not has_working_directory() and out.is_absolute():
-            os.chdir(out)  # where there is none, neither torch nor matplotlib can be loaded
-        print_report(result, full=full, registered=registered_line(result, out))
-    if gallery.problem:
-        echo(f"warning: {gallery.problem}", err=True)
-    drawn = pictures_of(out, result.stored.description)
-    lines = update_figures(result, out, train_curves=plot_train_curves, pictures=drawn)
-    for line in lines if verbose else ():
-        echo(line)
-    echo(where_line(result, out, full=full))
+    if as_json:
+        content = result_object(result, written=[*written, *artists.written])
+        write_text(json_text("run", content) + "\n")
+    else:
+        for line in lines if verbose else ():
+            echo(line)
+        echo(where_line(result, options.out, full=full))
     _raise_if_not_whole(result)
 
 
@@ -148,7 +183,7 @@ def _is_folder_with_parameters(text: str) -> bool:
     return bool(colon) and Path(path).is_dir()
 
 
-def _draw_augmentations(planned: Plan) -> None:
+def _draw_augmentations(planned: Plan, *, quiet: bool) -> list[Path]:
     from augbench.datasets.named import data_root
     from augbench.pictures.drawing import draw_previews
     from augbench.pictures.making import Asked
@@ -161,8 +196,11 @@ def _draw_augmentations(planned: Plan) -> None:
     ]
     root = data_root(planned.options.data_root)
     asked = Asked(planned.registry.arguments, wanted, root, columns=10, gallery=False)
+    paths = []
     for path in draw_previews((picture for _, picture in pictures(asked)), planned.options.out):
-        echo(f"drew {path}")
+        echo(f"drew {path}", err=quiet)
+        paths.append(path)
+    return paths
 
 
 def _raise_if_not_whole(result: StudyResult) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,12 +15,16 @@ from augbench.errors import UsageError
 from augbench.options import Option, Options, Problems, grouped, made_from, options_of
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from augbench.plugins.registry import Registry
 
 __all__ = [
     "GroupedCommand",
     "data_options",
+    "folder_of_run",
     "given_options",
+    "json_option",
     "out_option",
     "plugin_options",
     "study_options",
@@ -41,12 +46,21 @@ class _Value(click.ParamType):  # type: ignore[type-arg]  # generic in new click
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
         with _problems(ctx).of():
-            if self._option.repeatable:  # click converts the names one by one
-                return self._option.check((value,))[0]
+            if self._option.repeatable:  # click converts the texts one by one
+                self._option.check((value,))
+                return value
             return (
                 self._option.parse(value) if isinstance(value, str) else self._option.check(value)
             )
         return value  # never seen: `_problems` are told before the verb is called
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The values that begin as what is typed."""
+        from augbench.cli._completion import completions
+
+        return completions(self._option.name, self._option, incomplete)
 
 
 def _problems(ctx: click.Context | None) -> Problems:
@@ -79,14 +93,18 @@ class GroupedCommand(TellsTogether):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections."""
-        records = {param.name: param.get_help_record(ctx) for param in self.get_params(ctx)}
+        records = {
+            param.name: param.get_help_record(ctx)
+            for param in self.get_params(ctx)
+            if isinstance(param, click.Option)
+        }
         for heading, options in grouped(Options).items():
             names = [word for option in options.values() for word in _words(option)]
             rows = [row for row in map(records.pop, names) if row is not None]
             if rows:
                 with formatter.section(heading):
                     formatter.write_dl(rows)
-        with formatter.section("Other"):
+        with formatter.section("What it says and writes"):
             formatter.write_dl([row for row in records.values() if row is not None])
 
 
@@ -130,9 +148,21 @@ def _flags(option: Option[Any, Any], help: str) -> list[Callable[[_F], _F]]:
         multiple=option.repeatable,
         metavar=option.metavar,
         envvar=option.variable or None,
+        # Names between commas become several; what is refused was told by then.
+        callback=_kept_by(option) if option.repeatable else None,
         help=f"{help}{repeatable}  [{option.about}]",
     )
     return [value, *shorthands]
+
+
+def _kept_by(option: Option[Any, Any]) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        try:
+            return option.check(value)
+        except UsageError:
+            return value  # its type has refused it
+
+    return keep
 
 
 def _words(option: Option[Any, Any]) -> list[str]:
@@ -185,3 +215,43 @@ full_option = click.option(
 def out_option(help: str) -> Callable[[_F], _F]:
     """Add `--out`."""
     return study_options("out", help=help)
+
+
+def folder_of_run(function: _F) -> _F:
+    """Add the argument DIR and `--out`, which name the folder of a run; the verb gets `out`.
+
+    The argument comes behind those that the verb has itself. Raises `UsageError` where both name
+    different folders.
+    """
+
+    @wraps(function)
+    def with_folder(*arguments: Any, folder: Path | None, out: Path, **values: Any) -> Any:
+        if folder is not None:
+            source = click.get_current_context().get_parameter_source("out")
+            if source is ParameterSource.COMMANDLINE and out != folder:
+                raise UsageError(
+                    f"expected one folder of a run, got two: {str(folder)!r} and --out "
+                    f"{str(out)!r}; leave one of them out"
+                )
+            out = folder
+        return function(*arguments, out=out, **values)
+
+    folder = click.argument(
+        "folder",
+        required=False,
+        metavar="[DIR]",
+        type=click.Path(path_type=Path, file_okay=False),
+    )
+    named: Any = out_option("Folder of the run; the same as DIR.")(with_folder)
+    decorated: _F = folder(named)
+    return decorated
+
+
+def json_option(function: _F) -> _F:
+    """Add `--json`, under the name `as_json`."""
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        help="Print one JSON object and nothing else: docs/command-line.md.",
+    )(function)

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
-from augbench.cli._shared import out_option
-from augbench.cli._streams import echo
+from augbench.cli._shared import folder_of_run, json_option
+from augbench.cli._streams import echo, write_text
+from augbench.reports.objects import counts_object, failures_object, json_text, study_object
 from augbench.results import StudyResult
 from augbench.store import Claim, Owner, PlannedCell, Store
 
@@ -21,15 +23,39 @@ _REASONS = 5  # shown of each kind of failure
 
 
 @click.command("status")
-@out_option("Folder of the run.")
+@folder_of_run
 @click.option("--study", type=int, help="Number of the study.  [default: the latest]")
-def status_command(out: Path, study: int | None) -> None:
+@json_option
+def status_command(out: Path, study: int | None, as_json: bool) -> None:
     """Say what of a study is done, what failed and why, and what computes where."""
     with Store.read(out) as store:
         result = StudyResult(store.study(study))
         claims = store.claims()
+    if as_json:
+        write_text(json_text("status", _object(result, claims)) + "\n")
+        return
     for line in _lines(result, claims):
         echo(line)
+
+
+def _object(result: StudyResult, claims: Iterable[Claim]) -> dict[str, Any]:
+    keys = {cell.key for cell in result.all_cells}
+    own = [claim for claim in claims if claim.key in keys]
+    return {
+        "study": study_object(result),
+        "cells": counts_object(result),
+        "failures": failures_object(result),
+        "claims": [
+            {
+                "host": claim.owner.host,
+                "process": claim.owner.pid or None,
+                "since": claim.since,
+                "last_sign_of_life": claim.last_beat,
+                "alive": claim.alive,
+            }
+            for claim in own
+        ],
+    }
 
 
 def _lines(result: StudyResult, claims: Iterable[Claim]) -> Iterator[str]:

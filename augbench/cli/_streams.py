@@ -10,7 +10,13 @@ import click
 from augbench.streams import lost_output, steady_streams
 from augbench.text import shown
 
-__all__ = ["code_after_output", "echo", "has_working_directory", "prepare_streams"]
+__all__ = [
+    "code_after_output",
+    "echo",
+    "has_working_directory",
+    "prepare_streams",
+    "write_text",
+]
 
 
 def prepare_streams() -> None:
@@ -24,6 +30,21 @@ def echo(text: object, *, err: bool = False) -> None:
     """Print a line whose names come from outside: none of them moves the cursor."""
     # With a file, click writes to it as it is, and not in UTF-8 where the shell has another.
     click.echo(shown(text), file=sys.stderr if err else sys.stdout)
+
+
+def write_text(text: str) -> None:
+    """Write a text for another program to the standard output: in UTF-8, as a file would hold it.
+
+    A terminal gets it as `echo` prints lines: none of its names moves the cursor.
+    """
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None or sys.stdout.isatty():
+        for line in text.splitlines():
+            echo(line)
+        return
+    sys.stdout.flush()
+    buffer.write(text.encode("utf-8", "backslashreplace"))
+    buffer.flush()
 
 
 def code_after_output(code: int) -> int:

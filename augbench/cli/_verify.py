@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option, study_options, tell_problems
+from augbench.cli._shared import folder_of_run, study_options, tell_problems
 from augbench.cli._streams import echo
 from augbench.errors import AugbenchError, StoreWarning
 from augbench.plugins.registry import Registry
@@ -17,7 +17,7 @@ __all__ = ["verify_command"]
 
 
 @click.command("verify")
-@out_option("Folder of the run.")
+@folder_of_run
 @click.option(
     "--repair", "mend", is_flag=True, help="Drop what is damaged, after a copy beside the store."
 )

@@ -113,6 +113,11 @@ class Child:
             _write(self._process.stdin, value)
 
     @property
+    def number(self) -> int:
+        """The process's number in the system."""
+        return self._process.pid
+
+    @property
     def place(self) -> Place | None:
         """The place of the code that it is in; None in nobody's."""
         return self._beacon.place

@@ -18,7 +18,9 @@ from augbench.protocol.study import Cell
 from augbench.training.notes import Note
 
 __all__ = [
+    "Answer",
     "Emit",
+    "Errand",
     "Event",
     "Executor",
     "Finished",
@@ -34,6 +36,19 @@ Pack = Sequence[Cell]
 
 
 @dataclass(frozen=True)
+class Errand:
+    """Work for a worker that has no pack left: it has loaded torch and data already.
+
+    `serve` names a function as `module:function`, which is called with the `message` and a
+    function that emits values; each becomes an `Answer`. What goes wrong leaves answers out, and
+    costs no cell.
+    """
+
+    serve: str
+    message: Any
+
+
+@dataclass(frozen=True)
 class Job:
     """All that a worker needs besides the cells: it loads plugins and data by itself.
 
@@ -44,7 +59,8 @@ class Job:
     seconds that a cell may take, by default many times what others took. `kept_backbones` is the
     folder of pretrained backbones, None if none are kept; a worker that has no such folder keeps
     none. `spelling` maps options to the names that the user wrote, for messages. `shift` are the
-    corruptions of test images under which cells are measured as well.
+    corruptions of test images under which cells are measured as well. An executor may leave the
+    `errand` undone; only one whose attribute `runs_errands` is true is given one.
     """
 
     engine: str
@@ -58,6 +74,7 @@ class Job:
     spelling: tuple[tuple[str, str], ...] = ()
     kept_backbones: Path | None = None
     shift: tuple[Component, ...] = ()
+    errand: Errand | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,7 @@ class Started:
 
 @dataclass(frozen=True)
 class StepsDone:
-    """Progress by a number of `steps`; a cell counts `Cell.steps` in all."""
+    """Progress by a number of `steps`, of equal time; a cell counts `Cell.steps` in all."""
 
     steps: int
 
@@ -96,7 +113,14 @@ class Finished:
     environment: Mapping[str, Any] | None = None
 
 
-Event = Started | StepsDone | Packed | Finished
+@dataclass(frozen=True)
+class Answer:
+    """A `value` that the job's errand has emitted."""
+
+    value: Any
+
+
+Event = Started | StepsDone | Packed | Finished | Answer
 
 
 Emit = Callable[[Event], None]

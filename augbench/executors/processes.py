@@ -12,7 +12,7 @@ from typing import Any
 
 from augbench.errors import AugbenchError, StudyError
 from augbench.executors.child import Child, Ended
-from augbench.executors.contract import Emit, Finished, Job, Pack, Started
+from augbench.executors.contract import Emit, Errand, Finished, Job, Pack, Started
 from augbench.executors.limits import Limits, Watch
 from augbench.executors.recovery import Loss, Recovery
 from augbench.executors.threads import cores, worker_environment
@@ -35,7 +35,7 @@ class _Worker:
         self.unfinished: dict[str, Cell] = {}
         self.watch = Watch()
         self.child = Child("augbench.executors.worker:serve_packs", inbox, worker_environment())
-        self.child.send(replace(job, device=device))
+        self.child.send(replace(job, device=device, errand=None))
 
     def give(self, pack: Sequence[Cell]) -> None:
         """Send the next pack."""
@@ -43,6 +43,17 @@ class _Worker:
         if self.ready:
             self.begins()
         self.child.send(pack)
+
+    def send_away(self, errand: Errand) -> None:
+        """Send an errand, in the place of a pack."""
+        self.watch.pack(1, max(cell.steps for cell in self.pack))
+        self.pack = ()
+        self.child.send(errand)
+
+    @property
+    def on_errand(self) -> bool:
+        """True from when it was sent away: no cell hangs on it."""
+        return not self.pack
 
     def begins(self) -> None:
         """It has begun with its pack."""
@@ -58,6 +69,8 @@ class WorkerProcesses:
 
     slots: int
     devices: tuple[str, ...] = ()
+
+    runs_errands = True
 
     def where(self, packs: int) -> str:
         """The place in words."""
@@ -94,6 +107,7 @@ class _Crew:
         self._workers: dict[Child, _Worker] = {}
         self._limits, self._recovery = Limits(job.cell_timeout), Recovery()
         self._lost_starts = 0
+        self._errand = job.errand
 
     def work(self) -> None:
         """Train everything."""
@@ -123,6 +137,9 @@ class _Crew:
         elif isinstance(value, Ready):
             if (pack := self._next()) is not None:
                 worker.give(pack)
+            elif self._errand is not None:
+                worker.send_away(self._errand)
+                self._errand = None
             else:
                 self._let_go(worker)
         else:
@@ -163,6 +180,8 @@ class _Crew:
         """A worker is gone: find who is to blame, and hire another for the rest."""
         left, place = list(worker.unfinished.values()), end.place
         self._let_go(worker)
+        if worker.on_errand:
+            return
         if not worker.ready:
             self._again.append(left)
             self._lost_starts += 1

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
 import queue
 import socket
 import time
@@ -15,7 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 from augbench.datasets.named import load_dataset
 from augbench.errors import AugbenchError, StudyError, UsageError
-from augbench.executors.contract import Emit, Finished, Job, Pack, Packed, Started, StepsDone
+from augbench.executors.clock import PackClock
+from augbench.executors.contract import (
+    Answer,
+    Emit,
+    Errand,
+    Finished,
+    Job,
+    Pack,
+    Packed,
+    Started,
+    StepsDone,
+)
 from augbench.options import named, written_as
 from augbench.plugins.guard import Guard, Place
 from augbench.plugins.registry import Registry
@@ -37,7 +50,7 @@ _REPORT_EVERY = 0.2  # seconds between two reports of progress
 
 @dataclass(frozen=True)
 class Ready:
-    """A pack has been trained; the worker waits for the next one."""
+    """A pack has been trained, or an errand run; the worker waits for the next one."""
 
 
 class PackTrainer:
@@ -83,7 +96,7 @@ class PackTrainer:
 
         def progress(steps: int) -> None:
             nonlocal done, last
-            done += steps
+            done += clock.advance(steps)
             if time.monotonic() - last > _REPORT_EVERY:
                 emit(StepsDone(done))
                 done, last = 0, time.monotonic()
@@ -95,7 +108,7 @@ class PackTrainer:
                     emit(Finished(cell, failed(cell, error, self._engine.name)))
                 else:
                     fit.append(cell)
-            cells = {cell.key: cell for cell in fit}
+            cells, clock = {cell.key: cell for cell in fit}, PackClock(fit)
             trained = (
                 self._engine.train(
                     fit, self._materials, test_every=self._job.test_every, progress=progress
@@ -104,6 +117,7 @@ class PackTrainer:
                 else ()
             )
             for result in trained:
+                done += clock.end(cells[result.key])
                 emit(Finished(cells[result.key], result))
         emit(StepsDone(done))
         notes = getattr(self._engine, "notes", [])
@@ -174,7 +188,10 @@ def _engine(name: str) -> Engine:
 
 
 def serve_packs(messages: queue.SimpleQueue[Any], emit: Callable[[object], None]) -> None:
-    """Be a worker process: take a job, then packs, one after the other, and train them."""
+    """Be a worker process: take a job, then packs, one after the other, and train them.
+
+    In the place of a pack may come an errand.
+    """
     job: Job = messages.get()
     from augbench.executors.threads import configure_worker_threads
 
@@ -188,7 +205,18 @@ def serve_packs(messages: queue.SimpleQueue[Any], emit: Callable[[object], None]
         trainer = PackTrainer(job)
         emit(Started(trainer.device_name))
         while True:
-            trainer.train(messages.get(), emit)
+            message: Pack | Errand = messages.get()
+            if isinstance(message, Errand):
+                _run_errand(message, emit)
+            else:
+                trainer.train(message, emit)
             emit(Ready())
     except AugbenchError as error:
         emit(error)  # the executor raises it
+
+
+def _run_errand(errand: Errand, emit: Callable[[object], None]) -> None:
+    module, _, function = errand.serve.partition(":")
+    with contextlib.suppress(Exception):  # who sent it sees what is missing
+        serve = getattr(importlib.import_module(module), function)
+        serve(errand.message, lambda value: emit(Answer(value)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -262,15 +263,25 @@ class OptionalName(_Spec["str | bool | None", "str | None"]):
 
 
 class Names(Option["str | Sequence[str]", "tuple[str, ...]"]):
-    """Specs, one or several; with `empty=True`, none as well."""
+    """Specs, one or several; with `empty=True`, none as well.
+
+    With `lists=True`, names between commas stand for each of them, as in `mixup,collage`. A comma
+    among parameters, or in a path, is part of its spec.
+    """
 
     repeatable = True
 
     def __init__(
-        self, *flags: str, empty: bool = False, metavar: str = "SPEC", **declared: Any
+        self,
+        *flags: str,
+        empty: bool = False,
+        lists: bool = False,
+        metavar: str = "SPEC",
+        **declared: Any,
     ) -> None:
         super().__init__(*flags, **declared)
         self.empty = empty
+        self.lists = lists
         self.metavar = metavar
 
     @property
@@ -283,10 +294,15 @@ class Names(Option["str | Sequence[str]", "tuple[str, ...]"]):
             self.refuse(value)
         if not all(isinstance(name, str) and name.strip() for name in given):
             self.refuse(value)
+        if self.lists:
+            given = [name for text in given for name in _names(text)]
         return tuple(given)
 
     def show(self, value: Any) -> str:
         return ", ".join(value) or "none"
+
+    def write(self, value: Any) -> str:
+        return ",".join(value) if self.lists and value else self.show(value)
 
 
 class Choice(Option[str, str]):
@@ -382,6 +398,18 @@ class Folder(_AnyFolder["str | os.PathLike[str]", Path]):
 
 class OptionalFolder(_AnyFolder["str | os.PathLike[str] | None", "Path | None"]):
     """A folder, or None for what the environment names."""
+
+
+_NAME = re.compile(r"\s*[\w.@+|-]+\s*")
+
+
+def _names(text: str) -> list[str]:
+    """The specs that commas join: those before a colon, behind which parameters begin."""
+    head, colon, parameters = text.partition(":")
+    names = head.split(",")
+    if not all(map(_NAME.fullmatch, names)):  # a path, or nothing between two commas
+        return [text]
+    return [*(name.strip() for name in names[:-1]), f"{names[-1]}{colon}{parameters}".strip()]
 
 
 def _is_whole(value: Any) -> bool:

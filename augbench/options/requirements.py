@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import sys
 from typing import Any
 
@@ -60,6 +59,8 @@ def at_least(version: str) -> str:
 def _installed(name: str) -> str | None:
     if name == "augbench":  # also where it is a checkout, not installed
         return __version__
+    import importlib.metadata  # late: it imports half of `email`
+
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:

@@ -66,11 +66,12 @@ class Options(Settings):
     augmentations: Names = Names(
         "--aug",
         empty=True,
+        lists=True,
         default=("collage", "mixup"),
         title="augmentations",
-        help="Augmentations: mixup:alpha=0.4, crop-flip+mixup in sequence, cutmix@0.5 with a "
-        "probability, 'mixup|cutmix' one of several, mixup:alpha=0.1/0.3 a grid of arms; `all` for "
-        "every installed one.",
+        help="Augmentations: collage,mixup or mixup:alpha=0.4, crop-flip+mixup in sequence, "
+        "cutmix@0.5 with a probability, 'mixup|cutmix' one of several, mixup:alpha=0.1/0.3 a grid "
+        "of arms; `all` for every installed one.",
         group=STUDY,
     )
     _: KW_ONLY
@@ -114,6 +115,7 @@ class Options(Settings):
     )
     pretrain_datasets: Names = Names(
         "--pre-train-dataset",
+        lists=True,
         default=("glyph-digits",),
         title="pretraining data sets",
         help="Data sets to pretrain on; every pair is studied.",
@@ -121,6 +123,7 @@ class Options(Settings):
     )
     finetune_datasets: Names = Names(
         "--finetune-dataset",
+        lists=True,
         default=("glyph-letters",),
         title="finetuning data sets",
         help="Data sets to finetune the head on, and to measure; `none` to measure the pretraining "

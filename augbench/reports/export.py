@@ -6,13 +6,13 @@ import base64
 import csv
 import io
 import json
-import math
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from augbench.errors import AugbenchError, UsageError
+from augbench.reports._json import to_text
 from augbench.results import StudyResult
 from augbench.statistics import recall_by_class
 from augbench.store import PlannedCell
@@ -22,6 +22,7 @@ from augbench.writing import Content, save
 __all__ = [
     "FORMATS",
     "export",
+    "exported",
     "to_csv",
     "to_json",
 ]
@@ -91,8 +92,7 @@ def to_json(result: StudyResult) -> str:
         "cells": cells,
         "trials": result.trial_rows(),
     }
-    # The escape of a lone surrogate is JSON's own: it is read back as it was.
-    return encodable(json.dumps(_plain(tree), indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
+    return f"{to_text(tree)}\n"
 
 
 def _recalls(result: StudyResult, cell: PlannedCell) -> list[float] | None:
@@ -118,6 +118,18 @@ def export(result: StudyResult, path: Path, file_format: str | None = None) -> N
     else:
         content = to_csv(result) if chosen == "csv" else to_json(result)
     save(path, content, hint="name a writable file")
+
+
+def exported(result: StudyResult, file_format: str) -> str:
+    """A study as the text of a file of that format, `csv` or `json`.
+
+    Raises `UsageError` for Parquet, which is no text.
+    """
+    if file_format == "parquet":
+        raise UsageError(
+            "Parquet is no text for the standard output: name a file, or --format csv or json"
+        )
+    return to_csv(result) if file_format == "csv" else to_json(result)
 
 
 def _write_parquet(result: StudyResult, path: Path) -> None:
@@ -154,18 +166,3 @@ def _write_parquet(result: StudyResult, path: Path) -> None:
 
 def _clean(value: Any) -> Any:
     return encodable(value) if isinstance(value, str) else value
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
-
-
-def _plain(node: Any) -> Any:
-    """JSON has no NaN: what is not finite is null."""
-    if isinstance(node, dict):
-        return {name: _plain(value) for name, value in node.items()}
-    if isinstance(node, (list, tuple)):
-        return [_plain(value) for value in node]
-    if isinstance(node, float):
-        return _finite(node)
-    return node

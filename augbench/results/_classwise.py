@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from augbench.labels import decode
+from augbench.protocol.shift import SHIFT_ACCURACY
 from augbench.statistics import balanced_accuracy, confusion_matrix, macro_f1
 
 if TYPE_CHECKING:
+    from augbench.datasets.contract import DatasetInfo
+    from augbench.protocol.cell_result import CellResult
+    from augbench.protocol.shift import ShiftTest
     from augbench.results._cells import StudyCells
     from augbench.store import PlannedCell
 
-__all__ = ["FROM_PREDICTIONS", "classwise_metrics", "confusion_of", "test_labels_of"]
+__all__ = [
+    "FROM_PREDICTIONS",
+    "classwise_metrics",
+    "confusion_of",
+    "metric_of_result",
+    "test_labels_of",
+]
 
 FROM_PREDICTIONS = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1}
 """The function that gives each of these metrics from a confusion matrix."""
@@ -46,3 +58,24 @@ def classwise_metrics(result: StudyCells, cell: PlannedCell) -> dict[str, float]
     if counts is None:
         return {}
     return {name: compute(counts) for name, compute in FROM_PREDICTIONS.items()}
+
+
+def metric_of_result(
+    result: CellResult, name: str, dataset: DatasetInfo, tests: Sequence[ShiftTest]
+) -> float:
+    """A metric of a cell that was just computed; NaN where it has none.
+
+    `dataset` is the one that it was measured on, `tests` are the study's corruptions of it.
+    """
+    if name == SHIFT_ACCURACY:
+        parts = [result.metrics.get(one.metric, math.nan) for one in tests]
+        return float(np.mean(parts)) if parts else math.nan
+    if name not in FROM_PREDICTIONS:
+        return result.metrics.get(name, math.nan)
+    if not result.predicted or not dataset.test_labels:
+        return math.nan
+    size, classes = dataset.test_size, len(dataset.classes)
+    labels, predicted = (
+        decode(data, size, classes) for data in (dataset.test_labels, result.predicted)
+    )
+    return FROM_PREDICTIONS[name](confusion_matrix(labels, predicted, classes))

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from augbench.datasets.named import data_root
 from augbench.environment import describe_environment
-from augbench.executors.contract import Event, Finished, Job, Packed, Started, StepsDone
+from augbench.executors.contract import (
+    Answer,
+    Errand,
+    Event,
+    Executor,
+    Finished,
+    Job,
+    Packed,
+    Started,
+    StepsDone,
+)
 from augbench.options import spelling
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
@@ -19,6 +29,7 @@ from augbench.running.dealing import Dealer, devices_of, executor_of, unique_cel
 from augbench.running.keeping import kept_backbones
 from augbench.running.ledger import Ledger
 from augbench.running.observer import Observer
+from augbench.running.pictures import Gallery
 from augbench.running.plan import Plan
 from augbench.running.sharing import Share
 from augbench.running.shifting import Unmeasured, prepare
@@ -32,78 +43,79 @@ _WRITE_PATIENCE = 2.0  # seconds that training waits for the store
 _LAST_PATIENCE = 5.0  # seconds for what is unwritten when a run ends early
 
 
-def compute(plan: Plan, observer: Observer, command: str = "") -> StoredStudy:
+def compute(
+    plan: Plan, observer: Observer, command: str = "", gallery: Gallery | None = None
+) -> StoredStudy:
     """Compute what the store lacks, each cell stored as it ends; returns the study as stored.
 
     Cells that another run on the same store is training are waited for. Where a study is tuned,
-    its trials follow its results, and then come the results of what they have chosen.
+    its trials follow its results, and then come the results of what they have chosen. A `gallery`
+    has its pictures made by a worker that has nothing left to train.
     """
     options, search = plan.options, plan.study.search
     results = [cell for cell in plan.cells if cell.trial is None]
     trials = [cell for cell in plan.cells if cell.trial is not None]
     with Store.open(options.out) as store:
         number = store.plan(plan.study, plan.cells, command)
+        run = _Run(plan, observer, store, command, gallery)
         keys = [cell.key for cell in trials]
         stored = store.finished([cell.key for cell in results], plan.wanted)
         stored |= store.finished(keys)
         observer.planned(plan, stored)
-        _fill(plan, results, stored, observer, store, command, plan.wanted)
+        run.fill(results, stored, plan.wanted, last=search is None)
         if search is not None:
-            _fill(plan, trials, stored, observer, store, command, Wanted())
+            run.fill(trials, stored, Wanted(), last=False)
             tuned = search.tuned_cells(plan.study, store.finished(keys))
             store.plan_tuned(number, tuned)
             stored = store.finished([cell.key for cell in tuned], plan.wanted)
             observer.chosen(tuned, stored)
-            _fill(plan, tuned, stored, observer, store, command, plan.wanted)
+            run.fill(tuned, stored, plan.wanted, last=True)
         return store.study(number)
 
 
-def _fill(
-    plan: Plan,
-    some: Sequence[Cell],
-    stored: Mapping[str, float],
-    observer: Observer,
-    store: Store,
-    command: str,
-    wanted: Wanted,
-) -> None:
-    """Compute those of some cells that are not `stored` with what is wanted of them.
+@dataclass(frozen=True)
+class _Run:
+    """One run of a study, and all that its computations share."""
 
-    The observer was told what is stored: a cell that another run has finished since is told of as
-    such, once this run comes to it.
-    """
-    cells = unique_cells(some)
-    given_up = store.given_up([cell.key for cell in cells])
-    missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
-    if given_up:
-        observer.noted(
-            f"{len(given_up)} cells ended their process or took too long before, and are not "
-            "tried again: `augbench status` says why, `augbench retry` has them tried"
-        )
-    if missing:
-        part = replace(plan, cells=tuple(cells))
-        _Computation(part, observer, store, missing, command, wanted).run()
+    plan: Plan
+    observer: Observer
+    store: Store
+    command: str
+    gallery: Gallery | None
+
+    def fill(
+        self, some: Sequence[Cell], stored: Mapping[str, float], wanted: Wanted, *, last: bool
+    ) -> None:
+        """Compute those of some cells that are not `stored` with what is wanted of them.
+
+        The observer was told what is stored: a cell that another run has finished since is told of
+        as such, once this run comes to it. After the `last` cells nothing else is computed.
+        """
+        cells = unique_cells(some)
+        given_up = self.store.given_up([cell.key for cell in cells])
+        missing = [cell for cell in cells if cell.key not in stored and cell.key not in given_up]
+        if given_up:
+            self.observer.noted(
+                f"{len(given_up)} cells ended their process or took too long before, and are not "
+                "tried again: `augbench status` says why, `augbench retry` has them tried"
+            )
+        if missing:
+            part = replace(self, plan=replace(self.plan, cells=tuple(cells)))
+            _Computation(part, missing, wanted, last=last).run()
 
 
 class _Computation:
     """One run's computation of missing cells."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        observer: Observer,
-        store: Store,
-        missing: Sequence[Cell],
-        command: str,
-        wanted: Wanted,
-    ) -> None:
-        self._plan, self._observer, self._store = plan, observer, store
-        self._command, self._wanted = command, wanted
+    def __init__(self, of: _Run, missing: Sequence[Cell], wanted: Wanted, *, last: bool) -> None:
+        self._plan, self._observer, self._store = of.plan, of.observer, of.store
+        self._command, self._gallery = of.command, of.gallery
+        self._wanted, self._last = wanted, last
         self._left = {cell.key: cell for cell in missing}
         self._handed: set[str] = set()
         self._device = "cpu"
         self._notes: list[Note] = []
-        self._unmeasured = Unmeasured(plan.study, wanted)
+        self._unmeasured = Unmeasured(of.plan.study, wanted)
 
     def run(self) -> None:
         """Train what no other run trains, and wait for the rest."""
@@ -119,7 +131,7 @@ class _Computation:
             workers=executor.slots,
             device_kind=devices[0].partition(":")[0],
         )
-        job = self._job(engine, devices[0])
+        job = self._job(engine, devices[0], self._errand(executor))
         how = ""
         with (
             Store.open(options.out, patience=_WRITE_PATIENCE) as writing,
@@ -132,7 +144,8 @@ class _Computation:
                     packs = dealer.packs(list(self._left.values()))
                     mine = share.claimed(packs)
                     if (first := next(mine, None)) is not None:
-                        executor.run(self._handed_out(first, mine), job, self._emit)
+                        handed_out = self._handed_out(first, mine, packs[-1][-1].key)
+                        executor.run(handed_out, job, self._emit)
                         self._fail_forgotten()
                         how = f"{engine} engine on {', '.join(devices)}, "
                         how += executor.where(len(packs))
@@ -150,7 +163,16 @@ class _Computation:
             tell = self._observer.noted if slowly else self._observer.detailed
             tell(f"{how}: {packed}" if packed else how)
 
-    def _job(self, engine: str, device: str) -> Job:
+    def _errand(self, executor: Executor) -> Errand | None:
+        """The pictures of the gallery, for a worker; where none takes errands, they are begun."""
+        if self._gallery is None:
+            return None
+        if getattr(executor, "runs_errands", False):
+            return self._gallery.errand
+        self._gallery.start()
+        return None
+
+    def _job(self, engine: str, device: str, errand: Errand | None) -> Job:
         options, cells = self._plan.options, self._left.values()
         return Job(
             engine=engine,
@@ -166,6 +188,7 @@ class _Computation:
             shift=tuple(one.component for one in self._plan.study.shift)
             if self._wanted.shift
             else (),
+            errand=errand,
         )
 
     def _emit(self, event: Event) -> None:
@@ -182,11 +205,20 @@ class _Computation:
             self._observer.started(event.device)
         elif isinstance(event, Packed):
             self._notes.append(event.note)
+        elif isinstance(event, Answer) and self._gallery is not None:
+            self._gallery.take(event.value)
 
-    def _handed_out(self, first: list[Cell], rest: Iterator[list[Cell]]) -> Iterator[list[Cell]]:
+    def _handed_out(
+        self, first: list[Cell], rest: Iterator[list[Cell]], last_key: str
+    ) -> Iterator[list[Cell]]:
         for pack in chain((first,), rest):
-            self._handed |= {cell.key for cell in pack}
+            keys = {cell.key for cell in pack}
+            self._handed |= keys
+            if self._last and last_key in keys:
+                self._observer.dealt()
             yield pack
+        if self._last:  # the last one may be another run's
+            self._observer.dealt()
 
     def _fail_forgotten(self) -> None:
         """Cells that an executor took and said nothing of fail: they would be tried for ever."""

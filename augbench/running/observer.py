@@ -26,6 +26,9 @@ class Observer:
     def started(self, device: str) -> None:
         """Called when a worker is ready, on this device."""
 
+    def dealt(self) -> None:
+        """Called once every pack that is left is in training, and perhaps again: it ends soon."""
+
     def progressed(self, steps: int) -> None:
         """Called with the number of steps done since the last call."""
 

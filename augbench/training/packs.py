@@ -13,7 +13,15 @@ from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.recipe import OF_EACH_CELL
 from augbench.protocol.study import Cell
 
-__all__ = ["Unit", "cost", "kept_features", "plan_packs", "trained_alike", "units_of"]
+__all__ = [
+    "Unit",
+    "cost",
+    "kept_features",
+    "plan_packs",
+    "shares_of_work",
+    "trained_alike",
+    "units_of",
+]
 
 _CACHE_VALUES = 16 * 8 * 28 * 28
 """Pixel values of one step over all cells of a pack; beyond, a step costs more per cell."""
@@ -111,6 +119,26 @@ def plan_packs(
 
 def cost(cell: Cell) -> float:
     """The work of a cell, in images through the network, forwards."""
+    return sum(_costs(cell))
+
+
+def shares_of_work(cells: Iterable[Cell]) -> tuple[float, float]:
+    """The shares of pretraining and of fitting readouts in the work of cells; tests are the rest.
+
+    Both are 0 where there is no work.
+    """
+    first = fits = tests = 0.0
+    for unit in units_of(cells):
+        first += _costs(unit[0])[0]
+        for cell in unit:
+            _, fit, test = _costs(cell)
+            fits, tests = fits + fit, tests + test
+    whole = first + fits + tests
+    return (first / whole, fits / whole) if whole else (0.0, 0.0)
+
+
+def _costs(cell: Cell) -> tuple[int, int, int]:
+    """The work of pretraining, of fitting the readout, and of testing."""
     settings, classes = cell.settings, len(cell.finetune.classes)
     passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
     batch = effective_batch_size(settings.batch_size, cell.pretrain_images)
@@ -123,7 +151,7 @@ def cost(cell: Cell) -> float:
         tested = cell.trial.validation_samples_per_class * classes
     else:
         tested = cell.pretrain.test_size + cell.finetune.test_size
-    return passes * cell.pretrain_steps * batch + finetuning + anew + tested
+    return passes * cell.pretrain_steps * batch, finetuning + anew, tested
 
 
 def kept_features(unit: Unit) -> int:

@@ -64,9 +64,11 @@ def test_a_dry_run_refuses_what_the_run_refuses(
     (line,) = errors.splitlines()
     assert line.startswith(f"error: {message}")
     assert sorted(Path().rglob("*")) == before
-    code, _, told = augbench("run", *study, *own, *arguments)
-    assert code == 2
-    assert told == errors
+    code, printed, told = augbench("run", *study, *own, *arguments)
+    assert (code, printed) == (2, "")
+    *progress, last = told.splitlines(keepends=True)
+    assert last == errors
+    assert all(one.startswith(("[0/", "32 cells")) for one in progress)
 
 
 def test_epochs_are_bounded_by_the_steps_that_they_come_to(augbench):

@@ -32,7 +32,7 @@ def test_reports_choose_among_the_studies_of_a_store(augbench, store):
 
 
 def test_a_report_writes_a_page(augbench, store, tmp_path):
-    page = tmp_path / "new" / "report.html"
+    page = tmp_path / "report.html"
     code, printed, _ = augbench("report", "--out", store, "--html", page, "--no-figures")
     assert code == 0
     assert f"wrote {page}" in printed

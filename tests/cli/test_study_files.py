@@ -23,9 +23,9 @@ SMALL = [
 
 def test_the_example_runs_in_miniature(augbench, tmp_path):
     one_size = [*SMALL, "--samples-per-class", "1"]
-    code, printed, errors = augbench("run", EXAMPLE, *one_size, "--out", tmp_path)
-    assert (code, errors) == (0, "")
-    assert "5 cells: 0 in the store, 5 to compute" in printed
+    code, _, errors = augbench("run", EXAMPLE, *one_size, "--out", tmp_path)
+    assert code == 0
+    assert errors.startswith("5 cells: 0 in the store, 5 to compute")
     with Store.read(tmp_path) as store:
         (study,) = [store.study()]
     labels = [arm["label"] for arm in study.description["arms"]]
@@ -51,20 +51,20 @@ def test_a_saved_study_runs_on_from_the_same_store(augbench, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     study = ["--aug", "mixup", "--plugin", TINY, "--pre-train-dataset", "tiny-a", "--out", "out"]
     study += ["--finetune-dataset", "tiny-b", "--arm", "name=slow aug=mixup lr=0.001", *SMALL]
-    code, printed, _ = augbench("run", *study, "--save-study", "study.toml")
+    code, printed, told = augbench("run", *study, "--save-study", "study.toml")
     assert code == 0
     assert "saved the study to study.toml" in printed
-    assert "6 cells: 0 in the store, 6 to compute" in printed
-    code, printed, _ = augbench("run", "study.toml", "--save-study", "study.toml")
+    assert "6 cells: 0 in the store, 6 to compute" in told
+    code, printed, told = augbench("run", "study.toml", "--save-study", "study.toml")
     assert code == 0
-    assert "6 cells: 6 in the store, 0 to compute" in printed
+    assert "6 cells: 6 in the store, 0 to compute" in told
     with Store.read(Path("out")) as store:
         assert len(store.studies()) == 1
     Path("inner").mkdir()
     code, printed, _ = augbench("run", "--dry-run", *study, "--save-study", "inner/study.toml")
     monkeypatch.chdir("inner")
-    code, printed, _ = augbench("run", "study.toml")
-    assert "6 cells: 6 in the store, 0 to compute (../out)" in printed
+    code, _, told = augbench("run", "study.toml")
+    assert "6 cells: 6 in the store, 0 to compute (../out)" in told
     assert code == 0
 
 

@@ -8,7 +8,16 @@ import pytest
 
 from augbench.api import plan, run
 from augbench.errors import ParameterError
-from augbench.executors.contract import Executor, Finished, Job, Packed, Started, StepsDone
+from augbench.executors.contract import (
+    Answer,
+    Errand,
+    Executor,
+    Finished,
+    Job,
+    Packed,
+    Started,
+    StepsDone,
+)
 from augbench.executors.processes import WorkerProcesses
 from augbench.executors.serial import ThisProcess
 from augbench.plugins.registry import Registry
@@ -103,3 +112,22 @@ def test_a_result_tells_the_machine_that_trained_it(tiny_options, monkeypatch):
     stored = run(tiny_options).stored
     assert {cell.device for cell in stored.cells} == {"a TPU"}
     assert {cell.environment["cpu"] for cell in stored.cells} == {"another"}
+
+
+@pytest.mark.parametrize(
+    ("errand", "answers"),
+    [
+        (Errand("errands:count", 3), [0, 1, 2]),
+        (Errand("errands:dies", "first"), ["first"]),
+        (Errand("errands:raises", "first"), ["first"]),
+        (Errand("errands:nothing", "first"), []),
+    ],
+)
+def test_an_idle_worker_runs_the_errand_whose_end_costs_no_cell(job, errand, answers):
+    planned, work = job
+    events = []
+    cells = planned.cells[:2]
+    WorkerProcesses(2).run([cells], replace(work, errand=errand), events.append)
+    finished = [event for event in events if isinstance(event, Finished)]
+    assert [one.result.ok for one in finished] == [True, True]
+    assert [event.value for event in events if isinstance(event, Answer)] == answers

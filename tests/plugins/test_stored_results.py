@@ -37,7 +37,7 @@ def test_results_of_two_versions_live_in_one_store(
     out = tmp_path / "out"
     arguments = ("run", "--aug", "fancy", "--out", out, *STUDY)
     site = install("my-mixes", plugin_source("fancy"))
-    assert "0 in the store, 4 to compute" in augbench(*arguments)[1]
+    assert "0 in the store, 4 to compute" in augbench(*arguments)[2]
     monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(site)])
     sys.modules.pop("my_mixes")
     (site / "my_mixes-1.0.dist-info").rename(tmp_path / "gone")
@@ -45,7 +45,7 @@ def test_results_of_two_versions_live_in_one_store(
     changed = plugin_source("fancy") + "\nCHANGED = True\n"
     install("my-mixes", changed, version="2.0")
     # The baseline's cells are the same; those of the new version are not.
-    assert "2 in the store, 2 to compute" in augbench(*arguments)[1]
+    assert "2 in the store, 2 to compute" in augbench(*arguments)[2]
     with Store.read(out) as store:
         studies = [store.study(number) for number in (1, 2)]
     versions = [study.description["arms"][1]["pipeline"][0][0]["version"] for study in studies]

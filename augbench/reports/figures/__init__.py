@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,12 +17,15 @@ from augbench.pictures.archive import Picture
 from augbench.protocol.metrics import PRIMARY
 from augbench.reports import sections
 from augbench.reports.sections import NamedFigure, Report, Section, view_slug
-from augbench.results import StudyResult
+from augbench.results import Pair, StudyResult
 from augbench.writing import save
 
-__all__ = ["save_figures", "update_figures"]
+__all__ = ["Part", "parts", "save_figures", "update_figures"]
 
 _STAMP = ".figures.json"
+
+Part = tuple[str, Pair | None]
+"""A section's name, and the pair that it draws; None for its figures over the whole study."""
 
 
 def save_figures(
@@ -32,13 +35,14 @@ def save_figures(
     train_curves: bool = False,
     pictures: Iterable[Picture] = (),
     confidence: float = 0.95,
+    part: Part | None = None,
 ) -> list[Path]:
     """Draw everything that the study has results for; returns the files, PNG and SVG.
 
     The learning curves come first. Figures about another metric than accuracy go into a folder of
     its name inside `folder`. `pictures` are those that the store's folder keeps of the study
-    (`augbench.pictures.archive`); `train_curves` adds a PNG for every computed cell. Raises
-    `StoreError` if the folder cannot be written.
+    (`augbench.pictures.archive`); `train_curves` adds a PNG for every computed cell. With a `part`,
+    only its figures are drawn. Raises `StoreError` if the folder cannot be written.
     """
     from augbench.plotting import FileNames, save_figure, style
 
@@ -46,7 +50,7 @@ def save_figures(
     report = Report(result, confidence, shown, train_curves)
     paths, names, folder = [], FileNames(), _own_folder(result, folder)
     with style():
-        for one in _figures(report):
+        for one in _figures(report, part):
             paths += save_figure(one.figure, folder / names.add(one.name), one.formats)
     return paths
 
@@ -58,12 +62,13 @@ def update_figures(
     train_curves: bool = False,
     pictures: Iterable[Picture] = (),
     confidence: float = 0.95,
+    draw: Callable[..., list[Path]] = save_figures,
 ) -> list[str]:
     """Draw what `save_figures` draws unless it is there already; returns a line for each file.
 
     Where nothing has changed since the figures were drawn, nor any of their files, there is one
     line, which says so: matplotlib alone takes longer than everything else that a finished study
-    needs.
+    needs. `draw` does the work of `save_figures`, with the same arguments.
     """
     pictures = list(pictures)
     shown = {
@@ -84,9 +89,7 @@ def update_figures(
             return [f"the {len(earlier['files'])} figures in {folder} are up to date"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # no stamp, a damaged one, or a file that is gone: draw
-    paths = save_figures(
-        result, whole, train_curves=train_curves, pictures=pictures, confidence=confidence
-    )
+    paths = draw(result, whole, train_curves=train_curves, pictures=pictures, confidence=confidence)
     files = {str(path.relative_to(folder)): _digest_of_file(path) for path in paths}
     save(
         stamp,
@@ -101,14 +104,25 @@ def _own_folder(result: StudyResult, folder: Path) -> Path:
     return folder if result.primary is PRIMARY else folder / result.metric
 
 
-def _figures(report: Report) -> Iterator[NamedFigure]:
-    """The figures of every section, pair by pair, then those over the whole study."""
-    for pair in report.result.pairs:
-        for section in sections.SECTIONS:
-            for one in section.figures(report, pair):
-                yield _named_by_view(section, report, one)
-    for section in sections.SECTIONS:
-        for one in section.study_figures(report):
+def parts(result: StudyResult) -> list[Part]:
+    """The parts of a study's figures: pair by pair, then those over the whole study."""
+    pairs: tuple[Pair | None, ...] = (*result.pairs, None)
+    return [(one.name, pair) for pair in pairs for one in sections.SECTIONS if _draws(one, pair)]
+
+
+def _draws(section: Section, pair: Pair | None) -> bool:
+    """False for a section that has no such figures in any study."""
+    name = "study_figures" if pair is None else "figures"
+    return getattr(type(section), name) is not getattr(Section, name)
+
+
+def _figures(report: Report, part: Part | None) -> Iterator[NamedFigure]:
+    """The figures of a part, or of all of them in their order."""
+    named = {section.name: section for section in sections.SECTIONS}
+    for name, pair in [part] if part else parts(report.result):
+        section = named[name]
+        figures = section.study_figures(report) if pair is None else section.figures(report, pair)
+        for one in figures:
             yield _named_by_view(section, report, one)
 
 
