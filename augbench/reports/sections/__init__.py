@@ -25,6 +25,7 @@ from augbench.reports.sections.data import Data
 from augbench.reports.sections.effects import Effects
 from augbench.reports.sections.environment import Environment
 from augbench.reports.sections.gallery import Gallery
+from augbench.reports.sections.heat_map import HeatMap
 from augbench.reports.sections.learning_curves import LearningCurves
 from augbench.reports.sections.multipliers import Multipliers
 from augbench.reports.sections.other_budgets import OtherBudgets
@@ -48,6 +49,7 @@ SECTIONS: tuple[Section, ...] = (
     Verdicts(),
     Best(),
     LearningCurves(),
+    HeatMap(),
     Budgets(),
     OtherBudgets(),
     Readouts(),

@@ -84,7 +84,7 @@ class NamedFigure:
 
     name: str
     figure: Figure
-    formats: tuple[str, ...] = ("png", "svg")
+    formats: tuple[str, ...] = ("png", "svg", "pdf")
 
 
 class Section:

@@ -33,6 +33,14 @@ class LearningCurves(Section):
         figure = learning_curves(report.result, pair, confidence=report.confidence)
         yield NamedFigure(f"learning-curves-{slug(*pair)}", figure)
 
+    def study_figures(self, report: Report) -> Iterator[NamedFigure]:
+        """The curves of all pairs beside each other, where there are several."""
+        if len(report.result.pairs) > 1:
+            from augbench.reports.figures.curves import curves_of_all_pairs
+
+            figure = curves_of_all_pairs(report.result, confidence=report.confidence)
+            yield NamedFigure("learning-curves-all-pairs", figure)
+
     def page(self, report: Report) -> dict[str, Any]:
         """For each pair, the curves of the study's metric for a viewer that runs no script."""
         return {
