@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option, study_options, tell_warnings
+from augbench.cli._shared import full_option, out_option, study_options, tell_warnings
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.protocol.readouts import READOUTS
@@ -49,6 +49,7 @@ __all__ = ["report_command"]
     show_default=True,
     help="Confidence of all intervals, between 0 and 1.",
 )
+@full_option
 @click.option("--no-figures", is_flag=True, help="Draw no figures.")
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 def report_command(
@@ -61,12 +62,14 @@ def report_command(
     list_studies: bool,
     html: Path | None,
     confidence: float,
+    full: bool,
     no_figures: bool,
     plot_train_curves: bool,
 ) -> None:
     """Say what a study found, from its store, without training.
 
-    Prints the verdict in words and the tables, and draws the figures into the folder of the run.
+    Prints the answer, or with --full every verdict in words and the tables of means, and draws the
+    figures into the folder of the run.
     """
     if not 0 < confidence < 1:
         raise UsageError(f"--confidence: expected a share between 0 and 1, got {confidence:g}")
@@ -85,9 +88,9 @@ def report_command(
         result = StudyResult(stored, metric=metric, in_view=view)
         folder = store.path.parent
 
-    from augbench.reports.terminal import print_results
+    from augbench.reports.terminal import print_report
 
-    print_results(result, confidence=confidence)
+    print_report(result, confidence=confidence, full=full)
     if html is None and no_figures:
         return
 

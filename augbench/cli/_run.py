@@ -12,6 +12,7 @@ import click
 
 from augbench.cli._shared import (
     GroupedCommand,
+    full_option,
     given_options,
     study_options,
     tell_problems,
@@ -19,7 +20,6 @@ from augbench.cli._shared import (
 )
 from augbench.cli._streams import echo, has_working_directory
 from augbench.errors import CellsFailedError
-from augbench.options import Options
 from augbench.text import encodable
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ __all__ = ["run_command"]
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
+@full_option
+@click.option("--verbose", is_flag=True, help="Also say how packs were trained, and every file.")
 @click.pass_context
 def run_command(
     context: click.Context,
@@ -51,6 +53,8 @@ def run_command(
     plot_train_curves: bool,
     plot_augmentations: bool,
     dry_run: bool,
+    full: bool,
+    verbose: bool,
     **given: Any,
 ) -> None:
     """Run a study: which augmentation helps at which number of labels?
@@ -68,7 +72,7 @@ def run_command(
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
     from augbench.reports.figures import update_figures
-    from augbench.reports.terminal import print_results
+    from augbench.reports.terminal import print_report, where_line
     from augbench.running.pictures import Gallery
 
     planned = plan(options)
@@ -85,19 +89,20 @@ def run_command(
     if plot_augmentations:
         _draw_augmentations(planned)
     with Gallery(planned) as gallery:
-        with Live() as live:
+        with Live(verbose=verbose) as live:
             result = execute(
                 planned, live, command=encodable(shlex.join(["augbench", *sys.argv[1:]]))
             )
         if not has_working_directory() and out.is_absolute():
             os.chdir(out)  # where there is none, neither torch nor matplotlib can be loaded
-        print_results(result)
+        print_report(result, full=full)
     if gallery.problem:
         echo(f"warning: {gallery.problem}", err=True)
     drawn = pictures_of(out, result.stored.description)
-    for line in update_figures(result, out, train_curves=plot_train_curves, pictures=drawn):
+    lines = update_figures(result, out, train_curves=plot_train_curves, pictures=drawn)
+    for line in lines if verbose else ():
         echo(line)
-    echo(f"for one page to read and send: {_page_hint(out, options.metric)}")
+    echo(where_line(result, out, full=full))
     _raise_if_not_whole(result)
 
 
@@ -134,10 +139,3 @@ def _raise_if_not_whole(result: StudyResult) -> None:
         )
     if missing := len({cell.key for cell in result.missing}):
         raise CellsFailedError(f"{missing} of {cells} cells have no result; run again")
-
-
-def _page_hint(out: Path, metric: str) -> str:
-    """The command that makes the HTML report of what was just computed."""
-    about = ["--metric", metric] if metric != Options.metric else []
-    page = ["--html", str(out / "report.html")]
-    return shlex.join(["augbench", "report", "--out", str(out), *about, *page])

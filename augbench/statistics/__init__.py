@@ -14,6 +14,8 @@ from augbench.statistics.across_datasets import (
     across_datasets,
     wilcoxon_exact,
 )
+from augbench.statistics.advice import Advice, advice
+from augbench.statistics.advice_words import advice_line, size_runs
 from augbench.statistics.analysis import analyse
 from augbench.statistics.best import BestArms, BestSet, Candidate, best_arms
 from augbench.statistics.best_of import Sensitivity, best_of, sensitivity
@@ -85,6 +87,7 @@ from augbench.statistics.verdict import Verdict, remarks, verdict
 
 __all__ = [
     "AcrossDatasets",
+    "Advice",
     "Analysis",
     "BestArms",
     "BestSet",
@@ -120,6 +123,8 @@ __all__ = [
     "Unlearnt",
     "Verdict",
     "across_datasets",
+    "advice",
+    "advice_line",
     "analyse",
     "as_plain",
     "attainable_p",
@@ -165,6 +170,7 @@ __all__ = [
     "shift_effects",
     "sign_flip",
     "sign_flip_power",
+    "size_runs",
     "spread",
     "step_down_max_t",
     "transfer",

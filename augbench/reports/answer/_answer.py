@@ -1,0 +1,186 @@
+"""The answer as values: a sentence, a table of differences, and what disagrees or limits it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from augbench.protocol.metrics import PRIMARY
+from augbench.reports.answer._cautions import cautions_of
+from augbench.reports.answer._conditions import disagreements_of
+from augbench.results import StudyResult
+from augbench.statistics import (
+    Analysis,
+    Comparison,
+    MeanInterval,
+    advice,
+    advice_line,
+    aulc,
+    mean_interval,
+)
+from augbench.statistics.claims import claims_of
+
+__all__ = ["Answer", "Point", "Row", "answer_of"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A difference from the baseline, on the metric's scale: at one size, or of the average.
+
+    `claim` is 1 where it is established to help, −1 to hurt, 0 where nothing is decided; `p` is
+    corrected for all arms and sizes. With `uneven`, the claim is about most seeds and not about
+    the mean. `collapsed` counts the cells of the two arms that are near chance where others learn.
+    """
+
+    size: int | None
+    difference: MeanInterval
+    p: float
+    claim: int
+    uneven: bool
+    collapsed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """An arm: its difference from the baseline at each size, and on average over the curve."""
+
+    augmentation: str
+    points: tuple[Point, ...]
+    average: Point
+
+    @property
+    def decided(self) -> bool:
+        """True where anything is established of it."""
+        return any(one.claim for one in (*self.points, self.average))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a study found in its primary condition, or in the one that its results are at.
+
+    `setting` names the condition; `headline` says what to use. `means` are the baseline's own at
+    each size, `mean` the average over its curve, times `factor`; differences of `rows` are in
+    `unit`, times `factor` as well. Rows are sorted by their average, the best first.
+    `disagreements` are lines on other conditions of the study, which are exploratory, and
+    `cautions` lines on what limits the answer. Without a baseline there are no rows.
+    """
+
+    setting: str
+    headline: str
+    baseline: str
+    sizes: tuple[int, ...]
+    seeds: int
+    confidence: float
+    alpha: float
+    factor: float
+    decimals: int
+    unit: str
+    shares: bool
+    means: tuple[MeanInterval, ...]
+    mean: MeanInterval
+    rows: tuple[Row, ...]
+    disagreements: tuple[str, ...]
+    cautions: tuple[str, ...]
+
+
+def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
+    """Read the answer of the first pair, at the budget and in the view of the results."""
+    pair = result.pairs[0]
+    analysis = result.analysis(pair, confidence=confidence)
+    metric, scale = result.primary, result.scale
+    own = None if result.baseline is None else result.scores(pair)[result.baseline]
+    return Answer(
+        setting=_setting(result),
+        headline=_headline(result, analysis, confidence),
+        baseline=result.baseline or "",
+        sizes=result.sizes,
+        seeds=result.seeds,
+        confidence=confidence,
+        alpha=0.05 if analysis is None else analysis.alpha,
+        factor=scale.factor,
+        decimals=metric.decimals_of_mean,
+        unit=scale.unit,
+        shares=scale.shares,
+        means=()
+        if own is None
+        else tuple(mean_interval(own[:, k], confidence=confidence) for k in range(own.shape[1])),
+        mean=mean_interval([math.nan], confidence=confidence)
+        if own is None
+        else mean_interval(aulc(own, result.sizes), confidence=confidence),
+        rows=() if analysis is None else _rows(analysis),
+        disagreements=disagreements_of(result, confidence=confidence),
+        cautions=cautions_of(result, analysis, confidence=confidence),
+    )
+
+
+def _setting(result: StudyResult) -> str:
+    pair, view = result.pairs[0], result.view
+    guessing, metric = result.guessing(pair), result.primary
+    parts = [
+        f"{pair[0]} → {pair[1]}",
+        f"{result.seeds} seed{'' if result.seeds == 1 else 's'}",
+        *([] if metric is PRIMARY else [metric.title]),
+        *([] if math.isnan(guessing) else [f"chance {_number(metric.factor * guessing)} %"])[
+            : metric.factor == 100
+        ],
+        f"{result.budget}",
+        *([view.words] if view.words else []),
+    ]
+    if not result.condition(pair).primary:
+        parts.append("exploratory: not the study's primary condition")
+    return " · ".join(parts)
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _headline(result: StudyResult, analysis: Analysis | None, confidence: float) -> str:
+    if analysis is None:
+        if result.baseline is None:
+            return "Nothing to compare: the study has no baseline."
+        return "No results yet."
+    if not analysis.comparisons:
+        if result.baseline in result.augmentations and len(result.augmentations) == 1:
+            return f"Nothing to compare: {result.baseline} is the study's only arm."
+        return f"Nothing to compare: there are no {result.baseline!r} cells."
+    best = result.best(result.pairs[0], confidence=confidence)
+    return advice_line(*advice(analysis, best), analysis)
+
+
+def _rows(analysis: Analysis) -> tuple[Row, ...]:
+    rows = [_row(c, analysis) for c in analysis.comparisons]
+    sign = analysis.scale.sign
+
+    def gain(row: Row) -> float:
+        means = [row.average.difference.mean, *(one.difference.mean for one in row.points)]
+        known = [sign * mean for mean in means if not math.isnan(mean)]
+        return known[0] if known else -math.inf
+
+    return tuple(sorted(rows, key=gain, reverse=True))
+
+
+def _row(c: Comparison, analysis: Analysis) -> Row:
+    claims = claims_of(c, analysis.alpha, analysis.scale)
+    signs = {row.size: 1 for row in claims.up} | {row.size: -1 for row in claims.down}
+    doubted = {row.size for row in claims.in_doubt}
+    if analysis.unlearnt is not None:  # a ranking would be noise
+        signs, claims_area = {}, 0
+    else:
+        claims_area = claims.area
+    low = [*c.collapses.treated_at, *c.collapses.baseline_at]
+    return Row(
+        c.augmentation,
+        tuple(
+            Point(
+                one.size,
+                one.difference,
+                one.p_adjusted,
+                signs.get(one.size, 0),
+                one.size in doubted,
+                sum(size == one.size for size, _ in low),
+            )
+            for one in c.by_size
+        ),
+        Point(None, c.difference, c.p_adjusted, claims_area, bool(claims.uneven), len(low)),
+    )

@@ -1,0 +1,194 @@
+"""The answer as plain text, for a width and a number of arms."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from augbench.reports._formatting import number_text, p_text, signed_text
+from augbench.reports.answer._answer import Answer, Point, Row
+from augbench.statistics import MeanInterval
+from augbench.text import shown
+
+__all__ = ["answer_lines", "headline_lines"]
+
+_MARKS = {(1, False): "▲", (-1, False): "▼", (1, True): "△", (-1, True): "▽"}
+_COLLAPSED = "✗"
+_MOST_ROWS = 8
+"""Arms that the table shows; of more, the undecided ones, then the middle, stand in a line."""
+_MOST_CONDITIONS = 4
+_MOST_CAUTIONS = 3
+_LONGEST_NAME = 24
+
+
+def answer_lines(answer: Answer, *, width: int = 100) -> list[str]:
+    """Write an answer in lines of at most `width` columns; names from outside are made safe."""
+    rows, folded = _kept(answer.rows)
+    lines = headline_lines(answer, width=width)
+    if answer.means and any(mean.n for mean in answer.means):
+        lines += ["", *_table(answer, rows, width)]
+        if legend := _legend(answer, rows):
+            lines += _wrapped(legend, width)
+        for line in folded:
+            lines += _wrapped(line, width)
+    for label, told, most in (
+        ("elsewhere (exploratory): ", answer.disagreements, _MOST_CONDITIONS),
+        ("note: ", answer.cautions, _MOST_CAUTIONS),
+    ):
+        kept = told if len(told) <= most else (*told[: most - 1], f"{len(told) - most + 1} more")
+        for line in kept:
+            lines += _wrapped(label + line, width)
+    return lines
+
+
+def headline_lines(answer: Answer, *, width: int = 100) -> list[str]:
+    """The first lines of the answer: the condition, and what to use."""
+    return [*_wrapped(answer.setting, width), *_wrapped(answer.headline, width)]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(shown(text), max(20, width), break_on_hyphens=False) or [""]
+
+
+def _kept(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """The rows of the table, and a line on each kind of arm that it leaves out."""
+    if len(rows) <= _MOST_ROWS:
+        return list(rows), []
+    decided = [row for row in rows if row.decided]
+    undecided = [row for row in rows if not row.decided]
+    lines = []
+    if len(decided) > _MOST_ROWS:
+        half = _MOST_ROWS // 2
+        middle = decided[half:-half]
+        decided = [*decided[:half], *decided[-half:]]
+        lines.append(_folded("between them", middle))
+    kept = decided or [undecided[0], undecided[-1]]
+    rest = [row for row in undecided if row not in kept]
+    if rest:
+        lines.append(_folded("undecided everywhere", rest))
+    return kept, lines
+
+
+def _folded(what: str, rows: Sequence[Row]) -> str:
+    names = [shown(row.augmentation) for row in rows]
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return f"{len(rows)} arms {what}: {', '.join(names[:6])}{more}"
+
+
+def _table(answer: Answer, rows: Sequence[Row], width: int) -> Iterator[str]:
+    """The table, its intervals shortened or its sizes in several blocks where it is too wide."""
+    sizes = [
+        [
+            f"{size} ",
+            f"{number_text(answer.factor * answer.means[k].mean, answer.decimals)} ",
+            *(_point(row.points[k], answer) for row in rows),
+        ]
+        for k, size in enumerate(answer.sizes)
+    ]
+    for short in (False, True):
+        names = _names(answer, rows, short=short)
+        left = max(map(cell_len, names))
+        columns = [*sizes, *_ends(answer, rows, short=short)]
+        if left + _width(columns) <= width:
+            break
+    blocks: list[list[list[str]]] = [[]]
+    for column in columns:
+        if blocks[-1] and left + _width([*blocks[-1], column]) > width:
+            blocks.append([])
+        blocks[-1].append(column)
+    for block in blocks:
+        for i, name in enumerate(names):
+            parts = [set_cell_size(name, left)]
+            parts += [_right(column[i], _widest(column)) for column in block]
+            yield " ".join(parts).rstrip()
+
+
+def _names(answer: Answer, rows: Sequence[Row], *, short: bool) -> list[str]:
+    """The first column: what the numbers are, the baseline, the arms."""
+    percent = " (%)" if answer.shares else ""
+    return [
+        f"{answer.unit} {'vs' if short else 'against'} {_cut(shown(answer.baseline))}",
+        f"{_cut(shown(answer.baseline))}{percent}",
+        *(_cut(shown(row.augmentation)) for row in rows),
+    ]
+
+
+def _ends(answer: Answer, rows: Sequence[Row], *, short: bool) -> list[list[str]]:
+    """The columns of the average, of the interval and of p; of a single size, without the first."""
+    several = len(answer.sizes) > 1
+    shown_points = [row.average if several else row.points[0] for row in rows]
+    level = f"{100 * answer.confidence:g} %"
+    own = number_text(answer.factor * answer.mean.mean, answer.decimals)
+    columns = []
+    if several:
+        columns.append(
+            [
+                "mean " if short else "average ",
+                f"{own} ",
+                *(_point(one, answer) for one in shown_points),
+            ]
+        )
+    if answer.seeds > 1:
+        intervals = [_interval(one.difference, answer, short=short) for one in shown_points]
+        columns.append([f"± {level}" if short else f"({level} interval)", "", *intervals])
+        columns.append(["p", "", *(p_text(one.p) for one in shown_points)])
+    return columns
+
+
+def _point(one: Point, answer: Answer) -> str:
+    if not one.difference.n:
+        return "·"
+    places = answer.decimals
+    text = signed_text(answer.factor * one.difference.mean, places)
+    mark = _MARKS.get((one.claim, one.uneven), "")
+    low = _COLLAPSED if one.collapsed and one.size is not None else ""
+    return f"{text}{mark or (' ' if not low else '')}{low}"
+
+
+def _interval(d: MeanInterval, answer: Answer, *, short: bool) -> str:
+    if math.isnan(d.lower):
+        return ""
+    if short:
+        return f"± {number_text(answer.factor * d.half_width, answer.decimals)}"
+    low, high = (signed_text(answer.factor * end, answer.decimals) for end in (d.lower, d.upper))
+    return f"({low} to {high})"
+
+
+def _legend(answer: Answer, rows: Sequence[Row]) -> str:
+    points = [one for row in rows for one in (*row.points, row.average)]
+    parts = []
+    if any(one.claim for one in points):
+        tests = "sizes and arms" if len(answer.rows) > 1 else "sizes"
+        parts.append(
+            f"▲ helps  ▼ hurts: established, corrected for {tests}; unmarked: undecided"
+            if len(answer.sizes) > 1 or len(answer.rows) > 1
+            else "▲ helps  ▼ hurts: established"
+        )
+    if any(one.claim and one.uneven for one in points):
+        parts.append("△ ▽: for most seeds, though not for the mean")
+    if any(one.collapsed for one in points):
+        parts.append(f"{_COLLAPSED}: with cells near chance where others learn")
+    return "; ".join(parts)
+
+
+def _cut(name: str) -> str:
+    """A name of at most so many columns, its middle left out."""
+    if cell_len(name) <= _LONGEST_NAME:
+        return name
+    half = (_LONGEST_NAME - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
+
+
+def _right(text: str, width: int) -> str:
+    return " " * (width - cell_len(text)) + text
+
+
+def _widest(column: Sequence[str]) -> int:
+    return max(map(cell_len, column))
+
+
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    return sum(1 + _widest(column) for column in columns)
