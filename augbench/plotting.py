@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from augbench.options import named
 from augbench.text import file_name, shown
@@ -86,6 +87,7 @@ _STYLE: dict[str, Any] = {
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.6,
     "figure.labelsize": "medium",
+    "image.composite_image": False,  # each as it is, not all of an axes drawn anew as one
     "legend.frameon": False,
     "text.parse_math": False,  # a name may hold dollar signs
     "svg.fonttype": "none",  # text that can be searched and edited
@@ -133,7 +135,7 @@ def label_axes(axes: Axes, x: str, y: str) -> None:
     """Labels below and beside the only axes of a figure, on as many lines as they need."""
     width, height = _inches(axes)
     axes.set_xlabel(wrapped(x, letters(width - 0.7)))
-    axes.set_ylabel(wrapped(y, letters(height - 0.8)))
+    axes.set_ylabel(wrapped(y, letters(height - 0.7)))
 
 
 def label_panels(figure: Figure, x: str, y: str, *notes: str) -> None:
@@ -141,7 +143,7 @@ def label_panels(figure: Figure, x: str, y: str, *notes: str) -> None:
     width, height = figure.get_size_inches()
     lines = [wrapped(line, letters(width - 0.3)) for line in (x, *notes)]
     figure.supxlabel("\n".join(filter(None, lines)))
-    figure.supylabel(wrapped(y, letters(height - 0.8)))
+    figure.supylabel(wrapped(y, letters(height - 0.7)))
 
 
 def set_title(axes: Axes, *parts: str) -> None:
@@ -200,10 +202,27 @@ def _print(figure: Figure, suffix: str, place: Path) -> None:
         print_file(place, metadata={"Software": None}, pil_kwargs=fast)
     elif suffix == ".pdf":
         print_file = FigureCanvasPdf(figure).print_pdf
-        print_file(place, metadata={"CreationDate": None})
+        with _plain_fonts():
+            print_file(place, metadata={"CreationDate": None})
     else:
         print_file = FigureCanvasSVG(figure).print_svg
         print_file(place, metadata={"Date": None})
+
+
+@contextmanager
+def _plain_fonts() -> Iterator[None]:
+    """Fonts in a PDF without the tables that shape text, which is placed letter by letter there.
+
+    To cut these tables down to a figure's letters takes longer than to draw the figure.
+    """
+    from fontTools.subset import Options  # type: ignore[import-untyped]  # it has no stubs
+
+    usual = getattr(Options, "_drop_tables_default", None)
+    if usual is None:  # another version of fontTools: the same files, later and a little larger
+        yield
+        return
+    with patch.object(Options, "_drop_tables_default", [*usual, "GDEF", "GPOS", "GSUB", "MATH"]):
+        yield
 
 
 def slug(*names: str) -> str:
@@ -220,11 +239,13 @@ def one_line(name: str, longest: int) -> str:
 
 
 def wrapped(text: str, width: int) -> str:
-    """A text on up to four lines of `width` letters, broken after a sign where one is near."""
+    """A text on up to four lines of `width` letters, broken at spaces, or signs in long words."""
     rest, lines = one_line(text, _MOST_LINES * width), []
     while len(rest) > width:
-        signs = [i + 1 for i, letter in enumerate(rest[:width]) if letter in ":,- _=/"]
-        cut = max((i for i in signs if i > width // 2), default=width)
+        spaces = [i for i, letter in enumerate(rest[: width + 1]) if letter == " "]
+        signs = [i + 1 for i, letter in enumerate(rest[:width]) if letter in ":,-_=/"]
+        cut = max((i for i in spaces if i > width // 3), default=0)
+        cut = cut or max((i for i in signs if i > width // 2), default=width)
         lines.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return "\n".join([*lines, rest])

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import full_option, out_option, study_options, tell_warnings
+from augbench.cli._shared import (
+    figure_width_option,
+    full_option,
+    out_option,
+    study_options,
+    tell_warnings,
+)
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.protocol.readouts import READOUTS
@@ -51,6 +57,7 @@ __all__ = ["report_command"]
 )
 @full_option
 @click.option("--no-figures", is_flag=True, help="Draw no figures.")
+@figure_width_option
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 def report_command(
     out: Path,
@@ -64,6 +71,7 @@ def report_command(
     confidence: float,
     full: bool,
     no_figures: bool,
+    figure_width: str,
     plot_train_curves: bool,
 ) -> None:
     """Say what a study found, from its store, without training.
@@ -109,7 +117,12 @@ def report_command(
     from augbench.reports.figures import update_figures
 
     for line in update_figures(
-        result, folder, train_curves=plot_train_curves, pictures=pictures, confidence=confidence
+        result,
+        folder,
+        train_curves=plot_train_curves,
+        pictures=pictures,
+        confidence=confidence,
+        width=figure_width,
     ):
         echo(line)
 

@@ -12,6 +12,7 @@ import click
 
 from augbench.cli._shared import (
     GroupedCommand,
+    figure_width_option,
     full_option,
     given_options,
     study_options,
@@ -39,6 +40,7 @@ __all__ = ["run_command"]
     help="Write the study to a file, for `augbench run FILE`; with --dry-run, compute nothing.",
 )
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
+@figure_width_option
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
 @full_option
@@ -51,6 +53,7 @@ def run_command(
     study: Path | None,
     save_study: Path | None,
     plot_train_curves: bool,
+    figure_width: str,
     plot_augmentations: bool,
     dry_run: bool,
     full: bool,
@@ -99,7 +102,9 @@ def run_command(
     if gallery.problem:
         echo(f"warning: {gallery.problem}", err=True)
     drawn = pictures_of(out, result.stored.description)
-    lines = update_figures(result, out, train_curves=plot_train_curves, pictures=drawn)
+    lines = update_figures(
+        result, out, train_curves=plot_train_curves, pictures=drawn, width=figure_width
+    )
     for line in lines if verbose else ():
         echo(line)
     echo(where_line(result, out, full=full))

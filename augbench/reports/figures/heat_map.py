@@ -14,7 +14,8 @@ from augbench.reports._formatting import number_text, signed_text
 from augbench.reports._ranking import by_effect
 from augbench.reports.figures._units import measured_on, unit_above
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, MeanInterval, aulc, mean_interval
+from augbench.statistics import Analysis, aulc, mean_interval
+from augbench.statistics.claims import claims_of
 
 __all__ = ["heat_map"]
 
@@ -22,6 +23,7 @@ _WORSE, _BETTER = PALETTE[1], PALETTE[0]
 _DIVERGING = LinearSegmentedColormap.from_list("effects", [_WORSE, "#FFFFFF", _BETTER])
 _SEQUENTIAL = LinearSegmentedColormap.from_list("means", ["#FFFFFF", _BETTER])
 _AVERAGE = "average"
+_SIGNS = {1: "▲", -1: "▼", 0: ""}
 
 
 @dataclass(frozen=True)
@@ -88,21 +90,19 @@ def heat_map(result: StudyResult, pair: Pair, analysis: Analysis | None) -> Figu
 
 
 def _differences(result: StudyResult, pair: Pair, analysis: Analysis) -> list[_Row]:
-    factor, lower = result.primary.factor, result.scale.lower_is_better
+    factor = result.primary.factor
     order = by_effect(result, pair)
-
-    def sign(d: MeanInterval, p: float) -> str:
-        if not p <= analysis.alpha:
-            return ""
-        return "▲" if (d.mean < 0) == lower else "▼"
 
     rows = []
     for c in sorted(analysis.comparisons, key=lambda c: order.index(c.augmentation)):
-        found = [(row.difference, row.p_adjusted) for row in c.by_size]
+        claims = claims_of(c, analysis.alpha, result.scale)
+        established = {row.size: 1 for row in claims.up} | {row.size: -1 for row in claims.down}
+        found = [(row.difference, established.get(row.size, 0)) for row in c.by_size]
         if len(analysis.sizes) > 1:
-            found.append((c.difference, c.p_adjusted))
+            found.append((c.difference, claims.area))
         values = tuple(factor * d.mean for d, _ in found)
-        rows.append(_Row(c.augmentation, values, tuple(sign(*one) for one in found)))
+        signs = tuple("" if analysis.unlearnt else _SIGNS[one] for _, one in found)
+        rows.append(_Row(c.augmentation, values, signs))
     return [*rows, _mean_row(result, pair, analysis.baseline)]
 
 
@@ -141,4 +141,4 @@ def _title(result: StudyResult, pair: Pair, analysis: Analysis | None) -> str:
         return f"mean {result.primary.title} on {where} ({result.primary.unit}); n = {result.seeds}"
     told = f"{unit_above(result)} above {analysis.baseline} on {where}; n = {analysis.n}"
     any_reachable = any(c.reachable for c in analysis.comparisons)
-    return told + ("; ▲ better, ▼ worse: established" if any_reachable else "; none established")
+    return told + ("; ▲ helps, ▼ hurts: established" if any_reachable else "; none established")
