@@ -62,11 +62,10 @@ def where_line(result: StudyResult, out: Path, *, full: bool = False) -> str:
     usual = [] if out == Options.out else ["--out", str(out)]
     about = [] if result.primary is PRIMARY else ["--metric", result.metric]
     command = ["augbench", "report", *usual, *about]
-    page = shlex.join([*command, "--html", str(out / "report.html")])
     parts = [f"figures in {out}"]
     if not full:
-        parts.append(f"all of it: {shlex.join([*command, '--full'])}")
-    return " · ".join([*parts, f"one page: {page}"])
+        parts.append(f"more: {shlex.join([*command, '--full'])}")
+    return " · ".join([*parts, f"a page: {shlex.join([*command, '--html', 'report.html'])}"])
 
 
 def print_results(

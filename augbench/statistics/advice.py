@@ -30,9 +30,11 @@ def advice(analysis: Analysis, best: BestArms | None) -> tuple[tuple[Advice, ...
     """Advise on every size, sizes with equal advice together, and on the average of the curve.
 
     An arm is advised where it is established to help, p-values being corrected for all arms and
-    sizes, and may be the best (`best`, see `augbench.statistics.best_arms`). The baseline is
-    advised where every other arm is established to hurt, or is left out of the set of best arms.
-    Elsewhere nothing is decided: an arm that leads by an unproven difference is not advised.
+    sizes, and may be the best (`best`, see `augbench.statistics.best_arms`); the baseline where
+    every other arm is established to hurt. So any advice against the truth takes an established
+    difference that is false, of which the chance is alpha over the whole condition; only the choice
+    among arms that help is made at alpha for each size. Elsewhere nothing is decided: an arm that
+    leads by an unproven difference is not advised.
     """
     if analysis.unlearnt is not None or not analysis.comparisons:
         return (), Advice((), (), ())
@@ -61,10 +63,8 @@ def _advised(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The arms to use, and those that hurt; `signs` are the established directions of all."""
     hurt = tuple(name for name, sign in signs.items() if sign < 0)
-    helping = [name for name, sign in signs.items() if sign > 0]
-    kept = best.best if best is not None and best.reachable else (baseline, *signs)
+    helping = tuple(name for name, sign in signs.items() if sign > 0)
     if helping:
-        return tuple(name for name in helping if name in kept) or tuple(helping), hurt
-    if len(hurt) == len(signs) or kept == (baseline,):
-        return (baseline,), hurt
-    return (), hurt
+        kept = best.best if best is not None and best.reachable else helping
+        return tuple(name for name in helping if name in kept) or helping, hurt
+    return ((baseline,) if len(hurt) == len(signs) else ()), hurt

@@ -22,18 +22,19 @@ def advice_line(sizes: Sequence[Advice], overall: Advice, analysis: Analysis) ->
         return _unlearnt(analysis)
     if not any(c.reachable or any(r.reachable for r in c.by_size) for c in analysis.comparisons):
         return _too_few(analysis)
-    decided = [one for one in sizes if one.use]
-    if not decided:
-        return _on_average(overall, analysis)
     parts: list[str] = []
-    for one in decided:
-        at = size_runs(one.sizes, analysis.sizes)
-        unit = "" if parts else f" {_labels(one.sizes)} a class"
-        parts.append(f"{at}{unit}: {_use(one, analysis)}.")
-    rest = [size for one in sizes if not one.use for size in one.sizes]
-    if rest:
-        at = "Between" if _between(rest, analysis.sizes) else size_runs(rest, analysis.sizes)
-        parts.append(f"{at}: undecided.")
+    if not any(one.use for one in sizes):
+        parts += _on_average(overall, analysis)
+    told = [one for one in sizes if one.use or one.hurt]
+    if not told:
+        return " ".join(parts) or _undecided(analysis)
+    for number, one in enumerate(sorted(told, key=lambda one: not one.use)):
+        unit = "" if number else f" {_labels(one.sizes)} a class"
+        parts.append(f"{size_runs(one.sizes, analysis.sizes)}{unit}: {_use(one, analysis)}.")
+    for one in sizes:
+        if one not in told:
+            at = size_runs(one.sizes, analysis.sizes)
+            parts.append(f"{'Between' if _between(one.sizes, analysis.sizes) else at}: undecided.")
     return " ".join(parts)
 
 
@@ -59,14 +60,10 @@ def _labels(sizes: Sequence[int]) -> str:
 def _use(one: Advice, analysis: Analysis) -> str:
     others = len(analysis.comparisons)
     if one.use == (analysis.baseline,):
-        if len(one.hurt) == others:
-            hurt = {1: f"{one.hurt[0]} hurts", 2: "both hurt"}.get(others, "all others hurt")
-            return f"use {analysis.baseline}; {hurt}"
-        return (
-            f"use {analysis.baseline}; {_which_hurt(one.hurt)}"
-            if one.hurt
-            else (f"use {analysis.baseline}; no other arm is as good")
-        )
+        hurt = {1: f"{one.hurt[0]} hurts", 2: "both hurt"}.get(others, "all others hurt")
+        return f"use {analysis.baseline}; {hurt}"
+    if not one.use:
+        return f"undecided; {_which_hurt(one.hurt)}"
     text = f"use {_any_of(one.use)}"
     if len(one.use) > 1:
         text += " (they cannot be told apart)"
@@ -85,17 +82,22 @@ def _any_of(arms: Sequence[str]) -> str:
     return f"{', '.join(arms[:-1])} or {arms[-1]}" if len(arms) > 1 else arms[0]
 
 
-def _on_average(overall: Advice, analysis: Analysis) -> str:
-    """The line where no single size is decided."""
-    several = len(analysis.sizes) > 1
+def _on_average(overall: Advice, analysis: Analysis) -> list[str]:
+    """A sentence on the average over the curve; none where nothing is established of it."""
+    if len(analysis.sizes) < 2 or not (overall.use or overall.hurt):
+        return []
     span = f"{analysis.sizes[0]} to {analysis.sizes[-1]} labels a class"
-    if several and overall.use:
-        use = _use(overall, analysis)
-        return f"On average over {span}: {use}. No single size is decided."
+    what = _use(overall, analysis) if overall.use else _which_hurt(overall.hurt)
+    return [f"On average over {span}: {what}."]
+
+
+def _undecided(analysis: Analysis) -> str:
+    """The line where nothing is established, and what would have been found."""
+    several = len(analysis.sizes) > 1
     n = max((c.n for c in analysis.comparisons), default=0)
     among = (
         f"none of {len(analysis.comparisons)} differences"
-        if (len(analysis.comparisons) > 1)
+        if len(analysis.comparisons) > 1
         else "no difference"
     )
     where = ", at any size or on average" if several else f" at {analysis.sizes[0]}"
@@ -112,9 +114,10 @@ def _found_by(analysis: Analysis, n: int, scale: Scale) -> str:
     if not least or (scale.shares and max(least) > 0.99):
         return ""
     low, high = (f"{scale.factor * one:.2g}" for one in (min(least), max(least)))
+    mean = "average " if len(analysis.sizes) > 1 else ""
     size = low if low == high else f"{low} to {high}"
     return (
-        f" {n} seeds as noisy as these find a true average difference of about {size} "
+        f" {n} seeds as noisy as these find a true {mean}difference of about {size} "
         f"{scale.unit} four times in five."
     )
 

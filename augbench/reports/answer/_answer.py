@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from augbench.protocol.metrics import PRIMARY
+from augbench.protocol.metrics import PRIMARY, Metric
 from augbench.reports.answer._cautions import cautions_of
 from augbench.reports.answer._conditions import disagreements_of
 from augbench.results import StudyResult
@@ -60,7 +60,8 @@ class Answer:
 
     `setting` names the condition; `headline` says what to use. `means` are the baseline's own at
     each size, `mean` the average over its curve, times `factor`; differences of `rows` are in
-    `unit`, times `factor` as well. Rows are sorted by their average, the best first.
+    `unit`, times `factor` as well. `testable` is false where the seeds are too few for any claim.
+    Rows are sorted by their average, the best first.
     `disagreements` are lines on other conditions of the study, which are exploratory, and
     `cautions` lines on what limits the answer. Without a baseline there are no rows.
     """
@@ -70,6 +71,7 @@ class Answer:
     baseline: str
     sizes: tuple[int, ...]
     seeds: int
+    testable: bool
     confidence: float
     alpha: float
     factor: float
@@ -95,6 +97,10 @@ def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
         baseline=result.baseline or "",
         sizes=result.sizes,
         seeds=result.seeds,
+        testable=analysis is not None
+        and any(
+            c.reachable or any(row.reachable for row in c.by_size) for c in analysis.comparisons
+        ),
         confidence=confidence,
         alpha=0.05 if analysis is None else analysis.alpha,
         factor=scale.factor,
@@ -119,7 +125,7 @@ def _setting(result: StudyResult) -> str:
     parts = [
         f"{pair[0]} → {pair[1]}",
         f"{result.seeds} seed{'' if result.seeds == 1 else 's'}",
-        *([] if metric is PRIMARY else [metric.title]),
+        *([] if metric is PRIMARY else [_title(metric)]),
         *([] if math.isnan(guessing) else [f"chance {_number(metric.factor * guessing)} %"])[
             : metric.factor == 100
         ],
@@ -129,6 +135,10 @@ def _setting(result: StudyResult) -> str:
     if not result.condition(pair).primary:
         parts.append("exploratory: not the study's primary condition")
     return " · ".join(parts)
+
+
+def _title(metric: Metric) -> str:
+    return f"{metric.title} (lower is better)" if metric.better == "lower" else metric.title
 
 
 def _number(value: float) -> str:

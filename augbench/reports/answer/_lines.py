@@ -19,29 +19,41 @@ _MARKS = {(1, False): "▲", (-1, False): "▼", (1, True): "△", (-1, True): "
 _COLLAPSED = "✗"
 _MOST_ROWS = 8
 """Arms that the table shows; of more, the undecided ones, then the middle, stand in a line."""
-_MOST_CONDITIONS = 4
-_MOST_CAUTIONS = 3
+_FEWEST_ROWS = 2
+_MOST_TABLE = 12
+"""Lines of a table that the width breaks into several blocks: it then shows fewer arms."""
+_MOST_CONDITIONS = 3
+_MOST_CAUTIONS = 2
 _LONGEST_NAME = 24
 
 
 def answer_lines(answer: Answer, *, width: int = 100) -> list[str]:
     """Write an answer in lines of at most `width` columns; names from outside are made safe."""
-    rows, folded = _kept(answer.rows)
     lines = headline_lines(answer, width=width)
     if answer.means and any(mean.n for mean in answer.means):
-        lines += ["", *_table(answer, rows, width)]
+        most = _MOST_ROWS
+        while True:
+            rows, folded = _kept(answer.rows, most)
+            table = list(_table(answer, rows, width))
+            if len(table) <= _MOST_TABLE or most <= _FEWEST_ROWS:
+                break
+            most -= 2
+        lines += ["", *table]
         if legend := _legend(answer, rows):
             lines += _wrapped(legend, width)
-        for line in folded:
-            lines += _wrapped(line, width)
-    for label, told, most in (
-        ("elsewhere (exploratory): ", answer.disagreements, _MOST_CONDITIONS),
-        ("note: ", answer.cautions, _MOST_CAUTIONS),
-    ):
-        kept = told if len(told) <= most else (*told[: most - 1], f"{len(told) - most + 1} more")
-        for line in kept:
-            lines += _wrapped(label + line, width)
+        lines += [_one_line(line, width) for line in folded]
+    lines += [
+        _one_line(f"elsewhere (exploratory): {line}", width)
+        for line in _first(answer.disagreements, _MOST_CONDITIONS)
+    ]
+    for line in _first(answer.cautions, _MOST_CAUTIONS):
+        lines += _wrapped(f"note: {line}", width)
     return lines
+
+
+def _first(lines: Sequence[str], most: int) -> Sequence[str]:
+    """At most so many lines; the last one then counts the rest."""
+    return lines if len(lines) <= most else (*lines[: most - 1], f"{len(lines) - most + 1} more")
 
 
 def headline_lines(answer: Answer, *, width: int = 100) -> list[str]:
@@ -53,15 +65,20 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(shown(text), max(20, width), break_on_hyphens=False) or [""]
 
 
-def _kept(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+def _one_line(text: str, width: int) -> str:
+    """A text cut between two words; --full has the rest."""
+    return textwrap.shorten(shown(text), max(20, width), placeholder=" …")
+
+
+def _kept(rows: Sequence[Row], most: int) -> tuple[list[Row], list[str]]:
     """The rows of the table, and a line on each kind of arm that it leaves out."""
-    if len(rows) <= _MOST_ROWS:
+    if len(rows) <= most:
         return list(rows), []
     decided = [row for row in rows if row.decided]
     undecided = [row for row in rows if not row.decided]
     lines = []
-    if len(decided) > _MOST_ROWS:
-        half = _MOST_ROWS // 2
+    if len(decided) > most:
+        half = most // 2
         middle = decided[half:-half]
         decided = [*decided[:half], *decided[-half:]]
         lines.append(_folded("between them", middle))
@@ -134,6 +151,7 @@ def _ends(answer: Answer, rows: Sequence[Row], *, short: bool) -> list[list[str]
     if answer.seeds > 1:
         intervals = [_interval(one.difference, answer, short=short) for one in shown_points]
         columns.append([f"± {level}" if short else f"({level} interval)", "", *intervals])
+    if answer.testable:
         columns.append(["p", "", *(p_text(one.p) for one in shown_points)])
     return columns
 
