@@ -10,9 +10,9 @@ import numpy as np
 from augbench.results import Pair, StudyResult
 from augbench.statistics import aulc
 
-__all__ = ["FEW", "by_effect", "leading"]
+__all__ = ["by_effect", "in_colour_order", "leading"]
 
-FEW = 6
+_FEW = 6
 """Augmentations that a figure shows in full; of more, the best five, so that each has a colour."""
 
 
@@ -37,5 +37,15 @@ def by_effect(result: StudyResult, pair: Pair) -> list[str]:
 def leading(result: StudyResult, pair: Pair) -> tuple[str, ...]:
     """The augmentations that a figure of a pair shows in full, in the order of the plan."""
     best = by_effect(result, pair)
-    best = best if len(best) <= FEW else best[: FEW - 1]
+    best = best if len(best) <= _FEW else best[: _FEW - 1]
     return tuple(label for label in result.augmentations if label in best)
+
+
+def in_colour_order(result: StudyResult) -> list[str]:
+    """The augmentations but the baseline, those first that figures of any pair show in full.
+
+    They take colours in this order, so that colours that recur are those of arms in the background.
+    """
+    ahead = {label for pair in result.pairs for label in leading(result, pair)}
+    others = [label for label in result.augmentations if label != result.baseline]
+    return sorted(others, key=lambda label: label not in ahead)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from augbench.plotting import PALETTE
-from augbench.reports._ranking import leading
+from augbench.reports._ranking import in_colour_order, leading
 from augbench.results import Pair, StudyResult
 
 __all__ = ["Cast", "Look", "cast", "faint_lines", "looks"]
@@ -78,10 +78,8 @@ def looks(result: StudyResult) -> dict[str, Look]:
 
     Those that figures show in full, of any pair, have the first colours.
     """
-    others = [label for label in result.augmentations if label != result.baseline]
-    ahead = {label for pair in result.pairs for label in leading(result, pair)}
-    ordered = sorted(others, key=lambda label: label not in ahead)
-    shade = 0.15 if len(others) <= 4 else 0.08
+    ordered = in_colour_order(result)
+    shade = 0.15 if len(ordered) <= 4 else 0.08
     assigned = {
         label: Look(
             PALETTE[i % len(PALETTE)],

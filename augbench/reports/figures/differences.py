@@ -29,6 +29,9 @@ from augbench.statistics import Analysis, Comparison
 
 __all__ = ["forest", "paired_differences"]
 
+_ROW = 1.6
+"""The height of a row of the forest with a name of one line, in lines of text."""
+
 
 def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> Figure:
     """The mean paired difference from the baseline at each size, with its t interval.
@@ -98,28 +101,35 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         for comparison in _sorted(result, pair, analysis)
     ]
     first = next(iter(analyses.values()))
-    room = letters(0.36 * new_figure(1).get_figwidth())
+    figure = new_figure(1)
+    room = letters((0.3 if in_column() else 0.36) * figure.get_figwidth())
     headings = {pair: _heading(pair, room) for pair in analyses if len(analyses) > 1}
     names = {c.augmentation: wrapped(c.augmentation, room) for _, c in rows}
-    lines = sum(1 + names[c.augmentation].count("\n") for _, c in rows)
-    lines_of_headings = sum(1 + heading.count("\n") for heading in headings.values())
-    figure = new_figure(1)
-    figure.set_figheight(0.9 + 0.17 * lines + 0.08 * len(rows) + 0.25 * lines_of_headings)
     axes = figure.add_subplot()
     axes.axvline(0, color=REFERENCE, linewidth=1)
     chosen, factor = looks(result), result.primary.factor
     ticks: list[tuple[float, str]] = []
-    y, previous = 0.0, None
+    y, previous = 0.0, None  # in lines of text
+
+    def place(name: str) -> float:
+        """The middle of the lines that a name takes; the next one stands below them."""
+        nonlocal y
+        taken = _ROW + name.count("\n")
+        y += taken
+        ticks.append((y - taken / 2, name))
+        return y - taken / 2
+
     for pair, comparison in rows:
         if headings and pair != previous:
-            ticks.append((y, headings[pair]))
-            y, previous = y + 1, pair
+            place(headings[pair])
+            previous = pair
+        middle = place(names[comparison.augmentation])
         look = chosen[comparison.augmentation]
         d = comparison.difference
         sure = comparison.reachable and comparison.p_adjusted <= first.alpha
         axes.errorbar(
             factor * d.mean,
-            y,
+            middle,
             xerr=None if math.isnan(d.lower) else factor * d.half_width,
             color=look.colour,
             marker=look.marker,
@@ -129,15 +139,14 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         )
         axes.annotate(
             _numbers(comparison, result.primary),
-            (1.02, y),
+            (1.02, middle),
             xycoords=("axes fraction", "data"),
             va="center",
             fontsize="small",
         )
-        ticks.append((y, names[comparison.augmentation]))
-        y += 1
-    axes.set_yticks([place for place, _ in ticks], [name for _, name in ticks])
-    axes.set_ylim(y - 0.4, -0.6)
+    figure.set_figheight(0.8 + 0.15 * y)
+    axes.set_yticks([at for at, _ in ticks], [name for _, name in ticks])
+    axes.set_ylim(y + 0.2, -0.2)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     for tick in axes.get_yticklabels():
@@ -176,6 +185,6 @@ def _numbers(comparison: Comparison, one: Metric) -> str:
     )
     p = comparison.p_adjusted
     chance = f"p = {p:.2g}" if comparison.reachable else "p out of reach"
-    if in_column():  # the interval is drawn
-        return f"{mean}, {chance}" if comparison.reachable else mean
+    if in_column():  # the interval is drawn, and a filled marker says what is established
+        return mean
     return f"{mean} [{low}, {high}]  {chance}"

@@ -14,6 +14,7 @@ from augbench.reports.sections._section import (
 )
 from augbench.reports.sections.accuracy import Accuracy
 from augbench.reports.sections.across_pairs import AcrossPairs
+from augbench.reports.sections.answer import Summary
 from augbench.reports.sections.best import Best
 from augbench.reports.sections.budgets import Budgets
 from augbench.reports.sections.calibration import Calibration
@@ -46,6 +47,7 @@ from augbench.reports.sections.verdicts import Verdicts
 __all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section", "view_slug"]
 
 SECTIONS: tuple[Section, ...] = (
+    Summary(),
     Verdicts(),
     Best(),
     LearningCurves(),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from augbench.protocol.metrics import METRICS, Metric
 from augbench.protocol.references import REFERENCES
+from augbench.reports._ranking import in_colour_order
 from augbench.reports._static_chart import static_chart
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
@@ -60,6 +61,7 @@ def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
     there.sort(key=lambda one: one is not result.primary)  # which the page shows first
     return {
         "augmentations": list(result.augmentations),
+        "colours": in_colour_order(result),
         "baseline": result.baseline,
         "sizes": list(sizes),
         "seeds": result.seeds,
