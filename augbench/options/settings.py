@@ -208,6 +208,16 @@ class Settings:
         group=RECIPE,
         key=KeyEntry("finetuning", "learning_rate"),
     )
+    finetune_mode: Choice = Choice(
+        "--finetune-mode",
+        words=("eval", "train"),
+        default="eval",
+        title="mode of the frozen backbone",
+        help="Mode of the frozen backbone while a linear head is finetuned. In train mode, as the "
+        "handout's loop leaves it, dropout stays on and batch normalisation goes by the batch.",
+        group=RECIPE,
+        key=KeyEntry("finetuning", "mode"),
+    )
     finetune_optimizer: Choice = for_the_head(optimizer)
     finetune_momentum: Number = for_the_head(momentum)
     finetune_nesterov: Switch = for_the_head(nesterov)

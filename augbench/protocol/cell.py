@@ -152,6 +152,12 @@ class Cell:
     chosen: int | None = None
     trial: Trial | None = None
 
+    @property
+    def fitted_on_images(self) -> bool:
+        """True if its readout sees images anew at each step, on a copy of the backbone."""
+        linear = self.readout == LINEAR.name and self.settings.finetune_mode == "train"
+        return linear or self.readout == "full"
+
     @cached_property
     def settings(self) -> Settings:
         """The settings that it is trained under."""

@@ -14,6 +14,7 @@ from synthetic import make_study
 from augbench.reports.answer import answer_lines, answer_of
 from augbench.reports.terminal import print_answer, print_report, print_results
 from augbench.results import StudyResult
+from augbench.statistics import aulc
 
 PAIR = ("digits", "letters")
 MANY = [f"mixup:alpha={i / 10}" for i in range(1, 25)]
@@ -60,8 +61,9 @@ def test_every_number_is_that_of_the_analysis(read):
         assert words in printed
         assert f"{c.p_adjusted:.2g}" in printed
     curve = next(one for one in analysis.curves if one.augmentation == "none")
-    assert [one.mean for one in found.means] == [one.mean for one in curve.points]
-    assert found.mean == curve.aulc
+    (own,) = found.means
+    assert own.augmentation == "none"
+    assert (own.points, own.average) == (curve.points, curve.aulc)
 
 
 def test_marks_say_what_the_headline_says(read):
@@ -110,6 +112,21 @@ def test_a_single_size_has_no_average(read):
     text = "\n".join(lines(read(make_study(["mixup", "collage"], sizes=(4,)))))
     assert "average" not in text
     assert "(95 % interval)" in text
+
+
+def test_without_a_baseline_the_means_are_shown_the_best_first(read):
+    result = read(make_study(["mixup", "collage"], baseline=None))
+    found = lines(result)
+    assert found[1] == "Nothing to compare: the study has no baseline."
+    means = {
+        label: 100 * aulc(result.scores(PAIR)[label], result.sizes).mean()
+        for label in ("mixup", "collage")
+    }
+    best = max(means, key=means.get)
+    assert found[4].startswith(best)
+    for line in found[4:6]:
+        assert f"{means[line.split()[0]]:.1f} " in line
+        assert "±" in line
 
 
 def test_undecided_arms_are_folded_into_one_line_above_some_number(read):

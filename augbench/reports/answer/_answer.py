@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from augbench.protocol.metrics import PRIMARY, Metric
 from augbench.reports.answer._cautions import cautions_of
 from augbench.reports.answer._conditions import disagreements_of
@@ -20,7 +22,7 @@ from augbench.statistics import (
 )
 from augbench.statistics.claims import claims_of
 
-__all__ = ["Answer", "Point", "Row", "answer_of"]
+__all__ = ["Answer", "Means", "Point", "Row", "answer_of"]
 
 
 @dataclass(frozen=True)
@@ -55,15 +57,24 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Means:
+    """An arm's own means at each size, and of the average over its curve."""
+
+    augmentation: str
+    points: tuple[MeanInterval, ...]
+    average: MeanInterval
+
+
+@dataclass(frozen=True)
 class Answer:
     """What a study found in its primary condition, or in the one that its results are at.
 
-    `setting` names the condition; `headline` says what to use. `means` are the baseline's own at
-    each size, `mean` the average over its curve, times `factor`; differences of `rows` are in
-    `unit`, times `factor` as well. `testable` is false where the seeds are too few for any claim.
-    Rows are sorted by their average, the best first.
-    `disagreements` are lines on other conditions of the study, which are exploratory, and
-    `cautions` lines on what limits the answer. Without a baseline there are no rows.
+    `setting` names the condition; `headline` says what to use. `means` are the baseline's own, or
+    without a baseline every arm's, the best first; `rows` hold the differences from the baseline,
+    sorted by their average, the best first. Both are printed times `factor`, differences in `unit`.
+    `testable` is false where the seeds are too few for any claim. `disagreements` are lines on
+    other conditions of the study, which are exploratory, `cautions` lines on what limits the
+    answer.
     """
 
     setting: str
@@ -78,8 +89,7 @@ class Answer:
     decimals: int
     unit: str
     shares: bool
-    means: tuple[MeanInterval, ...]
-    mean: MeanInterval
+    means: tuple[Means, ...]
     rows: tuple[Row, ...]
     disagreements: tuple[str, ...]
     cautions: tuple[str, ...]
@@ -90,7 +100,6 @@ def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
     pair = result.pairs[0]
     analysis = result.analysis(pair, confidence=confidence)
     metric, scale = result.primary, result.scale
-    own = None if result.baseline is None else result.scores(pair)[result.baseline]
     return Answer(
         setting=_setting(result),
         headline=_headline(result, analysis, confidence),
@@ -107,16 +116,27 @@ def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
         decimals=metric.decimals_of_mean,
         unit=scale.unit,
         shares=scale.shares,
-        means=()
-        if own is None
-        else tuple(mean_interval(own[:, k], confidence=confidence) for k in range(own.shape[1])),
-        mean=mean_interval([math.nan], confidence=confidence)
-        if own is None
-        else mean_interval(aulc(own, result.sizes), confidence=confidence),
+        means=_means(result, confidence),
         rows=() if analysis is None else _rows(analysis),
         disagreements=disagreements_of(result, confidence=confidence),
         cautions=cautions_of(result, analysis, confidence=confidence),
     )
+
+
+def _means(result: StudyResult, confidence: float) -> tuple[Means, ...]:
+    scores, baseline = result.scores(result.pairs[0]), result.baseline
+    shown = scores if baseline is None else {baseline: scores[baseline]}
+    found = [
+        Means(
+            label,
+            tuple(mean_interval(column, confidence=confidence) for column in own.T),
+            mean_interval(aulc(own, result.sizes), confidence=confidence),
+        )
+        for label, own in shown.items()
+        if not np.isnan(own).all()
+    ]
+    sign = result.scale.sign
+    return tuple(sorted(found, key=lambda one: -sign * np.nan_to_num(one.average.mean)))
 
 
 def _setting(result: StudyResult) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len, set_cell_size
 
 from augbench.reports._formatting import number_text, p_text, signed_text
-from augbench.reports.answer._answer import Answer, Point, Row
+from augbench.reports.answer._answer import Answer, Means, Point, Row
 from augbench.statistics import MeanInterval
 from augbench.text import shown
 
@@ -30,7 +30,7 @@ _LONGEST_NAME = 24
 def answer_lines(answer: Answer, *, width: int = 100) -> list[str]:
     """Write an answer in lines of at most `width` columns; names from outside are made safe."""
     lines = headline_lines(answer, width=width)
-    if answer.means and any(mean.n for mean in answer.means):
+    if answer.means:
         most = _MOST_ROWS
         while True:
             rows, folded = _kept(answer.rows, most)
@@ -97,18 +97,19 @@ def _folded(what: str, rows: Sequence[Row]) -> str:
 
 def _table(answer: Answer, rows: Sequence[Row], width: int) -> Iterator[str]:
     """The table, its intervals shortened or its sizes in several blocks where it is too wide."""
+    kept = answer.means if answer.rows else answer.means[:_MOST_ROWS]
     sizes = [
         [
             f"{size} ",
-            f"{number_text(answer.factor * answer.means[k].mean, answer.decimals)} ",
+            *(f"{_number(one.points[k], answer)} " for one in kept),
             *(_point(row.points[k], answer) for row in rows),
         ]
         for k, size in enumerate(answer.sizes)
     ]
     for short in (False, True):
-        names = _names(answer, rows, short=short)
+        names = _names(answer, kept, rows, short=short)
         left = max(map(cell_len, names))
-        columns = [*sizes, *_ends(answer, rows, short=short)]
+        columns = [*sizes, *_ends(answer, kept, rows, short=short)]
         if left + _width(columns) <= width:
             break
     blocks: list[list[list[str]]] = [[]]
@@ -123,37 +124,45 @@ def _table(answer: Answer, rows: Sequence[Row], width: int) -> Iterator[str]:
             yield " ".join(parts).rstrip()
 
 
-def _names(answer: Answer, rows: Sequence[Row], *, short: bool) -> list[str]:
-    """The first column: what the numbers are, the baseline, the arms."""
-    percent = " (%)" if answer.shares else ""
+def _names(answer: Answer, kept: Sequence[Means], rows: Sequence[Row], *, short: bool) -> list[str]:
+    """The first column: what the numbers are, the arms with means, those with differences."""
+    unit = " (%)" if answer.shares else ""
+    if not answer.rows:
+        return [f"means{unit}", *(_cut(shown(one.augmentation)) for one in kept)]
     return [
         f"{answer.unit} {'vs' if short else 'against'} {_cut(shown(answer.baseline))}",
-        f"{_cut(shown(answer.baseline))}{percent}",
+        *(f"{_cut(shown(one.augmentation))}{unit}" for one in kept),
         *(_cut(shown(row.augmentation)) for row in rows),
     ]
 
 
-def _ends(answer: Answer, rows: Sequence[Row], *, short: bool) -> list[list[str]]:
+def _ends(
+    answer: Answer, kept: Sequence[Means], rows: Sequence[Row], *, short: bool
+) -> list[list[str]]:
     """The columns of the average, of the interval and of p; of a single size, without the first."""
     several = len(answer.sizes) > 1
-    shown_points = [row.average if several else row.points[0] for row in rows]
+    own = [one.average if several else one.points[0] for one in kept]
+    points = [row.average if several else row.points[0] for row in rows]
     level = f"{100 * answer.confidence:g} %"
-    own = number_text(answer.factor * answer.mean.mean, answer.decimals)
     columns = []
     if several:
-        columns.append(
-            [
-                "mean " if short else "average ",
-                f"{own} ",
-                *(_point(one, answer) for one in shown_points),
-            ]
-        )
+        means = [f"{_number(one, answer)} " for one in own]
+        title = "mean " if short else "average "
+        columns.append([title, *means, *(_point(one, answer) for one in points)])
     if answer.seeds > 1:
-        intervals = [_interval(one.difference, answer, short=short) for one in shown_points]
-        columns.append([f"± {level}" if short else f"({level} interval)", "", *intervals])
+        short = short or not rows
+        of_means = ["" if rows else _interval(one, answer, short=True) for one in own]
+        of_rows = [_interval(one.difference, answer, short=short) for one in points]
+        columns.append([f"± {level}" if short else f"({level} interval)", *of_means, *of_rows])
     if answer.testable:
-        columns.append(["p", "", *(p_text(one.p) for one in shown_points)])
+        columns.append(["p", *("" for _ in own), *(p_text(one.p) for one in points)])
     return columns
+
+
+def _number(mean: MeanInterval, answer: Answer) -> str:
+    if not mean.n:
+        return "·"
+    return number_text(answer.factor * mean.mean, answer.decimals)
 
 
 def _point(one: Point, answer: Answer) -> str:
