@@ -262,9 +262,9 @@ def log2_axis(axes: Axes, sizes: Sequence[int]) -> None:
 def legend_above(figure: Figure, entries: Sequence[tuple[Artist, str]]) -> None:
     """A legend above the axes, where no data is, for which the figure grows."""
     size = float(matplotlib.rcParams["legend.fontsize"])
-    fitting = int(136 / size * figure.get_figwidth())  # letters side by side
-    names = [one_line(name, fitting - 7) for _, name in entries]  # 7 for the line beside a name
-    columns = max(1, min(len(names), fitting // (max(map(len, names)) + 7)))
+    fitting = int(130 / size * figure.get_figwidth())  # letters side by side
+    names = [one_line(name, fitting - 9) for _, name in entries]  # 9 for the line beside a name
+    columns = max(1, min(len(names), fitting // (max(map(len, names)) + 9)))
     rows = -(-len(names) // columns)
     figure.set_figheight(figure.get_figheight() + 0.021 * size * rows)
     figure.legend(

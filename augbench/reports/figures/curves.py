@@ -110,7 +110,8 @@ def _arms(
         low = result.collapsed(pair, wanted)[label]
         crosses += int(low.sum())
         places = np.broadcast_to(np.array(wanted, float), low.shape)[low]
-        axes.plot(places, values[low], **_CROSS, color=look.colour)
+        if low.any():
+            axes.plot(places, values[low], **_CROSS, color=look.colour)
     if crosses:
         cells = "1 collapsed cell" if crosses == 1 else f"{crosses} collapsed cells"
         behind.append((Line2D([], [], **_CROSS, color=REFERENCE), cells))

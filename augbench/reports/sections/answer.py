@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
-from augbench.reports._formatting import interval_text, p_text, signed_text
+from augbench.reports._formatting import interval_text, number_text, p_text, signed_text
 from augbench.reports._ranking import by_effect
-from augbench.reports._tables import Column, Entry, Table
+from augbench.reports._tables import Column, Entry, Table, mean_entry
 from augbench.reports.answer import Answer, Point, Row, answer_of
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
+from augbench.statistics import MeanInterval
 from augbench.statistics.claims import claims_of
 
 __all__ = ["Summary", "arm_id"]
@@ -27,53 +30,17 @@ class Summary(Section):
 
     def page(self, report: Report) -> dict[str, Any]:
         """The answer's sentences; its table is `study_table`."""
-        return {"answer": _answer(report), "signs": self.study_table(report) is not None}
+        return {"answer": _answer(report)}
 
     def study_table(self, report: Report) -> Table | None:
-        """Differences at each size and on average; None where nothing is compared."""
+        """Differences at each size and on average; without a baseline, means.
+
+        None where there is no result.
+        """
         answer = _answer(report)
-        if not answer.rows:
-            return None
-        several = len(answer.sizes) > 1
-        tints = _Tints(answer, report.scale.sign)
-        rows = tuple(
-            (
-                Entry(row.augmentation, row.augmentation, link=arm_id(report, 0, row.augmentation)),
-                *(_point(one, answer, tints) for one in row.points),
-                *([_point(row.average, answer, tints)] if several else []),
-                _interval(_whole(row), answer),
-                Entry(p_text(_whole(row).p), _whole(row).p),
-                Entry(_words(row), _words(row)),
-            )
-            for row in answer.rows
-        )
-        pair, own = report.result.pairs[0], answer.means
-        plain = ", ".join(
-            f"{answer.factor * mean.mean:.{answer.decimals}f} at {size}"
-            for size, mean in zip(answer.sizes, own, strict=True)
-            if mean.n
-        )
-        return Table(
-            self.name,
-            f"{answer.unit[:1].upper()}{answer.unit[1:]} above {answer.baseline} on {pair[1]}, by "
-            f"pretraining samples per class of {pair[0]}",
-            (
-                Column("augmentation", "augmentation", words=True),
-                *(Column(str(size), str(size)) for size in answer.sizes),
-                *([Column("average", "average", "Over the curve")] if several else []),
-                Column(
-                    "interval",
-                    f"{100 * answer.confidence:g} % interval",
-                    "Of the average, paired by seed" if several else "Paired by seed",
-                ),
-                Column("p", "p", "Sign flips, corrected for all augmentations and sizes"),
-                Column("established", "established", words=True),
-            ),
-            rows,
-            "▲ helps, ▼ hurts: established; △, ▽: for most seeds, though not for the mean; ✗: with "
-            f"cells near chance where others learn. {answer.baseline} itself: {plain}"
-            f"{' %' if answer.shares else ''}.",
-        )
+        if answer.rows:
+            return _differences(report, answer)
+        return _means(report, answer) if answer.means and not answer.baseline else None
 
     def data(self, report: Report) -> dict[str, Any]:
         """What the filters choose by: each pair's order of effect, and what is established."""
@@ -85,8 +52,94 @@ class Summary(Section):
                 }
                 for pair in report.result.pairs
             ],
-            "summary": [row.augmentation for row in _answer(report).rows],
+            "summary": [one.augmentation for one in _answer(report).rows or _answer(report).means],
         }
+
+
+def _differences(report: Report, answer: Answer) -> Table:
+    several, tints = len(answer.sizes) > 1, _Tints(answer, report.scale.sign)
+    with_p = answer.testable and answer.seeds > 1
+    rows = tuple(
+        (
+            Entry(row.augmentation, row.augmentation, link=arm_id(report, 0, row.augmentation)),
+            *(_point(one, answer, tints) for one in row.points),
+            *([_point(row.average, answer, tints)] if several else []),
+            *([_interval(_whole(row), answer)] if answer.seeds > 1 else []),
+            *([Entry(p_text(_whole(row).p), _whole(row).p)] if with_p else []),
+            *([Entry(_words(row), _words(row))] if with_p else []),
+        )
+        for row in answer.rows
+    )
+    pair, unit = report.result.pairs[0], _capital(answer.unit)
+    percent = f"{100 * answer.confidence:g} % interval"
+    hint = "Of the average, paired by seed" if several else "Paired by seed"
+    return Table(
+        Summary.name,
+        f"{unit} above {answer.baseline} on {pair[1]}, by pretraining samples per class of "
+        f"{pair[0]}",
+        (
+            *_sizes(answer),
+            *([Column("interval", percent, hint)] if answer.seeds > 1 else []),
+            *([Column("p", "p", "Corrected for all augmentations and sizes")] if with_p else []),
+            *([Column("established", "established", words=True)] if with_p else []),
+        ),
+        rows,
+        " ".join(_notes(answer)),
+    )
+
+
+def _means(report: Report, answer: Answer) -> Table:
+    pair, one, several = report.result.pairs[0], report.metric, len(answer.sizes) > 1
+
+    def scaled(mean: MeanInterval) -> Entry:
+        ends = {name: answer.factor * getattr(mean, name) for name in ("mean", "lower", "upper")}
+        return mean_entry(replace(mean, **ends), answer.decimals)
+
+    return Table(
+        Summary.name,
+        f"{_capital(one.title)} on {pair[1]} in {one.unit}, by pretraining samples per class of "
+        f"{pair[0]}",
+        _sizes(answer),
+        tuple(
+            (
+                Entry(row.augmentation, row.augmentation),
+                *map(scaled, row.points),
+                *([scaled(row.average)] if several else []),
+            )
+            for row in answer.means
+        ),
+    )
+
+
+def _sizes(answer: Answer) -> tuple[Column, ...]:
+    """The columns of the arm, the sizes and the average."""
+    return (
+        Column("augmentation", "augmentation", words=True),
+        *(Column(str(size), str(size)) for size in answer.sizes),
+        *([Column("average", "average", "Over the curve")] if len(answer.sizes) > 1 else []),
+    )
+
+
+def _notes(answer: Answer) -> Iterator[str]:
+    """What the marks of the table mean, and the baseline's own means."""
+    points = [one for row in answer.rows for one in (*row.points, row.average)]
+    if any(one.claim for one in points):
+        yield "▲ helps, ▼ hurts: established, corrected for all sizes and arms; else undecided."
+    if any(one.claim and one.uneven for one in points):
+        yield "△, ▽: for most seeds, though not for the mean."
+    if any(one.collapsed for one in points):
+        yield "✗: with cells near chance where others learn."
+    for own in answer.means:
+        told = ", ".join(
+            f"{number_text(answer.factor * mean.mean, answer.decimals)} at {size}"
+            for size, mean in zip(answer.sizes, own.points, strict=True)
+            if mean.n
+        )
+        yield f"{own.augmentation} itself{' in %' if answer.shares else ''}: {told}."
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 class _Tints:
