@@ -32,7 +32,6 @@ finally:
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
@@ -116,7 +115,7 @@ def style(width: str = "page") -> Iterator[None]:
 
 def in_column() -> bool:
     """True under the style of figures that fill one column of two."""
-    return float(matplotlib.rcParams["figure.figsize"][0]) < WIDTHS["page"]
+    return float(matplotlib.rcParams["figure.figsize"][0]) <= WIDTHS["column"]
 
 
 def new_figure(height: float) -> Figure:
@@ -201,6 +200,8 @@ def _print(figure: Figure, suffix: str, place: Path) -> None:
         fast = {"compress_level": 3}
         print_file(place, metadata={"Software": None}, pil_kwargs=fast)
     elif suffix == ".pdf":
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf  # 0.1 s that a notebook saves
+
         print_file = FigureCanvasPdf(figure).print_pdf
         with _plain_fonts():
             print_file(place, metadata={"CreationDate": None})

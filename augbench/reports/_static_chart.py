@@ -141,11 +141,8 @@ def _chart(
                 "line": [(at, y(mean.mean)) for at, mean in there],
             }
         )
-    step = max(1, math.ceil((high - low) / 6))
-    first = low
-    if decimals or frame is _PANEL:  # these make odd ticks unless they are round
-        step = _round_step(step)
-        first = math.ceil(low / step) * step
+    step = _round_step(max(1, math.ceil((high - low) / 6)))
+    first = math.ceil(low / step) * step
     return {
         "width": frame.width,
         "height": frame.height,
