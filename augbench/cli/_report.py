@@ -96,9 +96,11 @@ def report_command(
         result = StudyResult(stored, metric=metric, in_view=view)
         folder = store.path.parent
 
+    from augbench.registration import registered_line
     from augbench.reports.terminal import print_report
 
-    print_report(result, confidence=confidence, full=full)
+    registered = registered_line(result, folder)
+    print_report(result, confidence=confidence, full=full, registered=registered)
     if html is None and no_figures:
         return
 

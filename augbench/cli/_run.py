@@ -74,6 +74,7 @@ def run_command(
     from augbench.api import check_machine, execute, plan
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
+    from augbench.registration import registered_line
     from augbench.reports.figures import update_figures
     from augbench.reports.terminal import print_report, where_line
     from augbench.running.pictures import Gallery
@@ -98,7 +99,7 @@ def run_command(
             )
         if not has_working_directory() and out.is_absolute():
             os.chdir(out)  # where there is none, neither torch nor matplotlib can be loaded
-        print_report(result, full=full)
+        print_report(result, full=full, registered=registered_line(result, out))
     if gallery.problem:
         echo(f"warning: {gallery.problem}", err=True)
     drawn = pictures_of(out, result.stored.description)

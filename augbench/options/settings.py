@@ -277,6 +277,13 @@ class Settings:
     def __post_init__(self) -> None:
         check_recipe(self)
 
+    def __repr__(self) -> str:
+        """The call that makes it again: only what is not at its default."""
+        values = {name: getattr(self, name) for name in options_of(type(self))}
+        defaults = {name: option.default for name, option in options_of(type(self)).items()}
+        given = (f"{name}={value!r}" for name, value in values.items() if value != defaults[name])
+        return f"{type(self).__name__}({', '.join(given)})"
+
     @cached_property
     def key_parts(self) -> dict[str, dict[str, Any]]:
         """The settings that enter a cell's key, by the part of the training that they change."""

@@ -37,9 +37,16 @@ def print_report(
     *,
     confidence: float = 0.95,
     full: bool = False,
+    registered: str = "",
 ) -> None:
-    """Print the answer; in full, every verdict in words and the tables of means in its place."""
+    """Print the answer; in full, every verdict in words and the tables of means in its place.
+
+    The line on how the study was registered ends it, see `augbench.registration`.
+    """
+    console = console or Console()
     (print_results if full else print_answer)(result, console, confidence=confidence)
+    if registered:
+        console.print(shown(registered), markup=False, highlight=False, soft_wrap=True)
 
 
 def print_answer(

@@ -7,6 +7,16 @@ notebook or a file. Everything else that a report holds stands behind it.
 from __future__ import annotations
 
 from augbench.reports.answer._answer import Answer, Means, Point, Row, answer_of
-from augbench.reports.answer._lines import answer_lines, headline_lines
+from augbench.reports.answer._lines import AnswerTable, answer_lines, answer_table, headline_lines
 
-__all__ = ["Answer", "Means", "Point", "Row", "answer_lines", "answer_of", "headline_lines"]
+__all__ = [
+    "Answer",
+    "AnswerTable",
+    "Means",
+    "Point",
+    "Row",
+    "answer_lines",
+    "answer_of",
+    "answer_table",
+    "headline_lines",
+]

@@ -10,7 +10,7 @@ import numpy as np
 from augbench.protocol.metrics import PRIMARY, Metric
 from augbench.reports.answer._cautions import cautions_of
 from augbench.reports.answer._conditions import disagreements_of
-from augbench.results import StudyResult
+from augbench.results import Pair, StudyResult
 from augbench.statistics import (
     Analysis,
     Comparison,
@@ -21,6 +21,7 @@ from augbench.statistics import (
     mean_interval,
 )
 from augbench.statistics.claims import claims_of
+from augbench.text import shown
 
 __all__ = ["Answer", "Means", "Point", "Row", "answer_of"]
 
@@ -49,6 +50,10 @@ class Row:
     augmentation: str
     points: tuple[Point, ...]
     average: Point
+
+    def __repr__(self) -> str:
+        mean = self.average.difference.mean
+        return f"<Row {shown(self.augmentation)}: {mean:+.4g} on average, p = {self.average.p:.2g}>"
 
     @property
     def decided(self) -> bool:
@@ -94,15 +99,18 @@ class Answer:
     disagreements: tuple[str, ...]
     cautions: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"<Answer for {shown(self.setting)}: {shown(self.headline)}>"
 
-def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
-    """Read the answer of the first pair, at the budget and in the view of the results."""
-    pair = result.pairs[0]
+
+def answer_of(result: StudyResult, pair: Pair | None = None, *, confidence: float = 0.95) -> Answer:
+    """Read the answer of a pair, by default the first, at the results' budget and in their view."""
+    pair = pair or result.pairs[0]
     analysis = result.analysis(pair, confidence=confidence)
     metric, scale = result.primary, result.scale
     return Answer(
-        setting=_setting(result),
-        headline=_headline(result, analysis, confidence),
+        setting=_setting(result, pair),
+        headline=_headline(result, pair, analysis, confidence),
         baseline=result.baseline or "",
         sizes=result.sizes,
         seeds=result.seeds,
@@ -116,32 +124,31 @@ def answer_of(result: StudyResult, *, confidence: float = 0.95) -> Answer:
         decimals=metric.decimals_of_mean,
         unit=scale.unit,
         shares=scale.shares,
-        means=_means(result, confidence),
+        means=_means(result, pair, confidence),
         rows=() if analysis is None else _rows(analysis),
-        disagreements=disagreements_of(result, confidence=confidence),
-        cautions=cautions_of(result, analysis, confidence=confidence),
+        disagreements=disagreements_of(result, pair, confidence=confidence),
+        cautions=cautions_of(result, pair, analysis, confidence=confidence),
     )
 
 
-def _means(result: StudyResult, confidence: float) -> tuple[Means, ...]:
-    scores, baseline = result.scores(result.pairs[0]), result.baseline
-    shown = scores if baseline is None else {baseline: scores[baseline]}
+def _means(result: StudyResult, pair: Pair, confidence: float) -> tuple[Means, ...]:
+    scores, baseline = result.scores(pair), result.baseline
+    arms = scores if baseline is None else {baseline: scores[baseline]}
     found = [
         Means(
             label,
             tuple(mean_interval(column, confidence=confidence) for column in own.T),
             mean_interval(aulc(own, result.sizes), confidence=confidence),
         )
-        for label, own in shown.items()
+        for label, own in arms.items()
         if not np.isnan(own).all()
     ]
     sign = result.scale.sign
     return tuple(sorted(found, key=lambda one: -sign * np.nan_to_num(one.average.mean)))
 
 
-def _setting(result: StudyResult) -> str:
-    pair, view = result.pairs[0], result.view
-    guessing, metric = result.guessing(pair), result.primary
+def _setting(result: StudyResult, pair: Pair) -> str:
+    view, guessing, metric = result.view, result.guessing(pair), result.primary
     parts = [
         f"{pair[0]} → {pair[1]}",
         f"{result.seeds} seed{'' if result.seeds == 1 else 's'}",
@@ -165,7 +172,7 @@ def _number(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
-def _headline(result: StudyResult, analysis: Analysis | None, confidence: float) -> str:
+def _headline(result: StudyResult, pair: Pair, analysis: Analysis | None, confidence: float) -> str:
     if analysis is None:
         if result.baseline is None:
             return "Nothing to compare: the study has no baseline."
@@ -174,7 +181,7 @@ def _headline(result: StudyResult, analysis: Analysis | None, confidence: float)
         if result.baseline in result.augmentations and len(result.augmentations) == 1:
             return f"Nothing to compare: {result.baseline} is the study's only arm."
         return f"Nothing to compare: there are no {result.baseline!r} cells."
-    best = result.best(result.pairs[0], confidence=confidence)
+    best = result.best_arms(pair, confidence=confidence)
     return advice_line(*advice(analysis, best), analysis)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from augbench.protocol.metrics import PRIMARY
-from augbench.results import StudyResult
+from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, size_runs
 from augbench.statistics.claims import claims_of, holds_zero
 
@@ -16,13 +16,15 @@ _NAMED = 3
 
 
 def cautions_of(
-    result: StudyResult, analysis: Analysis | None, *, confidence: float = 0.95
+    result: StudyResult, pair: Pair, analysis: Analysis | None, *, confidence: float = 0.95
 ) -> tuple[str, ...]:
     """Lines on failed and missing cells, seeds, classes, convergence and collapses."""
-    return tuple(_cautions(result, analysis, confidence))
+    return tuple(_cautions(result, pair, analysis, confidence))
 
 
-def _cautions(result: StudyResult, analysis: Analysis | None, confidence: float) -> Iterator[str]:
+def _cautions(
+    result: StudyResult, pair: Pair, analysis: Analysis | None, confidence: float
+) -> Iterator[str]:
     total = len({cell.key for cell in result.all_cells})
     failed = len({cell.key for cell in result.failed})
     missing = len({cell.key for cell in result.missing})
@@ -33,11 +35,13 @@ def _cautions(result: StudyResult, analysis: Analysis | None, confidence: float)
         return
     first = result.stored.first_seeds
     if first is not None and first < result.seeds:
-        yield (
-            f"seeds {first} to {result.seeds - 1} were added after a look at the first {first}: p "
-            "is then too small"
+        added = (
+            f"seeds {first} to {result.seeds - 1} were"
+            if first < result.seeds - 1
+            else f"seed {first} was"
         )
-    balance = result.balance(result.pairs[0])
+        yield f"{added} added after a look at the first {first}: p is then too small"
+    balance = result.balance(pair)
     if balance is not None and balance.unequal and result.primary is PRIMARY:
         yield (
             f"test classes are unequal: answering the largest always is right for "
@@ -46,7 +50,7 @@ def _cautions(result: StudyResult, analysis: Analysis | None, confidence: float)
     if analysis.unlearnt is not None:
         return
     yield from _not_corrected(analysis)
-    late = _cut_short(result, confidence)
+    late = _cut_short(result, pair, confidence)
     if late:
         yield f"not converged after {result.budget}: {late}; longer pretraining may change this"
 
@@ -68,9 +72,9 @@ def _not_corrected(analysis: Analysis) -> Iterator[str]:
         )
 
 
-def _cut_short(result: StudyResult, confidence: float) -> str:
+def _cut_short(result: StudyResult, pair: Pair, confidence: float) -> str:
     sizes: dict[str, list[int]] = {}
-    for one in result.cut_short(result.pairs[0], confidence=confidence):
+    for one in result.cut_short(pair, confidence=confidence):
         if one.plain:
             sizes.setdefault(one.augmentation, []).append(one.size)
     if len(sizes) > _NAMED:

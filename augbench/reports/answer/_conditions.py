@@ -17,18 +17,20 @@ _NAMED = 3
 _WORDS = {1: "helps", -1: "hurts", 0: "undecided"}
 
 
-def disagreements_of(result: StudyResult, *, confidence: float = 0.95) -> tuple[str, ...]:
+def disagreements_of(
+    result: StudyResult, pair: Pair, *, confidence: float = 0.95
+) -> tuple[str, ...]:
     """Compare the established direction of every average with those of the other conditions.
 
     A line for each condition in which another is established, or the same one is not; one more
     says how many agree. Nothing for a study of one condition.
     """
-    first = result.analysis(result.pairs[0], confidence=confidence)
+    first = result.analysis(pair, confidence=confidence)
     if first is None or not first.comparisons:
         return ()
     here = {c.augmentation: direction(first, c.augmentation) for c in first.comparisons}
     lines, agree = [], 0
-    for label, analysis in _others(result, confidence):
+    for label, analysis in _others(result, pair, confidence):
         other = [
             (c, direction(analysis, c.augmentation))
             for c in analysis.comparisons
@@ -48,9 +50,9 @@ def disagreements_of(result: StudyResult, *, confidence: float = 0.95) -> tuple[
     return tuple(lines)
 
 
-def _others(result: StudyResult, confidence: float) -> Iterator[tuple[str, Analysis]]:
+def _others(result: StudyResult, first: Pair, confidence: float) -> Iterator[tuple[str, Analysis]]:
     """Every condition but that of the answer, with what sets it apart from it, and its analysis."""
-    mine = (result.pairs[0], result.budget, result.view)
+    mine = (first, result.budget, result.view)
     for pair in result.pairs:
         for budget in result.budgets[::-1]:
             for view in result.views:
@@ -58,12 +60,12 @@ def _others(result: StudyResult, confidence: float) -> Iterator[tuple[str, Analy
                     continue
                 analysis = result.at(budget, view).analysis(pair, confidence=confidence)
                 if analysis is not None and analysis.comparisons:
-                    yield _apart(pair, budget, view.label, result), analysis
+                    yield _apart(pair, first, budget, view.label, result), analysis
 
 
-def _apart(pair: Pair, budget: str, view: str, result: StudyResult) -> str:
+def _apart(pair: Pair, first: Pair, budget: str, view: str, result: StudyResult) -> str:
     parts = [
-        *([] if pair == result.pairs[0] else [f"{pair[0]} → {pair[1]}"]),
+        *([] if pair == first else [f"{pair[0]} → {pair[1]}"]),
         *([] if budget == result.budget else [budget]),
         *([] if view == result.view.label else [view]),
     ]

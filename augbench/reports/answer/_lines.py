@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
 
@@ -13,7 +14,7 @@ from augbench.reports.answer._answer import Answer, Means, Point, Row
 from augbench.statistics import MeanInterval
 from augbench.text import shown
 
-__all__ = ["answer_lines", "headline_lines"]
+__all__ = ["AnswerTable", "answer_lines", "answer_table", "headline_lines"]
 
 _MARKS = {(1, False): "▲", (-1, False): "▼", (1, True): "△", (-1, True): "▽"}
 _COLLAPSED = "✗"
@@ -25,6 +26,18 @@ _MOST_TABLE = 12
 _MOST_CONDITIONS = 3
 _MOST_CAUTIONS = 2
 _LONGEST_NAME = 24
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """The texts of the answer's table: what its columns are, the baseline, the arms; and notes.
+
+    A text that ends in a space leaves room for the mark that others of its column have.
+    Names from outside are made safe for people, as is all of `answer_lines`; for HTML they are not.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
 
 
 def answer_lines(answer: Answer, *, width: int = 100) -> list[str]:
@@ -59,6 +72,18 @@ def _first(lines: Sequence[str], most: int) -> Sequence[str]:
 def headline_lines(answer: Answer, *, width: int = 100) -> list[str]:
     """The first lines of the answer: the condition, and what to use."""
     return [*_wrapped(answer.setting, width), *_wrapped(answer.headline, width)]
+
+
+def answer_table(answer: Answer, *, whole: bool = False) -> AnswerTable | None:
+    """The table for a place that lays it out; of all arms if `whole`; None without results."""
+    if not answer.means:
+        return None
+    rows, folded = (list(answer.rows), []) if whole else _kept(answer.rows, _MOST_ROWS)
+    names = _names(answer, answer.means, rows, short=False)
+    ends = _ends(answer, answer.means, rows, short=False)
+    columns = [names, *_sizes(answer, answer.means, rows), *ends]
+    notes = filter(None, [_legend(answer, rows), *folded])
+    return AnswerTable(tuple(zip(*columns, strict=True)), tuple(notes))
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -98,14 +123,7 @@ def _folded(what: str, rows: Sequence[Row]) -> str:
 def _table(answer: Answer, rows: Sequence[Row], width: int) -> Iterator[str]:
     """The table, its intervals shortened or its sizes in several blocks where it is too wide."""
     kept = answer.means if answer.rows else answer.means[:_MOST_ROWS]
-    sizes = [
-        [
-            f"{size} ",
-            *(f"{_number(one.points[k], answer)} " for one in kept),
-            *(_point(row.points[k], answer) for row in rows),
-        ]
-        for k, size in enumerate(answer.sizes)
-    ]
+    sizes = _sizes(answer, kept, rows)
     for short in (False, True):
         names = _names(answer, kept, rows, short=short)
         left = max(map(cell_len, names))
@@ -122,6 +140,18 @@ def _table(answer: Answer, rows: Sequence[Row], width: int) -> Iterator[str]:
             parts = [set_cell_size(name, left)]
             parts += [_right(column[i], _widest(column)) for column in block]
             yield " ".join(parts).rstrip()
+
+
+def _sizes(answer: Answer, kept: Sequence[Means], rows: Sequence[Row]) -> list[list[str]]:
+    """The columns of the sizes."""
+    return [
+        [
+            f"{size} ",
+            *(f"{_number(one.points[k], answer)} " for one in kept),
+            *(_point(row.points[k], answer) for row in rows),
+        ]
+        for k, size in enumerate(answer.sizes)
+    ]
 
 
 def _names(answer: Answer, kept: Sequence[Means], rows: Sequence[Row], *, short: bool) -> list[str]:
