@@ -137,7 +137,7 @@ def _chart(
                 "label": label,
                 "classes": classes[label],
                 "faint": faint,
-                "band": [] if faint else band,
+                "band": band,
                 "line": [(at, y(mean.mean)) for at, mean in there],
             }
         )
