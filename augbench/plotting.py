@@ -34,6 +34,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, NullLocator
 
 __all__ = [
@@ -262,7 +263,7 @@ def log2_axis(axes: Axes, sizes: Sequence[int]) -> None:
 
 def legend_above(figure: Figure, entries: Sequence[tuple[Artist, str]]) -> None:
     """A legend above the axes, where no data is, for which the figure grows."""
-    size = float(matplotlib.rcParams["legend.fontsize"])
+    size = FontProperties(size=matplotlib.rcParams["legend.fontsize"]).get_size_in_points()
     fitting = int(130 / size * figure.get_figwidth())  # letters side by side
     names = [one_line(name, fitting - 9) for _, name in entries]  # 9 for the line beside a name
     columns = max(1, min(len(names), fitting // (max(map(len, names)) + 9)))
