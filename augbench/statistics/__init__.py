@@ -36,6 +36,7 @@ from augbench.statistics.classwise import (
 )
 from augbench.statistics.condition_words import (
     direction,
+    disagreement_line,
     readouts_line,
     tuning_outcome,
     tuning_sentence,
@@ -142,6 +143,7 @@ __all__ = [
     "cut_short_line",
     "detectable_effect",
     "direction",
+    "disagreement_line",
     "family_test",
     "first_reach",
     "gap_closed",

@@ -10,21 +10,19 @@ from augbench import statistics
 ROOT = Path(augbench.__file__).parents[1]
 
 NAMES = """
-    AcrossDatasets Analysis BestArms BestSet CalibrationSummary Candidate Collapses Comparison
-    Condition Curve CutShort
-    FamilyTest GapClosed GeometricMean Improvement Interaction LateGain LateRise LostSeeds
-    MeanInterval Multiplier PairEffect Pairing References Scale ScalingEffect Sensitivity
-    ShiftEffect SignFlip SizeComparison Spread Transfer TwoWayInterval Unlearnt Verdict
-    across_datasets analyse as_plain attainable_p aulc balanced_accuracy best_arms best_line best_of
-    budget_remark
-    calibration_summary changed_by_budgets clopper_pearson collapsed confusion_matrix
-    cut_short_line detectable_effect direction family_test first_reach gap_closed geometric_mean
-    holm interactions isotonic label_multipliers largest_confusions late_gain late_rises
-    macro_f1 mean_interval nothing_learnt on_front paired_difference pairing pairwise
-    probability_of_improvement readouts_line recall_by_class remarks seeds_for_power
-    seeds_to_reach sensitivity shift_effects sign_flip sign_flip_power spread step_down_max_t
-    transfer tuning_outcome tuning_sentence two_way_interval unchanged_by_budgets unpack verdict
-    wilcoxon_exact
+    AcrossDatasets Advice Analysis BestArms BestSet CalibrationSummary Candidate Collapses
+    Comparison Condition Curve CutShort FamilyTest GapClosed GeometricMean Improvement Interaction
+    LateGain LateRise LostSeeds MeanInterval Multiplier PairEffect Pairing References Scale
+    ScalingEffect Sensitivity ShiftEffect SignFlip SizeComparison Spread Transfer TwoWayInterval
+    Unlearnt Verdict across_datasets advice advice_line analyse as_plain attainable_p aulc
+    balanced_accuracy best_arms best_line best_of budget_remark calibration_summary
+    changed_by_budgets clopper_pearson collapsed confusion_matrix cut_short_line detectable_effect
+    direction disagreement_line family_test first_reach gap_closed geometric_mean holm interactions
+    isotonic label_multipliers largest_confusions late_gain late_rises macro_f1 mean_interval
+    nothing_learnt on_front paired_difference pairing pairwise probability_of_improvement
+    readouts_line recall_by_class remarks seeds_for_power seeds_to_reach sensitivity shift_effects
+    sign_flip sign_flip_power size_runs spread step_down_max_t transfer tuning_outcome
+    tuning_sentence two_way_interval unchanged_by_budgets unpack verdict wilcoxon_exact
 """
 
 

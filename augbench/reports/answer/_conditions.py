@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 from augbench.protocol.readouts import READOUTS
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Comparison
-from augbench.statistics._words import signed
-from augbench.statistics.condition_words import direction
+from augbench.statistics import Analysis, direction, disagreement_line
 
 __all__ = ["disagreements_of"]
-
-_NAMED = 3
-"""Arms that a line tells one by one; of more, it gives the number."""
-_WORDS = {1: "helps", -1: "hurts", 0: "undecided"}
 
 
 def disagreements_of(
@@ -39,7 +33,7 @@ def disagreements_of(
         if analysis.unlearnt is not None:
             lines.append(f"{label}: nothing is shown to be learnt")
         elif other:
-            lines.append(f"{label}: {_told(other, here, analysis)}")
+            lines.append(f"{label}: {disagreement_line(other, here, analysis.scale)}")
         else:
             agree += 1
     if not lines and not agree:
@@ -70,17 +64,3 @@ def _apart(pair: Pair, first: Pair, budget: str, view: str, result: StudyResult)
         *([] if view == result.view.label else [view]),
     ]
     return ", ".join(parts)
-
-
-def _told(other: list[tuple[Comparison, int]], here: dict[str, int], analysis: Analysis) -> str:
-    scale = analysis.scale
-    parts = [
-        f"{c.augmentation} {_WORDS[sign]}"
-        + (f" ({signed(c.difference.mean, c.difference, scale)})" if c.difference.n else "")
-        + f", here {_WORDS[here[c.augmentation]]}"
-        for c, sign in other[:_NAMED]
-        if c.augmentation in here
-    ]
-    if len(other) > _NAMED:
-        parts.append(f"{len(other) - _NAMED} more arms otherwise")
-    return "; ".join(parts)
