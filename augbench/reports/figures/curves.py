@@ -81,7 +81,8 @@ def curves_of_all_pairs(result: StudyResult, *, confidence: float = 0.95) -> Fig
     one = result.primary
     x = "pretraining samples per class (log₂ scale)"
     y = f"{one.title}{result.view.remark} ({one.unit})"
-    notes = [*_means(result.seeds, confidence), cast(result, result.pairs[0]).note("grey")]
+    note = cast(result, result.pairs[0]).note("grey")
+    notes = [*_means(result.seeds, confidence), f"in each panel {note}" if note else ""]
     label_panels(figure, x, y, "; ".join(filter(None, notes)))
     legend_above(figure, [(artist, name) for name, artist in entries.items()])
     return figure

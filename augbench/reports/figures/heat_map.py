@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, Normalize, TwoSlopeNorm
 from matplotlib.figure import Figure
 
-from augbench.plotting import PALETTE, letters, new_figure, wrapped
+from augbench.plotting import PALETTE, in_column, letters, new_figure, wrapped
 from augbench.reports._formatting import number_text, signed_text
 from augbench.reports._ranking import by_effect
 from augbench.reports.figures._units import measured_on, unit_above
@@ -22,7 +22,6 @@ __all__ = ["heat_map"]
 _WORSE, _BETTER = PALETTE[1], PALETTE[0]
 _DIVERGING = LinearSegmentedColormap.from_list("effects", [_WORSE, "#FFFFFF", _BETTER])
 _SEQUENTIAL = LinearSegmentedColormap.from_list("means", ["#FFFFFF", _BETTER])
-_AVERAGE = "average"
 _SIGNS = {1: "▲", -1: "▼", 0: ""}
 
 
@@ -43,7 +42,8 @@ def heat_map(result: StudyResult, pair: Pair, analysis: Analysis | None) -> Figu
     baseline's own means stand below. Without, cells are means.
     """
     rows = _means(result, pair) if analysis is None else _differences(result, pair, analysis)
-    columns = [*map(str, result.sizes), *([_AVERAGE] if len(result.sizes) > 1 else [])]
+    average = "mean" if in_column() else "average"
+    columns = [*map(str, result.sizes), *([average] if len(result.sizes) > 1 else [])]
     figure = new_figure(1)
     width = figure.get_figwidth()
     room = letters(0.34 * width)

@@ -8,7 +8,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from augbench.plotting import legend_above, letters, new_figure, one_line, wrapped
 from augbench.protocol.metrics import PRIMARY
-from augbench.reports.figures._looks import cast
+from augbench.reports.figures._looks import cast, looks
 from augbench.reports.figures._panels import per_row, sizes_of_interest
 from augbench.results import Pair, StudyResult
 from augbench.tuning.spaces import Dimension
@@ -26,19 +26,23 @@ def accuracy_by_tuned_parameter(result: StudyResult, pair: Pair) -> Figure:
     """
     tuning = result.tuning
     assert tuning is not None
+    shown = cast(result, pair)
+    tuned = [label for label in result.augmentations if tuning.spaces(label)]
+    # Where the best arms have no parameter that is tuned, the others are shown.
+    arms = {label: look for label, look in shown.looks.items() if label in tuned}
+    arms = arms or {label: looks(result)[label] for label in tuned}
     dimensions: dict[str, Dimension] = {}
-    for label in result.augmentations:
+    for label in arms:
         for one in tuning.spaces(label):
             dimensions.setdefault(one.name, one)
     rows = list(dimensions.values())[:_MOST]
     sizes = sizes_of_interest(result.sizes, per_row())
-    shown = cast(result, pair)
     figure = new_figure(1.9 * len(rows) + 0.8)
     axes = figure.subplots(len(rows), len(sizes), sharey="col", sharex="row", squeeze=False)
     entries: dict[str, Artist] = {}
     for line, one in zip(axes, rows, strict=True):
         for panel, size in zip(line, sizes, strict=True):
-            for label, look in shown.looks.items():
+            for label, look in arms.items():
                 found = tuning.sensitivity(pair, label, size, one.name)
                 if (
                     found is None
