@@ -148,6 +148,24 @@ def test_the_name_of_an_arm_unfolds_its_details(page, study):
     assert best in text
 
 
+@pytest.mark.parametrize(
+    ("arms", "options", "skip"),
+    [
+        (["mixup"], {"seeds": 1, "sizes": (1,)}, [("none", 1, 0), ("mixup", 1, 0)]),
+        ([], {"seeds": 2, "sizes": (1, 2)}, []),
+        (["a", "b"], {"seeds": 1, "sizes": (5,), "baseline": None}, []),
+    ],
+    ids=["nothing yet", "the baseline alone", "no baseline"],
+)
+def test_pages_of_odd_studies_run_without_a_complaint(browser, tmp_path, arms, options, skip):
+    fill(tmp_path, make_study(arms, **options), skip=skip)
+    with Store.read(tmp_path) as store:
+        save_page(StudyResult(store.study()), tmp_path / "page.html")
+    browser.open(tmp_path / "page.html")
+    assert browser.run("document.querySelector('#answer .say').textContent")
+    assert browser.complaints() == []
+
+
 def test_shift_is_drawn_for_each_corruption_on_the_page(page):
     titles = page.run("[...document.querySelectorAll('#shift figcaption')].map(c => c.textContent)")
     assert titles == ["noise", "<b>fog"] * 2

@@ -198,5 +198,5 @@ function counted(arm, k) {
   return low ? `${arm.n[k]} (${low} collapsed)` : String(arm.n[k]);
 }
 
-byId("chart-area").hidden = false;
+byId("chart-area").hidden = !curves.metrics.length; // nothing is computed yet
 setUpControls();

@@ -22,7 +22,7 @@ function choose() {
   state.behind = new Set(others.filter((label) => !kept.has(label)));
   state.hidden = new Set(state.behind);
   showChosen();
-  draw();
+  if (curves.metrics.length) draw();
 }
 
 function filterSummary() {
