@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from augbench.cli._shared import (
+    figure_width_option,
     folder_of_run,
     full_option,
     json_option,
@@ -58,6 +59,7 @@ __all__ = ["report_command"]
 )
 @full_option
 @click.option("--no-figures", is_flag=True, help="Draw no figures.")
+@figure_width_option
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 @json_option
 def report_command(
@@ -72,6 +74,7 @@ def report_command(
     confidence: float,
     full: bool,
     no_figures: bool,
+    figure_width: str,
     plot_train_curves: bool,
     as_json: bool,
 ) -> None:
@@ -143,6 +146,7 @@ def report_command(
             train_curves=plot_train_curves,
             pictures=pictures,
             confidence=confidence,
+            width=figure_width,
             draw=draw,
         )
         for line in () if as_json else lines:

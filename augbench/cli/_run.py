@@ -13,6 +13,7 @@ from click.core import ParameterSource
 
 from augbench.cli._shared import (
     GroupedCommand,
+    figure_width_option,
     full_option,
     given_options,
     json_option,
@@ -45,6 +46,7 @@ _ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"})
     help="Write the study to a file, for `augbench run FILE`; with --dry-run, compute nothing.",
 )
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
+@figure_width_option
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
 @full_option
@@ -59,6 +61,7 @@ def run_command(
     study: Path | None,
     save_study: Path | None,
     plot_train_curves: bool,
+    figure_width: str,
     plot_augmentations: bool,
     dry_run: bool,
     full: bool,
@@ -130,7 +133,9 @@ def run_command(
             os.chdir(options.out)  # where there is none, matplotlib cannot be loaded
         pictures = pictures_of(options.out, result.stored.description)
         if live.ended and not no_figures:
-            artists.begin(result, train_curves=plot_train_curves, pictures=pictures)
+            artists.begin(
+                result, train_curves=plot_train_curves, pictures=pictures, width=figure_width
+            )
         if not as_json:
             print_report(result, full=full, registered=registered_line(result, options.out))
         if gallery.problem:
@@ -143,6 +148,7 @@ def run_command(
                 train_curves=plot_train_curves,
                 pictures=pictures,
                 draw=artists.draw,
+                width=figure_width,
             )
     if as_json:
         content = result_object(result, written=[*written, *artists.written])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "GroupedCommand",
     "data_options",
+    "figure_width_option",
     "folder_of_run",
     "given_options",
     "json_option",
@@ -210,6 +211,15 @@ full_option = click.option(
     "--full", is_flag=True, help="Say everything: each verdict in words, and the means."
 )
 """The option of commands that end with the answer of a study."""
+
+figure_width_option = click.option(
+    "--figure-width",
+    type=click.Choice(["column", "page"]),
+    default="page",
+    show_default=True,
+    help="What figures fill in print: one column of two (3.25 inches), or the page (6.75).",
+)
+"""The option of commands that draw the figures of a study."""
 
 
 def out_option(help: str) -> Callable[[_F], _F]:

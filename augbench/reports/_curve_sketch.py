@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from augbench.reports._ranking import in_colour_order
 from augbench.reports._static_chart import static_chart
 from augbench.results import Pair, StudyResult
 
@@ -85,7 +86,7 @@ def curve_sketch(
 
 def _colours(result: StudyResult, best: Sequence[str]) -> dict[str, str]:
     """The colours of the baseline and the best arms, in that order: as in figures, where free."""
-    others = [label for label in result.augmentations if label != result.baseline]
+    others = in_colour_order(result)
     found: dict[str, str] = {}
     for label in (one for one in best if one != result.baseline):
         number = others.index(label)

@@ -6,7 +6,9 @@ computation.
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from augbench.protocol.metrics import Metric
@@ -41,7 +43,8 @@ class Bar:
 class Entry:
     """One cell of a table: its text, the number that it is sorted by, and that number's interval.
 
-    `value`, `low` and `high` are in the unit of the text (points, per cent, factors).
+    `value`, `low` and `high` are in the unit of the text (points, per cent, factors). On the page a
+    `link` leads to the element of that id, and `tone` tints the cell: from −4 (worst) to 4 (best).
     """
 
     text: str
@@ -50,19 +53,23 @@ class Entry:
     high: float | None = None
     n: int | None = None
     bar: Bar | None = None
+    link: str = ""
+    tone: int = 0
 
 
 @dataclass(frozen=True)
 class Column:
     """A column: its key, its title, and a hint that hovering shows.
 
-    A column of `words` holds text, and is aligned as such.
+    A column of `words` holds text, and is aligned as such. The page shows `detail` columns in a
+    table of their own below, which unfolds.
     """
 
     key: str
     title: str
     hint: str = ""
     words: bool = False
+    detail: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,33 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
     note: str = ""
+
+    @property
+    def plain(self) -> Table:
+        """The table without its columns of details."""
+        return self._of([not column.detail for column in self.columns])
+
+    @property
+    def details(self) -> Table | None:
+        """The names of the rows with the columns of details; None where there are none."""
+        if not any(column.detail for column in self.columns):
+            return None
+        # The columns in front tell a row from the others.
+        first = sum(1 for _ in itertools.takewhile(_names_rows, self.columns))
+        kept = [k < first or column.detail for k, column in enumerate(self.columns)]
+        return replace(self._of(kept), name=f"{self.name}-more", note="")
+
+    def _of(self, kept: Sequence[bool]) -> Table:
+        """The table of the columns that are kept."""
+        return replace(
+            self,
+            columns=tuple(itertools.compress(self.columns, kept)),
+            rows=tuple(tuple(itertools.compress(row, kept)) for row in self.rows),
+        )
+
+
+def _names_rows(column: Column) -> bool:
+    return column.words or column.key == "size"
 
 
 ARM_AND_SIZE = (

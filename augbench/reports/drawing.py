@@ -44,6 +44,7 @@ class _Study:
     train_curves: bool
     pictures: tuple[Picture, ...]
     confidence: float
+    width: str
     words: dict[str, str]
 
 
@@ -111,9 +112,10 @@ class Artists:
         train_curves: bool = False,
         pictures: Iterable[Picture] = (),
         confidence: float = 0.95,
+        width: str = "page",
     ) -> None:
         """Have the figures drawn into a temporary folder, from where `draw` takes them."""
-        study = _Study(result, train_curves, tuple(pictures), confidence, dict(spelling()))
+        study = _Study(result, train_curves, tuple(pictures), confidence, width, dict(spelling()))
         with contextlib.suppress(OSError):  # without a place to draw into, `draw` does it itself
             self._place = TemporaryDirectory(prefix="augbench-figures-", ignore_cleanup_errors=True)
             place = Path(self._place.name)
@@ -132,6 +134,7 @@ class Artists:
         train_curves: bool = False,
         pictures: Iterable[Picture] = (),
         confidence: float = 0.95,
+        width: str = "page",
     ) -> list[Path]:
         """Draw what `save_figures` draws; what was begun has to be of the same arguments.
 
@@ -140,7 +143,13 @@ class Artists:
         """
         pictures = tuple(pictures)
         if self._dispatch is None:
-            self.begin(result, train_curves=train_curves, pictures=pictures, confidence=confidence)
+            self.begin(
+                result,
+                train_curves=train_curves,
+                pictures=pictures,
+                confidence=confidence,
+                width=width,
+            )
         if self._dispatch is not None:
             self._dispatch.join()
         if self._drawn is None or self._place is None:
@@ -150,6 +159,7 @@ class Artists:
                 train_curves=train_curves,
                 pictures=pictures,
                 confidence=confidence,
+                width=width,
             )
         else:
             paths = _put(self._drawn, Path(self._place.name), folder)
@@ -218,6 +228,7 @@ def serve_figures(messages: queue.SimpleQueue[Any], emit: Callable[[object], Non
                     pictures=study.pictures,
                     confidence=study.confidence,
                     part=task.part,
+                    width=study.width,
                 )
         except Exception:  # drawn again by the parent, which tells what is wrong
             emit(_Failed())
@@ -231,7 +242,7 @@ def _warm_up() -> None:
 
     import scipy.special  # noqa: F401 - statistics load it when they need it
 
-    from augbench.plotting import style
+    from augbench.plotting import FORMATS, style
 
     # isort: split
     from matplotlib.figure import Figure
@@ -241,5 +252,5 @@ def _warm_up() -> None:
         axes = figure.subplots()
         axes.plot([1, 2], [1, 2])
         axes.set_title("Aa1")
-        figure.savefig(BytesIO(), format="png")
-        figure.savefig(BytesIO(), format="svg")
+        for suffix in FORMATS:
+            figure.savefig(BytesIO(), format=suffix)

@@ -25,18 +25,30 @@ from markupsafe import Markup
 from augbench import __version__
 from augbench.pictures.archive import Picture
 from augbench.reports import sections
+from augbench.reports._ranking import by_effect
 from augbench.reports._tables import Table
 from augbench.reports.sections import Report, Section
+from augbench.reports.sections.answer import arm_id
 from augbench.results import Pair, StudyResult
 from augbench.writing import save
 
 __all__ = ["embedded_json", "render_page", "save_page"]
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_SCRIPTS = ("base.js", "choices.js", "chart.js", "tables.js")  # one script element, in this order
+_SCRIPTS = (
+    "base.js",
+    "choices.js",
+    "chart.js",
+    "tables.js",
+    "filter.js",
+)  # one script element, in this order
+_NAMED = 6
+"""Augmentations that the page names in its heading."""
 _CHAPTERS = {
-    "verdict": "Verdict",
+    "answer": "Answer",
     "curves": "Curves",
+    "verdict": "Arm by arm",
+    "shift": "Under shift",
     "numbers": "Numbers",
     "gallery": "Gallery",
     "status": "Cells",
@@ -83,6 +95,7 @@ def render_page(
         data=embedded_json(data),
         version=__version__,
         result=result,
+        heading=_heading(result),
         chapters={name: title for name, title in _CHAPTERS.items() if name in shown},
         values=values,
         pairs=[_pair(report, number, pair) for number, pair in enumerate(result.pairs)],
@@ -92,6 +105,12 @@ def render_page(
         one_seed=result.seeds == 1,
         exact=_exact,
     )
+
+
+def _heading(result: StudyResult) -> str:
+    """The augmentations of a study by name, or how many they are."""
+    others = [label for label in result.augmentations if label != result.baseline]
+    return ", ".join(others) if len(others) <= _NAMED else f"{len(others)} augmentations"
 
 
 def embedded_json(tree: Any) -> Markup:
@@ -116,11 +135,14 @@ def _policy(style: str, script: str) -> str:
 def _pair(report: Report, number: int, pair: Pair) -> dict[str, Any]:
     """The words and tables of all sections on one pair; tables are numbered by pair."""
     words = [one for section in sections.SECTIONS for one in section.words(report, pair)]
+    order = by_effect(report.result, pair)
+    arms = sorted((one for one in words if one.about), key=lambda one: order.index(one.about))
     tables = [_named_by_view(one, report, one.table(report, pair)) for one in sections.SECTIONS]
     return {
         "pretrain": pair[0],
         "finetune": pair[1],
-        "verdicts": [one for one in words if one.kind],
+        "arms": [(arm_id(report, number, one.about), one) for one in arms],
+        "findings": [one for one in words if one.kind and not one.about],
         "remarks": [one for one in words if not one.kind],
         "tables": [replace(one, name=f"{one.name}-{number}") for one in tables if one is not None],
     }

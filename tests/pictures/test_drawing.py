@@ -44,5 +44,5 @@ def test_the_names_of_folders_are_whole(tmp_path):
     images = np.zeros((8, 3, 8, 8), np.uint8)
     with style():
         gallery = draw_gallery([Picture(FOLDER, "mixup", images, images, ("",) * 8)], FOLDER)
-    for figure in (gallery, _figure(2)[0]):
-        assert FOLDER in figure.get_suptitle().replace("\n", "")
+    titles = gallery.axes[0].texts[0].get_text(), _figure(2)[0].get_suptitle()
+    assert all(FOLDER in title.replace("\n", "") for title in titles)

@@ -96,10 +96,36 @@ def check_page(path):
         _cost(check, raw, pair, number)
         _curves(page.data["curves"], raw, pair, number)
         _classes(check, raw, pair, number)
+    _summary(check, raw, arms)
     _blocks(check, raw, arms)
     _cells(check, raw)
     assert not check.left
     return total
+
+
+def _summary(check, raw, arms):
+    """The table that the page opens with: the first pair's differences, the best first."""
+    pair = tuple(raw.study["pairs"][0])
+    adjusted, _ = _family(raw, pair, arms)
+    shown = [row["augmentation"].text for row in check.page.tables["summary"]]
+    y = {label: raw.y(pair, label, raw.sizes) for label in ("none", *arms)}
+    deltas = {label: y[label] - y["none"] for label in arms}
+    averages = {label: t_interval(area(deltas[label], raw.sizes)) for label in arms}
+    assert shown == sorted(arms, key=lambda label: -averages[label][0])
+    for a, label in enumerate(arms):
+        i = shown.index(label)
+        for k, size in enumerate(raw.sizes):
+            interval = t_interval(deltas[label][:, k])
+            check("summary", i, str(size), *(100 * v for v in interval))
+        mean, low, high = (100 * v for v in averages[label])
+        check("summary", i, "average", mean, low, high)
+        check("summary", i, "interval", low)
+        check("summary", i, "p", adjusted[a, 0])
+        signs = [averages[label][0], *np.nanmean(deltas[label], axis=0)]
+        sure = [sign > 0 for sign, p in zip(signs, adjusted[a], strict=True) if p <= 0.05]
+        told = " and ".join(["helps"] * (True in sure) + ["hurts"] * (False in sure))
+        assert check.page.tables["summary"][i]["established"].text == (told or "undecided")
+        check.left.discard(("summary", i, "established"))
 
 
 def _effects(check, raw, pair, arms, number):

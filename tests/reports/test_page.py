@@ -51,11 +51,13 @@ def test_the_page_has_the_same_bytes_for_the_same_store(result):
     assert render_page(study, pictures=_pictures()) == render_page(study, pictures=_pictures())
 
 
-def test_the_verdict_comes_first_in_the_words_of_the_terminal(result):
+def test_answer_summary_and_curves_come_first_then_verdicts_in_the_words_of_the_terminal(result):
     study = result("mixup", seeds=8)
     text = render_page(study)
     (said,) = verdict(study.analysis(study.pairs[0]))
-    assert text.index('id="verdict"') < text.index(said.headline) < text.index('id="curves"')
+    parts = [text.index(f'id="{name}"') for name in ("answer", "summary", "curves", "verdict")]
+    assert parts == sorted(parts)
+    assert parts[-1] < text.index(said.headline)
     assert all(str(escape(sentence)) in text for sentence in said.sentences)
 
 

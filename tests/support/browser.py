@@ -104,8 +104,11 @@ class Browser:
                     self.events.append(message)
         return value
 
-    def open(self, path, *, width=1200, height=900, dark=False, downloads=None):
-        """Open a file in a new page of that size and wait until it is loaded."""
+    def open(self, path, *, width=1200, height=900, dark=False, downloads=None, scripts=True):
+        """Open a file in a new page of that size and wait until it is loaded.
+
+        Without `scripts` the page runs none of its own; `run` works all the same.
+        """
         target = self.call("Target.createTarget", session=False, url="about:blank")["targetId"]
         self._session = self.call(
             "Target.attachToTarget", session=False, targetId=target, flatten=True
@@ -129,6 +132,7 @@ class Browser:
                 downloadPath=str(downloads),
                 eventsEnabled=True,
             )
+        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.events.clear()
         self.call("Page.navigate", url=path.resolve().as_uri())
         self.wait_for("Page.loadEventFired")

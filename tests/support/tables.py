@@ -40,6 +40,11 @@ class Page(HTMLParser):
         self._table = self._cell = self._raw = None
         self.feed(self.text)
         self.close()
+        for name in [name for name in self.tables if name.endswith("-more")]:
+            # The details of a table stand below it, row by row.
+            for row, more in zip(self.tables[name[:-5]], self.tables[name], strict=True):
+                row.update(more)
+            del self.tables[name]
 
     @property
     def data(self):

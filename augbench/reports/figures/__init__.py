@@ -1,4 +1,4 @@
-"""The figures of all sections as files: PNG and SVG, the same bytes on every machine.
+"""The figures of all sections as files: PNG, SVG and PDF, the same bytes on every machine.
 
 The other modules of this folder draw, with matplotlib; nothing here imports it before it is needed.
 """
@@ -36,10 +36,12 @@ def save_figures(
     pictures: Iterable[Picture] = (),
     confidence: float = 0.95,
     part: Part | None = None,
+    width: str = "page",
 ) -> list[Path]:
-    """Draw everything that the study has results for; returns the files, PNG and SVG.
+    """Draw everything that the study has results for; returns the files, PNG, SVG and PDF.
 
-    The learning curves come first. Figures about another metric than accuracy go into a folder of
+    `width` is what a figure fills in print, "column" or "page" (`augbench.plotting.WIDTHS`). The
+    learning curves come first. Figures about another metric than accuracy go into a folder of
     its name inside `folder`. `pictures` are those that the store's folder keeps of the study
     (`augbench.pictures.archive`); `train_curves` adds a PNG for every computed cell. With a `part`,
     only its figures are drawn. Raises `StoreError` if the folder cannot be written.
@@ -49,7 +51,7 @@ def save_figures(
     shown = tuple(pictures) if result.primary is PRIMARY else ()  # once is enough
     report = Report(result, confidence, shown, train_curves)
     paths, names, folder = [], FileNames(), _own_folder(result, folder)
-    with style():
+    with style(width):
         for one in _figures(report, part):
             paths += save_figure(one.figure, folder / names.add(one.name), one.formats)
     return paths
@@ -63,6 +65,7 @@ def update_figures(
     pictures: Iterable[Picture] = (),
     confidence: float = 0.95,
     draw: Callable[..., list[Path]] = save_figures,
+    width: str = "page",
 ) -> list[str]:
     """Draw what `save_figures` draws unless it is there already; returns a line for each file.
 
@@ -76,7 +79,7 @@ def update_figures(
         "study": dict(result.stored.description),
         "cells": [[cell.key, cell.status, cell.finished_at] for cell in result.cells],
         "pictures": [_digest(picture) for picture in pictures],
-        "options": [train_curves, confidence, result.metric, result.view.label],
+        "options": [train_curves, confidence, width, result.metric, result.view.label],
     }
     digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
     whole, folder = folder, _own_folder(result, folder)
@@ -89,7 +92,14 @@ def update_figures(
             return [f"the {len(earlier['files'])} figures in {folder} are up to date"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # no stamp, a damaged one, or a file that is gone: draw
-    paths = draw(result, whole, train_curves=train_curves, pictures=pictures, confidence=confidence)
+    paths = draw(
+        result,
+        whole,
+        train_curves=train_curves,
+        pictures=pictures,
+        confidence=confidence,
+        width=width,
+    )
     files = {str(path.relative_to(folder)): _digest_of_file(path) for path in paths}
     save(
         stamp,
@@ -116,7 +126,7 @@ def _draws(section: Section, pair: Pair | None) -> bool:
     return getattr(type(section), name) is not getattr(Section, name)
 
 
-def _figures(report: Report, part: Part | None) -> Iterator[NamedFigure]:
+def _figures(report: Report, part: Part | None = None) -> Iterator[NamedFigure]:
     """The figures of a part, or of all of them in their order."""
     named = {section.name: section for section in sections.SECTIONS}
     for name, pair in [part] if part else parts(report.result):

@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
-from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, wrapped
-from augbench.reports.figures._looks import looks
-from augbench.reports.figures._panels import amount, budget_axis, panels, sizes_of_interest
+from augbench.plotting import REFERENCE, label_panels, legend_above
+from augbench.reports.figures._looks import cast, faint_lines
+from augbench.reports.figures._panels import amount, budget_axis, panels_of_sizes, sizes_of_interest
 from augbench.reports.figures._units import measured_on, unit_above
 from augbench.results import Pair, StudyResult
-from augbench.statistics import mean_interval
+from augbench.statistics import MeanInterval, mean_interval
 
 __all__ = ["effect_by_budget"]
 
@@ -20,27 +20,24 @@ def effect_by_budget(result: StudyResult, pair: Pair, *, confidence: float = 0.9
     """The paired difference of each arm with its t interval, a panel for each size of interest.
 
     For a study with a baseline and several budgets. Arms stand beside each other, so that no
-    interval hides another.
+    interval hides another. Of many arms, the means of all but the best few are faint.
     """
     assert result.baseline is not None
-    sizes, factor = sizes_of_interest(result.sizes), result.primary.factor
-    figure, axes = panels(sizes)
-    arms = [label for label in result.augmentations if label != result.baseline]
-    chosen, step = looks(result), min(0.12, 0.6 / max(1, len(arms)))  # in octaves
+    sizes = sizes_of_interest(result.sizes)
+    figure, axes = panels_of_sizes(sizes)
+    shown = cast(result, pair)
+    arms = [label for label in shown.looks if label != result.baseline]
+    step = min(0.12, 0.6 / max(1, len(arms)))  # in octaves
     steps = np.array([amount(budget) for budget in result.budgets], float)
     handles: dict[str, Artist] = {}
     for panel, size in zip(axes, sizes, strict=True):
         panel.axhline(0, color=REFERENCE, linewidth=1)
+        others = [_differences(result, pair, label, size, confidence) for label in shown.others]
+        behind = faint_lines(panel, list(steps), [[one.mean for one in row] for row in others])
         for i, label in enumerate(arms):
-            means = []
-            for budget in result.budgets:
-                arm, plain = (
-                    result.at(budget).values(pair, one, (size,))[:, 0]
-                    for one in (label, str(result.baseline))
-                )
-                means.append(mean_interval(factor * (arm - plain), confidence=confidence))
+            means = _differences(result, pair, label, size, confidence)
             place = steps * 2 ** ((i - (len(arms) - 1) / 2) * step)
-            look = chosen[label]
+            look = shown.looks[label]
             panel.errorbar(
                 place,
                 [mean.mean for mean in means],
@@ -50,19 +47,33 @@ def effect_by_budget(result: StudyResult, pair: Pair, *, confidence: float = 0.9
                 elinewidth=1.2,
             )
             (handles[label],) = panel.plot(place, [mean.mean for mean in means], **look.line)
+        handles |= {name: artist for artist, name in behind}
         budget_axis(panel, result.budgets)
     unit = result.budgets[-1].split()[1]
-    label = wrapped(f"{unit} of pretraining on {pair[0]} (log₂ scale)", X_LABEL)
-    figure.supxlabel(f"{label}\n{_bars(result.seeds, confidence)}", size=9)
-    axes[0].set_ylabel(
-        wrapped(
-            f"{unit_above(result)} above {result.baseline}, test on {measured_on(result, pair)}",
-            Y_LABEL,
-        )
+    label_panels(
+        figure,
+        f"{unit} of pretraining on {pair[0]} (log₂ scale)",
+        f"{unit_above(result)} above {result.baseline}, test on {measured_on(result, pair)}",
+        _bars(result.seeds, confidence),
+        shown.note("grey"),
     )
     if handles:
         legend_above(figure, [(handle, label) for label, handle in handles.items()])
     return figure
+
+
+def _differences(
+    result: StudyResult, pair: Pair, label: str, size: int, confidence: float
+) -> list[MeanInterval]:
+    """The paired difference of an arm from the baseline at each budget."""
+    found = []
+    for budget in result.budgets:
+        arm, plain = (
+            result.at(budget).values(pair, one, (size,))[:, 0]
+            for one in (label, str(result.baseline))
+        )
+        found.append(mean_interval(result.primary.factor * (arm - plain), confidence=confidence))
+    return found
 
 
 def _bars(seeds: int, confidence: float) -> str:

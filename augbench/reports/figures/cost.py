@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, wrapped
-from augbench.reports.figures._looks import looks
-from augbench.reports.figures._panels import panels, sizes_of_interest
+from augbench.plotting import REFERENCE, label_panels, legend_above
+from augbench.reports.figures._looks import cast
+from augbench.reports.figures._panels import panels_of_sizes, sizes_of_interest
 from augbench.reports.figures._units import axis_of
 from augbench.results import Cost, Pair, StudyResult
 
@@ -23,11 +23,11 @@ def accuracy_by_cost(result: StudyResult, pair: Pair, found: Sequence[Cost]) -> 
     """The mean accuracy of each arm over its budgets, a panel for each size of interest.
 
     The horizontal axis counts images that pass forwards and backwards; the grey steps are the
-    front, whose choices are filled.
+    front, whose choices are filled. Of many arms, all but the best few are small and grey.
     """
     sizes = sizes_of_interest(result.sizes)
-    figure, axes = panels(sizes)
-    chosen = looks(result)
+    figure, axes = panels_of_sizes(sizes)
+    shown = cast(result, pair)
     entries: dict[str, Artist] = {}
     for panel, size in zip(axes, sizes, strict=True):
         here = [one for one in found if one.size == size and one.score.n and one.images > 0]
@@ -35,8 +35,10 @@ def accuracy_by_cost(result: StudyResult, pair: Pair, found: Sequence[Cost]) -> 
         if front:
             x, y = [one.images for one in front], [one.score.mean for one in front]
             panel.step(x, y, where="post", color=REFERENCE, linewidth=1.0, alpha=0.7)
-        for label in result.augmentations:
-            look = chosen[label]
+        others = [one for one in here if one.augmentation in shown.others]
+        x, y = [one.images for one in others], [one.score.mean for one in others]
+        panel.plot(x, y, ".", color="#B0B0B0", markersize=3, zorder=1.2)
+        for label, look in shown.looks.items():
             mine = [one for one in here if one.augmentation == label]
             x, y = [one.images for one in mine], [one.score.mean for one in mine]
             panel.errorbar(
@@ -62,8 +64,8 @@ def accuracy_by_cost(result: StudyResult, pair: Pair, found: Sequence[Cost]) -> 
         _thousands(panel)
     entries["front of the means"] = Line2D([], [], color=REFERENCE, linewidth=1.0)
     label = f"images through the network in pretraining on {pair[0]} (log scale)"
-    figure.supxlabel(f"{wrapped(label, X_LABEL)}\nfilled: on the front of the means", size=9)
-    axes[0].set_ylabel(wrapped(axis_of(result, pair), Y_LABEL))
+    filled = "filled: on the front of the means"
+    label_panels(figure, label, axis_of(result, pair), filled, shown.note("grey dots"))
     legend_above(figure, [(handle, name) for name, handle in entries.items()])
     return figure
 
@@ -81,4 +83,4 @@ def _thousands(axes: Axes) -> None:
     axes.xaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=6))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(plain))
-    axes.tick_params(axis="x", labelsize=7.5)
+    axes.tick_params(axis="x", labelsize="small")

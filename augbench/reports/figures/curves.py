@@ -12,48 +12,111 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
+from augbench.plotting import (
+    REFERENCE,
+    label_axes,
+    label_panels,
+    legend_above,
+    letters,
+    log2_axis,
+    new_figure,
+    set_title,
+    wrapped,
+)
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR
-from augbench.reports.figures._looks import Look, looks
+from augbench.reports.figures._looks import Look, cast, faint_lines
+from augbench.reports.figures._panels import panels, per_row
 from augbench.reports.figures._units import axis_of
 from augbench.results import Pair, StudyResult
 from augbench.statistics import MeanInterval
 
-__all__ = ["band", "learning_curves"]
+__all__ = ["band", "curves_of_all_pairs", "learning_curves"]
 
 _MOST_THIN_LINES = 48
 """Above this number, single seeds would be a fog around the means."""
 _MOST_EMPTY = 0.6
 """Empty space, in heights of the curves, that the axis may gain for a floor or ceiling."""
+_CROSS: dict[str, Any] = {
+    "marker": "x",
+    "linestyle": "none",
+    "markersize": 5,
+    "markeredgewidth": 1.1,
+    "zorder": 3,
+}
 
 
 def learning_curves(result: StudyResult, pair: Pair, *, confidence: float = 0.95) -> Figure:
     """The metric over a log2 axis: each arm's mean, its t band, and thin lines of its seeds.
 
-    The baseline goes on over the ruler; floor and ceiling are horizontal lines.
+    Of many arms, the baseline and the best few are shown so, and the means of the others are faint.
+    The baseline goes on over the ruler; floor and ceiling are horizontal lines. A cross is a
+    collapsed cell of an arm that is shown in full.
     """
-    figure = Figure(figsize=(5.2, 3.5), layout="constrained")
+    figure = new_figure(3.7)
     axes = figure.add_subplot()
-    factor = result.primary.factor
-    sizes = (*result.sizes, *result.ruler_sizes)
-    thin = 1 < result.seeds <= _MOST_THIN_LINES // len(result.augmentations)
-    entries: list[tuple[Artist, str]] = []
-    for label, look in looks(result).items():
-        wanted = sizes if label == result.baseline else result.sizes
-        wanted = tuple(sorted(wanted))
-        if thin:
-            _seeds(axes, wanted, factor * result.values(pair, label, wanted), look)
-        means = result.intervals(pair, label, wanted, factor=factor, confidence=confidence)
-        entries.append((band(axes, wanted, means, look), label))
+    shown = cast(result, pair)
+    thin = 1 < result.seeds <= _MOST_THIN_LINES // len(shown.looks)
+    entries = _arms(axes, result, pair, confidence, thin=thin)
     entries += _references(axes, result, pair, confidence)
     entries += _majority(axes, result, pair)
-    log2_axis(axes, sorted(sizes))
-    axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
-    axes.set_ylabel(wrapped(axis_of(result, pair), Y_LABEL))
-    axes.set_title(_title(result.seeds, confidence, thin))
+    log2_axis(axes, sorted({*result.sizes, *result.ruler_sizes}))
+    x = f"pretraining samples per class of {pair[0]} (log₂ scale)"
+    label_axes(axes, x, axis_of(result, pair))
+    set_title(axes, *_means(result.seeds, confidence), "thin: each seed" * thin, shown.note("grey"))
     legend_above(figure, entries)
     return figure
+
+
+def curves_of_all_pairs(result: StudyResult, *, confidence: float = 0.95) -> Figure:
+    """The learning curves of every pair of data sets, a panel each, on one vertical scale."""
+    figure, axes = panels(len(result.pairs))
+    entries: dict[str, Artist] = {}
+    room = letters(figure.get_figwidth() / min(len(axes), per_row()) - 0.4)
+    for panel, pair in zip(axes, result.pairs, strict=True):
+        for artist, name in _arms(panel, result, pair, confidence, thin=False):
+            entries.setdefault(name, artist)
+        log2_axis(panel, sorted({*result.sizes, *result.ruler_sizes}))
+        panel.set_title(wrapped(f"{pair[0]} → {pair[1]}", room))
+    one = result.primary
+    x = "pretraining samples per class (log₂ scale)"
+    y = f"{one.title}{result.view.remark} ({one.unit})"
+    note = cast(result, result.pairs[0]).note("grey")
+    notes = [*_means(result.seeds, confidence), f"in each panel {note}" if note else ""]
+    label_panels(figure, x, y, "; ".join(filter(None, notes)))
+    legend_above(figure, [(artist, name) for name, artist in entries.items()])
+    return figure
+
+
+def _arms(
+    axes: Axes, result: StudyResult, pair: Pair, confidence: float, *, thin: bool
+) -> list[tuple[Artist, str]]:
+    """Draw the means of all arms, the bands of those in full, and crosses for collapsed cells."""
+    factor, shown = result.primary.factor, cast(result, pair)
+    sizes = (*result.sizes, *result.ruler_sizes)
+    entries: list[tuple[Artist, str]] = []
+    crosses = 0
+    others = [
+        [mean.mean for mean in result.intervals(pair, label, factor=factor, confidence=confidence)]
+        for label in shown.others
+    ]
+    behind = faint_lines(axes, result.sizes, others)
+    for label, look in shown.looks.items():
+        wanted = tuple(sorted(sizes if label == result.baseline else result.sizes))
+        values = factor * result.values(pair, label, wanted)  # [seeds, sizes]
+        if thin:
+            _seeds(axes, wanted, values, look)
+        means = result.intervals(pair, label, wanted, factor=factor, confidence=confidence)
+        entries.append((band(axes, wanted, means, look), label))
+        low = result.collapsed(pair, wanted)[label]
+        crosses += int(low.sum())
+        places = np.broadcast_to(np.array(wanted, float), low.shape)[low]
+        if low.any():
+            axes.plot(places, values[low], **_CROSS, color=look.colour)
+    if crosses:
+        cells = "1 collapsed cell" if crosses == 1 else f"{crosses} collapsed cells"
+        behind.append((Line2D([], [], **_CROSS, color=REFERENCE), cells))
+    return entries + behind
 
 
 def band(
@@ -125,8 +188,8 @@ def _majority(axes: Axes, result: StudyResult, pair: Pair) -> list[tuple[Artist,
     return [(Line2D([], [], **style), f"largest class (off the axis: {share:.1f})")]
 
 
-def _title(seeds: int, confidence: float, thin: bool) -> str:
+def _means(seeds: int, confidence: float) -> tuple[str, ...]:
+    """Words on what a line and its band are."""
     if seeds == 1:
-        return "n = 1 seed, no interval"
-    each = "; thin: each seed" if thin else ""
-    return f"mean of n = {seeds} seeds; band: {100 * confidence:g} % t interval{each}"
+        return ("n = 1 seed, no interval",)
+    return f"mean of n = {seeds} seeds", f"band: {100 * confidence:g} % t interval"

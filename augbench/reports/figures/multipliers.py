@@ -11,8 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from augbench.plotting import REFERENCE, X_LABEL, Y_LABEL, legend_above, log2_axis, wrapped
-from augbench.reports.figures._looks import Look, looks
+from augbench.plotting import (
+    REFERENCE,
+    label_axes,
+    legend_above,
+    log2_axis,
+    new_figure,
+    set_title,
+)
+from augbench.reports.figures._looks import Look, cast
 from augbench.reports.figures._units import measured_on
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Multiplier
@@ -24,13 +31,15 @@ def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis)
     """The multiplier at each size on a log axis, with its interval.
 
     Where the estimate or an end of its interval lies off the measured sizes an arrow points there:
-    nothing is extrapolated. The shaded region is what the measured baseline sizes can show.
+    nothing is extrapolated. The shaded region is what the measured baseline sizes can show. Of
+    many arms, all but the best few are left out.
     """
-    figure = Figure(figsize=(5.2, 3.4), layout="constrained")
+    figure = new_figure(3.6)
     axes = figure.add_subplot()
-    chosen = looks(result)
+    chosen = cast(result, pair)
     sizes = np.array(analysis.sizes, float)
-    shown = [row.multiplier for c in analysis.comparisons for row in c.by_size if row.multiplier.n]
+    compared = [c for c in analysis.comparisons if c.augmentation in chosen.looks]
+    shown = [row.multiplier for c in compared for row in c.by_size if row.multiplier.n]
     least, most = _limits(shown)
     known = {m.size: m for m in shown}
     inside = [size for size in analysis.sizes if size in known]
@@ -43,11 +52,11 @@ def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis)
         lw=0,
     )
     axes.axhline(1, color=REFERENCE, linewidth=1)
-    count = len(analysis.comparisons)
+    count = len(compared)
     step = min(0.12, 0.6 / max(1, count))
     entries: list[tuple[Artist, str]] = []
-    for i, comparison in enumerate(analysis.comparisons):
-        look = chosen[comparison.augmentation]
+    for i, comparison in enumerate(compared):
+        look = chosen.looks[comparison.augmentation]
         place = sizes * 2 ** ((i - (count - 1) / 2) * step)
         for x, row in zip(place, comparison.by_size, strict=True):
             if row.multiplier.n:
@@ -61,10 +70,11 @@ def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis)
     axes.yaxis.set_minor_locator(NullLocator())
     axes.set_yticklabels([f"{t:g}×" if t >= 1 else f"1/{1 / t:g}×" for t in ticks])
     axes.set_ylim(least / 1.5, most * 1.5)
-    axes.set_xlabel(wrapped(f"pretraining samples per class of {pair[0]} (log₂ scale)", X_LABEL))
-    axes.set_ylabel(wrapped(f"worth in labels, test on {measured_on(result, pair)}", Y_LABEL))
+    x = f"pretraining samples per class of {pair[0]} (log₂ scale)"
+    label_axes(axes, x, f"worth in labels, test on {measured_on(result, pair)}")
     bars = f"{100 * analysis.confidence:g} % intervals, n = {analysis.n}"
-    axes.set_title(f"{bars if analysis.n > 1 else 'n = 1 seed'}; arrows: off the measured sizes")
+    told = bars if analysis.n > 1 else "n = 1 seed"
+    set_title(axes, told, "arrows: off the measured sizes", chosen.note("left out"))
     if entries:
         legend_above(figure, entries)
     return figure

@@ -7,7 +7,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from augbench.plotting import PALETTE, REFERENCE, X_LABEL, Y_LABEL, legend_above, wrapped
+from augbench.plotting import (
+    PALETTE,
+    REFERENCE,
+    label_axes,
+    legend_above,
+    new_figure,
+    set_title,
+)
 from augbench.plugins.grids import Grid
 from augbench.reports.figures._panels import sizes_of_interest
 from augbench.reports.figures._units import axis_of
@@ -26,7 +33,7 @@ def accuracy_by_parameter(
     The axis is logarithmic where values are positive and span a factor of 10. Dashes are the
     baseline at the same size.
     """
-    figure = Figure(figsize=(5.2, 3.3), layout="constrained")
+    figure = new_figure(3.5)
     axes, factor = figure.add_subplot(), result.primary.factor
     values = [value for value, _ in grid.points]
     entries: list[tuple[Artist, str]] = []
@@ -59,12 +66,11 @@ def accuracy_by_parameter(
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels([f"{value:g}" for value in values])
-    axes.set_xlabel(wrapped(f"{grid.name}, pretraining on {pair[0]}", X_LABEL))
-    axes.set_ylabel(wrapped(axis_of(result, pair), Y_LABEL))
-    axes.set_title(
-        f"mean of n = {result.seeds} seeds; band: {100 * confidence:g} % t interval"
-        if result.seeds > 1
-        else "n = 1 seed, no interval"
-    )
+    label_axes(axes, f"{grid.name}, pretraining on {pair[0]}", axis_of(result, pair))
+    if result.seeds > 1:
+        band = f"band: {100 * confidence:g} % t interval"
+        set_title(axes, f"mean of n = {result.seeds} seeds", band)
+    else:
+        set_title(axes, "n = 1 seed, no interval")
     legend_above(figure, entries)
     return figure

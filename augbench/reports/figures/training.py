@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from augbench.plotting import PALETTE, legend_above, slug, wrapped
+from augbench.plotting import PALETTE, legend_above, letters, new_figure, slug, wrapped
 from augbench.protocol.references import reference, size_name
 from augbench.store import PlannedCell
 
@@ -32,7 +32,8 @@ def training_curves(cell: PlannedCell) -> Figure:
         )
         if phase in cell.result.curves
     ]
-    figure = Figure(figsize=(3.5 * len(phases), 4.2), layout="constrained")
+    figure = new_figure(4.2)
+    room = letters(figure.get_figwidth() / len(phases) - 0.5)
     axes = figure.subplots(2, len(phases), sharex="col", squeeze=False)
     handles = {}
     for column, (phase, dataset) in enumerate(phases):
@@ -50,12 +51,11 @@ def training_curves(cell: PlannedCell) -> Figure:
                     curve.test_step, test, "s--", color=PALETTE[1], markersize=3
                 )
             panel.set_ylabel(name)
-        axes[0, column].set_title(wrapped(f"{phase} on {dataset}", 46))
+        axes[0, column].set_title(wrapped(f"{phase} on {dataset}", room))
         axes[1, column].set_xlabel("batches")
     found = reference(cell.samples_per_class)
     size = found.name if found else f"{cell.samples_per_class} per class"
-    figure.suptitle(
-        wrapped(f"{cell.augmentation}, {size}, {cell.budget}, seed {cell.seed}", 80), fontsize=10
-    )
+    title = f"{cell.augmentation}, {size}, {cell.budget}, seed {cell.seed}"
+    figure.suptitle(wrapped(title, letters(figure.get_figwidth())), fontsize="medium")
     legend_above(figure, [(handle, name) for name, handle in handles.items()])
     return figure

@@ -14,6 +14,7 @@ from augbench.reports.sections._section import (
 )
 from augbench.reports.sections.accuracy import Accuracy
 from augbench.reports.sections.across_pairs import AcrossPairs
+from augbench.reports.sections.answer import Summary
 from augbench.reports.sections.best import Best
 from augbench.reports.sections.budgets import Budgets
 from augbench.reports.sections.calibration import Calibration
@@ -25,6 +26,7 @@ from augbench.reports.sections.data import Data
 from augbench.reports.sections.effects import Effects
 from augbench.reports.sections.environment import Environment
 from augbench.reports.sections.gallery import Gallery
+from augbench.reports.sections.heat_map import HeatMap
 from augbench.reports.sections.learning_curves import LearningCurves
 from augbench.reports.sections.multipliers import Multipliers
 from augbench.reports.sections.other_budgets import OtherBudgets
@@ -45,9 +47,11 @@ from augbench.reports.sections.verdicts import Verdicts
 __all__ = ["SECTIONS", "NamedFigure", "Paragraph", "Report", "Section", "view_slug"]
 
 SECTIONS: tuple[Section, ...] = (
+    Summary(),
     Verdicts(),
     Best(),
     LearningCurves(),
+    HeatMap(),
     Budgets(),
     OtherBudgets(),
     Readouts(),

@@ -71,11 +71,15 @@ class Report:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A headline with the sentences that support it, or a remark, which has no `kind`."""
+    """A headline with the sentences that support it, or a remark, which has no `kind`.
+
+    `about` is the augmentation that it is a verdict on, "" for any other finding.
+    """
 
     text: str
     sentences: tuple[str, ...] = ()
     kind: str = ""
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class NamedFigure:
 
     name: str
     figure: Figure
-    formats: tuple[str, ...] = ("png", "svg")
+    formats: tuple[str, ...] = ("png", "svg", "pdf")
 
 
 class Section:
@@ -100,8 +104,8 @@ class Section:
     chapter: ClassVar[str] = "numbers"
     """The chapter of the page that its values are for.
 
-    A study-wide table stands in it as well; the chapters that show tables are `verdict`,
-    `numbers` and `status`.
+    A study-wide table stands in it as well; the chapters that show tables are `answer`,
+    `verdict`, `numbers` and `status`.
     """
 
     of_view: ClassVar[bool] = True

@@ -77,18 +77,29 @@ class Effects(Section):
                 Column(
                     "p_adjusted", "p", "Sign-flip test, corrected for all augmentations and sizes"
                 ),
-                Column("p", "p alone", "The same test, uncorrected"),
-                Column("least_p", "least p", "The least that p could be with these seeds"),
-                Column("improvement", "better in", "Share of seeds that it improves, ties half"),
+                Column("p", "p alone", "The same test, uncorrected", detail=True),
+                Column(
+                    "least_p", "least p", "The least that p could be with these seeds", detail=True
+                ),
+                Column(
+                    "improvement",
+                    "better in",
+                    "Share of seeds that it improves, ties half",
+                    detail=True,
+                ),
                 *([multiplier] if labels else []),
-                Column("correlation", "r", "Correlation of the two arms over seeds"),
+                Column("correlation", "r", "Correlation of the two arms over seeds", detail=True),
                 Column(
                     "variance_ratio",
                     "Var δ ratio",
                     "Var(difference)/(sum of both variances): below 1, pairing by seed helped",
+                    detail=True,
                 ),
                 Column(
-                    "detectable", "detectable", "True difference that this test finds 4 times in 5"
+                    "detectable",
+                    "detectable",
+                    "True difference that this test finds 4 times in 5",
+                    detail=True,
                 ),
                 Column("n", "n", "Seeds with both whole curves"),
             ),

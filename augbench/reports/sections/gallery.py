@@ -31,13 +31,14 @@ class Gallery(Section):
         """The originals in the first row, then a row for each augmentation."""
         by_dataset: dict[str, list[Picture]] = {}
         for picture in report.pictures:
-            if not picture.problem:
-                by_dataset.setdefault(picture.dataset, []).append(picture)
-        if by_dataset:
+            by_dataset.setdefault(picture.dataset, []).append(picture)
+        if report.pictures:
             from augbench.pictures.drawing import draw_gallery
             from augbench.plotting import slug
 
             for dataset, pictures in by_dataset.items():
+                if all(picture.problem for picture in pictures):
+                    continue
                 name = f"augmentations-{slug(dataset)}"
                 yield NamedFigure(name, draw_gallery(pictures, dataset))
 

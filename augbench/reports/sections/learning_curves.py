@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from augbench.protocol.metrics import METRICS, Metric
 from augbench.protocol.references import REFERENCES
+from augbench.reports._ranking import in_colour_order
 from augbench.reports._static_chart import static_chart
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
@@ -33,6 +34,14 @@ class LearningCurves(Section):
         figure = learning_curves(report.result, pair, confidence=report.confidence)
         yield NamedFigure(f"learning-curves-{slug(*pair)}", figure)
 
+    def study_figures(self, report: Report) -> Iterator[NamedFigure]:
+        """The curves of all pairs beside each other, where there are several."""
+        if len(report.result.pairs) > 1:
+            from augbench.reports.figures.curves import curves_of_all_pairs
+
+            figure = curves_of_all_pairs(report.result, confidence=report.confidence)
+            yield NamedFigure("learning-curves-all-pairs", figure)
+
     def page(self, report: Report) -> dict[str, Any]:
         """For each pair, the curves of the study's metric for a viewer that runs no script."""
         return {
@@ -52,6 +61,7 @@ def _curves(result: StudyResult, confidence: float) -> dict[str, Any]:
     there.sort(key=lambda one: one is not result.primary)  # which the page shows first
     return {
         "augmentations": list(result.augmentations),
+        "colours": in_colour_order(result),
         "baseline": result.baseline,
         "sizes": list(sizes),
         "seeds": result.seeds,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.shift import SHIFT_ACCURACY
 from augbench.reports._formatting import number_text, p_text
+from augbench.reports._static_chart import shift_charts
 from augbench.reports._tables import Column, Entry, Table, difference_entry, mean_entry
 from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
 from augbench.results import Pair, UnderShift
@@ -26,6 +28,7 @@ class Shift(Section):
     """Accuracy under each corruption at each strength, beside that on clean images."""
 
     name = "shift"
+    chapter = "shift"
 
     def words(self, report: Report, pair: Pair) -> Sequence[Paragraph]:
         """One line: the mean under shift of each arm, and how far below clean images it is."""
@@ -110,6 +113,20 @@ class Shift(Section):
             figure = accuracy_by_strength(report.result, pair, found, report.confidence)
             yield NamedFigure(f"shift-{slug(*pair)}", figure)
 
+    def page(self, report: Report) -> dict[str, Any] | None:
+        """The same as charts that need no script; None for a study without shift."""
+        charts = [
+            {
+                "pair": pair,
+                "size": report.result.sizes[-1],
+                "charts": shift_charts(report.result, pair, found, report.confidence),
+            }
+            for pair in report.result.pairs
+            if (found := report.result.under_shift(pair, confidence=report.confidence)) is not None
+        ]
+        drawn = [one for one in charts if one["charts"]]
+        return {"pairs": drawn} if drawn else None
+
 
 class ShiftEffects(Section):
     """Paired differences from the baseline under each corruption, and what they are worth."""
@@ -154,7 +171,7 @@ class ShiftEffects(Section):
                 Column("treated", "with it", "Accuracy in %"),
                 Column("difference", "difference", "Paired by seed, with its t interval"),
                 Column("p_adjusted", "p", "Sign-flip test, corrected for all of this table"),
-                Column("p", "p alone", "The same test, uncorrected"),
+                Column("p", "p alone", "The same test, uncorrected", detail=True),
                 Column("n", "n", "Seeds with both cells"),
                 Column("met", "met in training", "Operations of the arm and of it", words=True),
             ),

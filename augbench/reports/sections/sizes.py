@@ -56,7 +56,7 @@ class Sizes(Section):
             for news in [[] if beyond is None else [beyond[i][k]]]
         ]
         new_images = Column(
-            "beyond", "new images too", "Interval for new seeds and new test images"
+            "beyond", "new images too", "Interval for new seeds and new test images", detail=True
         )
         multiplier = Column(
             "multiplier",
@@ -73,12 +73,19 @@ class Sizes(Section):
                 Column("size", "s", "Pretraining samples per class"),
                 Column("difference", "difference", "Paired by seed, with its t interval"),
                 *([new_images] if by_image else []),
-                Column("p_within", "p (sizes)", "Corrected for the sizes of one augmentation"),
+                Column(
+                    "p_within",
+                    "p (sizes)",
+                    "Corrected for the sizes of one augmentation",
+                    detail=True,
+                ),
                 Column("p_adjusted", "p", "Corrected for all augmentations, sizes and areas"),
                 *([multiplier] if labels else []),
                 *([gap] if with_gap else []),
-                Column("correlation", "r", "Correlation of the two arms over seeds"),
-                Column("variance_ratio", "Var δ ratio", "Below 1, pairing by seed helped"),
+                Column("correlation", "r", "Correlation of the two arms over seeds", detail=True),
+                Column(
+                    "variance_ratio", "Var δ ratio", "Below 1, pairing by seed helped", detail=True
+                ),
                 Column("n", "n", "Seeds with both cells"),
             ),
             tuple(rows),

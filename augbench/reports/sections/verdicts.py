@@ -22,6 +22,9 @@ class Verdicts(Section):
         if analysis is None:
             return ()
         return [
-            *(Paragraph(one.headline, one.sentences, one.kind) for one in report.verdicts(pair)),
+            *(
+                Paragraph(one.headline, one.sentences, one.kind, about=one.augmentation)
+                for one in report.verdicts(pair)
+            ),
             *(Paragraph(remark) for remark in report.result.remarks(analysis)),
         ]

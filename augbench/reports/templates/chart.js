@@ -12,8 +12,8 @@ function niceTicks(low, high, count) {
   return { ticks, decimals };
 }
 
-function range(arms) {
-  const values = [];
+function range(arms, back) {
+  const values = back.flatMap(({ arm }) => series(arm));
   for (const { arm } of arms) {
     values.push(...series(arm));
     if (oneSeed()) continue;
@@ -54,7 +54,8 @@ function draw() {
   area.replaceChildren();
   fillReadout(arms);
   byId("chart-note").textContent = note();
-  const limits = range(arms);
+  const back = behind();
+  const limits = arms.length ? range(arms, back) : null;
   if (!limits) {
     area.appendChild(element("p", { class: "note" }, "Nothing to draw for this choice."));
     return;
@@ -109,6 +110,10 @@ function draw() {
     const [at, anchor] = name === "ceiling" ? [left + 18, "start"] : [width - right, "end"];
     shape(svg, "text", { class: "reference-label", x: at, y: y(value) - 5, "text-anchor": anchor }, name);
   }
+  for (const { label, arm } of back) {
+    const group = shape(svg, "g", { class: "faint", "data-label": label });
+    shape(group, "path", { class: "line", d: path(series(arm), x, y) });
+  }
   for (const { label, arm, classes } of arms) {
     const group = shape(svg, "g", { class: classes, "data-label": label });
     if (!oneSeed()) shape(group, "path", { class: "band", d: bandPath(arm, x, y) });
@@ -151,6 +156,7 @@ function select(k) {
 function note() {
   const percent = `${+(100 * curves.confidence).toPrecision(6)} %`;
   const parts = [];
+  if (behind().length) parts.push(`Grey: ${behind().length} other arms.`);
   if (oneSeed()) parts.push(`Seed ${state.seeds} alone.`);
   else if (curves.seeds > 1) parts.push(`Mean over seeds; the band is its ${percent} t interval.`);
   if (state.view === "differences") parts.push("Differences are paired by seed; intervals are pointwise and uncorrected.");
@@ -192,12 +198,5 @@ function counted(arm, k) {
   return low ? `${arm.n[k]} (${low} collapsed)` : String(arm.n[k]);
 }
 
-byId("chart-area").hidden = false;
+byId("chart-area").hidden = !curves.metrics.length; // nothing is computed yet
 setUpControls();
-draw();
-let width = byId("chart").clientWidth;
-new ResizeObserver(() => {
-  if (byId("chart").clientWidth === width) return;
-  width = byId("chart").clientWidth;
-  draw();
-}).observe(byId("chart"));

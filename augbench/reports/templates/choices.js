@@ -2,7 +2,7 @@
 
 // ---- how each augmentation looks -----------------------------------------------------------
 
-const others = curves.augmentations.filter((label) => label !== curves.baseline);
+const others = curves.colours;
 
 function look(label) {
   const i = others.indexOf(label);
@@ -29,7 +29,10 @@ function mark(parent, kind, x, y, r = 3.6) {
 
 // ---- state and controls --------------------------------------------------------------------
 
-const state = { pair: 0, metric: 0, view: "arms", seeds: "mean", size: 0, hidden: new Set() };
+// Hidden arms are not read off; of these, the ones behind are drawn faint and have no button.
+const state = {
+  pair: 0, metric: 0, view: "arms", seeds: "mean", size: 0, hidden: new Set(), behind: new Set(),
+};
 
 function fill(select, entries) {
   for (const [value, text] of entries) select.appendChild(element("option", { value }, text));
@@ -49,6 +52,7 @@ function setUpControls() {
   fill(byId("seeds"), curves.seeds > 1
     ? [["mean", "mean and interval"], ["each", "mean and each seed"], ...seeds]
     : [["mean", "the only seed"]]);
+  byId("pair").parentElement.hidden = curves.pairs.length < 2;
   listen("pair", "pair", true);
   listen("metric", "metric", true);
   listen("view", "view", false);
@@ -66,7 +70,7 @@ function setUpControls() {
       const hide = !state.hidden.has(label);
       if (hide) state.hidden.add(label);
       else state.hidden.delete(label);
-      button.setAttribute("aria-pressed", String(!hide));
+      showChosen();
       draw();
     });
     byId("legend").appendChild(button);
@@ -82,12 +86,28 @@ function setUpControls() {
 
 // ---- what is shown -------------------------------------------------------------------------
 
-function shown() {
+function every() {
   const metric = curves.pairs[state.pair].metrics[state.metric];
   const arms = state.view === "differences" ? metric.differences : metric.arms;
   return curves.augmentations
     .map((label, i) => ({ label, arm: arms[i], ...look(label) }))
-    .filter(({ label, arm }) => arm && !state.hidden.has(label));
+    .filter(({ arm }) => arm);
+}
+
+function shown() {
+  return every().filter(({ label }) => !state.hidden.has(label));
+}
+
+function behind() {
+  return every().filter(({ label }) => state.behind.has(label));
+}
+
+function showChosen() {
+  for (const button of byId("legend").children) {
+    const label = button.lastChild.textContent;
+    button.setAttribute("aria-pressed", String(!state.hidden.has(label)));
+    button.hidden = state.behind.has(label);
+  }
 }
 
 function series(arm) {

@@ -70,7 +70,7 @@ function offer(id, type, text) {
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 setUpCellFilter();
 addEventListener("beforeprint", () => {
-  for (const part of document.querySelectorAll("#numbers details")) part.open = true;
+  for (const part of document.querySelectorAll("#verdict details, #numbers details")) part.open = true;
 });
 byId("downloads").hidden = false;
 offer("download-csv", "text/csv", () => data.csv);
