@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from augbench.backbones.contract import BackboneFactory
     from augbench.datasets.contract import Dataset, DatasetFactory
     from augbench.errors import AugbenchError, UsageError
+    from augbench.forecasting import power
     from augbench.options import Options, Settings
     from augbench.plugins.hookspecs import Register, hookimpl
     from augbench.results import StudyResult
@@ -34,6 +35,7 @@ _HOMES = {
     "StudyResult": "augbench.results",
     "UsageError": "augbench.errors",
     "hookimpl": "augbench.plugins.hookspecs",
+    "power": "augbench.forecasting",
     "run": "augbench.api",
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "StudyResult",
     "UsageError",
     "hookimpl",
+    "power",
     "run",
 ]
 

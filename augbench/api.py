@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
+from augbench.forecasting import expected, power
 from augbench.options import Options, filled_from_recipe, takes_options
 from augbench.planning import check_machine, plan
 from augbench.results import StudyResult
@@ -15,7 +16,17 @@ from augbench.running.computing import compute
 from augbench.running.observer import Observer
 from augbench.running.plan import Plan
 
-__all__ = ["Observer", "Options", "Plan", "check_machine", "execute", "plan", "run"]
+__all__ = [
+    "Observer",
+    "Options",
+    "Plan",
+    "check_machine",
+    "execute",
+    "expected",
+    "plan",
+    "power",
+    "run",
+]
 
 
 def execute(plan: Plan, observer: Observer | None = None, *, command: str = "") -> StudyResult:

@@ -40,6 +40,7 @@ RANK = {
     "results": 6,
     "reports": 7,
     "planning": 7,
+    "forecasting": 7,
     "testing": 8,
     "api": 8,
     "verifying": 8,

@@ -32,6 +32,7 @@ __all__ = ["cli", "main"]
 _VERBS = {
     "run": "Run a study: pretrain, finetune and measure every cell that the store lacks.",
     "report": "Say what a study found: verdict, tables, figures, one page to send; from its store.",
+    "power": "Say how many seeds, cells and hours it takes to find a difference.",
     "status": "Say what of a study is done, what failed and why, and what computes where.",
     "retry": "Let the next run try cells again that crashed or timed out.",
     "export": "Write the cells of a study to a file: CSV, JSON or Parquet.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.protocol.readouts import READOUTS
 from augbench.results import StudyResult, find_view
-from augbench.store import Store
+from augbench.store import Store, StoredStudy
 
 __all__ = ["report_command"]
 
@@ -36,6 +37,16 @@ __all__ = ["report_command"]
     default=None,
     help="Whether it is about tuned results.  [default: tuned, where the study is]",
 )
+@click.option(
+    "--against",
+    metavar="ARM",
+    help="Compare every arm with this one, in the place of the baseline; exploratory.",
+)
+@click.option(
+    "--pairwise",
+    is_flag=True,
+    help="Compare any two arms, all pairs corrected together; exploratory. Draws no figures.",
+)
 @click.option("--list", "list_studies", is_flag=True, help="List the studies of the store.")
 @click.option(
     "--html",
@@ -58,6 +69,8 @@ def report_command(
     readout: str | None,
     finetune_samples: int | None,
     tuned: bool | None,
+    against: str | None,
+    pairwise: bool,
     list_studies: bool,
     html: Path | None,
     confidence: float,
@@ -68,6 +81,11 @@ def report_command(
 
     Prints the verdict in words and the tables, and draws the figures into the folder of the run.
     """
+    if pairwise and (against is not None or html is not None):
+        raise UsageError(
+            f"--pairwise: cannot be used with {'--html' if against is None else '--against'}; it "
+            "prints a table of its own"
+        )
     if not 0 < confidence < 1:
         raise UsageError(f"--confidence: expected a share between 0 and 1, got {confidence:g}")
     with Store.read(out) as store:
@@ -82,12 +100,20 @@ def report_command(
             tuned=tuned,
             usual=stored.description["settings"]["finetune_samples_per_class"],
         )
-        result = StudyResult(stored, metric=metric, in_view=view)
+        result = StudyResult(stored, metric=metric, in_view=view, against=_arm(stored, against))
         folder = store.path.parent
+
+    if pairwise:
+        from augbench.reports.pairwise import print_pairs
+
+        print_pairs(result, confidence=confidence)
+        return
 
     from augbench.reports.terminal import print_results
 
     print_results(result, confidence=confidence)
+    # Figures in the folder are about the study's own baseline.
+    no_figures = no_figures or result.baseline != result.own_baseline
     if html is None and no_figures:
         return
 
@@ -109,6 +135,21 @@ def report_command(
         result, folder, train_curves=plot_train_curves, pictures=pictures, confidence=confidence
     ):
         echo(line)
+
+
+def _arm(stored: StoredStudy, against: str | None) -> str | None:
+    """The label of the arm that was asked for, by the name that it was given or that is shown."""
+    if against is None:
+        return None
+    arms = {arm["label"]: arm["shown"] for arm in stored.description["arms"]}
+    if against not in arms and against not in arms.values():
+        close = get_close_matches(against, [*arms, *arms.values()], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise UsageError(
+            f"--against {against!r}: the study has no such arm{hint} (expected one of "
+            f"{', '.join(arms.values())})"
+        )
+    return str(arms.get(against, against))
 
 
 def _list(store: Store) -> None:

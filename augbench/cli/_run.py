@@ -41,6 +41,7 @@ __all__ = ["run_command"]
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
+@click.option("--time", "time_it", is_flag=True, help="With --dry-run, train some steps to time.")
 @click.pass_context
 def run_command(
     context: click.Context,
@@ -51,6 +52,7 @@ def run_command(
     plot_train_curves: bool,
     plot_augmentations: bool,
     dry_run: bool,
+    time_it: bool,
     **given: Any,
 ) -> None:
     """Run a study: which augmentation helps at which number of labels?
@@ -62,9 +64,12 @@ def run_command(
     STUDY.toml is a file of these options, as --save-study writes it; an option that is given here
     wins over the file.
     """
+    if time_it and not dry_run:
+        raise click.UsageError("--time is for --dry-run; without it, the study itself is timed")
     options = given_options(context, given, study)
 
     from augbench.api import check_machine, execute, plan
+    from augbench.cli._forecast import print_expected
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
     from augbench.reports.figures import update_figures
@@ -81,7 +86,9 @@ def run_command(
     if dry_run:
         check_machine(planned)
         print_plan(planned)
+        print_expected(planned, time_it=time_it)
         return
+    print_expected(planned)
     if plot_augmentations:
         _draw_augmentations(planned)
     with Gallery(planned) as gallery:

@@ -55,8 +55,9 @@ from augbench.statistics.multipliers import (
     geometric_mean,
     label_multipliers,
 )
+from augbench.statistics.paired_noise import PairedNoise, paired_noise
 from augbench.statistics.pairing import Pairing, pairing
-from augbench.statistics.pairwise import pairwise
+from augbench.statistics.pairwise import PairDifference, all_pairs, pairwise
 from augbench.statistics.power import detectable_effect, seeds_for_power, sign_flip_power
 from augbench.statistics.records import (
     Analysis,
@@ -80,6 +81,7 @@ from augbench.statistics.signflip import (
     step_down_max_t,
 )
 from augbench.statistics.spread import Spread, spread
+from augbench.statistics.study_power import StudyPower, study_power, study_seeds
 from augbench.statistics.transfer import Transfer, transfer
 from augbench.statistics.verdict import Verdict, remarks, verdict
 
@@ -105,7 +107,9 @@ __all__ = [
     "LostSeeds",
     "MeanInterval",
     "Multiplier",
+    "PairDifference",
     "PairEffect",
+    "PairedNoise",
     "Pairing",
     "References",
     "Scale",
@@ -115,11 +119,13 @@ __all__ = [
     "SignFlip",
     "SizeComparison",
     "Spread",
+    "StudyPower",
     "Transfer",
     "TwoWayInterval",
     "Unlearnt",
     "Verdict",
     "across_datasets",
+    "all_pairs",
     "analyse",
     "as_plain",
     "attainable_p",
@@ -153,6 +159,7 @@ __all__ = [
     "nothing_learnt",
     "on_front",
     "paired_difference",
+    "paired_noise",
     "pairing",
     "pairwise",
     "probability_of_improvement",
@@ -167,6 +174,8 @@ __all__ = [
     "sign_flip_power",
     "spread",
     "step_down_max_t",
+    "study_power",
+    "study_seeds",
     "transfer",
     "tuning_outcome",
     "tuning_sentence",
