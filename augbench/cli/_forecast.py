@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from augbench.cli._shared import tell_warnings
 from augbench.cli._streams import echo
 from augbench.forecasting import expected, timed
 from augbench.forecasting.duration import missing_cells
@@ -22,7 +21,6 @@ def print_expected(plan: Plan, *, time_it: bool = False) -> None:
     found = expected(plan)
     if time_it and (duration := timed(plan, missing_cells(plan))) is not None:
         found = replace(found, seconds=duration.seconds, basis=duration.basis)
-    tell_warnings(filter(None, [found.warning]))
     if found.cells:
-        for line in found.lines:
+        for line in filter(None, (found.warning, *found.lines)):
             echo(shown(line))

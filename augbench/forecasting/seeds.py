@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from augbench.errors import UsageError
+from augbench.errors import StoreError, UsageError
 from augbench.executors.threads import cores
 from augbench.forecasting.duration import words
 from augbench.forecasting.noise import KnownNoise, noise_of, typical_noise
@@ -15,12 +15,13 @@ from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.metrics import metric as metric_named
 from augbench.results import StudyResult
 from augbench.statistics import PairedNoise, seeds_to_reach, study_seeds
-from augbench.store import Store
+from augbench.store import FILE_NAME, Store
 
 __all__ = ["Power", "WantedDifference", "power"]
 
 MOST = 500
 """More seeds than this are no plan."""
+_STUDIES = 200  # simulated; seeds are then told to about a twelfth, far closer than a pilot is
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,13 @@ def power(
     def row(difference: float) -> WantedDifference:
         effect = abs(difference) / one.factor
         seeds, fewest, most = (
-            study_seeds(noise, effect / factor, arms=compared, size=size, power=chance)
+            study_seeds(
+                *(noise, effect / factor),
+                arms=compared,
+                size=size,
+                power=chance,
+                studies=_STUDIES,
+            )
             for factor in (1.0, *off_by)
         )
         cells, busy = per_seed
@@ -190,7 +197,10 @@ def _result(
 ) -> StudyResult | None:
     if pilot is None or isinstance(pilot, StudyResult):
         return pilot if pilot is None else pilot.about(metric)
-    with Store.read(Path(pilot)) as store:
+    folder = Path(pilot)
+    if not (folder.is_file() or (folder / FILE_NAME).exists()):
+        raise StoreError(f"pilot: no store at {str(folder)!r}; expected the folder of a run")
+    with Store.read(folder) as store:
         return StudyResult(store.study(study), metric=metric)
 
 

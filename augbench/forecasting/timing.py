@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from augbench.datasets.named import data_root
 from augbench.errors import StudyError, UsageError
@@ -32,15 +33,22 @@ _KINDS = 3  # of packs that are timed; the others are taken for as fast as these
 
 @dataclass(frozen=True)
 class _Rate:
-    """Seconds for a step of one pretraining, for the readout of one cell, and for a whole one.
+    """Seconds of packs of one kind: for a step of one pretraining, and of one full finetuning;
 
-    `work` is that of a whole cell, as `cost` counts it.
+    for the readouts of one cell besides these; and for a whole cell, whose `work` is as `cost`
+    counts it.
     """
 
     step: float
+    full_step: float
     readout: float
     a_cell: float
     work: float
+
+    def seconds(self, pack: Sequence[Cell]) -> float:
+        """The time of a pack of this kind."""
+        trained = _steps(pack) * self.step + _full_steps(pack) * self.full_step
+        return trained + len(pack) * self.readout
 
 
 def timed(plan: Plan, missing: Sequence[Cell]) -> Duration | None:
@@ -102,13 +110,13 @@ def _shortened(pack: Sequence[Cell], steps: int) -> list[Cell]:
     }
     cells = []
     for cell in pack:
-        length = short.get(cell.pretrain_steps, cell.pretrain_steps)
-        if length == cell.pretrain_steps:
-            cells.append(cell)
-            continue
-        settings = replace(cell.settings, pretrain_steps=length)
-        arm = replace(cell.arm, settings=settings, own_budget=True)
-        cells.append(replace(cell, arm=arm))
+        own = cell.settings
+        settings = replace(
+            own,
+            pretrain_steps=short.get(cell.pretrain_steps, own.pretrain_steps),
+            full_steps=min(own.full_steps, steps),
+        )
+        cells.append(replace(cell, arm=replace(cell.arm, settings=settings, own_budget=True)))
     return cells
 
 
@@ -172,21 +180,28 @@ def _rate(
 ) -> _Rate:
     """The rate of packs of one kind: a step costs the slope between both rounds."""
     short = _shortened(some[0], _FIRST)
-    few, before = _steps(short), first.pretraining(short)
-    slopes, readouts = [], []
-    for pack, whole in zip(trained, some, strict=False):
-        more, after = _steps(pack), second.pretraining(pack)
-        scale = _steps(_shortened(whole, _FIRST)) / few if few else 0.0
-        left = after - before * scale
-        if more > few * scale and left > 0:
-            slopes.append(left / (more - few * scale))
-        elif more:
-            slopes.append(after / more)
-        readouts.append(second.readouts(pack) / len(pack))
-    step = sum(slopes) / len(slopes) if slopes else 0.0
-    readout, cells = sum(readouts) / len(readouts), len(some[0])
-    a_cell = step * _steps(some[0]) / cells + readout
-    return _Rate(step, readout, a_cell, _work(some[0]) / cells)
+    step = fmean(
+        _slope(_steps(pack), second.pretraining(pack), _steps(short), first.pretraining(short))
+        for pack in trained
+    )
+    full_step = fmean(
+        _slope(_full_steps(pack), second.readouts(pack), _full_steps(short), first.readouts(short))
+        for pack in trained
+    )
+    readout = fmean(
+        max(0.0, second.readouts(pack) - _full_steps(pack) * full_step) / len(pack)
+        for pack in trained
+    )
+    rate = _Rate(step, full_step, readout, 0.0, 0.0)
+    cells = len(some[0])
+    return replace(rate, a_cell=rate.seconds(some[0]) / cells, work=_work(some[0]) / cells)
+
+
+def _slope(many: int, long: float, few: int, short: float) -> float:
+    """The seconds of a step, from two packs of so many steps in so many seconds."""
+    if many > few and long > short:
+        return (long - short) / (many - few)
+    return long / many if many else 0.0  # too short to tell what went before the first step
 
 
 def _steps(pack: Sequence[Cell]) -> int:
@@ -194,11 +209,16 @@ def _steps(pack: Sequence[Cell]) -> int:
     return sum(unit[0].pretrain_steps for unit in units_of(pack))
 
 
+def _full_steps(pack: Sequence[Cell]) -> int:
+    """The steps of all full finetunings of a pack."""
+    return sum(cell.settings.full_steps for cell in pack if cell.readout == "full")
+
+
 def _seconds(pack: Sequence[Cell], rates: Mapping[object, _Rate]) -> float:
     """The time of a pack; one of a kind that was not timed goes by the work that it is."""
     rate = rates.get(trained_alike(pack[0]))
     if rate is not None:
-        return _steps(pack) * rate.step + len(pack) * rate.readout
+        return rate.seconds(pack)
     per_work = [one.a_cell / one.work for one in rates.values() if one.work]
     return _work(pack) * sum(per_work) / max(1, len(per_work))
 

@@ -33,6 +33,7 @@ _AT_ONCE = 1 << 22  # flipped differences held at once: 32 MB
 _ONE_THREAD = 1 << 18  # multiplications
 _SLACK = 1e-10  # statistics closer than this tie, as in `signflip`
 _CLOSE = 0.03  # of the least effect: closer than this the simulation does not tell seeds apart
+_USUAL = 6.0  # standard deviations: most effects that matter are below
 _LARGEST = 64.0  # standard deviations: an effect beyond is never looked for
 
 
@@ -92,9 +93,11 @@ def study_power(
         return StudyPower(n, arms, alpha, np.full(studies, math.inf))
     rng, found = np.random.default_rng(np.random.SeedSequence([seed, n])), []
     for family in _families(noise, n, arms, place, alpha, studies, rng):
-        low, high = np.zeros(family.studies), np.full(family.studies, _LARGEST * family.unit)
-        beyond = ~family.rejects(high)
-        for _ in range(14):
+        usual = np.full(family.studies, _USUAL * family.unit)
+        within = family.rejects(usual)
+        low, high = np.where(within, 0.0, usual), np.where(within, usual, _LARGEST * family.unit)
+        beyond = ~within & ~family.rejects(high)
+        for _ in range(11):
             middle = (low + high) / 2
             rejected = family.rejects(middle)
             high, low = np.where(rejected, middle, high), np.where(rejected, low, middle)
