@@ -118,12 +118,13 @@ def expected(plan: Plan) -> Expected:
             here = known.noise.at(study.samples_per_class)
             sizes = study.samples_per_class
             ends = dict.fromkeys((sizes[0], sizes[-1])) if len(sizes) > 1 else {}
+            shares = one.unit == "%"
             detectable, *singles = (
-                one.factor
-                * study_power(here, study.seeds, arms=arms, size=size, studies=_STUDIES).detectable(
-                    _POWER
+                one.factor * _possible(found.detectable(_POWER), shares)
+                for found in (
+                    study_power(here, study.seeds, arms=arms, size=size, studies=_STUDIES)
+                    for size in (None, *ends)
                 )
-                for size in (None, *ends)
             )
             at = dict(zip(ends, singles, strict=True))
     return Expected(
@@ -139,6 +140,11 @@ def expected(plan: Plan) -> Expected:
         seconds=None if duration is None else duration.seconds,
         basis="" if duration is None else duration.basis,
     )
+
+
+def _possible(difference: float, shares: bool) -> float:
+    """The difference, NaN where it is more than half of all that a share can be."""
+    return math.nan if shares and difference > 0.5 else difference
 
 
 def _number(value: float) -> str:

@@ -91,7 +91,7 @@ def timed(plan: Plan, missing: Sequence[Cell]) -> Duration | None:
     again = [pack for pack in again if pack[0].trial is None]
     busy = [_seconds(pack, rates) for pack in (*packs, *again)]
     return Duration(
-        second.start + _makespan(busy, executor.slots),
+        second.start + second.once(executor.slots) + _makespan(busy, executor.slots),
         f"by training {len(first.results) + len(second.results)} cells for some steps, in "
         f"{words(took)}",
     )
@@ -139,12 +139,13 @@ class _Round:
             spelling=tuple(spelling().items()),
         )
         self.results: dict[str, CellResult] = {}
-        self.start = 0.0
+        self.start = self._whole = 0.0
         self._began = time.perf_counter()
 
     def run(self) -> _Round:
         """Train them all."""
         self._executor.run(self._packs, self._job, self._emit)
+        self._whole = time.perf_counter() - self._began
         failed = [one for one in self.results.values() if not one.ok]
         if len(failed) == len(self.results):
             raise StudyError(f"--time: no cell could be trained: {failed[0].error}")
@@ -155,6 +156,14 @@ class _Round:
             self.start = max(self.start, time.perf_counter() - self._began)
         elif isinstance(event, Finished):
             self.results[event.cell.key] = event.result
+
+    def once(self, slots: int) -> float:
+        """Seconds between the start of the workers and the end that no cell's time holds.
+
+        Data are loaded and networks verified once a worker, before the first step.
+        """
+        trained = (sum(self.results[cell.key].seconds for cell in pack) for pack in self._packs)
+        return max(0.0, self._whole - self.start - _makespan(trained, slots))
 
     def pretraining(self, pack: Sequence[Cell]) -> float:
         """The seconds of a pack's pretrainings."""
