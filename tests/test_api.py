@@ -277,6 +277,7 @@ def test_the_public_names_are_these():
         "StudyResult",
         "UsageError",
         "hookimpl",
+        "power",
         "run",
     ]
     for name in augbench.__all__:

@@ -29,7 +29,7 @@ def test_power_tells_seeds_cells_and_time(augbench, tmp_path):
 
 
 def test_without_a_pilot_the_noise_is_typical(augbench):
-    code, printed, _ = augbench("power", "--detect", "9", "--at", "1", "--arms", "3")
+    code, printed, _ = augbench("power", "--detect", "20", "--at", "1", "--arms", "3")
     assert code == 0
     assert printed.startswith("typical noise, measured on MNIST → EMNIST letters")
     assert "to find a difference at 1 a class among 3 arms, 80 times in 100:" in printed

@@ -130,7 +130,7 @@ def pilot(tmp_path):
 
 
 def test_power_takes_the_noise_of_a_pilot(pilot):
-    found = power(pilot, detect=[4, 6])
+    found = power(pilot, detect=[6, 9])
     result = StudyResult(Store.read(pilot).study())
     scores = result.scores(result.pairs[0])
     areas = [
@@ -139,11 +139,11 @@ def test_power_takes_the_noise_of_a_pilot(pilot):
     ]
     assert found.noise_of_average == pytest.approx(100 * math.sqrt(np.mean(areas)))
     assert (found.pilot_seeds, found.arms, found.seeds_needed) == (5, 2, 6)
-    four, six = found.rows
-    assert 6 <= six.seeds <= four.seeds
-    assert six.fewest <= six.seeds
-    assert six.cells == six.seeds * 9
-    assert power(result, detect=6).rows[0] == six
+    six, nine = found.rows
+    assert 6 <= nine.seeds <= six.seeds
+    assert nine.fewest <= nine.seeds
+    assert nine.cells == nine.seeds * 9
+    assert power(result, detect=9).rows[0] == nine
 
 
 def test_power_plans_other_arms_and_sizes(pilot):
