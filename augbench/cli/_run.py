@@ -40,8 +40,12 @@ __all__ = ["run_command"]
 )
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
-@click.option("--time", "time_it", is_flag=True, help="With --dry-run, train some steps to time.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the plan, what it can find and its time; compute nothing."
+)
+@click.option(
+    "--time", "time_it", is_flag=True, help="With --dry-run, train some steps to tell the time."
+)
 @click.pass_context
 def run_command(
     context: click.Context,

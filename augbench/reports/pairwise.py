@@ -16,6 +16,7 @@ from augbench.statistics import MeanInterval, PairDifference, Scale, seeds_to_re
 __all__ = ["print_pairs"]
 
 _ALPHA = 0.05
+_MOST = 20  # rows of the table; of more, the number
 _TOLD = 6  # undecided pairs that are named; of more, the number
 
 
@@ -59,9 +60,20 @@ def _print_one(
             markup=False,
             highlight=False,
         )
-    established = [row for row in found if row.p <= _ALPHA]
+        return
+    established = sorted(
+        (row for row in found if row.p <= _ALPHA),
+        key=lambda row: (row.p, -abs(row.difference.mean)),
+    )
     if established:
-        console.print(_table(established, result.scale, confidence))
+        console.print(_table(established[:_MOST], result.scale, confidence))
+    if len(established) > _MOST:
+        console.print(
+            f"and {len(established) - _MOST:,} other pairs that are told apart; "
+            "`augbench report --against ARM` has those of one arm",
+            markup=False,
+            highlight=False,
+        )
     _print_undecided([row for row in found if not row.p <= _ALPHA], console)
 
 
@@ -71,7 +83,7 @@ def _table(rows: list[PairDifference], scale: Scale, confidence: float) -> rich.
         table.add_column(plain(title), justify=side, overflow="fold")  # type: ignore[arg-type]
     table.add_column(f"{100 * confidence:.6g} % interval", justify="right", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
-    for row in sorted(rows, key=lambda row: (row.p, -abs(row.difference.mean))):
+    for row in rows:
         wins = scale.sign * row.difference.mean > 0
         names = (row.first, row.second) if wins else (row.second, row.first)
         difference = row.difference if wins else _turned(row.difference)

@@ -118,3 +118,18 @@ def test_all_pairs_are_one_table(augbench, store):
         2,
         True,
     )
+
+
+def test_many_pairs_are_folded_and_few_seeds_are_told_in_one_line(augbench, tmp_path):
+    arms = [f"mixup:alpha={k / 10}" for k in range(1, 13)]
+    fill(tmp_path / "many", make_study(arms, seeds=8))
+    code, printed, _ = augbench("report", "--out", tmp_path / "many", "--pairwise")
+    assert code == 0
+    assert "all 78 pairs of arms" in printed
+    assert printed.count("│") <= 6 * 42  # rows of 20 pairs, in two lines each at most
+    assert "other pairs that are told apart; `augbench report --against ARM`" in " ".join(
+        printed.split()
+    )
+    fill(tmp_path / "few", make_study(arms, seeds=3))
+    printed = " ".join(augbench("report", "--out", tmp_path / "few", "--pairwise")[1].split())
+    assert printed.endswith("no pair can be told apart with 3 seeds; at least 6 are needed")
