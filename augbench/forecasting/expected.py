@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from augbench.forecasting.duration import estimated, missing_cells, words
 from augbench.forecasting.noise import stored_noise, typical_noise
+from augbench.options import named
 from augbench.protocol.metrics import metric as metric_named
 from augbench.running.plan import Plan
 from augbench.statistics import attainable_p, seeds_to_reach, study_power
@@ -53,8 +54,9 @@ class Expected:
         else:
             least = f"the least p-value is {attainable_p(self.seeds):.2g}"
         return (
-            f"{seeds} cannot establish any difference ({least}); --seeds {self.seeds_needed} is "
-            "the least that can, and cells that are stored are kept"
+            f"{seeds} cannot establish any difference ({least}); "
+            f"{named('seeds', self.seeds_needed)} is the least that can, and cells that are stored "
+            "are kept"
         )
 
     @property
@@ -88,6 +90,8 @@ class Expected:
         if not self.cells:
             return ""
         cells = f"{self.cells:,} cell{'s' * (self.cells != 1)} to compute"
+        if self.seconds is None and self.basis:
+            return f"{cells}; {self.basis}"
         if self.seconds is None:
             return (
                 f"{cells}; nothing alike was trained on this machine, so the time is not known: "
@@ -108,6 +112,9 @@ def expected(plan: Plan) -> Expected:
     one = metric_named(options.metric)
     missing = missing_cells(plan)
     duration = estimated(plan, missing)
+    basis = "" if duration is None else duration.basis
+    if options.executor is not None:
+        basis = f"how long {named('executor', options.executor)} takes is not known"
     needed = seeds_to_reach()
     detectable, at, noise, typical = math.nan, dict[int, float](), "", False
     if arms and study.seeds >= needed:
@@ -138,7 +145,7 @@ def expected(plan: Plan) -> Expected:
         typical=typical,
         cells=len(missing),
         seconds=None if duration is None else duration.seconds,
-        basis="" if duration is None else duration.basis,
+        basis=basis,
     )
 
 

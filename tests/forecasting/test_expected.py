@@ -27,7 +27,7 @@ def test_a_study_of_too_few_seeds_is_told_so_in_one_line(tmp_path):
         found = expected(planned(tmp_path, seeds=seeds))
         assert found.warning.startswith(f"{seeds} seed{'s' * (seeds > 1)} cannot establish any")
         assert why in found.warning
-        assert "--seeds 6 is the least" in found.warning
+        assert "seeds=6 is the least" in found.warning
         assert math.isnan(found.detectable)
         assert not any("four times in five" in line for line in found.lines)
     assert expected(planned(tmp_path, seeds=6)).warning == ""
@@ -104,7 +104,9 @@ def test_what_runs_elsewhere_is_not_timed_here(tiny_options):
     one = plan(replace(tiny_options, executor="serial"))
     with pytest.raises(UsageError, match="--time: cannot be used with"):
         timed(one, one.cells)
-    assert expected(one).seconds is None
+    found = expected(one)
+    assert found.seconds is None
+    assert found.lines[-1].endswith("; how long executor='serial' takes is not known")
 
 
 @pytest.mark.parametrize(
