@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from augbench.forecasting.expected import Expected, expected
+from augbench.forecasting.forecast import Expected, expected
 from augbench.forecasting.seeds import Power, WantedDifference, power
 from augbench.forecasting.timing import timed
 

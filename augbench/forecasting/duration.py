@@ -16,13 +16,14 @@ from augbench.executors.threads import cores
 from augbench.protocol.study import Cell
 from augbench.running.dealing import devices_of, unique_cells
 from augbench.running.plan import Plan
-from augbench.store import CellTime, Store
+from augbench.store import FILE_NAME, CellTime, Store
 from augbench.training.packs import units_of
 
 __all__ = ["Duration", "estimated", "missing_cells", "on_workers", "words", "worker_count"]
 
 _LENGTH = {"pretrain_steps", "finetune_steps", "full_steps", "finetune_samples_per_class"}
 """Settings in which the cells of one pretraining may differ."""
+_MANY = 10_000  # cells whose keys take seconds; they are not worth that to count a few less
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Duration:
 
 def missing_cells(plan: Plan) -> list[Cell]:
     """The cells that the store in the plan's folder lacks; all of them without a store."""
+    if not (plan.options.out / FILE_NAME).exists() and len(plan.cells) > _MANY:
+        return list(plan.cells)
     cells = unique_cells(plan.cells)
     try:
         with warnings.catch_warnings():
