@@ -25,7 +25,7 @@ from augbench.training.packs import cost, trained_alike, units_of
 
 __all__ = ["timed"]
 
-_FIRST = 8  # steps of the first round
+_FIRST = 24  # steps of the first round: by then a step is recorded and replayed, where that pays
 _MOST = 400  # steps of the second one
 _SECONDS = 4.0  # that the steps of the second round should take
 _KINDS = 3  # of packs that are timed; the others are taken for as fast as these
@@ -181,7 +181,7 @@ def _second(pack: Sequence[Cell], first: _Round) -> int:
     short = _shortened(pack, _FIRST)
     spent = first.pretraining(short)
     a_step = spent / _FIRST if spent else 1e-3
-    return max(2 * _FIRST, min(_MOST, _FIRST + int(_SECONDS / max(a_step, 1e-6))))
+    return max(_FIRST + 8, min(_MOST, _FIRST + int(_SECONDS / max(a_step, 1e-6))))
 
 
 def _rate(

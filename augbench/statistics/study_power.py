@@ -83,7 +83,8 @@ def study_power(
     established; else it is at that size alone, and found when that size is. Differences are normal
     with the `noise` given; the test is that of `family_test` over all areas and sizes of all arms
     (its first step, in which nothing has been rejected yet), exact to 10 seeds, with 511 sampled
-    sign vectors above. Always the same studies for the same `seed`.
+    sign vectors above; of more than 60 seeds 60 are simulated, and the least effects taken to fall
+    as 1/√n. Always the same studies for the same `seed`.
 
     Raises `UsageError` for a size that the noise does not know, or without an arm.
     """
@@ -91,6 +92,17 @@ def study_power(
     place = _place(noise, size)
     if n < seeds_to_reach(alpha):
         return StudyPower(n, arms, alpha, np.full(studies, math.inf))
+    if n > _SIMULATED_SEEDS:
+        most = study_power(
+            *(noise, _SIMULATED_SEEDS),
+            arms=arms,
+            size=size,
+            alpha=alpha,
+            studies=studies,
+            seed=seed,
+        )
+        shrunk = most.thresholds * math.sqrt(_SIMULATED_SEEDS / n)
+        return StudyPower(n, arms, alpha, shrunk)
     rng, found = np.random.default_rng(np.random.SeedSequence([seed, n])), []
     for family in _families(noise, n, arms, place, alpha, studies, rng):
         usual = np.full(family.studies, _USUAL * family.unit)
@@ -118,19 +130,18 @@ def study_seeds(
 ) -> int | None:
     """The least seeds with which a study finds `effect` with probability `power`.
 
-    See `study_power`; above 60 seeds the least effect is taken to fall as 1/√n. None above 500.
-    `effect` is in units of the score. Raises `UsageError` for an effect of 0.
+    See `study_power`. None above 500 seeds. `effect` is in units of the score. Raises `UsageError`
+    for an effect of 0.
     """
     if not (math.isfinite(effect) and effect):
         raise UsageError(f"effect: expected a difference other than 0, got {effect}")
 
     def found_with(n: int) -> float:
         """The least effect that n seeds find; infinite where they find none."""
-        simulated = min(n, _SIMULATED_SEEDS)
         one = study_power(
-            noise, simulated, arms=arms, size=size, alpha=alpha, studies=studies, seed=seed
+            noise, n, arms=arms, size=size, alpha=alpha, studies=studies, seed=seed
         ).detectable(power)
-        return math.inf if math.isnan(one) else one * math.sqrt(simulated / n)
+        return math.inf if math.isnan(one) else one
 
     wanted, low, high = abs(effect), seeds_to_reach(alpha) - 1, seeds_to_reach(alpha)
     while found_with(high) > wanted:
