@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from augbench.augmentations.contract import Augmentation
     from augbench.backbones.contract import BackboneFactory
     from augbench.datasets.contract import Dataset, DatasetFactory
-    from augbench.errors import AugbenchError, UsageError
+    from augbench.errors import AugbenchError, StudyWarning, UsageError
     from augbench.forecasting import power
     from augbench.options import Options, Settings
     from augbench.plugins.hookspecs import Register, hookimpl
@@ -33,6 +33,7 @@ _HOMES = {
     "Register": "augbench.plugins.hookspecs",
     "Settings": "augbench.options",
     "StudyResult": "augbench.results",
+    "StudyWarning": "augbench.errors",
     "UsageError": "augbench.errors",
     "hookimpl": "augbench.plugins.hookspecs",
     "power": "augbench.forecasting",
@@ -50,6 +51,7 @@ __all__ = [
     "Register",
     "Settings",
     "StudyResult",
+    "StudyWarning",
     "UsageError",
     "hookimpl",
     "power",

@@ -17,7 +17,8 @@ AugbenchError                  one clear line: what was expected, what came, wha
 └── CellsFailedError           the study ended, but some of its cells failed (exit code 1)
 ```
 
-`StoreWarning`, a `UserWarning`, tells what a store had to do about damage, in one line.
+Two `UserWarning`s, one line each: `StoreWarning` tells what a store had to do about damage, and
+`StudyWarning` what may be wrong with a study's data sets, options or plugins; it runs all the same.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ __all__ = [
     "StoreWarning",
     "StudyError",
     "StudyProblems",
+    "StudyWarning",
     "UnknownNameError",
     "UsageError",
 ]
@@ -94,6 +96,10 @@ class StoreBusyError(StoreError):
 
 class StoreWarning(UserWarning):
     """A store is damaged or was moved, and what became of it."""
+
+
+class StudyWarning(UserWarning):
+    """Something may be wrong with a study's data sets, options or plugins; it runs all the same."""
 
 
 class PluginError(AugbenchError):

@@ -275,6 +275,7 @@ def test_the_public_names_are_these():
         "Register",
         "Settings",
         "StudyResult",
+        "StudyWarning",
         "UsageError",
         "hookimpl",
         "power",

@@ -31,6 +31,7 @@ __all__ = ["cli", "main"]
 
 _VERBS = {
     "run": "Run a study: pretrain, finetune and measure every cell that the store lacks.",
+    "register": "Write down what a study will compute and what judges it, before it is computed.",
     "report": "Say what a study found: verdict, tables, figures, one page to send; from its store.",
     "power": "Say how many seeds, cells and hours it takes to find a difference.",
     "status": "Say what of a study is done, what failed and why, and what computes where.",

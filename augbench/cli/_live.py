@@ -42,7 +42,10 @@ _Place = tuple[Pair, str, int | None, Budget | None, str, int | None, bool]
 class Live(Observer):
     """Shows a study being computed: a filling table in a terminal, plain lines elsewhere."""
 
-    def __init__(self, console: rich.console.Console | None = None) -> None:
+    def __init__(
+        self, console: rich.console.Console | None = None, *, verbose: bool = False
+    ) -> None:
+        self._verbose = verbose
         self._console = console or Console()
         self._errors = Console(stderr=True)
         self._values: dict[_Place, list[float]] = defaultdict(list)
@@ -171,6 +174,11 @@ class Live(Observer):
     def noted(self, text: str) -> None:
         """Keep a line for the end."""
         self._notes.append(text)
+
+    def detailed(self, text: str) -> None:
+        """Keep it where the user wants to know."""
+        if self._verbose:
+            self._notes.append(text)
 
     def _render(self) -> RenderableType:
         assert self._plan is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from augbench.cli._shared import out_option, study_options, tell_warnings
+from augbench.cli._shared import full_option, out_option, study_options, tell_warnings
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.protocol.readouts import READOUTS
@@ -60,6 +60,7 @@ __all__ = ["report_command"]
     show_default=True,
     help="Confidence of all intervals, between 0 and 1.",
 )
+@full_option
 @click.option("--no-figures", is_flag=True, help="Draw no figures.")
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 def report_command(
@@ -74,12 +75,14 @@ def report_command(
     list_studies: bool,
     html: Path | None,
     confidence: float,
+    full: bool,
     no_figures: bool,
     plot_train_curves: bool,
 ) -> None:
     """Say what a study found, from its store, without training.
 
-    Prints the verdict in words and the tables, and draws the figures into the folder of the run.
+    Prints the answer, or with --full every verdict in words and the tables of means, and draws the
+    figures into the folder of the run.
     """
     if pairwise and (against is not None or html is not None):
         raise UsageError(
@@ -109,9 +112,11 @@ def report_command(
         print_pairs(result, confidence=confidence)
         return
 
-    from augbench.reports.terminal import print_results
+    from augbench.registration import registered_line
+    from augbench.reports.terminal import print_report
 
-    print_results(result, confidence=confidence)
+    registered = registered_line(result, folder)
+    print_report(result, confidence=confidence, full=full, registered=registered)
     # Figures in the folder are about the study's own baseline.
     no_figures = no_figures or result.baseline != result.own_baseline
     if html is None and no_figures:

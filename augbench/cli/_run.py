@@ -12,6 +12,7 @@ import click
 
 from augbench.cli._shared import (
     GroupedCommand,
+    full_option,
     given_options,
     study_options,
     tell_problems,
@@ -19,7 +20,6 @@ from augbench.cli._shared import (
 )
 from augbench.cli._streams import echo, has_working_directory
 from augbench.errors import CellsFailedError
-from augbench.options import Options
 from augbench.text import encodable
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ __all__ = ["run_command"]
 @click.option(
     "--time", "time_it", is_flag=True, help="With --dry-run, train some steps to tell the time."
 )
+@full_option
+@click.option("--verbose", is_flag=True, help="Also say how packs were trained, and every file.")
 @click.pass_context
 def run_command(
     context: click.Context,
@@ -57,6 +59,8 @@ def run_command(
     plot_augmentations: bool,
     dry_run: bool,
     time_it: bool,
+    full: bool,
+    verbose: bool,
     **given: Any,
 ) -> None:
     """Run a study: which augmentation helps at which number of labels?
@@ -76,8 +80,9 @@ def run_command(
     from augbench.cli._forecast import print_expected
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
+    from augbench.registration import registered_line
     from augbench.reports.figures import update_figures
-    from augbench.reports.terminal import print_results
+    from augbench.reports.terminal import print_report, where_line
     from augbench.running.pictures import Gallery
 
     planned = plan(options)
@@ -96,19 +101,20 @@ def run_command(
     if plot_augmentations:
         _draw_augmentations(planned)
     with Gallery(planned) as gallery:
-        with Live() as live:
+        with Live(verbose=verbose) as live:
             result = execute(
                 planned, live, command=encodable(shlex.join(["augbench", *sys.argv[1:]]))
             )
         if not has_working_directory() and out.is_absolute():
             os.chdir(out)  # where there is none, neither torch nor matplotlib can be loaded
-        print_results(result)
+        print_report(result, full=full, registered=registered_line(result, out))
     if gallery.problem:
         echo(f"warning: {gallery.problem}", err=True)
     drawn = pictures_of(out, result.stored.description)
-    for line in update_figures(result, out, train_curves=plot_train_curves, pictures=drawn):
+    lines = update_figures(result, out, train_curves=plot_train_curves, pictures=drawn)
+    for line in lines if verbose else ():
         echo(line)
-    echo(f"for one page to read and send: {_page_hint(out, options.metric)}")
+    echo(where_line(result, out, full=full))
     _raise_if_not_whole(result)
 
 
@@ -145,10 +151,3 @@ def _raise_if_not_whole(result: StudyResult) -> None:
         )
     if missing := len({cell.key for cell in result.missing}):
         raise CellsFailedError(f"{missing} of {cells} cells have no result; run again")
-
-
-def _page_hint(out: Path, metric: str) -> str:
-    """The command that makes the HTML report of what was just computed."""
-    about = ["--metric", metric] if metric != Options.metric else []
-    page = ["--html", str(out / "report.html")]
-    return shlex.join(["augbench", "report", "--out", str(out), *about, *page])

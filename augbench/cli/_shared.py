@@ -176,6 +176,12 @@ def data_options(function: _F) -> _F:
     return study_options("data_root", "download")(function)
 
 
+full_option = click.option(
+    "--full", is_flag=True, help="Say everything: each verdict in words, and the means."
+)
+"""The option of commands that end with the answer of a study."""
+
+
 def out_option(help: str) -> Callable[[_F], _F]:
     """Add `--out`."""
     return study_options("out", help=help)

@@ -28,6 +28,10 @@ class ClassBalance:
     names: tuple[str, ...]
     images: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        counts = f"{min(self.images):,} to {max(self.images):,}"
+        return f"<ClassBalance: {len(self.names)} classes of {counts} test images>"
+
     @classmethod
     def of(cls, labels: ArrayLike, names: Sequence[str]) -> Self:
         """The balance of labels [N] in 0 … len(names) − 1."""

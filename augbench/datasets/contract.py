@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from augbench.datasets._doubts import warnings_about
 from augbench.errors import DatasetError
 from augbench.labels import encode
+from augbench.text import shown
 
 __all__ = ["Dataset", "DatasetFactory", "DatasetInfo", "reads"]
 
@@ -40,6 +41,9 @@ class DatasetInfo:
     warnings: tuple[str, ...] = field(default=(), compare=False)
     test_labels: bytes = field(default=b"", compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        return _in_short(self, sum(self.train_counts), self.test_size, self.image_shape)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -55,6 +59,10 @@ class Dataset:
     test_images: NDArray[np.uint8]
     test_labels: NDArray[np.int64]
     classes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        images = (len(self.train_images), len(self.test_images))
+        return _in_short(self, *images, self.train_images.shape[1:])
 
     def __post_init__(self) -> None:
         for part, images, labels in (
@@ -128,6 +136,13 @@ class Dataset:
             warnings=self.warnings,
             test_labels=encode(self.test_labels, len(self.classes)),
         )
+
+
+def _in_short(one: Dataset | DatasetInfo, training: int, test: int, shape: tuple[int, ...]) -> str:
+    return (
+        f"<{type(one).__name__} {shown(one.name)}: {len(one.classes)} classes, {training:,} "
+        f"training and {test:,} test images of {'×'.join(map(str, shape))}>"
+    )
 
 
 def _channels_last(shape: tuple[int, ...]) -> bool:

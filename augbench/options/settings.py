@@ -208,6 +208,16 @@ class Settings:
         group=RECIPE,
         key=KeyEntry("finetuning", "learning_rate"),
     )
+    finetune_mode: Choice = Choice(
+        "--finetune-mode",
+        words=("eval", "train"),
+        default="eval",
+        title="mode of the frozen backbone",
+        help="Mode of the frozen backbone while a linear head is finetuned. In train mode, as the "
+        "handout's loop leaves it, dropout stays on and batch normalisation goes by the batch.",
+        group=RECIPE,
+        key=KeyEntry("finetuning", "mode"),
+    )
     finetune_optimizer: Choice = for_the_head(optimizer)
     finetune_momentum: Number = for_the_head(momentum)
     finetune_nesterov: Switch = for_the_head(nesterov)
@@ -266,6 +276,13 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_recipe(self)
+
+    def __repr__(self) -> str:
+        """The call that makes it again: only what is not at its default."""
+        values = {name: getattr(self, name) for name in options_of(type(self))}
+        defaults = {name: option.default for name, option in options_of(type(self)).items()}
+        given = (f"{name}={value!r}" for name, value in values.items() if value != defaults[name])
+        return f"{type(self).__name__}({', '.join(given)})"
 
     @cached_property
     def key_parts(self) -> dict[str, dict[str, Any]]:

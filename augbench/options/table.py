@@ -55,7 +55,7 @@ FILES = "Files and plugins"
 
 
 @filled_from_recipe
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Options(Settings):
     """A user's study; the defaults are the handout's study, on the embedded data sets.
 

@@ -23,6 +23,7 @@ from typing import Any
 from augbench.errors import ParameterError
 from augbench.plugins.components import Component
 from augbench.plugins.parameters import split_outside_quotes, written
+from augbench.text import shown
 
 __all__ = ["Member", "Pipeline", "Stage", "alike", "expanded", "parsed", "shown_labels"]
 
@@ -75,6 +76,9 @@ class Pipeline:
     """Augmentations in sequence; without a stage, images pass as they are."""
 
     stages: tuple[Stage, ...]
+
+    def __repr__(self) -> str:
+        return f"<Pipeline {shown(self.label)}>"
 
     @classmethod
     def of(cls, component: Component) -> Pipeline:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -17,6 +18,7 @@ from augbench.protocol.batches import effective_batch_size
 from augbench.protocol.readouts import LINEAR, READOUTS, Readout
 from augbench.protocol.recipe import Recipe
 from augbench.protocol.references import size_name
+from augbench.text import shown
 
 __all__ = [
     "FIRST_TUNING_SEED",
@@ -27,6 +29,7 @@ __all__ = [
     "Trial",
     "digest",
     "place_name",
+    "study_in_short",
 ]
 
 PROTOCOL_VERSION = 1
@@ -44,6 +47,15 @@ def place_name(
     own = seed - FIRST_TUNING_SEED
     told = f"seed {seed}" if own < 0 else f"tuning seed {own}"
     return f"{pretrain}→{finetune} {arm} {size_name(samples_per_class)} {told}"
+
+
+def study_in_short(pairs: Sequence[tuple[str, str]], arms: int, sizes: int, seeds: int) -> str:
+    """The pairs of a study, and the numbers of its arms, sizes and seeds, in one line."""
+    told = ", ".join(f"{pretrain} → {finetune}" for pretrain, finetune in pairs[:2])
+    more = f" and {len(pairs) - 2} more pairs" if len(pairs) > 2 else ""
+    numbers = ((arms, "arm"), (sizes, "size"), (seeds, "seed"))
+    counted = " × ".join(f"{n} {noun}{'s' * (n != 1)}" for n, noun in numbers)
+    return f"{shown(told)}{more}; {counted}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,9 @@ class Arm:
     needs: frozenset[str] = frozenset()
     own_finetune_size: bool = False
     operations: frozenset[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return f"<Arm {shown(self.label)}: {shown(self.pipeline.label)}, {self.settings}>"
 
     @classmethod
     def of(cls, component: Component, settings: Settings = Settings()) -> Arm:
@@ -151,6 +166,19 @@ class Cell:
     finetune_size: int | None = None
     chosen: int | None = None
     trial: Trial | None = None
+
+    def __repr__(self) -> str:
+        pair, arm = (self.pretrain.name, self.finetune.name), self.arm.label
+        role = "" if self.trial is None else f", trial {self.trial.number + 1}"
+        role += "" if self.chosen is None else ", tuned"
+        place = place_name(*pair, arm, self.samples_per_class, self.seed)
+        return f"<Cell {shown(place)}, {self.readout}{role}>"
+
+    @property
+    def fitted_on_images(self) -> bool:
+        """True if its readout sees images anew at each step, on a copy of the backbone."""
+        linear = self.readout == LINEAR.name and self.settings.finetune_mode == "train"
+        return linear or self.readout == "full"
 
     @cached_property
     def settings(self) -> Settings:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from augbench.text import shown
+
 __all__ = ["CellResult", "Failure", "TrainingCurve"]
 
 Failure = Literal["", "error", "crashed", "timed out"]
@@ -53,6 +55,13 @@ class CellResult:
     traceback: str | None = None
     lost: Failure = ""
     predicted: bytes = b""
+
+    def __repr__(self) -> str:
+        known = (name for name in ("accuracy", "nll") if name in self.metrics)
+        told = ", ".join(f"{name} {self.metrics[name]:.4f}" for name in known)
+        if not self.ok:
+            told = f"failed: {shown(self.error)}"
+        return f"<CellResult {self.key[:8]}: {told or 'no metrics'}>"
 
     @property
     def failure(self) -> Failure:

@@ -47,10 +47,17 @@ class Role(IntEnum):
     CHOICE = 10
     CORRUPTION = 11
     FULL_DROPOUT = 12
+    FINETUNE_DROPOUT = 13
 
 
 _OF_FINETUNING = frozenset(
-    {Role.FINETUNE_SUBSET, Role.FINETUNE_HEAD, Role.FINETUNE_ORDER, Role.FULL_DROPOUT}
+    {
+        Role.FINETUNE_SUBSET,
+        Role.FINETUNE_HEAD,
+        Role.FINETUNE_ORDER,
+        Role.FULL_DROPOUT,
+        Role.FINETUNE_DROPOUT,
+    }
 )
 """Roles whose streams hang on D_F; those of all others hang on D_P."""
 

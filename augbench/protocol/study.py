@@ -20,6 +20,7 @@ from augbench.protocol.cell import (
     Trial,
     digest,
     place_name,
+    study_in_short,
 )
 from augbench.protocol.readouts import LINEAR, READOUTS
 from augbench.protocol.references import REFERENCES
@@ -38,6 +39,7 @@ __all__ = [
     "Study",
     "Trial",
     "place_name",
+    "study_in_short",
     "study_key",
 ]
 
@@ -70,6 +72,19 @@ class Study:
     finetune_sizes: tuple[int, ...] = ()
     search: Search | None = None
     shift: tuple[ShiftTest, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<Study: {self.in_short}>"
+
+    @property
+    def in_short(self) -> str:
+        """The pairs, and the numbers of arms, sizes and seeds, in one line."""
+        return study_in_short(
+            [(pretrain.name, finetune.name) for pretrain, finetune in self.pairs],
+            len(self.arms),
+            len(self.samples_per_class),
+            self.seeds,
+        )
 
     def cells(self) -> list[Cell]:
         """Every cell of the study, seed by seed, so that each seed's comparison is whole early."""

@@ -1,25 +1,78 @@
-"""A report in the terminal: the words of all sections, then their narrow tables."""
+"""A report in the terminal: the answer in some twenty lines, or the words of all sections."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import rich.console
 import rich.table
 from rich.text import Text
 
+from augbench.options import Options
+from augbench.protocol.metrics import PRIMARY
 from augbench.reports import sections
 from augbench.reports._tables import Column, Table
+from augbench.reports.answer import answer_lines, answer_of, headline_lines
 from augbench.reports.console import Console, plain
 from augbench.reports.sections import Paragraph, Report
 from augbench.reports.sections.accuracy import terminal_caption, terminal_columns
 from augbench.results import Pair, StudyResult, View
 from augbench.text import shown
 
-__all__ = ["new_accuracy_table", "print_results"]
+__all__ = ["new_accuracy_table", "print_answer", "print_report", "print_results", "where_line"]
+
+_MOST_COLUMNS = 100
+"""Longer lines are hard to read."""
+_STYLES = {"[▲△]": "green", "[▼▽]": "red", "✗": "red"}
 
 _WIDTH_OF_NUMBERS = 15
 """Columns of the terminal that a mean with its interval takes."""
+
+
+def print_report(
+    result: StudyResult,
+    console: rich.console.Console | None = None,
+    *,
+    confidence: float = 0.95,
+    full: bool = False,
+    registered: str = "",
+) -> None:
+    """Print the answer; in full, every verdict in words and the tables of means in its place.
+
+    The line on how the study was registered ends it, see `augbench.registration`.
+    """
+    console = console or Console()
+    (print_results if full else print_answer)(result, console, confidence=confidence)
+    if registered:
+        console.print(shown(registered), markup=False, highlight=False, soft_wrap=True)
+
+
+def print_answer(
+    result: StudyResult, console: rich.console.Console | None = None, *, confidence: float = 0.95
+) -> None:
+    """Print what to use where, the differences from the baseline, and what limits both."""
+    console = console or Console()
+    answer = answer_of(result, confidence=confidence)
+    width = min(console.width, _MOST_COLUMNS)
+    head = headline_lines(answer, width=width)
+    for number, line in enumerate(answer_lines(answer, width=width)):
+        text = Text(line, style="bold" if number < len(head) else "", no_wrap=True)
+        for mark, style in _STYLES.items():
+            text.highlight_regex(mark, style)
+        console.print(text, soft_wrap=True)
+
+
+def where_line(result: StudyResult, out: Path, *, full: bool = False) -> str:
+    """One line: where the figures are, and the commands that say more."""
+    usual = [] if out == Options.out else ["--out", str(out)]
+    about = [] if result.primary is PRIMARY else ["--metric", result.metric]
+    command = ["augbench", "report", *usual, *about]
+    parts = [f"figures in {out}"]
+    if not full:
+        parts.append(f"more: {shlex.join([*command, '--full'])}")
+    return " · ".join([*parts, f"a page: {shlex.join([*command, '--html', 'report.html'])}"])
 
 
 def print_results(

@@ -38,7 +38,7 @@ Pair = tuple[str, str]
 """(D_P, D_F): the names of the data sets of pretraining and finetuning."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyCells:
     """The cells of one study at one budget, in one view, and what was asked of them.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from augbench.operations import overlap
 from augbench.protocol.metrics import PRIMARY
 from augbench.statistics import ShiftEffect, shift_effects
+from augbench.text import shown
 
 if TYPE_CHECKING:
     from augbench.results._study import Pair, StudyResult
@@ -33,6 +34,13 @@ class UnderShift:
     accuracies: Mapping[str, NDArray[np.float64]]
     met: Mapping[str, Mapping[str, frozenset[str]]]
     effects: tuple[ShiftEffect, ...]
+
+    def __repr__(self) -> str:
+        strengths = ", ".join(map(str, self.strengths))
+        return (
+            f"<UnderShift: {len(self.clean)} arms under {shown(', '.join(self.kinds))} at "
+            f"strengths {strengths}>"
+        )
 
 
 def under_shift(result: StudyResult, pair: Pair, *, confidence: float) -> UnderShift | None:

@@ -20,6 +20,7 @@ from augbench.results._plain import cell_rows, distinct_environments, study_plan
 from augbench.results._remarks import remarks_of
 from augbench.results._scale import guessing
 from augbench.results._shift import UnderShift, under_shift
+from augbench.results._shown import Shown
 from augbench.results._tuning import Tuning
 from augbench.results._views import View
 from augbench.statistics import (
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Pair", "StudyResult"]
 
 
-@dataclass(frozen=True)
-class StudyResult(StudyCells):
+@dataclass(frozen=True, repr=False)
+class StudyResult(Shown, StudyCells):
     """The results of one study, read from its store: at one budget, by default the longest, and in
     one view, by default the first readout on the most finetuning images, tuned where it is.
 
@@ -55,6 +56,9 @@ class StudyResult(StudyCells):
 
     Tables, intervals and analyses are computed when first asked for and kept, so that a page, the
     terminal and an export of one study share them; what is returned may be changed by the caller.
+
+    For people there are `verdict()`, `best(size)` and `plot()`; printed, or as the last line of a
+    notebook's cell, it shows its answer.
     """
 
     def collapsed(
@@ -250,10 +254,11 @@ class StudyResult(StudyCells):
             confidence=confidence,
         )
 
-    def best(self, pair: Pair, *, confidence: float = 0.95) -> BestArms | None:
+    def best_arms(self, pair: Pair, *, confidence: float = 0.95) -> BestArms | None:
         """The arms that may be the best at each size, by the study's metric, with that confidence.
 
-        None without two arms that have results. `augbench.statistics.best_line` says it in words.
+        `best` picks one size. None without two arms that have results.
+        `augbench.statistics.best_line` says it in words.
         """
 
         def find() -> BestArms | None:

@@ -34,6 +34,9 @@ class Tuning:
 
     result: StudyResult
 
+    def __repr__(self) -> str:
+        return f"<Tuning: {self.trials} trials of each arm and size, {self.seeds} seeds to choose>"
+
     @property
     def _told(self) -> Mapping[str, Any]:
         told: Mapping[str, Any] = self.result.stored.description["tuning"]

@@ -146,7 +146,9 @@ class _Computation:
             self._observer.noted(line)
         if how:
             packed = summary(self._notes)
-            self._observer.noted(f"{how}: {packed}" if packed else how)
+            slowly = any(note.networks and note.gain is None for note in self._notes)
+            tell = self._observer.noted if slowly else self._observer.detailed
+            tell(f"{how}: {packed}" if packed else how)
 
     def _job(self, engine: str, device: str) -> Job:
         options, cells = self._plan.options, self._left.values()

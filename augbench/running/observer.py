@@ -36,4 +36,7 @@ class Observer:
         """Called with a line while there is nothing to do here but to wait."""
 
     def noted(self, text: str) -> None:
-        """Called with a line for the user, such as how the engine trained the cells."""
+        """Called with a line for the user, such as what is not tried again."""
+
+    def detailed(self, text: str) -> None:
+        """Called with a line for the curious, such as how fast packs were trained."""

@@ -17,6 +17,7 @@ from augbench.plugins.registry import Registry
 from augbench.protocol.metrics import metric
 from augbench.protocol.study import Cell, Study
 from augbench.protocol.wanted import Wanted
+from augbench.text import shown
 
 __all__ = ["Plan", "specs_of"]
 
@@ -30,6 +31,13 @@ class Plan:
     study: Study
     cells: tuple[Cell, ...]
     datasets: Mapping[str, Component]
+
+    def __repr__(self) -> str:
+        warned = f"; {len(self.warnings)} warnings" if self.warnings else ""
+        return (
+            f"<Plan: {self.study.in_short}; {len(self.cells):,} cells for "
+            f"{shown(str(self.options.out))}{warned}>"
+        )
 
     @property
     def wanted(self) -> Wanted:

@@ -14,6 +14,8 @@ from augbench.statistics.across_datasets import (
     across_datasets,
     wilcoxon_exact,
 )
+from augbench.statistics.advice import Advice, advice
+from augbench.statistics.advice_words import advice_line, size_runs
 from augbench.statistics.analysis import analyse
 from augbench.statistics.best import BestArms, BestSet, Candidate, best_arms
 from augbench.statistics.best_of import Sensitivity, best_of, sensitivity
@@ -34,6 +36,7 @@ from augbench.statistics.classwise import (
 )
 from augbench.statistics.condition_words import (
     direction,
+    disagreement_line,
     readouts_line,
     tuning_outcome,
     tuning_sentence,
@@ -87,6 +90,7 @@ from augbench.statistics.verdict import Verdict, remarks, verdict
 
 __all__ = [
     "AcrossDatasets",
+    "Advice",
     "Analysis",
     "BestArms",
     "BestSet",
@@ -125,6 +129,8 @@ __all__ = [
     "Unlearnt",
     "Verdict",
     "across_datasets",
+    "advice",
+    "advice_line",
     "all_pairs",
     "analyse",
     "as_plain",
@@ -143,6 +149,7 @@ __all__ = [
     "cut_short_line",
     "detectable_effect",
     "direction",
+    "disagreement_line",
     "family_test",
     "first_reach",
     "gap_closed",
@@ -172,6 +179,7 @@ __all__ = [
     "shift_effects",
     "sign_flip",
     "sign_flip_power",
+    "size_runs",
     "spread",
     "step_down_max_t",
     "study_power",

@@ -19,10 +19,12 @@ from augbench.statistics._arrays import TIE, Floats, as_array, as_sizes
 from augbench.statistics.curves import aulc
 from augbench.statistics.failures import failures_at_chance
 from augbench.statistics.signflip import DRAWS, EXACT_SEEDS, sign_vectors
+from augbench.text import shown
 
 __all__ = ["BestArms", "BestSet", "Candidate", "best_arms"]
 
 _SLACK = 1e-10  # statistics closer than this tie, as in `signflip`
+_NAMED = 4  # more arms than these are counted rather than named
 _ROWS = 512  # sign vectors at once: products so small stay on one thread, and in its cache
 
 
@@ -53,6 +55,20 @@ class BestSet:
     n: int
     reachable: bool
 
+    def __repr__(self) -> str:
+        place = "over the curve" if self.size is None else f"at {self.size} samples per class"
+        return f"<BestSet {place}: {self._words}>"
+
+    @property
+    def _words(self) -> str:
+        if not self.reachable:
+            return f"{self.n} seeds are too few to leave any arm out"
+        if not self.left_out:
+            return "no arm can be left out"
+        if len(self.best) > _NAMED:
+            return f"any of {len(self.best)} arms, {len(self.left_out)} left out"
+        return shown(" or ".join(self.best))
+
     @property
     def best(self) -> tuple[str, ...]:
         """The arms of the set, in the order of the scores."""
@@ -74,6 +90,10 @@ class BestArms:
     by_size: tuple[BestSet, ...]
     alpha: float
     seeds_needed: int
+
+    def __repr__(self) -> str:
+        sets = (*((str(one.size), one) for one in self.by_size), ("over the curve", self.overall))
+        return f"<BestArms: {'; '.join(f'{place}: {one._words}' for place, one in sets)}>"
 
 
 def best_arms(

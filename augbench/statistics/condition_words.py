@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from augbench.statistics._words import count, join, signed
 from augbench.statistics.claims import claims_of
 from augbench.statistics.interactions import Interaction
-from augbench.statistics.records import Analysis
+from augbench.statistics.records import Analysis, Comparison
 from augbench.statistics.scale import Scale
 
-__all__ = ["direction", "readouts_line", "tuning_outcome", "tuning_sentence"]
+__all__ = ["direction", "disagreement_line", "readouts_line", "tuning_outcome", "tuning_sentence"]
 
 _VERBS = {1: "helps", -1: "hurts"}
+_STATES = {**_VERBS, 0: "undecided"}
+_NAMED = 3
+"""Arms that a line on another condition tells one by one; of more, it gives the number."""
 
 
 def direction(analysis: Analysis | None, augmentation: str) -> int:
@@ -92,6 +95,26 @@ def tuning_sentence(
     if not change.reachable:
         return f"{text}; whether tuning changes it cannot be tested with {_seeds([change])}."
     return f"{text}; that tuning changes it is not established ({_span(change, scale)})."
+
+
+def disagreement_line(
+    found: Sequence[tuple[Comparison, int]], here: Mapping[str, int], scale: Scale = Scale()
+) -> str:
+    """Say what is established of some arms in another condition than the one that a reader sees.
+
+    `found` are their comparisons there, with the established directions; `here` the directions in
+    the condition at hand, see `direction`.
+    """
+    parts = [
+        f"{c.augmentation} {_STATES[sign]}"
+        + (f" ({signed(c.difference.mean, c.difference, scale)})" if c.difference.n else "")
+        + f", here {_STATES[here[c.augmentation]]}"
+        for c, sign in found[:_NAMED]
+        if c.augmentation in here
+    ]
+    if len(found) > _NAMED:
+        parts.append(f"{len(found) - _NAMED} more arms otherwise")
+    return "; ".join(parts)
 
 
 def _span(one: Interaction, scale: Scale) -> str:

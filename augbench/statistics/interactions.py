@@ -21,6 +21,7 @@ from augbench.statistics.failures import collapsed, failures_at_chance
 from augbench.statistics.intervals import MeanInterval, mean_interval
 from augbench.statistics.signflip import DRAWS, SignFlip, attainable_p, seeds_to_reach, sign_flip
 from augbench.statistics.spread import Spread, spread
+from augbench.text import shown
 
 __all__ = ["Interaction", "interactions"]
 
@@ -53,6 +54,13 @@ class Interaction:
     spread: Spread
     collapses: int
     cells: int
+
+    def __repr__(self) -> str:
+        place = "area" if self.size is None else f"at {self.size}"
+        return (
+            f"<Interaction {shown(self.augmentation)}, {place}: {self.change.mean:+.4g} from "
+            f"{shown(self.first)} to {shown(self.second)}, p = {self.p_adjusted:.2g} corrected>"
+        )
 
 
 def interactions(

@@ -19,6 +19,7 @@ from augbench.statistics.references import GapClosed
 from augbench.statistics.scale import Scale
 from augbench.statistics.signflip import SignFlip
 from augbench.statistics.spread import Spread
+from augbench.text import shown
 
 __all__ = [
     "Analysis",
@@ -53,6 +54,10 @@ class Curve:
     augmentation: str
     points: tuple[MeanInterval, ...]
     aulc: MeanInterval
+
+    def __repr__(self) -> str:
+        points = ", ".join(f"{one.mean:.4g}" for one in self.points)
+        return f"<Curve {shown(self.augmentation)}: {points}; area {self.aulc.mean:.4g}>"
 
 
 @dataclass(frozen=True)
@@ -130,6 +135,13 @@ class Comparison:
     by_size: tuple[SizeComparison, ...]
     average_multiplier: GeometricMean
 
+    def __repr__(self) -> str:
+        d = self.difference
+        return (
+            f"<Comparison {shown(self.augmentation)}: area {d.mean:+.4g} ({d.lower:+.4g} to "
+            f"{d.upper:+.4g}), p = {self.p_adjusted:.2g} corrected, {self.n} seeds>"
+        )
+
     @property
     def n(self) -> int:
         """The seeds that the areas are compared over."""
@@ -156,6 +168,13 @@ class Analysis:
     comparisons: tuple[Comparison, ...]
     scale: Scale = Scale()
     unlearnt: Unlearnt | None = None
+
+    def __repr__(self) -> str:
+        where = f" of {shown(self.condition.label)}" if self.condition.label else ""
+        return (
+            f"<Analysis{where}: {len(self.comparisons)} augmentations against "
+            f"{shown(self.baseline)}, {len(self.sizes)} sizes, {self.n} seeds>"
+        )
 
 
 def as_plain(node: Any) -> Any:

@@ -6,7 +6,7 @@ said of what could not have been significant: there the seeds that are missing a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from augbench.statistics._arrays import TIE
@@ -34,7 +34,7 @@ class Verdict:
     augmentation: str
     kind: Kind
     headline: str
-    sentences: tuple[str, ...]
+    sentences: tuple[str, ...] = field(repr=False)
     exploratory: bool = False
 
 

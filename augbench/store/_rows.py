@@ -10,8 +10,9 @@ from typing import Any
 
 from augbench.protocol.cell_result import CellResult, Failure, TrainingCurve
 from augbench.protocol.readouts import LINEAR
-from augbench.protocol.study import place_name
+from augbench.protocol.study import place_name, study_in_short
 from augbench.store._checksums import CellRow, Damage, curves_of, sound_metrics
+from augbench.text import shown
 
 __all__ = ["PlannedCell", "StoredStudy", "planned_cell"]
 
@@ -45,6 +46,13 @@ class PlannedCell:
     trial: int | None = None
     fold: int | None = None
 
+    def __repr__(self) -> str:
+        role = f", {self.role}" if self.role != "result" else ""
+        told = f"{self.place}, {self.budget}, {self.readout}{role}: {self.status}"
+        if self.result is not None and "accuracy" in self.result.metrics:
+            told += f", accuracy {self.result.metrics['accuracy']:.4f}"
+        return f"<PlannedCell {shown(told)}>"
+
     @property
     def place(self) -> str:
         """The cell's place in its study, in one line."""
@@ -76,6 +84,13 @@ class StoredStudy:
     first_seeds: int | None = None
     damaged: frozenset[str] = frozenset()
     test_labels: Mapping[str, bytes] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        told = self.description
+        short = study_in_short(
+            told["pairs"], len(told["arms"]), len(told["samples_per_class"]), told["seeds"]
+        )
+        return f"<StoredStudy {self.id}: {short}; {len(self.cells):,} cells>"
 
 
 class _StoredCurves(Mapping[str, TrainingCurve]):

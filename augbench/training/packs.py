@@ -115,12 +115,15 @@ def cost(cell: Cell) -> float:
     passes = 6 if "gradients" in cell.arm.needs else 3  # a backward pass is as long as two
     batch = effective_batch_size(settings.batch_size, cell.pretrain_images)
     finetuning = settings.finetune_samples_per_class * classes
-    full = 3 * settings.full_steps * settings.batch_size if cell.readout == "full" else 0
+    anew = 0
+    if cell.fitted_on_images:
+        passes_a_step = 3 if cell.readout == "full" else 1
+        anew = passes_a_step * cell.judged_by.steps(settings) * settings.batch_size
     if cell.trial is not None:
         tested = cell.trial.validation_samples_per_class * classes
     else:
         tested = cell.pretrain.test_size + cell.finetune.test_size
-    return passes * cell.pretrain_steps * batch + finetuning + full + tested
+    return passes * cell.pretrain_steps * batch + finetuning + anew + tested
 
 
 def kept_features(unit: Unit) -> int:

@@ -119,7 +119,8 @@ class _Reading:
         data = None
         for members in _grouped(group, _fitted_alike):
             readout = members[0].cell.readout
-            if readout == "full" and self._trained.alone is not None:
+            on_images = members[0].cell.fitted_on_images
+            if on_images and self._trained.alone is not None:
                 results += [(one, self._alone(one.cell, self._trained.alone)) for one in members]
                 continue
             ks = [one.k for one in members]

@@ -253,11 +253,14 @@ def finetune(
     part: Training = "full" if everything else "finetuning"
     recipe, steps = Recipe.of(settings, part), cell.judged_by.steps(settings)
     head = materials.head(cell, trained.backbone, finetune=True)
-    if everything:  # a copy: other readouts judge what was pretrained
-        backbone = materials.backbone(cell, Role.FULL_DROPOUT)
+    backbone = trained.backbone
+    if cell.fitted_on_images:  # a copy: other readouts judge what was pretrained
+        backbone = materials.backbone(
+            cell, Role.FULL_DROPOUT if everything else Role.FINETUNE_DROPOUT
+        )
         load_weights(backbone, trained.backbone.state_dict()).train()
-    else:
-        backbone = trained.backbone
+        if not everything:
+            backbone.requires_grad_(False)
     model = nn.Sequential(backbone, head, nn.LogSoftmax(dim=1))
     update = Update(model.parameters(), [recipe], steps)  # those that need a gradient
 

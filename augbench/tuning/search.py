@@ -75,6 +75,9 @@ class Search:
     asked: int
     stages_below: Mapping[str, int] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<Search: {self.trials} trials of each of {len(self.arms)} arms>"
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """A line where there are fewer validation images than were asked for."""

@@ -47,11 +47,14 @@ def harmless(printed):
 
 
 def test_reports_and_comparisons_print_them_as_text(augbench, store):
-    code, printed, errors = augbench("report", "--out", store, "--no-figures")
+    code, printed, errors = augbench("report", "--out", store, "--no-figures", "--full")
     assert (code, errors) == (0, "")
     assert r"\x1b]0;title\x07\x1b[2J" in harmless(printed).replace("\n", "")
     assert ":skull:" in printed
     assert "[/bold][link=https://example.org]x" in re.sub(r"[\s│]", "", printed)
+    code, printed, errors = augbench("report", "--out", store, "--no-figures")
+    assert (code, errors) == (0, "")
+    harmless(printed)
     code, printed, errors = augbench("compare", store, store)
     assert (code, errors) == (0, "")
     harmless(printed)

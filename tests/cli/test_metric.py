@@ -21,9 +21,14 @@ def store(tmp_path):
 
 
 def test_a_report_and_a_comparison_are_about_any_metric(augbench, store, tmp_path):
-    code, printed, _ = augbench("report", "--out", store, "--metric", "nll", "--no-figures")
+    code, printed, _ = augbench(
+        "report", "--out", store, "--metric", "nll", "--no-figures", "--full"
+    )
     assert code == 0
     assert "log loss in nats (lower is better)" in printed
+    code, printed, _ = augbench("report", "--out", store, "--metric", "nll", "--no-figures")
+    assert "log loss (lower is better)" in printed
+    assert "nats against none" in printed
     code, printed, _ = augbench("compare", store, store, "--metric", "balanced_accuracy")
     assert code == 0
     assert "balanced accuracy in %; difference: second − first" in printed

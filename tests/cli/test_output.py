@@ -35,7 +35,7 @@ def call(*arguments, close=(), environment=None, **options):
 
 
 def report(store, **options):
-    return call("report", "--out", store, "--no-figures", **options)
+    return call("report", "--out", store, "--no-figures", "--full", **options)
 
 
 def test_an_encoding_without_arrows_gets_what_stands_for_them(store):

@@ -41,9 +41,13 @@ def test_a_report_writes_a_page(augbench, store, tmp_path):
 
 
 def test_intervals_have_the_confidence_that_is_asked_for(augbench, store):
-    _, printed, _ = augbench("report", "--out", store, "--no-figures", "--confidence", "0.9")
+    _, printed, _ = augbench(
+        "report", "--out", store, "--no-figures", "--full", "--confidence", "0.9"
+    )
     assert "mean ± 90 % t interval" in printed
     assert "90% interval" in printed
+    _, printed, _ = augbench("report", "--out", store, "--no-figures", "--confidence", "0.9")
+    assert "(90 % interval)" in printed
     code, _, errors = augbench("report", "--out", store, "--confidence", "95")
     assert code == 2
     assert errors.startswith("error: --confidence: expected a share between 0 and 1, got 95")

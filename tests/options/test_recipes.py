@@ -87,6 +87,7 @@ def test_every_later_setting_enters_keys_and_json_off_its_default_alone(name):
         "steps": 7,
         "neighbours": 3,
         "temperature": 0.5,
+        "mode": "train",
     }
     prefixes = {"finetune_": "finetuning", "full_": "full", "knn_": "knn", "": "pretraining"}
     part = next(prefix for prefix in prefixes if name.startswith(prefix))

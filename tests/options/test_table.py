@@ -78,7 +78,7 @@ def test_python_shows_it(function, name):
 
 def test_the_signature_has_nothing_but_the_options_and_who_watches():
     assert set(inspect.signature(plan).parameters) == set(TABLE)
-    assert set(inspect.signature(run).parameters) == {*TABLE, "observer"}
+    assert set(inspect.signature(run).parameters) == {*TABLE, "observer", "progress"}
     kinds = {name: p.kind for name, p in inspect.signature(run).parameters.items()}
     assert {name for name, kind in kinds.items() if kind is not kind.KEYWORD_ONLY} == {
         "augmentations"

@@ -26,7 +26,7 @@ def test_terminal_and_page_say_which_arms_may_be_best(read):
     result = read(make_study(ARMS, pairs=(PAIR, ("digits", "digits"))))
     page = Page(render_page(result))
     for number, pair in enumerate(result.pairs):
-        found = result.best(pair)
+        found = result.best_arms(pair)
         line = best_line(found, baseline="none")
         assert line.startswith("Best arms, by samples per class: ")
         told = f"• {line} Arms joined by 'or' are not told apart; each set holds the best with 95%"
@@ -44,9 +44,9 @@ def test_terminal_and_page_say_which_arms_may_be_best(read):
 
 def test_what_is_computed_is_kept_and_another_confidence_is_another_level(read):
     result = read(make_study(ARMS))
-    assert result.best(PAIR) is result.best(PAIR)
-    assert result.best(PAIR).alpha == 0.05
-    assert result.best(PAIR, confidence=0.9).alpha == 0.1
+    assert result.best_arms(PAIR) is result.best_arms(PAIR)
+    assert result.best_arms(PAIR).alpha == 0.05
+    assert result.best_arms(PAIR, confidence=0.9).alpha == 0.1
 
 
 @pytest.mark.parametrize("metric", ["nll", "ece", "balanced_accuracy"])
@@ -54,10 +54,10 @@ def test_the_set_is_by_the_metric_of_the_report(metric, read):
     result = read(make_study(ARMS)).about(metric)
     sign = 1 if metric == "balanced_accuracy" else -1
     mine = best_arms({a: sign * y for a, y in result.scores(PAIR).items()}, result.sizes)
-    for one, other in zip(result.best(PAIR).by_size, mine.by_size, strict=True):
+    for one, other in zip(result.best_arms(PAIR).by_size, mine.by_size, strict=True):
         assert one.best == other.best
     means = {a: sign * y[:, 0].mean() for a, y in result.scores(PAIR).items()}
-    assert max(means, key=means.get) in result.best(PAIR).by_size[0].best
+    assert max(means, key=means.get) in result.best_arms(PAIR).by_size[0].best
 
 
 def test_failed_cells_count_at_chance_as_well(read):
@@ -66,7 +66,7 @@ def test_failed_cells_count_at_chance_as_well(read):
     y = result.scores(PAIR)
     assert np.isnan(y["mixup"][:3, 0]).all()
     mine = best_arms(y, result.sizes, failed=result.failures(PAIR), chance=1 / 3)
-    assert result.best(PAIR) == mine
+    assert result.best_arms(PAIR) == mine
     assert mine != best_arms(y, result.sizes)
 
 
@@ -86,13 +86,13 @@ def test_one_augmentation_is_left_to_its_verdict(read):
 
 def test_a_study_without_a_baseline_has_best_arms_too(read):
     result = read(make_study(["cutmix", *ARMS], baseline=None))
-    assert best_line(result.best(PAIR)) in printed(result)
+    assert best_line(result.best_arms(PAIR)) in printed(result)
 
 
 def test_arms_without_results_are_no_candidates(read):
     gone = [("mixup", size, seed) for size in (1, 2, 4, 8) for seed in range(8)]
     result = read(make_study(ARMS), skip=gone)
-    assert "mixup" not in best_line(result.best(PAIR))
+    assert "mixup" not in best_line(result.best_arms(PAIR))
     rows = Page(render_page(result)).tables["best-0"]
     assert [rows[1][key].text for key in ("1", "all")] == ["·", "·"]
 

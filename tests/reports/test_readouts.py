@@ -197,7 +197,7 @@ def test_a_study_is_not_run_for_a_metric_that_its_first_readout_lacks():
 
 def test_report_takes_the_readout_that_it_is_about(several, tmp_path):
     fill(tmp_path, make_study(["mixup"], seeds=2, sizes=(1, 2), readouts=("linear", "knn")))
-    arguments = ["report", "--out", str(tmp_path), "--no-figures", "--readout"]
+    arguments = ["report", "--out", str(tmp_path), "--no-figures", "--full", "--readout"]
     text = CliRunner().invoke(cli, [*arguments, "knn"]).output
     assert "nearest neighbours on" in " ".join(text.split())
     found = CliRunner().invoke(cli, [*arguments, "full"])

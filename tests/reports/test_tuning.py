@@ -295,7 +295,7 @@ def test_the_export_has_every_trial(result):
 
 def test_report_takes_defaults_or_tuned(tmp_path):
     fill(tmp_path, tuned_study(trials=3))
-    arguments = ["report", "--out", str(tmp_path), "--no-figures"]
+    arguments = ["report", "--out", str(tmp_path), "--no-figures", "--full"]
     texts = {
         flag: CliRunner().invoke(cli, [*arguments, *([flag] if flag else [])]).output
         for flag in ("", "--tuned", "--default")

@@ -47,13 +47,22 @@ class Template:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         code = f"import template; template.be({theirs.fileno()}, {os.getpid()})"
         paths = [str(_ROOT), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code],
-            pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            cwd=_ROOT,
-            start_new_session=True,
-        )
+        started = threading.Event()
+
+        def keep():
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                cwd=_ROOT,
+                start_new_session=True,
+            )
+            started.set()
+            self._process.wait()
+
+        # The kernel ends it with the thread that started it, so not in one of a test's.
+        threading.Thread(target=keep, daemon=True).start()
+        started.wait()
         theirs.close()
 
     def close(self):

@@ -24,7 +24,7 @@ class Best(Section):
 
     def words(self, report: Report, pair: Pair) -> Sequence[Paragraph]:
         """One line: the best arms, sizes with equal sets together; nothing if nobody learnt."""
-        found = report.result.best(pair, confidence=report.confidence)
+        found = report.result.best_arms(pair, confidence=report.confidence)
         if found is None or len(report.result.augmentations) < 3:
             return ()
         if report.result.unlearnt(pair, confidence=report.confidence) is not None:
@@ -41,7 +41,7 @@ class Best(Section):
     def table(self, report: Report, pair: Pair) -> Table | None:
         """A row for each arm, a column for each size; None for fewer than three arms."""
         result = report.result
-        found = result.best(pair, confidence=report.confidence)
+        found = result.best_arms(pair, confidence=report.confidence)
         if found is None or len(result.augmentations) < 3:
             return None
         sets = list(found.by_size)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from augbench.batching.materials import once_a_seed
-from augbench.packed import Heads
+from augbench.packed import Heads, Packed, Replayed
 from augbench.protocol.batches import draw_batches
 from augbench.protocol.loss import smoothed
 from augbench.protocol.recipe import Recipe
@@ -17,6 +17,7 @@ from augbench.protocol.streams import Role, cell_stream
 from augbench.protocol.study import Cell
 from augbench.protocol.update import Update
 from augbench.training.readouts.contract import Fitted, ReadoutFit
+from augbench.training.readouts.on_images import fit_on_images
 from augbench.training.recording import Recorder, hits
 
 __all__ = ["fit_linear_heads"]
@@ -27,6 +28,9 @@ _BLOCK = 100  # steps whose losses are computed together
 def fit_linear_heads(fit: ReadoutFit) -> Fitted:
     """Fit a head for each cell, by the recipe of finetuning."""
     cells, materials, settings = fit.cells, fit.materials, fit.cells[0].settings
+    if settings.finetune_mode == "train":
+        dropout = Role.FINETUNE_DROPOUT
+        return fit_on_images(fit, _in_train_mode, part="finetuning", dropout=dropout)
     features, labels = fit.data.features(fit.members), fit.data.labels(fit.members)
     count, stride, width = features.shape
     like = fit.pretrained.like
@@ -68,6 +72,22 @@ def fit_linear_heads(fit: ReadoutFit) -> Fitted:
         recorder,
         snapshots,
     )
+
+
+def _in_train_mode(
+    backbones: Packed, heads: Heads, recipes: Sequence[Recipe], steps: int
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A step of the heads on the features of frozen backbones that are left in train mode."""
+    descend, state = _descent(heads, recipes, steps), list(backbones.stacked().values())
+    for value in state:
+        value.requires_grad_(False)
+
+    def features_of(x: Tensor) -> Tensor:
+        with torch.no_grad():
+            return backbones(x)
+
+    features = Replayed(features_of, state) if backbones.replayable else features_of
+    return lambda x, weights: descend(features(x), weights * -weights.shape[-2])
 
 
 def _descent(

@@ -1,0 +1,236 @@
+"""Registering a study before it is computed, and telling afterwards where it departed from that.
+
+A registration is a file beside the store: what will be computed, what it is judged by, and when
+that was written down. Nosek et al. 2018, *The preregistration revolution*, PNAS 115. It proves to
+others what it proves to its author: commit or send it before the study runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from augbench.environment import version_of
+from augbench.errors import StoreError, UsageError
+from augbench.options import named
+from augbench.writing import save
+
+if TYPE_CHECKING:
+    from augbench.results import StudyResult
+    from augbench.running.plan import Plan
+
+__all__ = ["Registration", "deviations", "register", "registered_line", "registration_of"]
+
+_NAME = "registration-{}.json"
+_KEY_LETTERS = 16
+"""Of a cell's key, which has 64: two cells of a study share them once in 10¹³ studies."""
+_ALPHA = 0.05
+_NAMED = 4
+"""Differing settings that a report names one by one."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What was registered of a study.
+
+    `file_hash` is the SHA-256 of the study file's bytes; `description` is the study as the store
+    describes it; `cells` are the first letters of the keys of its planned cells. `endpoint` and
+    `family` say what the primary tests are, in words.
+    """
+
+    registered_at: str
+    file: str
+    file_hash: str
+    version: str
+    metric: str
+    endpoint: str
+    family: str
+    alpha: float
+    seeds: int
+    description: Mapping[str, Any]
+    cells: tuple[str, ...]
+
+    @property
+    def day(self) -> str:
+        """The day it was registered on, UTC, as 2026-01-31."""
+        return self.registered_at[:10]
+
+
+def register(plan: Plan, file: Path) -> tuple[Registration, Path]:
+    """Write down what the study of a file will compute; returns that and where it stands.
+
+    It stands in the folder of the study's store. Raises `UsageError` if any of its cells has a
+    result there, if the very study is registered already, or if it has no baseline, so nothing to
+    compare; `StoreError` if the folder cannot be written.
+    """
+    from augbench.store import FILE_NAME, Store
+
+    out, study = Path(plan.options.out), plan.study
+    if study.baseline is None or len(study.arms) < 2:
+        raise UsageError(
+            f"{file}: a study is registered for its comparisons, and this one has no baseline and "
+            f"arm to compare with it; name them with {named('augmentations')}"
+        )
+    keys = list(dict.fromkeys(cell.key for cell in plan.cells))
+    if (out / FILE_NAME).exists():
+        with Store.read(out) as store:
+            known = len(store.finished(keys))
+        if known:
+            raise UsageError(
+                f"{known} of the study's {len(keys)} cells have a result in {out} already; a study "
+                f"is registered before anything of it is computed: name another folder with "
+                f"{named('out')}"
+            )
+    study_bytes = file.read_bytes()
+    made = Registration(
+        registered_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        file=file.name,
+        file_hash=hashlib.sha256(study_bytes).hexdigest(),
+        version=version_of("augbench"),
+        metric=plan.options.metric,
+        endpoint=_endpoint(plan),
+        family=_family(plan),
+        alpha=_ALPHA,
+        seeds=study.seeds,
+        description=json.loads(json.dumps(study.to_json())),
+        cells=tuple(key[:_KEY_LETTERS] for key in keys),
+    )
+    path = out / _NAME.format(made.file_hash[:12])
+    if path.exists():
+        raise UsageError(f"{file} is registered already, in {path}")
+    out.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(asdict(made), indent=1, ensure_ascii=False)
+    save(path, text + "\n", hint=f"name a writable folder with {named('out')}")
+    return made, path
+
+
+def registration_of(result: StudyResult, folder: Path) -> Registration | None:
+    """The registration in a folder that shares the most cells with a study; None without any.
+
+    Of those that share as many, it is the earliest. Raises `StoreError` for a file that cannot be
+    read.
+    """
+    of_study = {cell.key[:_KEY_LETTERS] for cell in result.all_cells}
+    shared = [
+        (len(of_study & set(one.cells)), one.registered_at, one) for one in _registrations(folder)
+    ]
+    found = sorted((one for one in shared if one[0]), key=lambda one: (-one[0], one[1]))
+    return found[0][2] if found else None
+
+
+def registered_line(result: StudyResult, folder: Path) -> str:
+    """One line: when a study was registered, and its deviations; "" if it was not."""
+    registration = registration_of(result, folder)
+    if registration is None:
+        return ""
+    found = deviations(registration, result)
+    told = f"deviations: {'; '.join(found)}" if found else "no deviations"
+    return f"registered on {registration.day}, {told}"
+
+
+def _registrations(folder: Path) -> Iterator[Registration]:
+    for path in sorted(folder.glob(_NAME.format("*"))):
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            yield Registration(**{**fields, "cells": tuple(fields["cells"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StoreError(
+                f"{path}: expected a registration as `augbench register` writes it, got "
+                f"{type(error).__name__}: {error}; restore the file, or move it away"
+            ) from None
+
+
+def deviations(registration: Registration, result: StudyResult) -> tuple[str, ...]:
+    """Where a study departed from what was registered, each in a few words; none where nowhere."""
+    return tuple(_deviations(registration, result))
+
+
+def _deviations(registration: Registration, result: StudyResult) -> Iterator[str]:
+    planned = set(registration.cells)
+    cells = {cell.key[:_KEY_LETTERS]: cell for cell in result.all_cells}
+    done = [cell for cell in cells.values() if cell.status == "ok"]
+    lacking = len(planned - {cell.key[:_KEY_LETTERS] for cell in done})
+    if lacking:
+        yield f"{lacking} of {len(planned)} registered cells have no result"
+    # What trials have chosen cannot be registered as cells; their search is, with the settings.
+    extra = sum(key not in planned and cell.role != "tuned" for key, cell in cells.items())
+    if extra:
+        yield f"{extra} cells were not registered"
+    began = datetime.fromisoformat(registration.registered_at).timestamp()
+    early = sum(cell.finished_at is not None and cell.finished_at < began for cell in done)
+    if early:
+        yield f"{early} results are older than the registration"
+    if result.metric != registration.metric:
+        yield f"this is about {result.metric}, and {registration.metric} is registered"
+    if not result.condition(result.pairs[0]).primary:
+        yield "this is not the study's primary condition, which is registered"
+    if version_of("augbench") != registration.version:
+        yield f"AugBench {version_of('augbench')}, registered with {registration.version}"
+    stored = json.loads(json.dumps(dict(result.stored.description)))
+    differing = _differing(registration.description, stored)
+    yield from differing[:_NAMED]
+    if len(differing) > _NAMED:
+        yield f"{len(differing) - _NAMED} more settings"
+
+
+def _differing(first: Any, second: Any, name: str = "") -> list[str]:
+    """What differs between two descriptions, as `settings.learning_rate 0.01, not 0.1`."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        keys = dict.fromkeys([*first, *second])
+        return [
+            line
+            for key in keys
+            for line in _differing(
+                first.get(key), second.get(key), f"{name}.{key}" if name else str(key)
+            )
+        ]
+    if first == second:
+        return []
+    if name == "arms":
+        return [
+            f"{words} {', '.join(arm['shown'] for arm in arms)}"
+            for words, arms in (
+                ("without", [arm for arm in first if arm not in second]),
+                ("with, unregistered,", [arm for arm in second if arm not in first]),
+            )
+            if arms
+        ]
+    return [f"{name} is {_short(second)}, registered {_short(first)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def _endpoint(plan: Plan) -> str:
+    study, (pretrain, finetune) = plan.study, plan.study.pairs[0]
+    where = f"{pretrain.name} → {finetune.name}, {study.all_budgets[-1].label}"
+    readout = study.readouts[0] + (", tuned" if study.search is not None else "")
+    sizes = study.samples_per_class
+    what = (
+        f"area under the curve of {plan.options.metric} over {sizes[0]} to {sizes[-1]} samples per "
+        "class"
+        if len(sizes) > 1
+        else f"{plan.options.metric} at {sizes[0]} samples per class"
+    )
+    assert study.baseline is not None
+    return (
+        f"{what}, each arm minus {study.baseline.label}, paired by seed, by two-sided sign flips; "
+        f"{where}, readout {readout}"
+    )
+
+
+def _family(plan: Plan) -> str:
+    study = plan.study
+    arms, sizes = len(study.arms) - 1, len(study.samples_per_class)
+    each = f"its area and {sizes} sizes" if sizes > 1 else "its one size"
+    return (
+        f"{arms} {'arm' if arms == 1 else 'arms, each'} with {each}, corrected together by the "
+        "step-down greatest statistic; every other condition is exploratory"
+    )

@@ -1,0 +1,82 @@
+"""What limits an answer, each in a line: the report in full has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from augbench.protocol.metrics import PRIMARY
+from augbench.results import Pair, StudyResult
+from augbench.statistics import Analysis, size_runs
+from augbench.statistics.claims import claims_of, holds_zero
+
+__all__ = ["cautions_of"]
+
+_NAMED = 3
+"""Arms that a line names with their sizes; of more, it gives the number."""
+
+
+def cautions_of(
+    result: StudyResult, pair: Pair, analysis: Analysis | None, *, confidence: float = 0.95
+) -> tuple[str, ...]:
+    """Lines on failed and missing cells, seeds, classes, convergence and collapses."""
+    return tuple(_cautions(result, pair, analysis, confidence))
+
+
+def _cautions(
+    result: StudyResult, pair: Pair, analysis: Analysis | None, confidence: float
+) -> Iterator[str]:
+    total = len({cell.key for cell in result.all_cells})
+    failed = len({cell.key for cell in result.failed})
+    missing = len({cell.key for cell in result.missing})
+    if failed or missing:
+        parts = [f"{failed} failed"] * bool(failed) + [f"{missing} have no result"] * bool(missing)
+        yield f"of {total} cells {' and '.join(parts)}, and are left out"
+    if analysis is None or not analysis.comparisons:
+        return
+    first = result.stored.first_seeds
+    if first is not None and first < result.seeds:
+        added = (
+            f"seeds {first} to {result.seeds - 1} were"
+            if first < result.seeds - 1
+            else f"seed {first} was"
+        )
+        yield f"{added} added after a look at the first {first}: p is then too small"
+    balance = result.balance(pair)
+    if balance is not None and balance.unequal and result.primary is PRIMARY:
+        yield (
+            f"test classes are unequal: answering the largest always is right for "
+            f"{100 * balance.majority:.1f} %; --metric balanced_accuracy weighs all alike"
+        )
+    if analysis.unlearnt is not None:
+        return
+    yield from _not_corrected(analysis)
+    late = _cut_short(result, pair, confidence)
+    if late:
+        yield f"not converged after {result.budget}: {late}; longer pretraining may change this"
+
+
+def _not_corrected(analysis: Analysis) -> Iterator[str]:
+    """A line on intervals that leave out 0 where nothing is established."""
+    arms = [
+        c.augmentation
+        for c in analysis.comparisons
+        if c.difference.n > 1
+        and not holds_zero(c.difference)
+        and not claims_of(c, analysis.alpha, analysis.scale).area
+    ]
+    if arms and analysis.comparisons[0].reachable:
+        named = ", ".join(arms) if len(arms) <= _NAMED else f"{len(arms)} arms"
+        yield (
+            f"undecided though the interval leaves out 0 ({named}): an interval is not corrected "
+            "for the number of tests, p is"
+        )
+
+
+def _cut_short(result: StudyResult, pair: Pair, confidence: float) -> str:
+    sizes: dict[str, list[int]] = {}
+    for one in result.cut_short(pair, confidence=confidence):
+        if one.plain:
+            sizes.setdefault(one.augmentation, []).append(one.size)
+    if len(sizes) > _NAMED:
+        return f"{len(sizes)} of {len(result.augmentations)} arms"
+    return ", ".join(f"{name} at {size_runs(at, result.sizes)}" for name, at in sizes.items())

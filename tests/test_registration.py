@@ -1,0 +1,123 @@
+"""A study is registered before it is computed, and its report says where it departed from that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from augbench.api import plan, run
+from augbench.errors import StoreError, UsageError
+from augbench.registration import deviations, register, registered_line, registration_of
+
+
+@pytest.fixture
+def study(tiny_options, tmp_path):
+    """Options of a tiny study, and its file."""
+    options = replace(
+        tiny_options,
+        augmentations=("mixup",),
+        seeds=2,
+        samples_per_class=(1, 2),
+        out=tmp_path / "out",
+    )
+    file = tmp_path / "study.toml"
+    options.to_file(file)
+    return options, file
+
+
+def test_a_study_that_was_computed_as_registered_has_no_deviation(study):
+    options, file = study
+    made, path = register(plan(options), file)
+    assert path.parent == options.out
+    assert len(made.cells) == 8
+    assert "each arm minus none" in made.endpoint
+    assert "1 arms" not in made.family
+    result = run(options)
+    assert registration_of(result, options.out) == made
+    assert deviations(made, result) == ()
+    assert registered_line(result, options.out) == f"registered on {made.day}, no deviations"
+
+
+def test_every_deviation_is_listed(study):
+    options, file = study
+    made, _ = register(plan(options), file)
+    result = run(replace(options, seeds=3, augmentations=("mixup", "collage"), learning_rate=0.02))
+    assert registration_of(result, options.out) is None  # no cell in common: another study
+    told = "; ".join(deviations(made, result))
+    assert "8 of 8 registered cells have no result" in told
+    assert "18 cells were not registered" in told
+    assert "with, unregistered, collage" in told
+    assert "seeds is 3, registered 2" in told
+    more = run(replace(options, seeds=3))
+    told = registered_line(more, options.out)
+    assert told == (
+        f"registered on {made.day}, deviations: 4 cells were not registered; "
+        "seeds is 3, registered 2"
+    )
+
+
+def test_another_metric_and_fewer_cells_are_deviations(study):
+    options, file = study
+    made, _ = register(plan(options), file)
+    result = run(replace(options, seeds=1)).about("nll")
+    assert deviations(made, result) == (
+        "4 of 8 registered cells have no result",
+        "this is about nll, and accuracy is registered",
+        "seeds is 1, registered 2",
+    )
+
+
+def test_results_that_are_older_than_the_registration_are_told(study):
+    options, file = study
+    made, _ = register(plan(options), file)
+    result = run(options)
+    later = replace(made, registered_at="2999-01-01T00:00:00+00:00")
+    assert deviations(later, result) == ("8 results are older than the registration",)
+
+
+def test_nothing_is_registered_once_anything_is_computed(study):
+    options, file = study
+    run(replace(options, seeds=1))
+    with pytest.raises(UsageError, match="4 of the study's 8 cells have a result in"):
+        register(plan(options), file)
+
+
+def test_a_study_is_registered_once_and_needs_a_comparison(study):
+    options, file = study
+    register(plan(options), file)
+    with pytest.raises(UsageError, match="is registered already"):
+        register(plan(options), file)
+    alone = replace(options, augmentations=("none",), out=options.out / "other")
+    with pytest.raises(UsageError, match="has no baseline and arm to compare"):
+        register(plan(alone), file)
+
+
+def test_a_damaged_registration_is_an_error_in_one_line(study):
+    options, file = study
+    _, path = register(plan(options), file)
+    result = run(options)
+    path.write_text("{")
+    with pytest.raises(
+        StoreError, match="expected a registration as `augbench register` writes"
+    ) as e:
+        registered_line(result, options.out)
+    assert "\n" not in str(e.value)
+
+
+def test_on_the_command_line_a_report_says_it(augbench, study):
+    options, file = study
+    code, printed, errors = augbench("register", file)
+    assert (code, errors) == (0, "")
+    assert printed.startswith(f"registered {file} in ")
+    assert "8 cells, 2 seeds; SHA-256 " in printed
+    code, printed, _ = augbench("run", file)
+    assert code == 0
+    assert "no deviations" in printed
+    code, printed, _ = augbench("report", "--out", options.out, "--no-figures", "--full")
+    assert ", no deviations\n" in printed
+    (path,) = options.out.glob("registration-*.json")
+    assert json.loads(path.read_text())["seeds"] == 2
+    code, _, errors = augbench("register", file)
+    assert (code, errors.count("\n")) == (2, 1)
