@@ -85,13 +85,16 @@ def store(tmp_path):
 
 
 def test_a_report_against_another_arm_is_exploratory_and_draws_nothing(augbench, store):
-    code, printed, _ = augbench("report", "--out", store, "--against", "mixup")
+    code, printed, _ = augbench("report", "--out", store, "--against", "mixup", "--full")
     assert code == 0
     words = " ".join(printed.split())
     assert "none (exploratory)" in words
     assert "collage (exploratory)" in words
     assert "• mixup" not in printed
     assert "(digits → letters, against none)" in words
+    short = augbench("report", "--out", store, "--against", "mixup")[1]
+    assert "exploratory" in short
+    assert "mixup (%)" in short
     assert not list(store.glob("*.png"))
     own = augbench("report", "--out", store, "--against", "none", "--no-figures")[1]
     assert own == augbench("report", "--out", store, "--no-figures")[1]
