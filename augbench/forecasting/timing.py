@@ -76,15 +76,14 @@ def timed(plan: Plan, missing: Sequence[Cell]) -> Duration | None:
         kinds.setdefault(trained_alike(pack[0]), []).append(pack)
     largest = sorted(kinds.values(), key=lambda some: -sum(map(_work, some)))[:_KINDS]
     began = time.perf_counter()
-    first = _Round(plan, [_shortened(some[0], _FIRST) for some in largest], engine, device).run()
-    longer = [
-        [_shortened(pack, _second(some[0], first)) for pack in some[: executor.slots]]
-        for some in largest
-    ]
+    tried = [some[: executor.slots] for some in largest]  # on every worker, as they will train
+    short = [[_shortened(pack, _FIRST) for pack in some] for some in tried]
+    first = _Round(plan, [pack for some in short for pack in some], engine, device).run()
+    longer = [[_shortened(pack, _second(some[0], first)) for pack in some] for some in tried]
     second = _Round(plan, [pack for some in longer for pack in some], engine, device).run()
     rates = {
-        trained_alike(some[0][0]): _rate(some, trained, first, second)
-        for some, trained in zip(largest, longer, strict=True)
+        trained_alike(whole[0][0]): _rate(whole[0], few, many, first, second)
+        for whole, few, many in zip(tried, short, longer, strict=True)
     }
     took = time.perf_counter() - began
     again = packs if plan.study.search is not None else []  # what the trials choose is trained too
@@ -185,25 +184,29 @@ def _second(pack: Sequence[Cell], first: _Round) -> int:
 
 
 def _rate(
-    some: Sequence[Sequence[Cell]], trained: Sequence[Sequence[Cell]], first: _Round, second: _Round
+    whole: Sequence[Cell],
+    short: Sequence[Sequence[Cell]],
+    longer: Sequence[Sequence[Cell]],
+    first: _Round,
+    second: _Round,
 ) -> _Rate:
-    """The rate of packs of one kind: a step costs the slope between both rounds."""
-    short = _shortened(some[0], _FIRST)
+    """The rate of packs of one kind, such as `whole`: a step costs the slope between both rounds."""
+    pairs = list(zip(short, longer, strict=True))
     step = fmean(
-        _slope(_steps(pack), second.pretraining(pack), _steps(short), first.pretraining(short))
-        for pack in trained
+        _slope(_steps(many), second.pretraining(many), _steps(few), first.pretraining(few))
+        for few, many in pairs
     )
     full_step = fmean(
-        _slope(_full_steps(pack), second.readouts(pack), _full_steps(short), first.readouts(short))
-        for pack in trained
+        _slope(_full_steps(many), second.readouts(many), _full_steps(few), first.readouts(few))
+        for few, many in pairs
     )
     readout = fmean(
-        max(0.0, second.readouts(pack) - _full_steps(pack) * full_step) / len(pack)
-        for pack in trained
+        max(0.0, second.readouts(many) - _full_steps(many) * full_step) / len(many)
+        for many in longer
     )
     rate = _Rate(step, full_step, readout, 0.0, 0.0)
-    cells = len(some[0])
-    return replace(rate, a_cell=rate.seconds(some[0]) / cells, work=_work(some[0]) / cells)
+    cells = len(whole)
+    return replace(rate, a_cell=rate.seconds(whole) / cells, work=_work(whole) / cells)
 
 
 def _slope(many: int, long: float, few: int, short: float) -> float:
