@@ -190,7 +190,7 @@ def _rate(
     first: _Round,
     second: _Round,
 ) -> _Rate:
-    """The rate of packs of one kind, such as `whole`: a step costs the slope between both rounds."""
+    """The rate of packs of one kind, such as `whole`: a step costs the slope between rounds."""
     pairs = list(zip(short, longer, strict=True))
     step = fmean(
         _slope(_steps(many), second.pretraining(many), _steps(few), first.pretraining(few))
