@@ -75,7 +75,8 @@ def run(options: _RunOptions) -> StudyResult:
 
     Progress is shown in Jupyter, and on standard error where that is a terminal; `progress=True`
     shows it anywhere, `progress=False` nowhere, and an `observer` is told instead. What may be
-    wrong with the data sets, options or plugins is told as `StudyWarning`s before anything trains.
+    wrong with the data sets, options or plugins is told as `StudyWarning`s before anything trains;
+    what was chosen to fit the data, with the progress.
     What is computed is stored at once: after an interrupt, the same call goes on from there.
     """
     planned = plan(options)
@@ -84,4 +85,6 @@ def run(options: _RunOptions) -> StudyResult:
     if options.observer is not None:
         return execute(planned, options.observer)
     with progress_here(options.progress) as observer:
+        for line in planned.choices:
+            observer.noted(line)
         return execute(planned, observer)

@@ -5,20 +5,16 @@ Nothing here imports torch: what only torch can say of a study, another process 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from augbench.backbones.convnet import SMALLEST
 from augbench.corruptions.choosing import corruptions_of
 from augbench.corruptions.choosing import specs_of as corruption_specs
-from augbench.datasets.contract import DatasetInfo
-from augbench.datasets.named import data_root
 from augbench.errors import StudyError
 from augbench.executors.contract import Job
 from augbench.executors.preflight import check_job
 from augbench.operations import operations_of
 from augbench.options import (
-    NO_DATASET,
     ArmSpec,
     Options,
     Problems,
@@ -30,13 +26,16 @@ from augbench.options import (
 from augbench.plugins.components import Component
 from augbench.plugins.pipelines import Pipeline
 from augbench.plugins.registry import Registry
+from augbench.proposing.choice import lines
+from augbench.proposing.data import StudyData
+from augbench.proposing.sizes import with_sizes
+from augbench.proposing.testing import about_classes, about_test_images
 from augbench.protocol.arrangement import Arrangement, arrange
 from augbench.protocol.checks import check_number, check_study
 from augbench.protocol.readouts import check_metric
 from augbench.protocol.shift import ShiftTest
 from augbench.protocol.study import Arm, Budget, Study
 from augbench.running.dealing import check_executor, devices_of
-from augbench.running.inspecting import inspected
 from augbench.running.observer import Observer
 from augbench.running.plan import Plan, specs_of
 from augbench.running.shifting import prepare
@@ -57,6 +56,8 @@ def plan(options: Options) -> Plan:
     """
     registry = Registry.load(options.plugins, strict=options.strict_plugins)
     problems = Problems(options.origin)
+    data = StudyData(options, registry, problems)
+    options = data.options
     baseline, base, arms, bases = _all_arms(options, registry, problems)
     arranged = {}
     for arm in arms:
@@ -70,17 +71,19 @@ def plan(options: Options) -> Plan:
         check_metric(options.metric, options.readouts[0])
     shift = _shift(options, registry, problems)
     check_spaces(options, problems)
-    found = _Datasets(options, registry)
-    pairs = found.pairs(problems)
-    problems.tell()
-    assert backbone is not None
-    arms = tuple(replace(arm, needs=arranged[arm.label].needs) for arm in arms)
+    pairs = data.pairs(problems)
+    sources = {label: one.sources for label, one in arranged.items()}
+    options, sizes = with_sizes(options, pairs, max(sources.values(), default=1))
+    arms = tuple(
+        _completed(arm, arranged[arm.label], options) for arm in arms if arm.label in arranged
+    )
     if shift:
         arms = tuple(_with_operations(arm, arranged[arm.label]) for arm in arms)
     study = Study(
         pairs=pairs,
         arms=arms,
-        backbone=backbone,
+        # Where there is none, the rest is checked all the same, and told with it.
+        backbone=backbone or Component("backbone", options.backbone),
         samples_per_class=tuple(sorted(set(options.samples_per_class))),
         seeds=options.seeds,
         settings=options.settings,
@@ -94,7 +97,6 @@ def plan(options: Options) -> Plan:
         finetune_sizes=_finetune_sizes(options),
         shift=shift,
     )
-    sources = {label: one.sources for label, one in arranged.items()}
     check_study(study, sources, problems)
     search = plan_search(study, options, registry, bases, sources, problems)
     problems.tell()
@@ -104,7 +106,12 @@ def plan(options: Options) -> Plan:
         check_number(study, problems)
         problems.tell()
         cells += tuple(search.cells(study))
-    return Plan(options, registry, study, cells, found.components)
+    told, doubts = [*data.found, *lines((*data.choices, *sizes))], list[str]()
+    if data.found:
+        notes, doubts = about_test_images((one for _, one in pairs), study.seeds)
+        told += notes
+        doubts += about_classes(one for pair in pairs for one in pair)
+    return Plan(options, registry, study, cells, data.components, tuple(told), tuple(doubts))
 
 
 def check_machine(plan: Plan) -> None:
@@ -154,41 +161,6 @@ def _is_known(backbone: Component, image_shape: tuple[int, int, int]) -> bool:
     return plain and min(image_shape[1:]) >= SMALLEST
 
 
-class _Datasets:
-    """The data sets of a study: looked at once each, however often they are named."""
-
-    def __init__(self, options: Options, registry: Registry) -> None:
-        self._options = options
-        self._registry = registry
-        self._root = data_root(options.data_root)
-        self._infos: dict[str, DatasetInfo] = {}
-        self.components: dict[str, Component] = {}  # by content hash
-
-    def pairs(self, problems: Problems) -> tuple[tuple[DatasetInfo, DatasetInfo], ...]:
-        """Every pair that is studied, of those that can be used."""
-        pretrain = list(self._found("pretrain_datasets", problems))
-        if self._options.finetune_datasets == (NO_DATASET,):
-            return tuple((one, one) for one in pretrain)
-        finetune = list(self._found("finetune_datasets", problems))
-        return tuple((one, other) for one in pretrain for other in finetune)
-
-    def _found(self, option: str, problems: Problems) -> Iterator[DatasetInfo]:
-        specs = getattr(self._options, option)
-        for spec in dict.fromkeys(specs):
-            with problems.of(option, specs.index(spec)):
-                yield self._info(spec)
-
-    def _info(self, spec: str) -> DatasetInfo:
-        component = self._registry.resolve("dataset", spec)
-        if component.label not in self._infos:
-            found = inspected(
-                self._registry, component, self._root, download=self._options.download
-            )
-            self._infos[component.label] = found
-            self.components[found.content_hash] = component
-        return self._infos[component.label]
-
-
 def _budgets(options: Options) -> tuple[Budget, ...]:
     """The budgets of a study, the shortest first; none if it has but one, in steps."""
     if options.epochs:
@@ -216,6 +188,15 @@ def _shift(options: Options, registry: Registry, problems: Problems) -> tuple[Sh
                     operations = operations_of(registry.create(component))
                     found.setdefault(ShiftTest(component, operations))
     return tuple(found)
+
+
+def _completed(arm: Arm, arranged: Arrangement, options: Options) -> Arm:
+    """The arm with what its augmentations need, and the finetuning size that fits the data."""
+    settings = arm.settings
+    if not arm.own_finetune_size:
+        size = options.settings.finetune_samples_per_class
+        settings = replace(settings, finetune_samples_per_class=size)
+    return replace(arm, needs=arranged.needs, settings=settings)
 
 
 def _with_operations(arm: Arm, arranged: Arrangement) -> Arm:

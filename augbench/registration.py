@@ -185,6 +185,7 @@ def _differing(first: Any, second: Any, name: str = "") -> list[str]:
         return [
             line
             for key in keys
+            if key != "spec"  # of a data set: where it stands here, which its content hash outlives
             for line in _differing(
                 first.get(key), second.get(key), f"{name}.{key}" if name else str(key)
             )

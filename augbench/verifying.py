@@ -103,8 +103,8 @@ def rebuilt(
     datasets: dict[str, Component] = {}
     infos: dict[str, DatasetInfo] = {}
     for name, told in description["datasets"].items():
-        component = registry.resolve("dataset", name)
-        info = inspected(registry, component, data_root(root), download=False)
+        component = registry.resolve("dataset", told.get("spec", name))
+        info = inspected(registry, component, data_root(root), download=False).called(name)
         if info.content_hash != told["content_hash"]:
             raise StudyError(f"data set {name!r} holds other images than when it was trained on")
         infos[name], datasets[info.content_hash] = info, component

@@ -128,3 +128,12 @@ def augbench(capsys, monkeypatch):
         return caught.value.code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def no_children(monkeypatch):
+    """Data sets are looked at in this process: a plan would start two."""
+    from photographs import InThisProcess
+
+    for module in ("augbench.proposing.folders", "augbench.running.inspecting"):
+        monkeypatch.setattr(f"{module}.Isolated", InThisProcess)

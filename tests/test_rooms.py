@@ -41,6 +41,7 @@ RANK = {
     "reports": 7,
     "planning": 7,
     "forecasting": 7,
+    "proposing": 7,
     "progress": 7,
     "registration": 7,
     "testing": 8,

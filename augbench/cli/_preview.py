@@ -43,15 +43,17 @@ def preview_command(
 ) -> None:
     """Draw what augmentations do: originals above, results below, the weights as captions."""
     from augbench.datasets.named import data_root as root_of
+    from augbench.datasets.naming import short_names
     from augbench.pictures.drawing import draw_previews
     from augbench.pictures.making import Asked
     from augbench.plugins.registry import Registry
+    from augbench.proposing.folders import completed_spec
     from augbench.running.inspecting import inspected
     from augbench.running.pictures import pictures
 
     registry = Registry.load(plugins, strict=strict_plugins)
     tell_problems(registry)
-    component = registry.resolve("dataset", dataset)
+    component = registry.resolve("dataset", completed_spec(dataset, registry))
     wanted = [
         (pipeline.label, pipeline, component)
         for spec in augmentations
@@ -66,6 +68,7 @@ def preview_command(
         seed=seed,
         gallery=False,
     )
-    tell_warnings(inspected(registry, component, root_of(data_root), download=download).warnings)
+    info = inspected(registry, component, root_of(data_root), download=download)
+    tell_warnings(info.called(short_names([component])[info.name]).warnings)
     for path in draw_previews((picture for _, picture in pictures(asked)), out):
         echo(f"drew {path}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from augbench.cli._shared import (
     GroupedCommand,
@@ -19,7 +20,7 @@ from augbench.cli._shared import (
     tell_warnings,
 )
 from augbench.cli._streams import echo, has_working_directory
-from augbench.errors import CellsFailedError
+from augbench.errors import CellsFailedError, OptionError
 from augbench.text import encodable
 
 if TYPE_CHECKING:
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
 
 __all__ = ["run_command"]
 
+_ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"})
+
 
 @click.command("run", cls=GroupedCommand)
-@click.argument("study", required=False, type=click.Path(path_type=Path), metavar="[STUDY.toml]")
+@click.argument(
+    "study", required=False, type=click.Path(path_type=Path), metavar="[FOLDER|STUDY.toml]"
+)
 @study_options()
 @click.option(
     "--save-study",
@@ -69,11 +74,16 @@ def run_command(
     pretrained under the arm's augmentations, frozen, and a linear head finetuned and tested.
     Cells that the store in --out already holds are not computed again.
 
-    STUDY.toml is a file of these options, as --save-study writes it; an option that is given here
-    wins over the file.
+    FOLDER holds your own images, one folder a class: what is not given is chosen to fit them, and
+    said. STUDY.toml is a file of these options, as --save-study writes it; an option that is given
+    here wins over the file.
     """
     if time_it and not dry_run:
         raise click.UsageError("--time is for --dry-run; without it, the study itself is timed")
+    folder = _folder(given, study)
+    if folder is not None:
+        given["dataset"], study = folder, None
+        context.set_parameter_source("dataset", ParameterSource.COMMANDLINE)
     options = given_options(context, given, study)
 
     from augbench.api import check_machine, execute, plan
@@ -91,6 +101,8 @@ def run_command(
     if save_study is not None:
         planned.save(save_study)
         echo(f"saved the study to {save_study}")
+    for line in planned.choices:
+        echo(line, err=True)
     tell_warnings(planned.warnings)
     if dry_run:
         check_machine(planned)
@@ -116,6 +128,35 @@ def run_command(
         echo(line)
     echo(where_line(result, out, full=full))
     _raise_if_not_whole(result)
+
+
+def _folder(given: dict[str, Any], argument: Path | None) -> str | None:
+    """The folder of images that the argument names; None for a study file. Raises `OptionError`."""
+    if argument is None:
+        return None
+    text = str(argument)
+    if argument.is_dir() or _is_folder_with_parameters(text):
+        if given["dataset"] is not None:  # perhaps to say more of the same folder
+            dataset = str(given["dataset"])
+            if os.path.normpath(dataset.partition(":")[0]) == os.path.normpath(text):
+                return dataset
+            raise OptionError(f"give either {text} or --dataset {dataset}, not both")
+        # A path, even where a data set has its name.
+        return text if argument.is_absolute() or text.startswith((".", "~")) else f"./{text}"
+    if argument.suffix.lower() in _ARCHIVES and argument.is_file():
+        raise OptionError(f"{text} is an archive: unpack it, and name the folder of images")
+    if not argument.exists() and argument.suffix != ".toml":
+        raise OptionError(
+            f"there is no folder or study file {text}: expected a folder of images with one folder "
+            f"a class, or a study file of TOML; options begin with --, as in --dataset {text} or "
+            f"--aug {text}"
+        )
+    return None
+
+
+def _is_folder_with_parameters(text: str) -> bool:
+    path, colon, _ = text.rpartition(":")
+    return bool(colon) and Path(path).is_dir()
 
 
 def _draw_augmentations(planned: Plan) -> None:

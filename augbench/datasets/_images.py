@@ -13,17 +13,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augbench.datasets.layout import expect_no_problems
 from augbench.errors import DatasetError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Resize", "read_images"]
+__all__ = ["Resize", "header", "opened", "read_images", "unreadable"]
 
 Resize = Literal["stretch", "crop"]
 
@@ -64,16 +65,21 @@ def read_images(
     """Images uint8 [N, channels, size, size]; `channels` is 1 (grey) or 3 (colour).
 
     `white` is the value that is white in pictures of more than 8 bits; 0 asks their files. Raises
-    `DatasetError` with one line, which names the file, for whatever is no picture.
+    `DatasetError` with a line, which names the file, for each that is no picture.
     """
     images = np.empty((len(files), channels, size, size), dtype=np.uint8)
     deep: dict[int, _Extent] = {}
+    problems: list[str] = []
     for row, file in enumerate(files):
-        with _read(file) as read:
-            if isinstance(read, _Deep):
-                deep[row] = _extent(read)
-            else:
-                images[row] = _pixels(read, size, resize, channels, file)
+        try:
+            with _read(file) as read:
+                if isinstance(read, _Deep):
+                    deep[row] = _extent(read)
+                elif not problems:  # else it is only asked whether it can be read
+                    images[row] = _pixels(read, size, resize, channels, file)
+        except DatasetError as error:
+            problems.append(str(error))
+    expect_no_problems(problems)
     scales = _scales(list(deep.values()), white)
     for row, extent in deep.items():
         scale = white or extent.white or scales[extent.is_float]
@@ -83,16 +89,35 @@ def read_images(
     return images
 
 
+def unreadable(files: Sequence[Path]) -> list[str]:
+    """A line for each file that cannot be read to its end."""
+    problems = []
+    for file in files:
+        try:
+            with _read(file) as read:
+                if isinstance(read, _Deep):
+                    _extent(read)
+        except DatasetError as error:
+            problems.append(str(error))
+    return problems
+
+
 @contextmanager
 def _read(file: Path) -> Iterator[Image | _Deep]:
     """The picture, upright, without transparency; deep ones as values."""
+    with opened(file) as stream:
+        yield _decoded(file, stream)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[BinaryIO]:
+    """A file for Pillow: whatever is raised becomes a `DatasetError` of one line that names it."""
     _expect_a_file(file)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's doubts about metadata and size
             with file.open("rb") as stream:
-                read = _decoded(file, stream)
-            yield read
+                yield stream
     except DatasetError:
         raise
     except OSError as error:
@@ -127,22 +152,33 @@ def _unreadable(file: Path, reason: str, hint: str = "") -> DatasetError:
     return DatasetError(f"{file} cannot be read as an image: {text}{hint}")
 
 
-def _decoded(file: Path, stream: Any) -> Image | _Deep:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def header(file: Path, stream: BinaryIO) -> Image:
+    """The picture as Pillow opens it, not decoded yet; raises `DatasetError`."""
+    from PIL import Image, UnidentifiedImageError
 
     try:
-        opened = Image.open(stream)
+        image = Image.open(stream)
     except Image.DecompressionBombError as error:
         raise _too_large(file, "it has too many pixels") from error
     except UnidentifiedImageError as error:
+        if file.suffix.lower() in (".heic", ".heif"):
+            told = "it is of the kind HEIC, which Pillow does not read"
+            raise _unreadable(file, told, "; save it anew, as JPEG") from error
         raise _unreadable(file, "it is of no kind that Pillow knows, or damaged") from error
-    width, height = opened.size
+    width, height = image.size
     if width * height > _MOST_PIXELS:
         raise _too_large(file, f"it has {width} × {height} pixels")
-    tags: Any = getattr(opened, "tag_v2", {})  # read now: turning the picture loses them
+    return image
+
+
+def _decoded(file: Path, stream: BinaryIO) -> Image | _Deep:
+    from PIL import Image, ImageOps
+
+    found = header(file, stream)
+    tags: Any = getattr(found, "tag_v2", {})  # read now: turning the picture loses them
     bits, photometric = tags.get(_BITS_PER_SAMPLE), tags.get(_PHOTOMETRIC)
-    transparent = opened.info.get("transparency")
-    image = ImageOps.exif_transpose(opened)
+    transparent = found.info.get("transparency")
+    image = ImageOps.exif_transpose(found)
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image)
         if image.mode == "I" and bits == (32,) and tags.get(_SAMPLE_FORMAT, (1,)) == (1,):

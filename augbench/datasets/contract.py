@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -29,7 +29,7 @@ class DatasetInfo:
     `image_shape` is (C, H, W); `train_counts` the training images of each class. `warnings` are
     lines for the user, about what may be wrong with the images; they are no part of a study.
     `test_labels` are the true classes of the test images, see `augbench.labels`; empty where they
-    are not known.
+    are not known. `name` is for people, and `spec` what an option calls it by, if that is longer.
     """
 
     name: str
@@ -40,6 +40,14 @@ class DatasetInfo:
     test_size: int
     warnings: tuple[str, ...] = field(default=(), compare=False)
     test_labels: bytes = field(default=b"", compare=False, repr=False)
+    spec: str = field(default="", compare=False)
+
+    def called(self, name: str) -> DatasetInfo:
+        """The same under another name, in its warnings too."""
+        if name == self.name:
+            return self
+        lines = tuple(line.replace(repr(self.name), repr(name), 1) for line in self.warnings)
+        return replace(self, name=name, warnings=lines, spec=self.spec or self.name)
 
     def __repr__(self) -> str:
         return _in_short(self, sum(self.train_counts), self.test_size, self.image_shape)

@@ -6,43 +6,29 @@ Either `PATH/train/CLASS/IMAGE` and `PATH/test/CLASS/IMAGE`, or `PATH/CLASS/IMAG
 
 from __future__ import annotations
 
-import hashlib
 import math
-import unicodedata
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 
-from augbench.datasets._images import Resize, read_images
+from augbench.datasets._images import Resize
+from augbench.datasets._kept_pixels import read_or_recall
 from augbench.datasets.contract import Dataset, reads
+from augbench.datasets.layout import parts_of, place_of
 from augbench.errors import DatasetError, ParameterError
 
 __all__ = ["folder"]
 
-# What systems leave behind, in any case, beside names that begin with a dot.
-_HIDDEN = frozenset(
-    {
-        "$recycle.bin",
-        "@eadir",
-        "__macosx",
-        "desktop.ini",
-        "ehthumbs.db",
-        "icon\r",
-        "lost+found",
-        "system volume information",
-        "thumbs.db",
-    }
-)
-
-Classes = dict[str, list[Path]]  # class name → its images, both sorted by name
-
 
 def _files(
-    root: Path | None, path: str = "", test_fraction: float = 0.0, **parameters: Any
+    root: Path | None,
+    path: str = "",
+    test_fraction: float = 0.0,
+    split: int = 0,
+    **parameters: Any,
 ) -> list[Path]:
-    parts = _split(_place(path), test_fraction)
+    parts = parts_of(place_of(path), test_fraction, split)
     return [file for part in parts for files in part.values() for file in files]
 
 
@@ -57,6 +43,7 @@ def folder(
     channels: int = 1,
     test_fraction: float = 0.0,
     white: float = 0.0,
+    split: int = 0,
 ) -> Dataset:
     """Images in the folder `path`, whose sub-folders' names are the classes, size × size pixels.
 
@@ -66,14 +53,16 @@ def folder(
 
     With `test_fraction`, a class's images are ranked by the SHA-256 of `CLASS/IMAGE`, and the
     first `test_fraction` of them (rounded; at least one, never all) are its test images: the same
-    on every machine, whatever the order of the files. Names are compared by their code points in
-    Unicode's form C, since file systems differ in form and in how they sort.
+    on every machine, whatever the order of the files. Another `split` (1, 2, …) ranks them by
+    `SPLIT/CLASS/IMAGE`, and holds out others. Names are compared by their code points in Unicode's
+    form C, since file systems differ in form and in how they sort. Papers, tables, films and other
+    files that are no images by their names are left out.
 
     `white` is the value of white in pictures of more than 8 bits a pixel; by default 65535, or 4095
     in TIFF files that say 12 bits, and 1 or 255 for floating-point ones, as their values say.
 
     Raises `ParameterError` for a parameter out of range, and `DatasetError` for a folder of another
-    layout or a file that is no image.
+    layout or files that are no images, in a line each.
     """
     if isinstance(size, bool) or not isinstance(size, int) or size < 1:
         raise ParameterError(f"folder: expected size as 1 pixel or more, got {size!r}")
@@ -86,8 +75,16 @@ def folder(
         raise ParameterError(f"folder: expected 0 ≤ test_fraction < 1, got {test_fraction}")
     if not (math.isfinite(white) and white >= 0):
         raise ParameterError(f"folder: expected white as a number above 0, got {white}")
-    place = _place(path)
-    train, test = _split(place, test_fraction)
+    if isinstance(split, bool) or not isinstance(split, int) or split < 0:
+        raise ParameterError(
+            f"folder: expected split as a whole number of 0 or more, got {split!r}"
+        )
+    if split and not test_fraction:
+        raise ParameterError(
+            "folder: split tells one division by test_fraction from another; give test_fraction too"
+        )
+    place = place_of(path)
+    train, test = parts_of(place, test_fraction, split)
     if len(train) < 2:
         raise DatasetError(
             f"{place} holds images of one class only ({next(iter(train))!r}); "
@@ -95,7 +92,7 @@ def folder(
         )
     # In one go, since what is white in pictures of many bits is one question for all of them.
     files = [file for part in (train, test) for group in part.values() for file in group]
-    images = read_images(files, size, resize, channels, white)
+    images = read_or_recall(files, size, resize, channels, white)
     train_labels, test_labels = (
         np.repeat(np.arange(len(part)), [len(group) for group in part.values()])
         for part in (train, test)
@@ -104,107 +101,3 @@ def folder(
     return Dataset(
         f"folder:{path}", images[:end], train_labels, images[end:], test_labels, tuple(train)
     )
-
-
-def _place(path: str) -> Path:
-    if not path:
-        raise ParameterError("folder: expected the folder that holds the images: folder:PATH")
-    place = Path(path).expanduser()
-    if not place.is_dir():
-        raise DatasetError(f"data set 'folder': there is no folder {place}")
-    return place
-
-
-def _visible(name: str) -> bool:
-    return not name.startswith(".") and name.lower() not in _HIDDEN
-
-
-def _name(path: Path) -> str:
-    """The name in one Unicode form: macOS may hand out an é as an e and an accent."""
-    return unicodedata.normalize("NFC", path.name)
-
-
-def _sorted(paths: Iterable[Path]) -> list[Path]:
-    """By name alone: paths themselves are compared without their case on Windows."""
-    return sorted(paths, key=lambda path: (_name(path), path.name))
-
-
-def _split(place: Path, test_fraction: float) -> tuple[Classes, Classes]:
-    """The training and test files of every class, by either layout."""
-    parts = {part: _part(place, part) for part in ("train", "test")}
-    if test_fraction == 0:
-        if parts["train"] is None or parts["test"] is None:
-            missing = " and ".join(f"{part}/" for part, found in parts.items() if found is None)
-            raise DatasetError(
-                f"{place} holds no {missing}; expected train/CLASS/IMAGE and test/CLASS/IMAGE, "
-                "or CLASS/IMAGE with a split such as test_fraction=0.2"
-            )
-        train, test = _classes(parts["train"]), _classes(parts["test"])
-        if train.keys() != test.keys():
-            lone = sorted(train.keys() ^ test.keys())
-            where, other = ("train", "test") if lone[0] in train else ("test", "train")
-            raise DatasetError(
-                f"expected the same classes in {place}/train and {place}/test, "
-                f"but {lone[0]!r} is in {where}/ and not in {other}/"
-            )
-        return train, test
-    if None not in parts.values():
-        raise DatasetError(f"{place} holds train/ and test/ already: leave test_fraction out")
-    train, test = {}, {}
-    for name, files in _classes(place).items():
-        if len(files) < 2:
-            raise DatasetError(
-                f"class folder {files[0].parent} holds 1 image; test_fraction needs at least 2"
-            )
-        ranked = sorted(files, key=_rank)
-        held_out = min(max(round(len(files) * test_fraction), 1), len(files) - 1)
-        test[name], train[name] = _sorted(ranked[:held_out]), _sorted(ranked[held_out:])
-    return train, test
-
-
-def _part(place: Path, part: str) -> Path | None:
-    """The folder `train` or `test`, in any case, as a file system without case would find it."""
-    found = [one for one in _entries(place) if one.name.lower() == part and one.is_dir()]
-    return min(found, key=lambda one: (one.name != part, one.name), default=None)
-
-
-def _rank(file: Path) -> str:
-    name = f"{_name(file.parent)}/{_name(file)}"
-    return hashlib.sha256(name.encode(errors="replace")).hexdigest()
-
-
-def _classes(place: Path) -> Classes:
-    """The class folders of `place` in the order of their names, each with its images."""
-    classes: Classes = {}
-    for entry in _entries(place):
-        if not _visible(entry.name):
-            continue
-        if not entry.is_dir():
-            raise DatasetError(f"expected one folder a class in {place}, found the file {entry}")
-        name = _name(entry)
-        if name in classes:
-            raise DatasetError(
-                f"two class folders of {place} are called {name!r}, in two Unicode forms; "
-                "rename one of them, or bring their images together"
-            )
-        files = [file for file in _entries(entry) if _visible(file.name)]
-        for file in files:
-            if file.is_dir():
-                raise DatasetError(
-                    f"expected images in the class folder {entry}, found the folder {file}"
-                )
-        if not files:
-            raise DatasetError(f"class folder {entry} holds no images")
-        classes[name] = files
-    if not classes:
-        raise DatasetError(f"{place} holds no class folders; expected one folder a class")
-    return classes
-
-
-def _entries(place: Path) -> list[Path]:
-    try:
-        return _sorted(place.iterdir())
-    except OSError as error:
-        raise DatasetError(
-            f"the folder {place} cannot be read: {error.strerror}; allow it, or take it away"
-        ) from error

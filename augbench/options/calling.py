@@ -50,9 +50,9 @@ def takes_options(
 
         def call(*args: Any, **kwargs: Any) -> _Result:
             base: dict[str, Any] = {}
-            origin = Origin()
+            origin, told = Origin(), frozenset[str]()
             if args and isinstance(args[0], Options):
-                known, origin = vars(args[0]), args[0].origin
+                known, origin, told = vars(args[0]), args[0].origin, args[0].given
                 base = {f.name: getattr(args[0], f.name) for f in fields(kind) if f.name in known}
                 args = args[1:]
             positional = signature.bind_partial(*args).arguments
@@ -61,7 +61,7 @@ def takes_options(
                 base = {name: v for name, v in base.items() if name not in SET_BY_RECIPES}
             origin = origin.without(values)
             with written_as(origin.words, in_file=True), written_as(spelled):
-                return function(made(kind, base | values, origin))
+                return function(made(kind, base | values, origin, told.union(values)))
 
         update_wrapper(call, function)
         shown = _signature(kind, function)
@@ -87,10 +87,16 @@ def made_from(table: type[_Table], given: Mapping[str, Any]) -> _Table:
         return made(table, values)
 
 
-def made(table: type[_Table], values: Mapping[str, Any], origin: Origin | None = None) -> _Table:
+def made(
+    table: type[_Table],
+    values: Mapping[str, Any],
+    origin: Origin | None = None,
+    given: Collection[str] | None = None,
+) -> _Table:
     """A table of values by their names in Python, which came from a file if `origin` says so.
 
-    Every value is checked before any error is raised.
+    `given` names those that somebody gave, by default all. Every value is checked before any error
+    is raised.
     """
     problems = Problems(origin)
     options = options_of(table)
@@ -104,6 +110,7 @@ def made(table: type[_Table], values: Mapping[str, Any], origin: Origin | None =
     problems.tell()
     if origin is not None:
         result.__dict__["_origin"] = origin
+    result.__dict__["_given"] = frozenset(values if given is None else given)
     return result
 
 

@@ -19,6 +19,9 @@ _FOLDER = re.compile(
 """A spec of the data set `folder`: its path may be the first value, without a name, in quotes, and
 may hold commas."""
 
+_BARE = re.compile(r"(?P<path>(?:[./~]|[A-Za-z]:[\\/]).*?)(?=:" + _KEY + r"|$)", re.DOTALL)
+"""A folder by itself, perhaps with parameters, as in `./photos:size=64`."""
+
 
 def from_file(option: str, value: Any, folder: Path) -> Any:
     """An option's value with its paths as they are from the working directory."""
@@ -52,6 +55,8 @@ def _moved(option: str, value: Any, move: Callable[[str], str]) -> Any:
         return tuple(move(one) if _is_file(one) else one for one in value)
     if option in ("pretrain_datasets", "finetune_datasets"):
         return tuple(_moved_folder(one, move) for one in value)
+    if option == "dataset" and value is not None:
+        return _moved_folder(value, move)
     return value
 
 
@@ -64,6 +69,13 @@ def _is_file(plugin: str) -> bool:
 def _moved_folder(spec: str, move: Callable[[str], str]) -> str:
     found = _FOLDER.match(spec)
     if found is None:
-        return spec
+        # A folder by itself is told from a name by the sign between folders.
+        path = _BARE.match(spec)
+        return f"{_with_sign(move(path['path']))}{spec[path.end() :]}" if path else spec
     mark = found["mark"]
     return f"{found['before']}{mark}{move(found['path'])}{mark}{spec[found.end() :]}"
+
+
+def _with_sign(path: str) -> str:
+    """A path that is told from a name: `./photos`, and not `photos`."""
+    return path if re.match(r"[./~\\]|[A-Za-z]:", path) else f"./{path}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -100,6 +100,16 @@ class Options(Settings):
         none_words="no baseline",
         title="baseline",
         help="What the arms are compared with.",
+        group=STUDY,
+    )
+    dataset: OptionalName = OptionalName(
+        "--dataset",
+        what="a data set",
+        default=None,
+        none_words="what the two options below name",
+        title="data set of both sides",
+        help="One data set to pretrain on, to finetune on and to measure: a name, or your own "
+        "folder with one folder a class, as in photos or photos:size=64. See docs/photos.md.",
         group=STUDY,
     )
     pretrain_datasets: Names = Names(
@@ -390,6 +400,24 @@ class Options(Settings):
         """Where they were written, if in a file."""
         origin: Origin = self.__dict__.get("_origin", Origin())
         return origin
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the options that somebody gave, at their defaults too where that is known.
+
+        The others may be chosen to fit the data.
+        """
+        told: frozenset[str] | None = self.__dict__.get("_given")
+        if told is not None:
+            return told
+        options = options_of(type(self)).items()
+        return frozenset(n for n, option in options if getattr(self, n) != option.default)
+
+    def but(self, **values: Any) -> Self:
+        """These options with other values in some places, which count as chosen, not as given."""
+        changed = replace(self, **values)
+        changed.__dict__.update(_origin=self.origin, _given=self.given)
+        return changed
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], /, **given: Any) -> Self:

@@ -37,6 +37,12 @@ class Factories:
             if entry not in self._imported:
                 self._imported[entry] = self._import(entry)
             factory = self._imported[entry]
+        if entry.kind in CONSTRUCTED and _is_an_object(factory):
+            raise PluginError(
+                f"{entry.kind} {entry.qualified!r}: expected a class, got an object of the class "
+                f"{type(factory).__name__!r}: register the class itself, or a function that makes "
+                "the object"
+            )
         if entry.kind in CONSTRUCTED and _mixes_itself(factory):
             attribute = "sources" if entry.kind == "augmentation" else "operations"
             raise PluginError(
@@ -81,7 +87,7 @@ class Factories:
         if not isinstance(sources, int) or sources < 1 or not callable(instance):
             raise ContractError(
                 f"{name}: expected a callable object with an integer class attribute `sources` of "
-                f"at least 1, got a {type(instance).__name__} with sources = {sources!r}"
+                f"at least 1, got {_lack(factory, instance)}"
             )
         return instance
 
@@ -100,6 +106,31 @@ class Factories:
                 )
             self._hashes[entry] = found or ""
         return self._hashes[entry]
+
+
+def _lack(factory: Any, instance: Any) -> str:
+    """What was made instead of an augmentation, and what to write."""
+    what = f"a {type(instance).__name__}"
+    if not hasattr(instance, "sources") and inspect.isfunction(factory):
+        return (
+            f"{what} from the function {factory.__name__!r}: it is called once, without images, "
+            "and returns the object that is called with them; one that changes images itself has "
+            "to be the method `__call__(self, …, *, rng)` of a class (see docs/plugins.md)"
+        )
+    if not hasattr(instance, "sources"):
+        return (
+            f"{what} without it: write `sources = 1` into the class if it takes one image, "
+            "`sources = 2` for a pair (see docs/plugins.md)"
+        )
+    if not callable(instance):
+        return f"{what} without the method `__call__(self, …, *, rng)` (see docs/plugins.md)"
+    return f"{what} with sources = {instance.sources!r}"
+
+
+def _is_an_object(factory: Any) -> bool:
+    """True for an augmentation, or a network of torch's, in the place of its class."""
+    made = not isinstance(factory, type) and not inspect.isroutine(factory)
+    return made and (hasattr(factory, "sources") or hasattr(factory, "forward"))
 
 
 def _mixes_itself(factory: Any) -> bool:

@@ -5,6 +5,7 @@ Each option by itself was checked when it was given (`augbench.options`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from augbench.datasets.contract import DatasetInfo
@@ -27,7 +28,7 @@ def check_study(study: Study, sources: Mapping[str, int], problems: Problems) ->
     `sources` maps the label of each arm to how many images one of its outputs is made of. Nothing
     here takes longer for a larger study.
     """
-    if not study.arms:
+    if not study.arms and not problems:
         with problems.of("augmentations"):
             raise StudyError(
                 f"nothing to compare: name an augmentation with {named('augmentations')}, or keep "
@@ -59,7 +60,7 @@ def check_study(study: Study, sources: Mapping[str, int], problems: Problems) ->
         smallest = min((*study.samples_per_class, *study.ruler_sizes))
         with problems.of("batch_size"):
             for arm in study.arms:
-                _whole_batch(arm, smallest * len(pretrain.classes), sources[arm.label])
+                _whole_batch(arm, smallest, sources[arm.label], pretrain)
     with problems.of("epochs"):
         _ends(study)
     check_number(study, problems)
@@ -77,7 +78,7 @@ def _served(study: Study, pretrain: DatasetInfo, finetune: DatasetInfo) -> None:
         raise StudyError(
             f"{named('readouts', OWN_HEAD.name)}: the pretraining head knows the classes of "
             f"{pretrain.name!r} alone, and cannot be judged on {finetune.name!r}; finetune on "
-            f"{named('finetune_datasets', pretrain.name)}, or on none at all"
+            f"{named('finetune_datasets', pretrain.spec or pretrain.name)}, or on none at all"
         )
 
 
@@ -87,18 +88,27 @@ def _enough(option: str, size: int, info: DatasetInfo, who: str = "") -> None:
         name = info.classes[info.train_counts.index(least)]
         raise StudyError(
             f"{who}{named(option, size)} is more than {info.name!r} holds: class {name!r} has "
-            f"{least} training images; the largest size that works is {least}"
+            f"{least} training image{'s' * (least > 1)}; the largest size that works is {least}"
         )
 
 
-def _whole_batch(arm: Arm, images: int, count: int) -> None:
+def _whole_batch(arm: Arm, size: int, count: int, info: DatasetInfo) -> None:
     """Refuse an arm whose outputs are made of more images than the smallest set's batches hold."""
-    batch = effective_batch_size(arm.settings.batch_size, images)
-    if batch < count:
-        raise StudyError(
-            f"{arm.label!r} makes each output of {count} different images of a batch, but "
-            f"a batch holds {batch}; use {named('batch_size', count)} or more"
-        )
+    classes, asked = len(info.classes), arm.settings.batch_size
+    batch = effective_batch_size(asked, size * classes)
+    if batch >= count:
+        return
+    needs = f"{arm.label!r} makes each output of {count} different images of a batch"
+    remedies = [f"use {named('batch_size', count)} or more"] if asked < count else []
+    if size * classes < count:  # then no larger batch helps
+        smallest = math.ceil(count / classes)
+        if smallest > min(info.train_counts):
+            raise StudyError(
+                f"{needs}, more than {info.name!r} has for any size: leave {arm.label!r} out"
+            )
+        needs += f", and {size} of each class of {info.name!r} are {size * classes}"
+        remedies.append(f"begin at {named('samples_per_class', smallest)}")
+    raise StudyError(f"{needs}, but a batch holds {batch}; {', and '.join(remedies)}")
 
 
 def _ends(study: Study) -> None:

@@ -172,6 +172,7 @@ class Study:
                     "image_shape": list(info.image_shape),
                     "classes": list(info.classes),
                     "test_size": info.test_size,
+                    **({"spec": info.spec} if info.spec else {}),
                 }
                 for pair in self.pairs
                 for info in pair
@@ -228,7 +229,8 @@ class Study:
 def study_key(description: Mapping[str, Any], keys: Iterable[str]) -> str:
     """What a study is known by: SHA-256 over its description and the keys of its cells.
 
-    Of components only their identities count, so that a release changes no study.
+    Of components only their identities count, so that a release changes no study; of data sets,
+    not where they lie.
     """
     reduced = {
         **description,
@@ -241,6 +243,11 @@ def study_key(description: Mapping[str, Any], keys: Iterable[str]) -> str:
             }
             for arm in description["arms"]
         ],
+    }
+    # The same images lie elsewhere on another day.
+    reduced["datasets"] = {
+        name: {word: value for word, value in told.items() if word != "spec"}
+        for name, told in description["datasets"].items()
     }
     if "shift" in description:
         reduced["shift"] = [ShiftTest.from_json(one).metric for one in description["shift"]]

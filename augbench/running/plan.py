@@ -24,13 +24,19 @@ __all__ = ["Plan", "specs_of"]
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked study, ready to be computed."""
+    """A checked study, ready to be computed.
+
+    `choices` are lines on what was chosen where the user left it open, and on the data that this
+    was chosen for; `options` hold the choices. `doubts` are warnings about what data can show.
+    """
 
     options: Options
     registry: Registry
     study: Study
     cells: tuple[Cell, ...]
     datasets: Mapping[str, Component]
+    choices: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         warned = f"; {len(self.warnings)} warnings" if self.warnings else ""
@@ -57,6 +63,7 @@ class Plan:
         told += [line for _, finetune in self.study.pairs if (line := _unbalanced(finetune))]
         told += self.study.search.warnings if self.study.search else ()
         told += _without_effect(self.options)
+        told += self.doubts
         return tuple(dict.fromkeys(told))
 
     def load(self, content_hash: str) -> Dataset:

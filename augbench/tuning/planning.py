@@ -172,18 +172,26 @@ def _nothing_left(study: Study, finetune: DatasetInfo, size: int, *, same: bool)
     """Say that D_F has no validation image, and what would leave one; `same` if it is D_P."""
     largest = _outside(study)
     option = "samples_per_class" if largest in study.samples_per_class else "ruler_sizes"
-    pretraining = f"{named(option)} than {largest}"
     held_out = study.settings.calibration_samples_per_class
-    others = f"{named('finetune_samples_per_class')} than {size}, or "
-    others += f"{named('calibration_samples_per_class')} than {held_out}"
+    smaller = {
+        "finetune_samples_per_class": (size, 1),
+        "calibration_samples_per_class": (held_out, 0),
+    }
+    taken = ""
     if same and largest >= min(finetune.train_counts):
-        others = f"{pretraining}, which takes all images of some class"
+        smaller, taken = {option: (largest, 1)}, ", which takes all images of some class"
     elif same:
-        others = f"{pretraining}, {others}"
+        smaller = {option: (largest, 1), **smaller}
+    possible = [
+        f"{named(name)} than {value}" for name, (value, least) in smaller.items() if value > least
+    ]
+    listed = ", ".join([*possible[:-1], *(f"or {one}" for one in possible[-1:])])
+    remedy = f"give a smaller {listed.removeprefix('or ')}{taken}"
+    if not possible:
+        remedy = "add images to it"
     return (
         f"{named('tune')}: {finetune.name!r} has no image of some class left to choose by, beside "
-        f"those of finetuning, calibration{' and pretraining' if same else ''}; give a smaller "
-        f"{others}"
+        f"those of finetuning, calibration{' and pretraining' if same else ''}; {remedy}"
     )
 
 

@@ -238,7 +238,7 @@ def test_what_is_doubtful_about_the_data_is_said_once_on_the_error_stream(
 ):
     spec = f"folder:{leaking},size=16"
     line = (
-        f"warning: data set 'folder:path={leaking},size=16': 2 of 2 test images are training "
+        "warning: data set 'images': 2 of 2 test images are training "
         "images too, pixel by pixel: accuracies come out too high; take them out of one part\n"
     )
     study = [
