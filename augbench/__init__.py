@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from augbench.backbones.contract import BackboneFactory
     from augbench.datasets.contract import Dataset, DatasetFactory
     from augbench.errors import AugbenchError, StudyWarning, UsageError
+    from augbench.forecasting import power
     from augbench.options import Options, Settings
     from augbench.plugins.hookspecs import Register, hookimpl
     from augbench.results import StudyResult
@@ -35,6 +36,7 @@ _HOMES = {
     "StudyWarning": "augbench.errors",
     "UsageError": "augbench.errors",
     "hookimpl": "augbench.plugins.hookspecs",
+    "power": "augbench.forecasting",
     "run": "augbench.api",
 }
 
@@ -52,6 +54,7 @@ __all__ = [
     "StudyWarning",
     "UsageError",
     "hookimpl",
+    "power",
     "run",
 ]
 

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import KW_ONLY, dataclass
 
 from augbench.errors import OptionError, StudyWarning
+from augbench.forecasting import expected, power
 from augbench.options import Options, filled_from_recipe, takes_options
 from augbench.planning import check_machine, plan
 from augbench.progress import progress_here
@@ -20,7 +21,17 @@ from augbench.running.observer import Observer
 from augbench.running.pictures import Gallery
 from augbench.running.plan import Plan
 
-__all__ = ["Observer", "Options", "Plan", "check_machine", "execute", "plan", "run"]
+__all__ = [
+    "Observer",
+    "Options",
+    "Plan",
+    "check_machine",
+    "execute",
+    "expected",
+    "plan",
+    "power",
+    "run",
+]
 
 
 def execute(

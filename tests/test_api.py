@@ -278,6 +278,7 @@ def test_the_public_names_are_these():
         "StudyWarning",
         "UsageError",
         "hookimpl",
+        "power",
         "run",
     ]
     for name in augbench.__all__:

@@ -40,6 +40,7 @@ RANK = {
     "results": 6,
     "reports": 7,
     "planning": 7,
+    "forecasting": 7,
     "proposing": 7,
     "progress": 7,
     "registration": 7,

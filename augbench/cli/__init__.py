@@ -33,6 +33,7 @@ _VERBS = {
     "run": "Run a study: pretrain, finetune and measure every cell that the store lacks.",
     "register": "Write down what a study will compute and what judges it, before it is computed.",
     "report": "Say what a study found: verdict, tables, figures, one page to send; from its store.",
+    "power": "Say how many seeds, cells and hours it takes to find a difference.",
     "status": "Say what of a study is done, what failed and why, and what computes where.",
     "retry": "Let the next run try cells again that crashed or timed out.",
     "export": "Write the cells of a study to a file: CSV, JSON or Parquet.",
@@ -141,6 +142,9 @@ def _exit_code_of(arguments: list[str] | None) -> int:
             os.fsencode(argument)  # as every name of a file has to be
         except UnicodeEncodeError:
             echo(f"error: {argument!r} is no text: it holds half of a character", err=True)
+            return 2
+        if "\0" in argument:  # no shell can send it; no file can have it in its name
+            echo(f"error: expected arguments without a null character, got {argument!r}", err=True)
             return 2
     flags = {name: option.flag for name, option in options_of(Options).items()}
     try:

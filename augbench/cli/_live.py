@@ -13,6 +13,7 @@ from rich.live import Live as RichLive
 from rich.progress import BarColumn, Progress, TextColumn
 
 from augbench.api import Observer, Plan
+from augbench.cli._forecast import expected_lines
 from augbench.cli._live_table import LiveTable
 from augbench.cli._pace import Pace
 from augbench.options import reported
@@ -91,6 +92,8 @@ class Live(Observer):
             f"{len(cells)} cells{_trials(cells)}: {len(cells) - len(missing)} in "
             f"the store, {len(missing)} to compute ({plan.options.out})"
         )
+        for line in expected_lines(plan) if missing else ():
+            self._print(line)
         if missing and self._console.is_terminal:
             self._progress.add_task(self._count, total=1.0, pace=self._pace)
             self._live = RichLive(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from augbench.cli._streams import echo, write_text
 from augbench.errors import UsageError
 from augbench.protocol.readouts import READOUTS
 from augbench.results import StudyResult, find_view
-from augbench.store import Store
+from augbench.store import Store, StoredStudy
 
 __all__ = ["report_command"]
 
@@ -43,6 +44,16 @@ __all__ = ["report_command"]
     "--tuned/--default",
     default=None,
     help="Whether it is about tuned results.  [default: tuned, where the study is]",
+)
+@click.option(
+    "--against",
+    metavar="ARM",
+    help="Compare every arm with this one, in the place of the baseline; exploratory.",
+)
+@click.option(
+    "--pairwise",
+    is_flag=True,
+    help="Compare any two arms, all pairs corrected together; exploratory. Draws no figures.",
 )
 @click.option("--list", "list_studies", is_flag=True, help="List the studies of the store.")
 @click.option(
@@ -69,6 +80,8 @@ def report_command(
     readout: str | None,
     finetune_samples: int | None,
     tuned: bool | None,
+    against: str | None,
+    pairwise: bool,
     list_studies: bool,
     html: Path | None,
     confidence: float,
@@ -89,6 +102,11 @@ def report_command(
       augbench report results --full --no-figures
       augbench report results --html report.html --metric nll
     """
+    if pairwise and (against is not None or html is not None):
+        raise UsageError(
+            f"--pairwise: cannot be used with {'--html' if against is None else '--against'}; it "
+            "prints a table of its own"
+        )
     if not 0 < confidence < 1:
         raise UsageError(f"--confidence: expected a share between 0 and 1, got {confidence:g}")
     if html is not None and not html.parent.is_dir():
@@ -96,6 +114,8 @@ def report_command(
             f"--html: there is no folder {str(html.parent)!r} for {html.name!r}; make it, "
             "or name another"
         )
+    if pairwise and as_json:
+        raise UsageError("--json is for the report: leave it out, or --pairwise")
     if list_studies and as_json:
         raise UsageError("--json is for one study: leave it out, or --list")
     with Store.read(out) as store:
@@ -110,9 +130,14 @@ def report_command(
             tuned=tuned,
             usual=stored.description["settings"]["finetune_samples_per_class"],
         )
-        result = StudyResult(stored, metric=metric, in_view=view)
+        result = StudyResult(stored, metric=metric, in_view=view, against=_arm(stored, against))
         folder = store.path.parent
 
+    if pairwise:
+        from augbench.reports.pairwise import print_pairs
+
+        print_pairs(result, confidence=confidence)
+        return
     written: list[Path] = []
     if not as_json:
         from augbench.registration import registered_line
@@ -120,6 +145,8 @@ def report_command(
 
         registered = registered_line(result, folder)
         print_report(result, confidence=confidence, full=full, registered=registered)
+    # Figures in the folder are about the study's own baseline.
+    no_figures = no_figures or result.baseline != result.own_baseline
     if html is not None or not no_figures:
         from augbench.pictures.archive import damage, pictures_of
 
@@ -156,6 +183,21 @@ def report_command(
 
         content = result_object(result, confidence=confidence, written=written)
         write_text(json_text("report", content) + "\n")
+
+
+def _arm(stored: StoredStudy, against: str | None) -> str | None:
+    """The label of the arm that was asked for, by the name that it was given or that is shown."""
+    if against is None:
+        return None
+    arms = {arm["label"]: arm["shown"] for arm in stored.description["arms"]}
+    if against not in arms and against not in arms.values():
+        close = get_close_matches(against, [*arms, *arms.values()], n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise UsageError(
+            f"--against {against!r}: the study has no such arm{hint} (expected one of "
+            f"{', '.join(arms.values())})"
+        )
+    return str(arms.get(against, against))
 
 
 def _list(store: Store) -> None:

@@ -48,7 +48,12 @@ _ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"})
 @click.option("--plot-train-curves", is_flag=True, help="Draw the training curves of every cell.")
 @figure_width_option
 @click.option("--plot-augmentations", is_flag=True, help="First draw what the augmentations do.")
-@click.option("--dry-run", is_flag=True, help="Show the plan and its size; compute nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the plan, what it can find and its time; compute nothing."
+)
+@click.option(
+    "--time", "time_it", is_flag=True, help="With --dry-run, train some steps to tell the time."
+)
 @full_option
 @click.option("--verbose", is_flag=True, help="Also say how packs were trained, and every file.")
 @click.option("--no-figures", is_flag=True, help="Draw no figures.")
@@ -64,6 +69,7 @@ def run_command(
     figure_width: str,
     plot_augmentations: bool,
     dry_run: bool,
+    time_it: bool,
     full: bool,
     verbose: bool,
     no_figures: bool,
@@ -86,6 +92,8 @@ def run_command(
       augbench run --aug all --seeds 12 --samples-per-class 4,16,64
       augbench run --pre-train-dataset mnist --finetune-dataset emnist
     """
+    if time_it and not dry_run:
+        raise click.UsageError("--time is for --dry-run; without it, the study itself is timed")
     folder = _folder(given, study)
     if folder is not None:
         given["dataset"], study = folder, None
@@ -93,6 +101,7 @@ def run_command(
     options = given_options(context, given, study)
 
     from augbench.api import check_machine, execute, plan
+    from augbench.cli._forecast import expected_lines
     from augbench.cli._live import Live, print_plan
     from augbench.pictures.archive import pictures_of
     from augbench.registration import registered_line
@@ -116,6 +125,8 @@ def run_command(
     if dry_run:
         check_machine(planned)
         print_plan(planned)
+        for line in expected_lines(planned, time_it=time_it):
+            echo(line)
         return
     written = _draw_augmentations(planned, quiet=as_json) if plot_augmentations else []
     with Artists() as artists:

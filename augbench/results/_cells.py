@@ -49,11 +49,16 @@ class StudyCells:
     at_budget: str | None = None
     metric: str = PRIMARY.name
     in_view: View | None = None
+    against: str | None = None
 
     def __post_init__(self) -> None:
         if self.metric not in COMPARABLE:
             raise UsageError(f"metric {self.metric!r}: expected one of {', '.join(COMPARABLE)}")
         check_metric(self.metric, self.view.readout)
+        if self.against is not None and self.against not in self.augmentations:
+            raise UsageError(
+                f"no arm {self.against!r}; expected one of {', '.join(self.augmentations)}"
+            )
         if self.metric == SHIFT_ACCURACY and not self.shift_tests:
             raise UsageError(
                 f"metric {self.metric!r}: study {self.stored.id} was not measured under shift; run "
@@ -169,9 +174,23 @@ class StudyCells:
 
     @property
     def baseline(self) -> str | None:
-        """The label of the baseline, if the study has one."""
+        """The label of the arm that all others are compared with, if there is one.
+
+        The study's own baseline, unless the result is `against` another arm.
+        """
+        return self.against or self.own_baseline
+
+    @property
+    def own_baseline(self) -> str | None:
+        """The label of the baseline that the study was planned with, if it has one."""
         label: str | None = self.stored.description["baseline"]
         return label if label is None else self._shown[label]
+
+    @property
+    def has_references(self) -> bool:
+        """True where floor and ceiling were planned, and are those of the baseline."""
+        own = self.baseline is not None and self.baseline == self.own_baseline
+        return own and bool(self.stored.description["references"])
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -180,7 +199,9 @@ class StudyCells:
 
     @property
     def ruler_sizes(self) -> tuple[int, ...]:
-        """The further sizes at which only the baseline ran."""
+        """The further sizes at which only the baseline ran; none against another arm."""
+        if self.baseline != self.own_baseline:
+            return ()
         return tuple(s for s in self.stored.description["ruler_sizes"] if s not in self.sizes)
 
     @property

@@ -29,7 +29,9 @@ from augbench.statistics import (
     Condition,
     CutShort,
     Interaction,
+    PairDifference,
     Unlearnt,
+    all_pairs,
     analyse,
     best_arms,
     collapsed,
@@ -49,7 +51,8 @@ class StudyResult(Shown, StudyCells):
     one view, by default the first readout on the most finetuning images, tuned where it is.
 
     Tables, intervals and analyses are about one `metric`, by default accuracy; raises `UsageError`
-    for one that is not among `augbench.protocol.metrics.COMPARABLE`.
+    for one that is not among `augbench.protocol.metrics.COMPARABLE`. Every arm is compared with the
+    study's baseline, or with the arm that the result is `against`, which makes it exploratory.
 
     Tables, intervals and analyses are computed when first asked for and kept, so that a page, the
     terminal and an export of one study share them; what is returned may be changed by the caller.
@@ -130,20 +133,24 @@ class StudyResult(Shown, StudyCells):
     def condition(self, pair: Pair) -> Condition:
         """The condition that a pair is at this budget, in this view.
 
-        The first pair, at the longest budget and in the first view, is primary.
+        The first pair, at the longest budget and in the first view, is primary, against the
+        study's own baseline.
         """
         wanted = (
-            (pair, self.budget, self.view),
-            (self.pairs[0], self.budgets[-1], self.views[0]),
+            (pair, self.budget, self.view, self.baseline),
+            (self.pairs[0], self.budgets[-1], self.views[0], self.own_baseline),
         )
         labels = [f"{one[0]} → {one[1]}" for one, *_ in wanted]
         if len(self.budgets) > 1:
             labels = [
-                f"{label}, {budget}" for label, (_, budget, _) in zip(labels, wanted, strict=True)
+                f"{label}, {budget}" for label, (_, budget, *_) in zip(labels, wanted, strict=True)
             ]
         if len(self.views) > 1:
+            labels = [f"{label}, {one[2].label}" for label, one in zip(labels, wanted, strict=True)]
+        if self.baseline != self.own_baseline:
             labels = [
-                f"{label}, {view.label}" for label, (*_, view) in zip(labels, wanted, strict=True)
+                f"{label}, against {one[3]}" if one[3] is not None else f"{label}, no baseline"
+                for label, one in zip(labels, wanted, strict=True)
             ]
         primary = wanted[0] == wanted[1]
         return Condition(labels[0], primary, "" if primary else labels[1])
@@ -224,10 +231,9 @@ class StudyResult(Shown, StudyCells):
         scores = self.scores(pair)
         if self.baseline is None or all(np.isnan(values).all() for values in scores.values()):
             return None
-        with_references = bool(self.stored.description["references"])
 
         def values_of(one: Reference) -> NDArray[np.float64] | None:
-            if not with_references:
+            if not self.has_references:
                 return None
             return self.values(pair, str(self.baseline), (one.samples_per_class,))[:, 0]
 
@@ -269,6 +275,30 @@ class StudyResult(Shown, StudyCells):
             )
 
         return self._once(("best", pair, confidence), find)
+
+    def pairwise(self, pair: Pair, *, confidence: float = 0.95) -> tuple[PairDifference, ...]:
+        """The areas under the curves of any two arms compared, all pairs as one family.
+
+        Exploratory; none without two arms that have results.
+        """
+
+        def find() -> tuple[PairDifference, ...]:
+            scores = {
+                label: values
+                for label, values in self.scores(pair).items()
+                if not np.isnan(values).all()
+            }
+            if len(scores) < 2:
+                return ()
+            return all_pairs(
+                scores,
+                self.sizes,
+                failed={label: self.failures(pair)[label] for label in scores},
+                chance=self.guessing(pair),
+                confidence=confidence,
+            )
+
+        return self._once(("pairwise", pair, confidence), find)
 
     def remarks(self, analysis: Analysis) -> tuple[str, ...]:
         """Lines that a reader must know with any verdict: what limits it, what it cost."""

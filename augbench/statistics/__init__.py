@@ -58,8 +58,9 @@ from augbench.statistics.multipliers import (
     geometric_mean,
     label_multipliers,
 )
+from augbench.statistics.paired_noise import PairedNoise, paired_noise
 from augbench.statistics.pairing import Pairing, pairing
-from augbench.statistics.pairwise import pairwise
+from augbench.statistics.pairwise import PairDifference, all_pairs, pairwise
 from augbench.statistics.power import detectable_effect, seeds_for_power, sign_flip_power
 from augbench.statistics.records import (
     Analysis,
@@ -83,6 +84,7 @@ from augbench.statistics.signflip import (
     step_down_max_t,
 )
 from augbench.statistics.spread import Spread, spread
+from augbench.statistics.study_power import StudyPower, study_power, study_seeds
 from augbench.statistics.transfer import Transfer, transfer
 from augbench.statistics.verdict import Verdict, remarks, verdict
 
@@ -109,7 +111,9 @@ __all__ = [
     "LostSeeds",
     "MeanInterval",
     "Multiplier",
+    "PairDifference",
     "PairEffect",
+    "PairedNoise",
     "Pairing",
     "References",
     "Scale",
@@ -119,6 +123,7 @@ __all__ = [
     "SignFlip",
     "SizeComparison",
     "Spread",
+    "StudyPower",
     "Transfer",
     "TwoWayInterval",
     "Unlearnt",
@@ -126,6 +131,7 @@ __all__ = [
     "across_datasets",
     "advice",
     "advice_line",
+    "all_pairs",
     "analyse",
     "as_plain",
     "attainable_p",
@@ -160,6 +166,7 @@ __all__ = [
     "nothing_learnt",
     "on_front",
     "paired_difference",
+    "paired_noise",
     "pairing",
     "pairwise",
     "probability_of_improvement",
@@ -175,6 +182,8 @@ __all__ = [
     "size_runs",
     "spread",
     "step_down_max_t",
+    "study_power",
+    "study_seeds",
     "transfer",
     "tuning_outcome",
     "tuning_sentence",

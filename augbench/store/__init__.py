@@ -17,11 +17,13 @@ from augbench.store._merging import Conflict, Merged, merge
 from augbench.store._rows import PlannedCell, StoredStudy
 from augbench.store._schema import FILE_NAME
 from augbench.store._store import Outcome, Store
+from augbench.store._times import CellTime
 from augbench.store._verifying import Problem, problems, repair
 from augbench.store._writable import check_writable
 
 __all__ = [
     "FILE_NAME",
+    "CellTime",
     "Claim",
     "Conflict",
     "Disagreement",

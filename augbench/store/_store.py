@@ -16,7 +16,7 @@ from augbench.options import named
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell, Study
 from augbench.protocol.wanted import Wanted
-from augbench.store import _cells, _claims, _studies
+from augbench.store import _cells, _claims, _studies, _times
 from augbench.store._checksums import Damage
 from augbench.store._claims import Claim, Owner, Watch
 from augbench.store._copying import copy_cells, copy_claims, copy_studies
@@ -30,6 +30,7 @@ from augbench.store._opening import (
 )
 from augbench.store._rows import StoredStudy
 from augbench.store._schema import FILE_NAME, reason, sqlite_errors, transaction
+from augbench.store._times import CellTime
 
 __all__ = ["Outcome", "Store"]
 
@@ -203,6 +204,11 @@ class Store:
         """Write many outcomes, all or none; returns how many were written."""
         with self.connection(write=True) as connection:
             return sum(_cells.record(connection, *outcome) for outcome in outcomes)
+
+    def times(self) -> list[CellTime]:
+        """The times that the latest computed cells took, the last one first."""
+        with self.connection() as connection:
+            return _times.times(connection)
 
     def given_up(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the errors of those cells that are not to be tried again without being asked.

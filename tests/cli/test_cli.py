@@ -193,7 +193,7 @@ def test_a_preview_draws_each_augmentation(augbench, tmp_path):
         *("--dataset", "tiny-a", "--plugin", TINY, "--out", tmp_path),
     )
     assert code == 0
-    assert len(printed.splitlines()) == 4
+    assert len(printed.splitlines()) == 6  # PNG, SVG and PDF
     assert (tmp_path / "augmentation-mixup_alpha=0.4.svg").exists()
 
 

@@ -31,7 +31,8 @@ def test_nothing_but_the_answer_is_on_the_standard_output(augbench, small, tmp_p
     lines = errors.splitlines()
     assert code == 0
     assert lines[0].startswith("8 cells: 0 in the store, 8 to compute")
-    assert lines[1] == "[0/8] 0 %"
+    assert lines[1].startswith("2 seeds cannot establish any difference")
+    assert "[0/8] 0 %" in lines[2:4]
     assert lines[-1].startswith("[8/8] tiny-a→tiny-b ")
     assert "100 %" in lines[-1]
     assert printed.startswith("tiny-a → tiny-b")

@@ -149,7 +149,7 @@ def _references(
     axes: Axes, result: StudyResult, pair: Pair, confidence: float
 ) -> list[tuple[Artist, str]]:
     """Floor and ceiling as lines; one far off the curves is a number only, not to flatten them."""
-    if result.baseline is None or not result.stored.description["references"]:
+    if not result.has_references:
         return []
     places, factor = result.primary.decimals_of_mean, result.primary.factor
     low, high = axes.get_ylim()
@@ -158,7 +158,7 @@ def _references(
     for one, dashes in ((CEILING, (0, (8, 2))), (FLOOR, (0, (1, 1.5)))):
         name, size = one.name, one.samples_per_class
         (row,) = result.intervals(
-            pair, result.baseline, (size,), factor=factor, confidence=confidence
+            pair, str(result.baseline), (size,), factor=factor, confidence=confidence
         )
         if not row.n:
             continue

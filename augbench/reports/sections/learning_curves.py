@@ -111,7 +111,7 @@ def _metric(
         return _plain_curve(rows, metric.factor * result.values(pair, label, wanted, metric.name))
 
     references = {}
-    if baseline is not None and result.stored.description["references"]:
+    if baseline is not None and result.has_references:
         references = {
             one.name: {**arm(baseline, (one.samples_per_class,)), "words": one.words}
             for one in REFERENCES
