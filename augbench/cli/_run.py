@@ -167,7 +167,7 @@ def run_command(
     else:
         for line in lines if verbose else ():
             echo(line)
-        echo(where_line(result, options.out, full=full))
+        echo(where_line(result, options.out, full=full, figures=not no_figures))
     _raise_if_not_whole(result)
 
 

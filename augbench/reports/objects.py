@@ -10,9 +10,10 @@ from typing import Any
 from augbench import __version__
 from augbench.protocol.readouts import READOUTS
 from augbench.reports._json import to_text
+from augbench.reports.answer import answer_of
 from augbench.reports.compare import SideBySide, StoreComparison
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Comparison, MeanInterval, SizeComparison
+from augbench.statistics import Analysis, Comparison, MeanInterval, SizeComparison, as_plain
 
 __all__ = [
     "VERSION",
@@ -36,7 +37,7 @@ def json_text(kind: str, content: dict[str, Any]) -> str:
 def result_object(
     result: StudyResult, *, confidence: float = 0.95, written: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """A study, its summary under every condition, its failures, and the files that were written.
+    """A study, its answer, its summary under every condition, its failures, and files written.
 
     The condition of the report, its budget and its view, is `shown`; scores are as they are
     stored (accuracies are shares in [0, 1]).
@@ -50,6 +51,7 @@ def result_object(
             "better": result.primary.better,
         },
         "confidence": confidence,
+        "answer": as_plain(answer_of(result, confidence=confidence)),
         "conditions": list(_conditions(result, confidence)),
         "failures": failures_object(result),
         "written": [str(path) for path in written],

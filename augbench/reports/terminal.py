@@ -64,12 +64,12 @@ def print_answer(
         console.print(text, soft_wrap=True)
 
 
-def where_line(result: StudyResult, out: Path, *, full: bool = False) -> str:
+def where_line(result: StudyResult, out: Path, *, full: bool = False, figures: bool = True) -> str:
     """One line: where the figures are, and the commands that say more."""
     usual = [] if out == Options.out else ["--out", str(out)]
     about = [] if result.primary is PRIMARY else ["--metric", result.metric]
     command = ["augbench", "report", *usual, *about]
-    parts = [f"figures in {out}"]
+    parts = [f"figures in {out}"] if figures else []
     if not full:
         parts.append(f"more: {shlex.join([*command, '--full'])}")
     return " · ".join([*parts, f"a page: {shlex.join([*command, '--html', 'report.html'])}"])

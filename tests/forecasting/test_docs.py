@@ -11,6 +11,7 @@ from augbench.forecasting.typical import GLYPHS, HANDWRITING
 PAGE = (Path(__file__).parents[2] / "docs" / "planning.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_example_prints_what_the_page_shows(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     code, shown = re.search(

@@ -121,6 +121,7 @@ def test_advice_holds_established_differences_and_nothing_else(effects, n, seed,
     assert advice_line(by_size, overall, analysis)
 
 
+@pytest.mark.slow
 def test_no_difference_gives_no_advice_but_for_alpha():
     """Level arms: any advice takes a false claim, whose chance is alpha over the whole study."""
     wrong = 0

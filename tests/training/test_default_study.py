@@ -16,7 +16,7 @@ class Noted(augbench.Observer):
     def __init__(self):
         self.text = ""
 
-    def noted(self, text):
+    def detailed(self, text):
         self.text = text
 
 
