@@ -110,16 +110,20 @@ def register(plan: Plan, file: Path) -> tuple[Registration, Path]:
 
 
 def registration_of(result: StudyResult, folder: Path) -> Registration | None:
-    """The registration in a folder that shares the most cells with a study; None without any.
+    """The registration in a folder that is of a study; None without any.
 
-    Of those that share as many, it is the earliest. Raises `StoreError` for a file that cannot be
+    It shares half of the study's cells with it, or half of its own; of several, the one that shares
+    the most, then the earliest. Raises `StoreError` for a file that cannot be
     read.
     """
     of_study = {cell.key[:_KEY_LETTERS] for cell in result.all_cells}
     shared = [
         (len(of_study & set(one.cells)), one.registered_at, one) for one in _registrations(folder)
     ]
-    found = sorted((one for one in shared if one[0]), key=lambda one: (-one[0], one[1]))
+    found = sorted(
+        (one for one in shared if 2 * one[0] >= min(len(of_study), len(one[2].cells)) > 0),
+        key=lambda one: (-one[0], one[1]),
+    )
     return found[0][2] if found else None
 
 
@@ -156,7 +160,7 @@ def _deviations(registration: Registration, result: StudyResult) -> Iterator[str
     done = [cell for cell in cells.values() if cell.status == "ok"]
     lacking = len(planned - {cell.key[:_KEY_LETTERS] for cell in done})
     if lacking:
-        yield f"{lacking} of {len(planned)} registered cells have no result"
+        yield f"{lacking} of {len(planned)} registered cells have no result in this study"
     # What trials have chosen cannot be registered as cells; their search is, with the settings.
     extra = sum(key not in planned and cell.role != "tuned" for key, cell in cells.items())
     if extra:

@@ -23,7 +23,8 @@ def beside(path: Path) -> Iterator[Path]:
 
     Where the block fails, what was at `path` stays, and nothing else is left. The file's mode is
     that of the file which it replaces, or else what the umask says. A link is followed, and a
-    device or a pipe is written to as it is. Raises `OSError`.
+    device or a pipe is written to as it is. Raises `OSError`, for a path that is a store as well:
+    no page, export or picture takes the place of results.
     """
     path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +35,8 @@ def beside(path: Path) -> Iterator[Path]:
     if old is not None and not stat.S_ISREG(old):
         yield path
         return
+    if old is not None and _is_database(path):
+        raise FileExistsError(17, "it is a store, whose results would be lost", str(path))
     if old is not None and not os.access(path, os.W_OK):
         raise PermissionError(13, os.strerror(13), str(path))  # a rename would not ask
     suffix = path.suffix if len(path.suffix) < 9 else ""  # the whole name may be as long as can be
@@ -48,6 +51,13 @@ def beside(path: Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             partial.unlink()
         raise
+
+
+def _is_database(path: Path) -> bool:
+    """True for a file of SQLite's, by its first bytes (https://www.sqlite.org/fileformat.html)."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+    return False
 
 
 def save(path: Path, content: Content, *, hint: str) -> None:

@@ -46,7 +46,7 @@ def test_every_deviation_is_listed(study):
     result = run(replace(options, seeds=3, augmentations=("mixup", "collage"), learning_rate=0.02))
     assert registration_of(result, options.out) is None  # no cell in common: another study
     told = "; ".join(deviations(made, result))
-    assert "8 of 8 registered cells have no result" in told
+    assert "8 of 8 registered cells have no result in this study" in told
     assert "18 cells were not registered" in told
     assert "with, unregistered, collage" in told
     assert "seeds is 3, registered 2" in told
@@ -63,7 +63,7 @@ def test_another_metric_and_fewer_cells_are_deviations(study):
     made, _ = register(plan(options), file)
     result = run(replace(options, seeds=1)).about("nll")
     assert deviations(made, result) == (
-        "4 of 8 registered cells have no result",
+        "4 of 8 registered cells have no result in this study",
         "this is about nll, and accuracy is registered",
         "seeds is 1, registered 2",
     )

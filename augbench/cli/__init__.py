@@ -5,6 +5,7 @@ A verb's module is imported when the verb is called, so that `augbench --help` a
 
 from __future__ import annotations
 
+import errno
 import importlib
 import io
 import os
@@ -26,6 +27,7 @@ from augbench.cli._streams import (
 )
 from augbench.errors import AugbenchError, StoreWarning
 from augbench.options import Options, options_of, written_as
+from augbench.text import shown
 
 __all__ = ["cli", "main"]
 
@@ -164,6 +166,10 @@ def _exit_code_of(arguments: list[str] | None) -> int:
         echo(f"stopped by {stop}" if isinstance(stop, Stopped) else "stopped", err=True)
         leave(128 + (stop.number if isinstance(stop, Stopped) else 2))
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            name = shown(str(error.filename)[:80])
+            echo(f"error: {name}…: the name is too long for a file or folder", err=True)
+            return 2
         if os.environ.get("AUGBENCH_TRACEBACK"):
             raise
         if not has_working_directory():

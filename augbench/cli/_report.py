@@ -139,11 +139,12 @@ def report_command(
         print_pairs(result, confidence=confidence)
         return
     written: list[Path] = []
+    from augbench.registration import registered_line
+
+    registered = registered_line(result, folder)
     if not as_json:
-        from augbench.registration import registered_line
         from augbench.reports.terminal import print_report
 
-        registered = registered_line(result, folder)
         print_report(result, confidence=confidence, full=full, registered=registered)
     # Figures in the folder are about the study's own baseline.
     no_figures = no_figures or result.baseline != result.own_baseline
@@ -155,7 +156,7 @@ def report_command(
     if html is not None:
         from augbench.reports.page import save_page
 
-        save_page(result, html, pictures=pictures, confidence=confidence)
+        save_page(result, html, pictures=pictures, confidence=confidence, registered=registered)
         written.append(html)
         if not as_json:
             echo(f"wrote {html}")
@@ -181,7 +182,9 @@ def report_command(
     if as_json:
         from augbench.reports.objects import json_text, result_object
 
-        content = result_object(result, confidence=confidence, written=written)
+        content = result_object(
+            result, confidence=confidence, written=written, registered=registered
+        )
         write_text(json_text("report", content) + "\n")
 
 

@@ -23,6 +23,7 @@ from augbench.cli._shared import (
 )
 from augbench.cli._streams import echo, has_working_directory, write_text
 from augbench.errors import CellsFailedError, OptionError, UsageError
+from augbench.store import FILE_NAME
 from augbench.text import encodable
 
 if TYPE_CHECKING:
@@ -162,7 +163,11 @@ def run_command(
                 width=figure_width,
             )
     if as_json:
-        content = result_object(result, written=[*written, *artists.written])
+        content = result_object(
+            result,
+            written=[*written, *artists.written],
+            registered=registered_line(result, options.out),
+        )
         write_text(json_text("run", content) + "\n")
     else:
         for line in lines if verbose else ():
@@ -176,7 +181,13 @@ def _folder(given: dict[str, Any], argument: Path | None) -> str | None:
     if argument is None:
         return None
     text = str(argument)
-    if argument.is_dir() or _is_folder_with_parameters(text):
+    # os.path says False of a name that is too long, where pathlib raises.
+    if os.path.isfile(argument / FILE_NAME):
+        raise OptionError(
+            f"{text} is the folder of a run, with its store; for what it holds: augbench report "
+            f"{text}; a run needs a folder of images or a study file, if any"
+        )
+    if os.path.isdir(argument) or _is_folder_with_parameters(text):
         if given["dataset"] is not None:  # perhaps to say more of the same folder
             dataset = str(given["dataset"])
             if os.path.normpath(dataset.partition(":")[0]) == os.path.normpath(text):
@@ -184,9 +195,9 @@ def _folder(given: dict[str, Any], argument: Path | None) -> str | None:
             raise OptionError(f"give either {text} or --dataset {dataset}, not both")
         # A path, even where a data set has its name.
         return text if argument.is_absolute() or text.startswith((".", "~")) else f"./{text}"
-    if argument.suffix.lower() in _ARCHIVES and argument.is_file():
+    if argument.suffix.lower() in _ARCHIVES and os.path.isfile(argument):
         raise OptionError(f"{text} is an archive: unpack it, and name the folder of images")
-    if not argument.exists() and argument.suffix != ".toml":
+    if not os.path.exists(argument) and argument.suffix != ".toml":
         raise OptionError(
             f"there is no folder or study file {text}: expected a folder of images with one folder "
             f"a class, or a study file of TOML; options begin with --, as in --dataset {text} or "
@@ -197,7 +208,7 @@ def _folder(given: dict[str, Any], argument: Path | None) -> str | None:
 
 def _is_folder_with_parameters(text: str) -> bool:
     path, colon, _ = text.rpartition(":")
-    return bool(colon) and Path(path).is_dir()
+    return bool(colon) and os.path.isdir(path)
 
 
 def _draw_augmentations(planned: Plan, *, quiet: bool) -> list[Path]:

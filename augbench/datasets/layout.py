@@ -215,7 +215,8 @@ def _images_in(folder: Path, problems: list[str]) -> list[Path]:
     if folders:
         problems.append(
             f"expected images in the class folder {folder}, found the folder {folders[0]}"
-            f"{_and_more(folders)}; name the folder whose folders are the classes"
+            f"{_and_more(folders)}; name the folder whose folders are the classes, or move all of "
+            "these into it"
         )
     files = [entry for entry in entries if entry not in folders]
     if not entries:

@@ -98,7 +98,7 @@ class Power:
         if row.seeds is None:
             return f"more than {MOST} seeds"
         most = f"over {MOST}" if row.most is None else str(row.most)
-        span = f" ({row.fewest} to {most} within the pilot's uncertainty)"
+        span = f" ({row.fewest} to {most} within the uncertainty of the noise)"
         cells = "" if row.cells is None else f", {row.cells:,} cells"
         time = "" if row.seconds is None else f", about {words(row.seconds)}"
         return f"{row.seeds} seed{'s' * (row.seeds != 1)}{span}{cells}{time}"

@@ -7,23 +7,14 @@ from collections.abc import Iterable
 
 from augbench.datasets.contract import DatasetInfo
 from augbench.options import Options, named
+from augbench.statistics import least_difference
 
-__all__ = ["about_classes", "about_test_images", "least_difference"]
+__all__ = ["about_classes", "about_test_images"]
 
 _USUAL = 0.05
 """The largest difference that augmentations of photographs usually make (docs/photos.md)."""
 _FEW = 4
 """Training images of a class below which a curve has two sizes at most."""
-
-
-def least_difference(images: int, seeds: int) -> float:
-    """The least true difference of two arms' accuracies that so many test images show.
-
-    As a share; found with probability 0.8 at the level 0.05, whichever images are drawn: 2.8
-    standard errors. The variance over images of the difference of two arms, each the mean of
-    `seeds` seeds, is 0.01 + 0.16 / seeds, measured on photographs (docs/photos.md).
-    """
-    return 2.8 * math.sqrt((0.01 + 0.16 / seeds) / images)
 
 
 def about_test_images(infos: Iterable[DatasetInfo], seeds: int) -> tuple[list[str], list[str]]:

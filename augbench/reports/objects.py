@@ -35,7 +35,11 @@ def json_text(kind: str, content: dict[str, Any]) -> str:
 
 
 def result_object(
-    result: StudyResult, *, confidence: float = 0.95, written: Sequence[Path] = ()
+    result: StudyResult,
+    *,
+    confidence: float = 0.95,
+    written: Sequence[Path] = (),
+    registered: str = "",
 ) -> dict[str, Any]:
     """A study, its answer, its summary under every condition, its failures, and files written.
 
@@ -52,6 +56,7 @@ def result_object(
         },
         "confidence": confidence,
         "answer": as_plain(answer_of(result, confidence=confidence)),
+        "registered": registered or None,
         "conditions": list(_conditions(result, confidence)),
         "failures": failures_object(result),
         "written": [str(path) for path in written],

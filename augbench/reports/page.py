@@ -60,18 +60,30 @@ _CHAPTERS = {
 
 
 def save_page(
-    result: StudyResult, path: Path, *, pictures: Sequence[Picture] = (), confidence: float = 0.95
+    result: StudyResult,
+    path: Path,
+    *,
+    pictures: Sequence[Picture] = (),
+    confidence: float = 0.95,
+    registered: str = "",
 ) -> None:
-    """Write the page; raises `StoreError` if that is impossible."""
-    text = render_page(result, pictures=pictures, confidence=confidence)
+    """Write the page; raises `StoreError` if that is impossible. See `render_page`."""
+    text = render_page(result, pictures=pictures, confidence=confidence, registered=registered)
     save(path, text, hint="name a writable file with --html")
 
 
 def render_page(
-    result: StudyResult, *, pictures: Sequence[Picture] = (), confidence: float = 0.95
+    result: StudyResult,
+    *,
+    pictures: Sequence[Picture] = (),
+    confidence: float = 0.95,
+    registered: str = "",
 ) -> str:
-    """The whole page: the same text for the same store."""
-    report = Report(result, confidence, tuple(pictures))
+    """The whole page: the same text for the same store.
+
+    `registered` is the line on how the study was registered, see `augbench.registration`.
+    """
+    report = Report(result, confidence, tuple(pictures), registered=registered)
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     script = "\n".join((_TEMPLATES / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     engine = jinja2.Environment(

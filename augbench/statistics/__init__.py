@@ -85,6 +85,7 @@ from augbench.statistics.signflip import (
 )
 from augbench.statistics.spread import Spread, spread
 from augbench.statistics.study_power import StudyPower, study_power, study_seeds
+from augbench.statistics.test_images import least_difference
 from augbench.statistics.transfer import Transfer, transfer
 from augbench.statistics.verdict import Verdict, remarks, verdict
 
@@ -161,6 +162,7 @@ __all__ = [
     "largest_confusions",
     "late_gain",
     "late_rises",
+    "least_difference",
     "macro_f1",
     "mean_interval",
     "nothing_learnt",

@@ -18,12 +18,14 @@ class Advice:
 
     `use` are the arms that serve: where it holds several, they cannot be told apart; where it holds
     the baseline, that alone. It is empty where nothing is decided. `hurt` are the arms that are
-    established to hurt there.
+    established to hurt there. `rivals` may be as good as those, though they are not established to
+    help.
     """
 
     sizes: tuple[int, ...]
     use: tuple[str, ...]
     hurt: tuple[str, ...]
+    rivals: tuple[str, ...] = ()
 
 
 def advice(analysis: Analysis, best: BestArms | None) -> tuple[tuple[Advice, ...], Advice]:
@@ -42,7 +44,7 @@ def advice(analysis: Analysis, best: BestArms | None) -> tuple[tuple[Advice, ...
         c.augmentation: claims_of(c, analysis.alpha, analysis.scale) for c in analysis.comparisons
     }
     of_size = {one.size: one for one in best.by_size} if best is not None else {}
-    groups: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
+    groups: dict[tuple[tuple[str, ...], ...], list[int]] = {}
     for size in analysis.sizes:
         signs = {
             name: sum(row.size == size for row in one.up)
@@ -60,11 +62,13 @@ def advice(analysis: Analysis, best: BestArms | None) -> tuple[tuple[Advice, ...
 
 def _advised(
     signs: Mapping[str, int], best: BestSet | None, baseline: str
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The arms to use, and those that hurt; `signs` are the established directions of all."""
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Arms to use, those that hurt, and rivals; `signs` are the established directions of all."""
     hurt = tuple(name for name, sign in signs.items() if sign < 0)
     helping = tuple(name for name, sign in signs.items() if sign > 0)
     if helping:
-        kept = best.best if best is not None and best.reachable else helping
-        return tuple(name for name in helping if name in kept) or helping, hurt
-    return ((baseline,) if len(hurt) == len(signs) else ()), hurt
+        kept = best.best if best is not None and best.reachable else tuple(signs)
+        use = tuple(name for name in helping if name in kept) or helping
+        rivals = (name for name in kept if name not in (*helping, *hurt, baseline))
+        return use, hurt, tuple(rivals)
+    return ((baseline,) if len(hurt) == len(signs) else ()), hurt, ()

@@ -22,20 +22,20 @@ def advice_line(sizes: Sequence[Advice], overall: Advice, analysis: Analysis) ->
         return _unlearnt(analysis)
     if not any(c.reachable or any(r.reachable for r in c.by_size) for c in analysis.comparisons):
         return _too_few(analysis)
-    parts: list[str] = []
-    if not any(one.use for one in sizes):
-        parts += _on_average(overall, analysis)
+    parts, average = list[str](), _on_average(overall, analysis)
     told = [one for one in sizes if one.use or one.hurt]
     if not told:
-        return " ".join(parts) or _undecided(analysis)
+        return " ".join(average) or _undecided(analysis)
     for number, one in enumerate(sorted(told, key=lambda one: not one.use)):
-        unit = "" if number else f" {_labels(one.sizes)} a class"
-        parts.append(f"{size_runs(one.sizes, analysis.sizes)}{unit}: {_use(one, analysis)}.")
+        at = size_runs(one.sizes, analysis.sizes)
+        if not number:
+            at = f"Pretrained on {at} {'image' if one.sizes == (1,) else 'images'} a class"
+        parts.append(f"{at}: {_use(one, analysis)}.")
     for one in sizes:
         if one not in told:
             at = size_runs(one.sizes, analysis.sizes)
             parts.append(f"{'Between' if _between(one.sizes, analysis.sizes) else at}: undecided.")
-    return " ".join(parts)
+    return " ".join(parts + average)
 
 
 def size_runs(sizes: Sequence[int], sweep: Sequence[int]) -> str:
@@ -53,10 +53,6 @@ def _between(rest: Sequence[int], sweep: Sequence[int]) -> bool:
     return inside and len(rest) > 1 and places == list(range(places[0], places[0] + len(places)))
 
 
-def _labels(sizes: Sequence[int]) -> str:
-    return "label" if list(sizes) == [1] else "labels"
-
-
 def _use(one: Advice, analysis: Analysis) -> str:
     others = len(analysis.comparisons)
     if one.use == (analysis.baseline,):
@@ -65,7 +61,9 @@ def _use(one: Advice, analysis: Analysis) -> str:
     if not one.use:
         return f"undecided; {_which_hurt(one.hurt)}"
     text = f"use {_any_of(one.use)}"
-    if len(one.use) > 1:
+    if one.rivals:
+        text += f" ({_any_of(one.rivals)} may be as good)"
+    elif len(one.use) > 1:
         text += " (they cannot be told apart)"
     return f"{text}; {_which_hurt(one.hurt)}" if one.hurt else text
 
@@ -86,9 +84,8 @@ def _on_average(overall: Advice, analysis: Analysis) -> list[str]:
     """A sentence on the average over the curve; none where nothing is established of it."""
     if len(analysis.sizes) < 2 or not (overall.use or overall.hurt):
         return []
-    span = f"{analysis.sizes[0]} to {analysis.sizes[-1]} labels a class"
     what = _use(overall, analysis) if overall.use else _which_hurt(overall.hurt)
-    return [f"On average over {span}: {what}."]
+    return [f"On average: {what}."]
 
 
 def _undecided(analysis: Analysis) -> str:

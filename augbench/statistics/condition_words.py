@@ -13,7 +13,6 @@ from augbench.statistics.scale import Scale
 __all__ = ["direction", "disagreement_line", "readouts_line", "tuning_outcome", "tuning_sentence"]
 
 _VERBS = {1: "helps", -1: "hurts"}
-_STATES = {**_VERBS, 0: "undecided"}
 _NAMED = 3
 """Arms that a line on another condition tells one by one; of more, it gives the number."""
 
@@ -105,16 +104,30 @@ def disagreement_line(
     `found` are their comparisons there, with the established directions; `here` the directions in
     the condition at hand, see `direction`.
     """
-    parts = [
-        f"{c.augmentation} {_STATES[sign]}"
-        + (f" ({signed(c.difference.mean, c.difference, scale)})" if c.difference.n else "")
-        + f", here {_STATES[here[c.augmentation]]}"
-        for c, sign in found[:_NAMED]
-        if c.augmentation in here
-    ]
-    if len(found) > _NAMED:
-        parts.append(f"{len(found) - _NAMED} more arms otherwise")
+    groups: dict[tuple[int, int], list[Comparison]] = {}
+    for c, sign in found:
+        groups.setdefault((sign, here[c.augmentation]), []).append(c)
+    parts = []
+    for (there, mine), rows in groups.items():
+        names = [c.augmentation for c in rows]
+        many = len(names) > 1
+        who = join(names) if len(names) <= _NAMED else f"{len(names)} of {len(here)} arms"
+        points = [signed(c.difference.mean, c.difference, scale) for c in rows if c.difference.n]
+        span = f" ({points[0]})" if len(points) == 1 else ""
+        if len(points) > 1:
+            ordered = sorted(rows, key=lambda c: c.difference.mean)
+            ends = [
+                signed(c.difference.mean, c.difference, scale) for c in (ordered[0], ordered[-1])
+            ]
+            span = f" ({ends[0]} to {ends[1]})"
+        parts.append(f"{who} {_state(there, many)}{span}, here {_state(mine, many)}")
     return "; ".join(parts)
+
+
+def _state(sign: int, many: bool) -> str:
+    if not sign:
+        return "undecided"
+    return _VERBS[sign].removesuffix("s") if many else _VERBS[sign]
 
 
 def _span(one: Interaction, scale: Scale) -> str:

@@ -45,7 +45,10 @@ def test_a_run_ends_in_a_verdict_a_table_and_a_figure(done):
     out, printed, told = done
     assert "8 cells: 0 in the store, 8 to compute" in told
     assert "[8/8] tiny-a→tiny-b" in told
-    assert "tiny-a → tiny-b · 2 seeds · chance 25 % · 8 steps\nNothing was learnt" in printed
+    assert (
+        "tiny-a → tiny-b · 2 seeds · chance 25 % · 8 steps · untuned · no base\nNothing was"
+        in printed
+    )
     assert f"figures in {out} · more: augbench report" in printed
     for suffix in ("png", "svg"):
         figure = out / f"learning-curves-tiny-a-to-tiny-b.{suffix}"

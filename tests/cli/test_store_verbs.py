@@ -157,3 +157,22 @@ def test_a_file_with_damaged_pages_is_told_of_and_not_touched(augbench, store):
     assert code == 2
     (line,) = errors.splitlines()
     assert "augbench verify" in line
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_no_output_takes_the_place_of_a_store(augbench, store, tmp_path, link):
+    """A page or an export whose name is the store's would lose every result."""
+    target = store / FILE_NAME
+    if link:
+        (tmp_path / "link").symlink_to(target)
+        target = tmp_path / "link"
+    for command in (
+        ("report", store, "--no-figures", "--html", target),
+        ("export", target, store, "--format", "csv"),
+    ):
+        code, _, errors = augbench(*command)
+        assert code
+        assert "it is a store, whose results would be lost" in errors
+        assert errors.count("\n") == 1
+    with Store.read(store) as kept:
+        assert kept.study().cells

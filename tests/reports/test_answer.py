@@ -72,7 +72,7 @@ def test_marks_say_what_the_headline_says(read):
     found = answer_of(result)
     for row in found.rows:
         marked = [str(one.size) for one in row.points if one.claim > 0]
-        use = re.findall(r"([\d, and to]+)(?: labels? a class)?: use ([^.;(]*)", found.headline)
+        use = re.findall(r"([\d, and to]+)(?: images? a class)?: use ([^.;(]*)", found.headline)
         if any(row.augmentation in arms for _, arms in use):
             assert marked
 
@@ -89,7 +89,9 @@ def test_conditions_that_disagree_are_one_line_each_and_exploratory(read):
 
 
 def test_where_all_conditions_agree_one_line_says_so(read):
-    result = read(make_study(["mixup"], pairs=(PAIR, ("digits", "digits")), seeds=3))
+    few = read(make_study(["mixup"], pairs=(PAIR, ("digits", "digits")), seeds=3))
+    assert answer_of(few).disagreements == ()  # nothing can be established anywhere
+    result = read(make_study(["mixup"], pairs=(PAIR, ("digits", "digits"))))
     assert answer_of(result).disagreements == ("1 further condition agrees on every average",)
 
 
@@ -169,3 +171,23 @@ def test_an_interval_beside_an_open_mark_explains_itself(read):
         if not row.average.claim and row.average.difference.lower * row.average.difference.upper > 0
     ]
     assert any("leaves out 0" in line for line in found.cautions) == bool(apart)
+
+
+def test_a_collapsed_cell_is_marked_in_its_own_arm(read):
+    study = make_study(["mixup", "collage"], sizes=(1, 4))
+    result = read(study, low=[("none", 1, 2), ("collage", 4, 1)])
+    found = answer_of(result)
+    (own,) = found.means
+    assert own.collapsed == (1, 0)
+    marks = {row.augmentation: [one.collapsed for one in row.points] for row in found.rows}
+    assert marks == {"mixup": [0, 0], "collage": [0, 1]}
+    text = answer_lines(found)
+    (line,) = (line for line in text if line.startswith("none"))
+    assert line.count("✗") == 1
+    assert not any("✗" in line for line in text if line.startswith("mixup"))
+
+
+def test_without_results_of_the_baseline_that_is_said(read):
+    failed = [("none", size, seed) for size in (1, 4) for seed in range(8)]
+    result = read(make_study(["mixup"], sizes=(1, 4)), fail=failed)
+    assert "the baseline none has no results" in answer_of(result).headline

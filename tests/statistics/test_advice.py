@@ -37,28 +37,27 @@ def said(effects, **options):
 
 def test_it_says_what_to_use_where():
     assert said({"a": (9, 9, 0, -6), "b": (9, 5, 0, -6)}) == (
-        "1 label a class: use a or b (they cannot be told apart). 2: use a. "
-        "8: use none; both hurt. 4: undecided."
+        "Pretrained on 1 image a class: use a or b (they cannot be told apart). 2: use a. "
+        "8: use none; both hurt. 4: undecided. On average: use a."
     )
 
 
 def test_what_hurts_beside_an_arm_that_helps_is_said():
     assert said({"a": (9, 9, 9, 9), "b": (-9, 0, 0, 0)}) == (
-        "1 label a class: use a; b hurts. 2 to 8: use a."
+        "Pretrained on 1 image a class: use a; b hurts. 2 to 8: use a. On average: use a; b hurts."
     )
 
 
 def test_nothing_is_recommended_where_an_arm_only_hurts():
     assert said({"a": (-9, 0.05, 0, 0.02), "b": (0, 0.1, 0.05, -0.1)}) == (
-        "On average over 1 to 8 labels a class: a hurts. "
-        "1 label a class: undecided; a hurts. 2 to 8: undecided."
+        "Pretrained on 1 image a class: undecided; a hurts. 2 to 8: undecided. On average: a hurts."
     )
 
 
 def test_an_effect_on_average_alone_is_said_as_such():
     found, best = both(invented({"a": (0.5, 0.5, 0.6, 0.5)}, noise=0.004, seed=3, n=12))
     text = advice_line(*advice(found, best), found)
-    assert text == "On average over 1 to 8 labels a class: use a." or "use a" in text
+    assert text == "On average: use a." or "use a" in text
 
 
 def test_without_any_effect_it_says_what_would_have_been_found():

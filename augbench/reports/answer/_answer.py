@@ -32,7 +32,7 @@ class Point:
 
     `claim` is 1 where it is established to help, −1 to hurt, 0 where nothing is decided; `p` is
     corrected for all arms and sizes. With `uneven`, the claim is about most seeds and not about
-    the mean. `collapsed` counts the cells of the two arms that are near chance where others learn.
+    the mean. `collapsed` counts the arm's cells that are near chance where others learn.
     """
 
     size: int | None
@@ -63,11 +63,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Means:
-    """An arm's own means at each size, and of the average over its curve."""
+    """An arm's own means at each size, and of the average over its curve.
+
+    `collapsed` counts its cells at each size that are near chance where others learn.
+    """
 
     augmentation: str
     points: tuple[MeanInterval, ...]
     average: MeanInterval
+    collapsed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -134,11 +138,13 @@ def answer_of(result: StudyResult, pair: Pair | None = None, *, confidence: floa
 def _means(result: StudyResult, pair: Pair, confidence: float) -> tuple[Means, ...]:
     scores, baseline = result.scores(pair), result.baseline
     arms = scores if baseline is None else {baseline: scores[baseline]}
+    low = result.collapsed(pair)
     found = [
         Means(
             label,
             tuple(mean_interval(column, confidence=confidence) for column in own.T),
             mean_interval(aulc(own, result.sizes), confidence=confidence),
+            tuple(low[label].sum(axis=0).tolist()),
         )
         for label, own in arms.items()
         if not np.isnan(own).all()
@@ -158,6 +164,8 @@ def _setting(result: StudyResult, pair: Pair) -> str:
         ],
         f"{result.budget}",
         *([view.words] if view.words else []),
+        *([] if view.tuned else ["untuned"]),
+        f"on {base}" if (base := result.stored.description.get("base")) else "no base",
     ]
     if not result.condition(pair).primary:
         parts.append("exploratory: not the study's primary condition")
@@ -181,6 +189,11 @@ def _headline(result: StudyResult, pair: Pair, analysis: Analysis | None, confid
         if result.baseline in result.augmentations and len(result.augmentations) == 1:
             return f"Nothing to compare: {result.baseline} is the study's only arm."
         return f"Nothing to compare: there are no {result.baseline!r} cells."
+    if np.isnan(result.scores(pair)[analysis.baseline]).all():
+        return (
+            f"Nothing to compare: the baseline {analysis.baseline} has no results. Of the arms "
+            "without it: augbench report --pairwise."
+        )
     best = result.best_arms(pair, confidence=confidence)
     return advice_line(*advice(analysis, best), analysis)
 
@@ -205,7 +218,7 @@ def _row(c: Comparison, analysis: Analysis) -> Row:
         signs, claims_area = {}, 0
     else:
         claims_area = claims.area
-    low = [*c.collapses.treated_at, *c.collapses.baseline_at]
+    low = c.collapses.treated_at
     return Row(
         c.augmentation,
         tuple(

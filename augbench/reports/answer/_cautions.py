@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from augbench.protocol.metrics import PRIMARY
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, size_runs
+from augbench.statistics import Analysis, CutShort, least_difference, size_runs
 from augbench.statistics.claims import claims_of, holds_zero
 
 __all__ = ["cautions_of"]
 
+_ALPHA = 0.05
+_MUCH = 0.02
+"""Differences that test images leave to luck, as shares of accuracy, are told above this."""
 _NAMED = 3
 """Arms that a line names with their sizes; of more, it gives the number."""
 
@@ -33,6 +36,9 @@ def _cautions(
         yield f"of {total} cells {' and '.join(parts)}, and are left out"
     if analysis is None or not analysis.comparisons:
         return
+    tuning = result.tuning
+    if tuning is not None and not tuning.complete:
+        yield "not tuned yet: trials have no result, and this is at the defaults; run it again"
     first = result.stored.first_seeds
     if first is not None and first < result.seeds:
         added = (
@@ -47,12 +53,30 @@ def _cautions(
             f"test classes are unequal: answering the largest always is right for "
             f"{100 * balance.majority:.1f} %; --metric balanced_accuracy weighs all alike"
         )
+    images = result.stored.description["datasets"][pair[1]]["test_size"]
+    least = least_difference(images, result.seeds)
+    if result.primary is PRIMARY and least > _MUCH:
+        yield (
+            f"{images:,} test images: differences under about {100 * least:.0f} points may be the "
+            "luck of which images they are"
+        )
     if analysis.unlearnt is not None:
         return
     yield from _not_corrected(analysis)
-    late = _cut_short(result, pair, confidence)
+    found = result.cut_short(pair, confidence=confidence)
+    late = _cut_short(result, found)
     if late:
-        yield f"not converged after {result.budget}: {late}; longer pretraining may change this"
+        yield (
+            f"not converged after {result.budget}: {late}; longer pretraining "
+            "(--n-batches-pre-train) may change this"
+        )
+    elif all(one.rise is None and not (one.gain and one.gain.n) for one in found):
+        yield (
+            f"whether {result.budget} are enough cannot be told here: the curves are too short, or "
+            "the learning rate falls; try a longer budget beside it"
+        )
+    if spoilt := _spoilt(result, pair, confidence):
+        yield spoilt
 
 
 def _not_corrected(analysis: Analysis) -> Iterator[str]:
@@ -72,9 +96,31 @@ def _not_corrected(analysis: Analysis) -> Iterator[str]:
         )
 
 
-def _cut_short(result: StudyResult, pair: Pair, confidence: float) -> str:
+def _spoilt(result: StudyResult, pair: Pair, confidence: float) -> str:
+    """A line on sizes at which a shorter budget serves the baseline better; "" for none."""
+    if result.budget != result.budgets[-1]:
+        return ""
+    for budget in result.budgets[-2::-1]:
+        falls = {
+            one.size: -result.primary.factor * one.rise.rise.mean
+            for one in result.at(budget).cut_short(pair, confidence=confidence)
+            if one.augmentation == result.baseline
+            and one.rise is not None
+            and one.rise.p_adjusted <= _ALPHA
+            and one.rise.rise.mean < 0
+        }
+        if falls:
+            at = size_runs(list(falls), result.sizes)
+            return (
+                f"the baseline {result.baseline} is better after {budget} at {at}, by up to "
+                f"{max(falls.values()):.1f} points of accuracy: against that, less helps"
+            )
+    return ""
+
+
+def _cut_short(result: StudyResult, found: Sequence[CutShort]) -> str:
     sizes: dict[str, list[int]] = {}
-    for one in result.cut_short(pair, confidence=confidence):
+    for one in found:
         if one.plain:
             sizes.setdefault(one.augmentation, []).append(one.size)
     if len(sizes) > _NAMED:

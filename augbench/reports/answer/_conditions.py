@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from augbench.protocol.readouts import READOUTS
-from augbench.results import Pair, StudyResult
+from augbench.results import Pair, StudyResult, View
 from augbench.statistics import Analysis, direction, disagreement_line
 
 __all__ = ["disagreements_of"]
@@ -20,7 +20,9 @@ def disagreements_of(
     says how many agree. Nothing for a study of one condition.
     """
     first = result.analysis(pair, confidence=confidence)
-    if first is None or not first.comparisons:
+    if first is None or not first.comparisons or first.unlearnt is not None:
+        return ()
+    if not any(c.reachable for c in first.comparisons):  # nothing can be established anywhere
         return ()
     here = {c.augmentation: direction(first, c.augmentation) for c in first.comparisons}
     lines, agree = [], 0
@@ -54,13 +56,18 @@ def _others(result: StudyResult, first: Pair, confidence: float) -> Iterator[tup
                     continue
                 analysis = result.at(budget, view).analysis(pair, confidence=confidence)
                 if analysis is not None and analysis.comparisons:
-                    yield _apart(pair, first, budget, view.label, result), analysis
+                    yield _apart(pair, first, budget, view, result), analysis
 
 
-def _apart(pair: Pair, first: Pair, budget: str, view: str, result: StudyResult) -> str:
+def _apart(pair: Pair, first: Pair, budget: str, view: View, result: StudyResult) -> str:
+    mine = result.view
+    told = [
+        *([] if view.reading == mine.reading else [view.reading]),
+        *([] if view.tuned == mine.tuned else ["tuned" if view.tuned else "at the defaults"]),
+    ]
     parts = [
         *([] if pair == first else [f"{pair[0]} → {pair[1]}"]),
         *([] if budget == result.budget else [budget]),
-        *([] if view == result.view.label else [view]),
+        *told,
     ]
     return ", ".join(parts)

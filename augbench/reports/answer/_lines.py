@@ -24,7 +24,7 @@ _FEWEST_ROWS = 2
 _MOST_TABLE = 12
 """Lines of a table that the width breaks into several blocks: it then shows fewer arms."""
 _MOST_CONDITIONS = 3
-_MOST_CAUTIONS = 2
+_MOST_CAUTIONS = 3
 _LONGEST_NAME = 24
 
 
@@ -107,7 +107,7 @@ def _kept(rows: Sequence[Row], most: int) -> tuple[list[Row], list[str]]:
         middle = decided[half:-half]
         decided = [*decided[:half], *decided[-half:]]
         lines.append(_folded("between them", middle))
-    kept = decided or [undecided[0], undecided[-1]]
+    kept = decided or [*undecided[: most // 2 - 1], undecided[-1]]
     rest = [row for row in undecided if row not in kept]
     if rest:
         lines.append(_folded("undecided everywhere", rest))
@@ -147,7 +147,7 @@ def _sizes(answer: Answer, kept: Sequence[Means], rows: Sequence[Row]) -> list[l
     return [
         [
             f"{size} ",
-            *(f"{_number(one.points[k], answer)} " for one in kept),
+            *(_number(one.points[k], answer) + _low(one, k) for one in kept),
             *(_point(row.points[k], answer) for row in rows),
         ]
         for k, size in enumerate(answer.sizes)
@@ -189,6 +189,10 @@ def _ends(
     return columns
 
 
+def _low(one: Means, k: int) -> str:
+    return _COLLAPSED if one.collapsed and one.collapsed[k] else " "
+
+
 def _number(mean: MeanInterval, answer: Answer) -> str:
     if not mean.n:
         return "·"
@@ -226,7 +230,7 @@ def _legend(answer: Answer, rows: Sequence[Row]) -> str:
         )
     if any(one.claim and one.uneven for one in points):
         parts.append("△ ▽: for most seeds, though not for the mean")
-    if any(one.collapsed for one in points):
+    if any(one.collapsed for one in points) or any(any(one.collapsed) for one in answer.means):
         parts.append(f"{_COLLAPSED}: with cells near chance where others learn")
     return "; ".join(parts)
 

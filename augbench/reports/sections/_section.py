@@ -36,6 +36,7 @@ class Report:
     confidence: float = 0.95
     pictures: tuple[Picture, ...] = ()
     train_curves: bool = False
+    registered: str = ""
 
     @property
     def metric(self) -> Metric:

@@ -30,7 +30,7 @@ class Summary(Section):
 
     def page(self, report: Report) -> dict[str, Any]:
         """The answer's sentences; its table is `study_table`."""
-        return {"answer": _answer(report)}
+        return {"answer": _answer(report), "registered": report.registered}
 
     def study_table(self, report: Report) -> Table | None:
         """Differences at each size and on average; without a baseline, means.

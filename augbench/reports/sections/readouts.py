@@ -14,6 +14,9 @@ from augbench.statistics import direction, readouts_line
 __all__ = ["Readouts"]
 
 
+_AGREE = "The readouts agree on what is established on average over the sizes."
+
+
 class Readouts(Section):
     """Every readout, on each number of finetuning images: verdicts, and changes between them.
 
@@ -43,7 +46,7 @@ class Readouts(Section):
         names = ", ".join(one.reading for one in result.readings[1:])
         about = f"These verdicts are by the readout {result.view.label}, beside others: {names}."
         told = [Paragraph(line) for line in lines if line]
-        return [Paragraph(about), *(told or [Paragraph("The readouts agree on every verdict.")])]
+        return [Paragraph(about), *(told or [Paragraph(_AGREE)])]
 
     def table(self, report: Report, pair: Pair) -> Table | None:
         """One row for each augmentation and readout; None where there is but one readout."""
