@@ -23,7 +23,6 @@ from augbench.cli._shared import (
 )
 from augbench.cli._streams import echo, has_working_directory, write_text
 from augbench.errors import CellsFailedError, OptionError, UsageError
-from augbench.store import FILE_NAME
 from augbench.text import encodable
 
 if TYPE_CHECKING:
@@ -181,6 +180,8 @@ def _folder(given: dict[str, Any], argument: Path | None) -> str | None:
     if argument is None:
         return None
     text = str(argument)
+    from augbench.store import FILE_NAME
+
     # os.path says False of a name that is too long, where pathlib raises.
     if os.path.isfile(argument / FILE_NAME):
         raise OptionError(
