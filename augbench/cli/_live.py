@@ -15,8 +15,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from augbench.api import Observer, Plan
 from augbench.cli._forecast import expected_lines
 from augbench.cli._live_table import LiveTable
-from augbench.cli._pace import Pace
 from augbench.options import reported
+from augbench.progress.pace import Pace
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell, Study, place_name
 from augbench.reports.console import Console

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
+from augbench.progress.pace import Pace, duration
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
 from augbench.running.observer import Observer
@@ -15,7 +16,6 @@ from augbench.text import shown
 
 __all__ = ["Progress"]
 
-_FIRST_ESTIMATE = 1.0  # seconds of training before the time left is told
 _LONGEST_ERROR = 160
 _MOST_NOTES = 6
 
@@ -31,8 +31,7 @@ class Progress(Observer):
         self._out = ""
         self._planned = self._stored = 0
         self._to_compute = self._ended = self._failed = 0
-        self._steps = self._steps_done = self._steps_of_ended = 0
-        self._began: tuple[float, float] | None = None  # of training: time, and share done
+        self._pace = Pace(clock)
         self._start = self._drawn = -float("inf")
         self._error = self._waiting = ""
         self._notes: list[str] = []
@@ -67,20 +66,12 @@ class Progress(Observer):
 
         Cells that failed, or that another run has trained, count whole.
         """
-        if not self._to_compute or self._ended >= self._to_compute:
-            return 1.0
-        return min(1.0, max(self._steps_done, self._steps_of_ended) / max(1, self._steps))
+        return 1.0 if self._ended >= self._to_compute else self._pace.share
 
     @property
     def seconds_left(self) -> float | None:
         """From the steps since training began; None before there are any to go by."""
-        if self._began is None:
-            return None
-        since, share = self._began
-        seconds, gained = self._clock() - since, self.share - share
-        if seconds < _FIRST_ESTIMATE or gained <= 0:
-            return None
-        return seconds * (1 - self.share) / gained
+        return self._pace.seconds_left
 
     @property
     def line(self) -> str:
@@ -120,15 +111,13 @@ class Progress(Observer):
 
     def progressed(self, steps: int) -> None:
         """Count steps."""
-        if self._began is None:
-            self._began = (self._clock(), self.share)
-        self._steps_done += steps
+        self._pace.advance(steps)
         self._draw_if_due()
 
     def finished(self, cell: Cell, result: CellResult) -> None:
         """Count a cell."""
         self._ended += 1
-        self._steps_of_ended += cell.steps
+        self._pace.end(cell.steps)
         self._waiting = ""
         if not result.ok:
             self._failed += 1
@@ -154,7 +143,7 @@ class Progress(Observer):
         self._planned += len(unique)
         self._stored += len(unique) - len(missing)
         self._to_compute += len(missing)
-        self._steps += sum(cell.steps for cell in missing)
+        self._pace.add(sum(cell.steps for cell in missing))
         if self._to_compute:
             self._draw_now()
 
@@ -177,13 +166,6 @@ class Progress(Observer):
     def _draw_now(self) -> None:
         self._drawn = self._clock()
         self.draw()
-
-
-def duration(seconds: float) -> str:
-    """A time as minutes and seconds, `0:42`, or with hours, `1:05:00`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _count(number: int, noun: str) -> str:

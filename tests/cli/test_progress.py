@@ -9,7 +9,7 @@ from synthetic import fill, invent, make_study
 
 from augbench.api import Observer, plan, run
 from augbench.cli._live_table import LiveTable
-from augbench.cli._pace import Pace, duration
+from augbench.progress.pace import Pace, duration
 from augbench.reports.console import Console
 from augbench.results import StudyResult, metric_of_result
 from augbench.store import Store
