@@ -127,7 +127,9 @@ def mean_entry(mean: MeanInterval, decimals: int = 1) -> Entry:
     if not mean.n:
         return Entry("·", None, n=0)
     text = number_text(mean.mean, decimals)
-    if not math.isnan(mean.lower):
+    if mean.n > 1 and mean.half_width == 0:
+        text += " (all seeds equal)"
+    elif not math.isnan(mean.lower):
         text += f" ± {number_text(mean.half_width, decimals)}"
     if mean.dropped:
         text += f" (n = {mean.n})"

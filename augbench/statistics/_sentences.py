@@ -202,7 +202,7 @@ def _bounds(m: Multiplier) -> str:
 
 
 def _seeds(c: Comparison, analysis: Analysis) -> str:
-    if not c.n:
+    if c.n < 2:  # of one seed it is 0 or 1, with an interval of nearly all there is
         return ""
     i = c.improvement
     ties = f", equal in {i.ties}" if i.ties else ""

@@ -191,3 +191,14 @@ def test_without_results_of_the_baseline_that_is_said(read):
     failed = [("none", size, seed) for size in (1, 4) for seed in range(8)]
     result = read(make_study(["mixup"], sizes=(1, 4)), fail=failed)
     assert "the baseline none has no results" in answer_of(result).headline
+
+
+def test_seeds_that_agree_to_the_last_bit_are_said_to(read):
+    """A share of 0.9 in every cell: an interval of width 0 would claim what nobody knows."""
+    study = make_study(["mixup"], sizes=(1, 4), seeds=3)
+    result = read(
+        study, low=[(a, s, i) for a in ("none", "mixup") for s in (1, 4) for i in (0, 1, 2)]
+    )
+    text = "\n".join(lines(result))
+    assert "(all seeds equal)" in text
+    assert "+0.0 to +0.0" not in text

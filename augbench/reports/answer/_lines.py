@@ -212,6 +212,8 @@ def _point(one: Point, answer: Answer) -> str:
 def _interval(d: MeanInterval, answer: Answer, *, short: bool) -> str:
     if math.isnan(d.lower):
         return ""
+    if d.half_width == 0:
+        return "all equal" if short else "(all seeds equal)"
     if short:
         return f"± {number_text(answer.factor * d.half_width, answer.decimals)}"
     low, high = (signed_text(answer.factor * end, answer.decimals) for end in (d.lower, d.upper))

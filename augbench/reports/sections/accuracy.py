@@ -133,7 +133,9 @@ def _mean_and_interval(mean: MeanInterval, seeds: int, collapsed: int, one: Metr
         return "·"
     factor, decimals = one.factor, one.decimals_of_mean
     text = f"{factor * mean.mean:.{decimals}f}"
-    if not math.isnan(mean.upper):
+    if mean.n > 1 and mean.half_width == 0:
+        text += "\n(equal)"  # all seeds: no interval of width 0 is claimed
+    elif not math.isnan(mean.upper):
         text += f"\n± {factor * mean.half_width:.{decimals}f}"
     text += f"\n(n={mean.n})" if mean.n != seeds else ""
     return text + (f"\n{_COLLAPSED}{collapsed}" if collapsed else "")
