@@ -85,6 +85,7 @@ class Child:
         self._inbox = inbox
         self._beacon = Beacon()
         self._why = ""
+        self._garbled = False
         paths = (str(Path(augbench.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
         path = os.pathsep.join(filter(None, paths))  # this very AugBench is found first
         try:
@@ -158,6 +159,8 @@ class Child:
         except (EOFError, OSError, ValueError):
             return
         except Exception as error:  # of a frame that cannot be read: its check sum, or its pickle
+            # By now it may be in other code than that which wrote: who is tried alone tells.
+            self._garbled = True
             self.kill(f"wrote what is no message of its own ({error})")
 
     def _wait(self) -> None:
@@ -169,8 +172,9 @@ class Child:
             if code < 0
             else f"ended with code {code}"
         )
-        # What another process ended, the system for lack of memory perhaps, is nobody's fault.
-        outside = code in (-9, -15) and not self._why
+        # What another process ended, the system for lack of memory perhaps, is nobody's fault;
+        # and nobody knows whose code wrote what could not be read.
+        outside = (code in (-9, -15) and not self._why) or self._garbled
         with contextlib.suppress(ValueError):  # closed meanwhile: nobody waits for it
             self._inbox.put((self, Ended(how, None if outside else self.place)))
 
