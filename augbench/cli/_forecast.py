@@ -1,4 +1,4 @@
-"""What a study can find and how long it takes, told before it computes."""
+"""The forecast of a study, told before it computes."""
 
 from __future__ import annotations
 

@@ -147,8 +147,9 @@ def run_command(
             artists.begin(
                 result, train_curves=plot_train_curves, pictures=pictures, width=figure_width
             )
+        registered = registered_line(result, options.out)
         if not as_json:
-            print_report(result, full=full, registered=registered_line(result, options.out))
+            print_report(result, full=full, registered=registered)
         if gallery.problem:
             echo(f"warning: {gallery.problem}", err=True)
         lines: list[str] = []
@@ -162,11 +163,7 @@ def run_command(
                 width=figure_width,
             )
     if as_json:
-        content = result_object(
-            result,
-            written=[*written, *artists.written],
-            registered=registered_line(result, options.out),
-        )
+        content = result_object(result, written=[*written, *artists.written], registered=registered)
         write_text(json_text("run", content) + "\n")
     else:
         for line in lines if verbose else ():

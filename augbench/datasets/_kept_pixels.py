@@ -26,7 +26,7 @@ _WORTH_KEEPING = 20_000_000
 def read_or_recall(
     files: Sequence[Path], size: int, resize: Resize, channels: int, white: float = 0
 ) -> NDArray[np.uint8]:
-    """What `read_images` returns, and raises; recalled where files of the same bytes were read."""
+    """Return and raise as `read_images` does; recalled where files of the same bytes were read."""
     contents = _contents(files)
     if contents is None:
         return read_images(files, size, resize, channels, white)
@@ -64,7 +64,7 @@ def _contents(files: Sequence[Path]) -> bytes | None:
 
 
 def _versions() -> tuple[str, str]:
-    """What decides on the pixels of a file: Pillow, and how we use it."""
+    """Return all that decides on the pixels of a file: Pillow, and how we use it."""
     import PIL
 
     source = Path(_images.__file__).read_bytes()

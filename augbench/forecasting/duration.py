@@ -1,4 +1,4 @@
-"""How long a study will take, from the times of cells that were trained before."""
+"""The time that a study will take, from the times of cells that were trained before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a planned study can find, and how long it takes: a few lines before anything trains."""
+"""The forecast of a planned study, of findings and time: a few lines before anything trains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STUDIES = 200  # simulated: what is told has two digits
 
 @dataclass(frozen=True)
 class Expected:
-    """What a study of `seeds` seeds can find among `arms` arms beside the baseline.
+    """The finds of a study of `seeds` seeds among `arms` arms beside the baseline.
 
     `seeds_needed` are the least that any significant p-value takes. `detectable` is the least true
     difference, on average over the sizes, that 4 studies of 5 establish, in `unit`, and

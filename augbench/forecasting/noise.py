@@ -21,7 +21,7 @@ from augbench.store import Store
 __all__ = ["KnownNoise", "noise_of", "stored_noise", "stored_results", "typical_noise"]
 
 _LOOKED_AT = 5
-"""So many of a store's studies, the latest first, are asked for noise."""
+"""Studies of a store, the latest first, that are asked for noise."""
 
 
 @dataclass(frozen=True)

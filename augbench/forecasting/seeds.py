@@ -43,7 +43,7 @@ class WantedDifference:
 
 @dataclass(frozen=True)
 class Power:
-    """What a study with a pilot's noise needs to find differences: see `power`.
+    """The needs of a study with a pilot's noise that is to find differences: see `power`.
 
     `noise_of_average` is the standard deviation over seeds of a paired difference, on average over
     the sizes, and `noise_by_size` that at each size, both in `unit`. `off_by` are the factors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ _LONGEST_ERROR = 160
 _MOST_NOTES = 6
 
 
-class Progress(Observer):
+class Progress(Observer, ABC):
     """Counts cells and steps, and calls `draw` at most once in `every` seconds.
 
     It is a context manager: leaving it draws the closing lines, also when the study was stopped.
@@ -37,9 +38,9 @@ class Progress(Observer):
         self._notes: list[str] = []
         self._closing = ""
 
+    @abstractmethod
     def draw(self) -> None:
         """Show the state: `line` while `running`, then `closing_lines` and `notes`."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["decimals_for", "interval_text", "number_text", "p_text", "signed_text"]
+__all__ = ["capital", "decimals_for", "interval_text", "number_text", "p_text", "signed_text"]
 
 _MINUS = str.maketrans("-", "−")
 
@@ -23,6 +23,11 @@ def signed_text(value: float, decimals: int) -> str:
     if not math.isfinite(value):
         return number_text(value, decimals)
     return f"{round(value, decimals) + 0.0:+.{decimals}f}".translate(_MINUS)
+
+
+def capital(text: str) -> str:
+    """The text with a capital in front, and the rest as it is."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def decimals_for(half_width: float) -> int:

@@ -20,7 +20,7 @@ def advice_line(sizes: Sequence[Advice], overall: Advice, analysis: Analysis) ->
     """Say what to use at each size, or on average, or that nothing is decided and why."""
     if analysis.unlearnt is not None:
         return _unlearnt(analysis)
-    if not any(c.reachable or any(r.reachable for r in c.by_size) for c in analysis.comparisons):
+    if not analysis.testable:
         return _too_few(analysis)
     parts, average = list[str](), _on_average(overall, analysis)
     told = [one for one in sizes if one.use or one.hurt]

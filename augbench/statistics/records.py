@@ -169,6 +169,11 @@ class Analysis:
     scale: Scale = Scale()
     unlearnt: Unlearnt | None = None
 
+    @property
+    def testable(self) -> bool:
+        """True where these seeds could have established any difference."""
+        return any(c.reachable or any(row.reachable for row in c.by_size) for c in self.comparisons)
+
     def __repr__(self) -> str:
         where = f" of {shown(self.condition.label)}" if self.condition.label else ""
         return (

@@ -39,7 +39,7 @@ _LARGEST = 64.0  # standard deviations: an effect beyond is never looked for
 
 @dataclass(frozen=True)
 class StudyPower:
-    """What a study of `n` seeds and `arms` arms beside the baseline finds at level `alpha`.
+    """The finds of a study of `n` seeds and `arms` arms beside the baseline at level `alpha`.
 
     `thresholds` [studies], ascending, are the least true effects, in units of the score, that each
     simulated study establishes; infinite in a study that establishes none.

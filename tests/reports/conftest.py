@@ -15,3 +15,12 @@ def read(tmp_path):
             return StudyResult(store.study())
 
     return make
+
+
+@pytest.fixture
+def page(browser, study):
+    """The page of a module's own `study`, of which the browser may neither complain nor load."""
+    browser.open(study[1])
+    yield browser
+    assert browser.complaints() == []
+    assert browser.requests() == []

@@ -43,14 +43,6 @@ def study(tmp_path_factory):
     return result, folder / "page.html"
 
 
-@pytest.fixture
-def page(browser, study):
-    browser.open(study[1])
-    yield browser
-    assert browser.complaints() == []
-    assert browser.requests() == []
-
-
 def _choose(page, control, value):
     page.run(
         f"(() => {{ const c = document.getElementById({control!r}); c.value = {str(value)!r};"

@@ -46,14 +46,6 @@ def study(tmp_path_factory):
     return result, folder / "page.html"
 
 
-@pytest.fixture
-def page(browser, study):
-    browser.open(study[1])
-    yield browser
-    assert browser.complaints() == []
-    assert browser.requests() == []
-
-
 def _rows(page):
     return page.run(
         "[...document.querySelectorAll('#summary tbody tr')].filter(row => !row.hidden)"

@@ -25,6 +25,8 @@ from augbench.text import shown
 
 __all__ = ["Answer", "Means", "Point", "Row", "answer_of"]
 
+_MARKS = {(1, False): "▲", (-1, False): "▼", (1, True): "△", (-1, True): "▽"}
+
 
 @dataclass(frozen=True)
 class Point:
@@ -41,6 +43,11 @@ class Point:
     claim: int
     uneven: bool
     collapsed: int
+
+    @property
+    def mark(self) -> str:
+        """The sign of its claim, hollow where that is about most seeds; "" where undecided."""
+        return _MARKS.get((self.claim, self.uneven), "")
 
 
 @dataclass(frozen=True)
@@ -118,10 +125,7 @@ def answer_of(result: StudyResult, pair: Pair | None = None, *, confidence: floa
         baseline=result.baseline or "",
         sizes=result.sizes,
         seeds=result.seeds,
-        testable=analysis is not None
-        and any(
-            c.reachable or any(row.reachable for row in c.by_size) for c in analysis.comparisons
-        ),
+        testable=analysis is not None and analysis.testable,
         confidence=confidence,
         alpha=0.05 if analysis is None else analysis.alpha,
         factor=scale.factor,

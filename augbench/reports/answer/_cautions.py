@@ -11,7 +11,6 @@ from augbench.statistics.claims import claims_of, holds_zero
 
 __all__ = ["cautions_of"]
 
-_ALPHA = 0.05
 _MUCH = 0.02
 """Differences that test images leave to luck, as shares of accuracy, are told above this."""
 _NAMED = 3
@@ -75,7 +74,7 @@ def _cautions(
             f"whether {result.budget} are enough cannot be told here: the curves are too short, or "
             "the learning rate falls; try a longer budget beside it"
         )
-    if spoilt := _spoilt(result, pair, confidence):
+    if spoilt := _spoilt(result, pair, confidence, analysis.alpha):
         yield spoilt
 
 
@@ -96,7 +95,7 @@ def _not_corrected(analysis: Analysis) -> Iterator[str]:
         )
 
 
-def _spoilt(result: StudyResult, pair: Pair, confidence: float) -> str:
+def _spoilt(result: StudyResult, pair: Pair, confidence: float, alpha: float) -> str:
     """A line on sizes at which a shorter budget serves the baseline better; "" for none."""
     if result.budget != result.budgets[-1]:
         return ""
@@ -106,7 +105,7 @@ def _spoilt(result: StudyResult, pair: Pair, confidence: float) -> str:
             for one in result.at(budget).cut_short(pair, confidence=confidence)
             if one.augmentation == result.baseline
             and one.rise is not None
-            and one.rise.p_adjusted <= _ALPHA
+            and one.rise.p_adjusted <= alpha
             and one.rise.rise.mean < 0
         }
         if falls:

@@ -16,7 +16,6 @@ from augbench.text import shown
 
 __all__ = ["AnswerTable", "answer_lines", "answer_table", "headline_lines"]
 
-_MARKS = {(1, False): "▲", (-1, False): "▼", (1, True): "△", (-1, True): "▽"}
 _COLLAPSED = "✗"
 _MOST_ROWS = 8
 """Arms that the table shows; of more, the undecided ones, then the middle, stand in a line."""
@@ -204,9 +203,8 @@ def _point(one: Point, answer: Answer) -> str:
         return "·"
     places = answer.decimals
     text = signed_text(answer.factor * one.difference.mean, places)
-    mark = _MARKS.get((one.claim, one.uneven), "")
     low = _COLLAPSED if one.collapsed and one.size is not None else ""
-    return f"{text}{mark or (' ' if not low else '')}{low}"
+    return f"{text}{one.mark or (' ' if not low else '')}{low}"
 
 
 def _interval(d: MeanInterval, answer: Answer, *, short: bool) -> str:

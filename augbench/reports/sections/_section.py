@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from augbench.pictures.archive import Picture
@@ -11,6 +12,7 @@ from augbench.protocol.metrics import Metric
 from augbench.protocol.readouts import LINEAR
 from augbench.reports._formatting import p_text
 from augbench.reports._tables import Entry, Table, difference_entry, with_collapses
+from augbench.reports.answer import Answer, answer_of
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Interaction, MeanInterval, Scale, Verdict, verdict
 
@@ -37,6 +39,11 @@ class Report:
     pictures: tuple[Picture, ...] = ()
     train_curves: bool = False
     registered: str = ""
+
+    @cached_property
+    def answer(self) -> Answer:
+        """The answer of the first pair."""
+        return answer_of(self.result, confidence=self.confidence)
 
     @property
     def metric(self) -> Metric:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from augbench.protocol.metrics import PRIMARY, Metric
 from augbench.protocol.references import size_name, size_title, with_references
-from augbench.reports._formatting import number_text
+from augbench.reports._formatting import capital, number_text
 from augbench.reports._tables import Column, Entry, Table, mean_entry, with_collapses
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair, View
@@ -45,7 +45,7 @@ class Accuracy(Section):
             rows.append((Entry(label, label), *entries))
         return Table(
             self.name,
-            f"{_capital(one.title)} on {pair[1]} in {one.unit}{_lower(one)}, "
+            f"{capital(one.title)} on {pair[1]} in {one.unit}{_lower(one)}, "
             f"by pretraining samples per class of {pair[0]}",
             (
                 Column("augmentation", "augmentation", words=True),
@@ -108,11 +108,6 @@ def terminal_columns(sizes: Sequence[int]) -> tuple[Column, ...]:
 
 def _lower(one: Metric) -> str:
     return " (lower is better)" if one.better == "lower" else ""
-
-
-def _capital(text: str) -> str:
-    """The text with a capital in front, and the rest as it is."""
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _guessing(report: Report, pair: Pair) -> str:

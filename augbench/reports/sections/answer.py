@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from augbench.reports._formatting import interval_text, number_text, p_text, signed_text
+from augbench.reports._formatting import capital, interval_text, number_text, p_text, signed_text
 from augbench.reports._ranking import by_effect
 from augbench.reports._tables import Column, Entry, Table, mean_entry
-from augbench.reports.answer import Answer, Point, Row, answer_of
+from augbench.reports.answer import Answer, Point, Row
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
 from augbench.statistics import MeanInterval
@@ -18,7 +18,6 @@ from augbench.statistics.claims import claims_of
 
 __all__ = ["Summary", "arm_id"]
 
-_MARKS = {(1, False): "▲", (-1, False): "▼", (1, True): "△", (-1, True): "▽"}
 _TONES = 4
 
 
@@ -30,14 +29,14 @@ class Summary(Section):
 
     def page(self, report: Report) -> dict[str, Any]:
         """The answer's sentences; its table is `study_table`."""
-        return {"answer": _answer(report), "registered": report.registered}
+        return {"answer": report.answer, "registered": report.registered}
 
     def study_table(self, report: Report) -> Table | None:
         """Differences at each size and on average; without a baseline, means.
 
         None where there is no result.
         """
-        answer = _answer(report)
+        answer = report.answer
         if answer.rows:
             return _differences(report, answer)
         return _means(report, answer) if answer.means and not answer.baseline else None
@@ -52,7 +51,7 @@ class Summary(Section):
                 }
                 for pair in report.result.pairs
             ],
-            "summary": [one.augmentation for one in _answer(report).rows or _answer(report).means],
+            "summary": [one.augmentation for one in report.answer.rows or report.answer.means],
         }
 
 
@@ -70,7 +69,7 @@ def _differences(report: Report, answer: Answer) -> Table:
         )
         for row in answer.rows
     )
-    pair, unit = report.result.pairs[0], _capital(answer.unit)
+    pair, unit = report.result.pairs[0], capital(answer.unit)
     percent = f"{100 * answer.confidence:g} % interval"
     hint = "Of the average, paired by seed" if several else "Paired by seed"
     return Table(
@@ -97,7 +96,7 @@ def _means(report: Report, answer: Answer) -> Table:
 
     return Table(
         Summary.name,
-        f"{_capital(one.title)} on {pair[1]} in {one.unit}, by pretraining samples per class of "
+        f"{capital(one.title)} on {pair[1]} in {one.unit}, by pretraining samples per class of "
         f"{pair[0]}",
         _sizes(answer),
         tuple(
@@ -138,10 +137,6 @@ def _notes(answer: Answer) -> Iterator[str]:
         yield f"{own.augmentation} itself{' in %' if answer.shares else ''}: {told}."
 
 
-def _capital(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
-
-
 class _Tints:
     """The tint of a difference: its share of the largest one in the table."""
 
@@ -162,10 +157,6 @@ def arm_id(report: Report, pair: int, label: str) -> str:
     return f"arm-{pair}-{report.result.augmentations.index(label)}"
 
 
-def _answer(report: Report) -> Answer:
-    return answer_of(report.result, confidence=report.confidence)
-
-
 def _whole(row: Row) -> Point:
     """The point that sums up a row; of a study of one size, that size."""
     return row.average if len(row.points) > 1 else row.points[0]
@@ -175,10 +166,9 @@ def _point(one: Point, answer: Answer, tints: _Tints) -> Entry:
     d = one.difference
     if not d.n:
         return Entry("·", None, n=0)
-    mark = _MARKS.get((one.claim, one.uneven), "")
     low = "✗" if one.collapsed and one.size is not None else ""
     mean, lower, upper = (answer.factor * end for end in (d.mean, d.lower, d.upper))
-    text = f"{signed_text(mean, answer.decimals)}{mark}{low}"
+    text = f"{signed_text(mean, answer.decimals)}{one.mark}{low}"
     return Entry(text, mean, lower, upper, d.n, tone=tints.of(one))
 
 
