@@ -21,7 +21,7 @@ from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
 from augbench.running.dealing import Dealer, devices_of, executor_of
 from augbench.running.plan import Plan
-from augbench.training.packs import cost, trained_alike, units_of
+from augbench.training.packs import cost, makespan, trained_alike, units_of
 
 __all__ = ["timed"]
 
@@ -90,7 +90,7 @@ def timed(plan: Plan, missing: Sequence[Cell]) -> Duration | None:
     again = [pack for pack in again if pack[0].trial is None]
     busy = [_seconds(pack, rates) for pack in (*packs, *again)]
     return Duration(
-        second.start + second.once(executor.slots) + _makespan(busy, executor.slots),
+        second.start + second.once(executor.slots) + makespan(busy, executor.slots),
         f"by training {len(first.results) + len(second.results)} cells for some steps, in "
         f"{words(took)}",
     )
@@ -162,7 +162,7 @@ class _Round:
         Data are loaded and networks verified once a worker, before the first step.
         """
         trained = (sum(self.results[cell.key].seconds for cell in pack) for pack in self._packs)
-        return max(0.0, self._whole - self.start - _makespan(trained, slots))
+        return max(0.0, self._whole - self.start - makespan(trained, slots))
 
     def pretraining(self, pack: Sequence[Cell]) -> float:
         """The seconds of a pack's pretrainings."""
@@ -233,12 +233,3 @@ def _seconds(pack: Sequence[Cell], rates: Mapping[object, _Rate]) -> float:
         return rate.seconds(pack)
     per_work = [one.a_cell / one.work for one in rates.values() if one.work]
     return _work(pack) * sum(per_work) / max(1, len(per_work))
-
-
-def _makespan(busy: Iterable[float], slots: int) -> float:
-    """The time at which the last worker ends, each taking the next pack when it is free."""
-    ends = [0.0] * max(1, slots)
-    for one in busy:
-        place = ends.index(min(ends))
-        ends[place] += one
-    return max(ends)

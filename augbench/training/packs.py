@@ -17,6 +17,7 @@ __all__ = [
     "Unit",
     "cost",
     "kept_features",
+    "makespan",
     "plan_packs",
     "shares_of_work",
     "trained_alike",
@@ -110,7 +111,7 @@ def plan_packs(
         [pack for lot, parts in lots for pack in _cut(lot, min(len(lot), parts + more))]
         for more in range(workers)
     ]
-    packs = min(plans, key=lambda plan: _makespan(map(cost_of, plan), workers))
+    packs = min(plans, key=lambda plan: makespan(sorted(map(cost_of, plan), reverse=True), workers))
     packs.sort(key=lambda pack: (pack[0][0].seed, -cost_of(pack)))
     if len(packs) <= 2 * workers:
         packs.sort(key=cost_of, reverse=True)
@@ -204,9 +205,9 @@ def _cut(lot: Sequence[Unit], parts: int) -> list[list[Unit]]:
     return [list(lot[a:b]) for a, b in pairwise(ends) if b > a]
 
 
-def _makespan(costs: Iterable[float], workers: int) -> float:
-    """The time at which the last worker ends, if a free one always takes the largest pack left."""
-    loads = [0.0] * workers
-    for load in sorted(costs, reverse=True):
+def makespan(costs: Iterable[float], workers: int) -> float:
+    """The time at which the last worker ends, each taking the next of the costs when it is free."""
+    loads = [0.0] * max(1, workers)
+    for load in costs:
         heapq.heapreplace(loads, loads[0] + load)
     return max(loads)
