@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Registration", "deviations", "register", "registered_line", "registration_of"]
 
-_NAME = "registration-{}.json"
 _KEY_LETTERS = 16
 """Of a cell's key, which has 64: two cells of a study share them once in 10¹³ studies."""
 _ALPHA = 0.05
@@ -68,7 +67,7 @@ def register(plan: Plan, file: Path) -> tuple[Registration, Path]:
     result there, if the very study is registered already, or if it has no baseline, so nothing to
     compare; `StoreError` if the folder cannot be written.
     """
-    from augbench.store import FILE_NAME, Store
+    from augbench.store import FILE_NAME, REGISTRATIONS, Store
 
     out, study = Path(plan.options.out), plan.study
     if study.baseline is None or len(study.arms) < 2:
@@ -100,7 +99,7 @@ def register(plan: Plan, file: Path) -> tuple[Registration, Path]:
         description=json.loads(json.dumps(study.to_json())),
         cells=tuple(key[:_KEY_LETTERS] for key in keys),
     )
-    path = out / _NAME.format(made.file_hash[:12])
+    path = out / REGISTRATIONS.replace("*", made.file_hash[:12])
     if path.exists():
         raise UsageError(f"{file} is registered already, in {path}")
     out.mkdir(parents=True, exist_ok=True)
@@ -138,7 +137,9 @@ def registered_line(result: StudyResult, folder: Path) -> str:
 
 
 def _registrations(folder: Path) -> Iterator[Registration]:
-    for path in sorted(folder.glob(_NAME.format("*"))):
+    from augbench.store import REGISTRATIONS
+
+    for path in sorted(folder.glob(REGISTRATIONS)):
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             yield Registration(**{**fields, "cells": tuple(fields["cells"])})

@@ -151,9 +151,7 @@ def print_full(bench):
         ]
         for what in ("whole cell", "finetuning")
     ]
-    table(
-        ["full finetuning on digits", "packed: s", "one by one: s", "times as fast"], rows
-    )
+    table(["full finetuning on digits", "packed: s", "one by one: s", "times as fast"], rows)
 
 
 if __name__ == "__main__":

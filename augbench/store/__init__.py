@@ -15,7 +15,7 @@ from augbench.store._backup import backup
 from augbench.store._claims import Claim, Owner
 from augbench.store._merging import Conflict, Merged, merge
 from augbench.store._rows import PlannedCell, StoredStudy
-from augbench.store._schema import FILE_NAME
+from augbench.store._schema import FILE_NAME, REGISTRATIONS
 from augbench.store._store import Outcome, Store
 from augbench.store._times import CellTime
 from augbench.store._verifying import Problem, problems, repair
@@ -23,6 +23,7 @@ from augbench.store._writable import check_writable
 
 __all__ = [
     "FILE_NAME",
+    "REGISTRATIONS",
     "CellTime",
     "Claim",
     "Conflict",

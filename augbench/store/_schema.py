@@ -13,6 +13,7 @@ from augbench.options import named
 __all__ = [
     "APPLICATION_ID",
     "FILE_NAME",
+    "REGISTRATIONS",
     "SCHEMA",
     "SCHEMA_3",
     "SCHEMA_4",
@@ -24,6 +25,8 @@ __all__ = [
 ]
 
 FILE_NAME = "augbench.sqlite"
+REGISTRATIONS = "registration-*.json"
+"""The files beside a store that `augbench.registration` writes."""
 APPLICATION_ID = 0x41756742  # "AugB" in the header of the file, by which a store is known
 SCHEMA_VERSION = 4
 SCHEMA = """

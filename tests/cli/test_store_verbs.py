@@ -91,6 +91,10 @@ def test_a_store_in_use_is_copied_whole_and_never_over_another(augbench, store, 
     with Store.read(dest) as copied, Store.read(store) as source:
         assert copied.study() == source.study()
         assert copied.claims() == []
+    (store / "registration-1.json").write_text("{}")
+    slim = tmp_path / "slim"
+    assert augbench("backup", slim, store, "--slim")[1] == f"copied 7 cells to {slim}\n"
+    assert (slim / "registration-1.json").read_text() == "{}"
     code, _, errors = augbench("backup", dest, "--out", store)
     assert (code, errors) == (2, f"error: {str(dest)!r} holds a store already; name a new folder\n")
     code, _, errors = augbench("backup", tmp_path / "other" / "copy", "--out", tmp_path / "nowhere")

@@ -120,3 +120,18 @@ def test_merges_backups_and_a_store_that_is_put_back_keep_them(tmp_path):
         with pytest.warns(UserWarning, match="were put back"):
             opened.record(CELLS[0], RESULT, ENVIRONMENT, "cpu")
         assert opened.study().test_labels.keys() == {"digits", "letters"}
+
+
+def test_a_slim_copy_lacks_curves_and_predictions_and_nothing_else(tmp_path):
+    fill(tmp_path / "a", STUDY)
+    backup(tmp_path / "a", tmp_path / "slim", slim=True)
+    with Store.read(tmp_path / "a") as source, Store.read(tmp_path / "slim") as opened:
+        assert problems(opened) == []
+        assert opened.finished(KEYS) == source.finished(KEYS)
+        assert not opened.finished(KEYS, PREDICTIONS)
+        slim, whole = opened.study(), source.study()
+        assert slim.description == whole.description
+        for kept, cell in zip(slim.cells, whole.cells, strict=True):
+            less = replace(cell.result, curves={}, correct=b"", predicted=b"")
+            assert kept == replace(cell, result=less)
+            assert cell.result.correct
