@@ -1,0 +1,106 @@
+"""The pages of `docs/study` say what its committed stores hold, and no number that they do not."""
+
+import re
+import sqlite3
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+ROOT = Path(__file__).parents[2]
+STUDY = ROOT / "docs" / "study"
+STORES = sorted(path.parent for path in STUDY.glob("stores/*/augbench.sqlite"))
+TEMPLATES = sorted(STUDY.glob("pages/*.j2"))
+
+ALLOWED = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}"  # what the stores are asked
+    r"|`[^`\n]*`|^```.*?^```|\]\([^)]*\)|https?://\S+"  # code and links
+    r"|CIFAR-10|SD-19|group 41|arXiv \d{4}\.\d{5}|\b(19|20)\d\d\b",  # names and years
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@pytest.fixture(scope="module")
+def pages():
+    """The module that renders the pages."""
+    sys.path.insert(0, str(STUDY))
+    try:
+        import pages
+
+        yield pages
+    finally:
+        sys.path.remove(str(STUDY))
+        for name in ("pages", "claims", "stores"):
+            sys.modules.pop(name, None)
+
+
+def test_every_page_is_what_its_stores_say(pages):
+    rendered = pages.rendered()
+    assert len(rendered) == len([one for one in TEMPLATES if one.name.endswith(".md.j2")]) >= 3
+    for path, text in rendered.items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run python docs/study/pages.py"
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_no_template_holds_a_number_of_its_own(template):
+    left = ALLOWED.sub("", template.read_text(encoding="utf-8"))
+    assert re.findall(r".*\d.*", left) == []
+
+
+def test_the_stores_are_small_whole_and_hold_nothing_that_no_page_uses():
+    assert sum(path.stat().st_size for path in STUDY.rglob("*") if path.is_file()) < 40e6
+    for folder in STORES:
+        database = sqlite3.connect(f"file:{folder / 'augbench.sqlite'}?mode=ro", uri=True)
+        assert database.execute("SELECT DISTINCT curves, predicted FROM cells").fetchall() == [
+            ("{}", None)
+        ]
+        planned, there, failed = database.execute(
+            "SELECT count(*), count(cells.key), sum(status != 'ok') FROM "
+            "(SELECT DISTINCT key FROM plans) LEFT JOIN cells USING (key)"
+        ).fetchone()
+        assert (planned, failed) == (there, 0), folder.name
+        database.close()
+
+
+@pytest.mark.parametrize("file", sorted(STUDY.glob("studies/*.toml")), ids=lambda path: path.stem)
+def test_every_study_file_was_registered_and_is_the_one_that_was_computed(pages, file):
+    settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    folder = (file.parent / settings["out"]).resolve()
+    if folder not in STORES:
+        pytest.skip(f"{file.name} was not computed")
+    told = [
+        path for path in folder.glob("registration-*.json") if f'"{file.name}"' in path.read_text()
+    ]
+    assert len(told) == 1
+    assert pages.registered(folder.name).endswith("no deviations")
+
+
+def test_claims_agree_with_scipy(pages):
+    """The differences behind a claim, read with SQL alone, and SciPy's test of them."""
+    import claims
+
+    folder = STUDY / "stores" / "mnist-mnist"
+    database = sqlite3.connect(f"file:{folder / 'augbench.sqlite'}?mode=ro", uri=True)
+    rows = database.execute(
+        "SELECT DISTINCT arm, plans.samples_per_class, plans.seed, "
+        "json_extract(metrics, '$.accuracy') FROM plans JOIN cells USING (key) "
+        "WHERE budget LIKE '2%000 steps'"
+    ).fetchall()
+    database.close()
+    value = {tuple(row[:3]): row[3] for row in rows}
+    seeds = range(1 + max(seed for *_, seed, _ in rows))
+    differences = np.array(
+        [
+            np.mean([value["collage", s, seed] - value["mixup", s, seed] for s in claims.SMALL])
+            for seed in seeds
+        ]
+    )
+    found = pages.Experiment().found["handout"]["collage-small"]["mnist-mnist"]
+    half = stats.t.ppf(0.975, len(seeds) - 1) * differences.std(ddof=1) / len(seeds) ** 0.5
+    np.testing.assert_allclose(
+        (found.difference.lower, found.difference.mean, found.difference.upper),
+        (differences.mean() - half, differences.mean(), differences.mean() + half),
+    )
