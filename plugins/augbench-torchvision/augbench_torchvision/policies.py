@@ -54,7 +54,7 @@ class RandAugment:
         from torchvision.transforms import v2
 
         transform = v2.RandAugment(self.num_ops, self.magnitude, self.num_magnitude_bins)
-        return _on_bytes(x, transform, rng)
+        return _on_bytes(x, transform, rng, drawn_first=True)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class TrivialAugmentWide:
         """Augment images [N, C, H, W]; draws one seed for each."""
         from torchvision.transforms import v2
 
-        return _on_bytes(x, v2.TrivialAugmentWide(self.num_magnitude_bins), rng)
+        transform = v2.TrivialAugmentWide(self.num_magnitude_bins)
+        return _on_bytes(x, transform, rng, drawn_first=True)
 
 
 @dataclass(frozen=True)
@@ -121,15 +122,23 @@ class AugMix:
         return _on_bytes(x, transform, rng)
 
 
-def _on_bytes(x: Tensor, transform: Callable[[Tensor], Tensor], rng: np.random.Generator) -> Tensor:
+def _on_bytes(
+    x: Tensor,
+    transform: Callable[[Tensor], Tensor],
+    rng: np.random.Generator,
+    *,
+    drawn_first: bool = False,
+) -> Tensor:
     import torch
 
+    from augbench_torchvision._draw_then_apply import draw_then_apply
     from augbench_torchvision._seeding import each
 
     if x.shape[1] not in (1, 3):
         raise ValueError(f"torchvision's policies need 1 or 3 channels, got {x.shape[1]}")
     bytes_ = (x * 255).round().to(torch.uint8)
-    return each(bytes_, transform, rng).to(x.dtype).div_(255)
+    run = draw_then_apply if drawn_first else each
+    return run(bytes_, transform, rng).to(x.dtype).div_(255)
 
 
 def _at_least(name: str, value: int, least: int) -> None:
