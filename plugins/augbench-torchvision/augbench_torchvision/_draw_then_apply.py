@@ -27,8 +27,8 @@ __all__ = ["draw_then_apply"]
 _MOVES = frozenset({"ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate"})
 # A byte's new value depends on that byte alone.
 _BYTES = frozenset({"Brightness", "Posterize", "Solarize"})
-# torch.mean adds pixels in another order for a batch than for an image. Sums of bytes below 2²⁴ are
-# exact in float32 in any order.
+# On several threads, torch.mean adds a large image's pixels in another order than a batch's (seen
+# at 400×400). Sums of bytes up to 2²⁴ are exact in float32 in any order.
 _EXACT_MEAN = 2**24 // 255
 
 
