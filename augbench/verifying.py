@@ -119,7 +119,7 @@ def rebuilt(
         samples_per_class=tuple(description["samples_per_class"]),
         seeds=description["seeds"],
         settings=settings,
-        budgets=tuple(map(_budget, description.get("budgets", ()))),
+        budgets=tuple(map(Budget.from_label, description.get("budgets", ()))),
         baseline=next((arm for arm in arms if arm.label == description["baseline"]), None),
         ruler_sizes=tuple(description["ruler_sizes"]),
         references=description["references"],
@@ -183,11 +183,6 @@ def _check_same(now: Component, then: Component, what: str) -> None:
             f"{what} {then.label!r} is not the one that was trained with: its code, or what "
             "its parameters mean, is another today"
         )
-
-
-def _budget(label: str) -> Budget:
-    amount, unit = label.replace(",", "").split()
-    return Budget(int(amount), in_epochs=unit.startswith("epoch"))
 
 
 def _train(

@@ -114,6 +114,12 @@ class Budget:
         unit = "epoch" if self.in_epochs else "step"
         return f"{self.amount:,} {unit}{'s' * (self.amount != 1)}"
 
+    @classmethod
+    def from_label(cls, label: str) -> Budget:
+        """The budget that a label names, such as `2,000 steps`."""
+        amount, unit = label.replace(",", "").split()
+        return cls(int(amount), in_epochs=unit.startswith("epoch"))
+
     def steps(self, images: int, batch_size: int) -> int:
         """The steps of a pretraining on so many images."""
         if not self.in_epochs:

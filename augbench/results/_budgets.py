@@ -52,7 +52,7 @@ def _gain(result: StudyResult, pair: Pair, label: str, size: int) -> LateGain:
     losses = [
         cell.result.curves["pretrain"].loss
         for cell in cells
-        if cell is not None and cell.result is not None and cell.result.ok
+        if cell is not None and cell.result is not None and "pretrain" in cell.result.curves
     ]
     windows = min(map(len, losses), default=0)  # all of one length, or the shortest counts
     classes = len(result.stored.description["datasets"][pair[0]]["classes"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from augbench.protocol.batches import effective_batch_size
+from augbench.protocol.study import Budget
 from augbench.statistics import MeanInterval, on_front
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ def _images(result: StudyResult, cell: PlannedCell) -> float:
     assert cell.result is not None
     assert cell.samples_per_class is not None
     images = cell.samples_per_class * len(study["datasets"][cell.pretrain_dataset]["classes"])
-    steps = cell.result.curves["pretrain"].step[-1:] or (0,)
-    passes = steps[0] + cell.result.metrics.get("extra_passes", 0.0)
+    steps = Budget.from_label(cell.budget).steps(images, batch)
+    passes = steps + cell.result.metrics.get("extra_passes", 0.0)
     return passes * effective_batch_size(batch, images)
 
 
