@@ -4,8 +4,8 @@ Beside it, the difference of the reference from itself when its initial weights 
 part in ten million, less than float32 resolves in a sum: packing is not to blame for as much.
 `python benchmarks/agreement.py --steps 2000` takes all through the whole protocol, in ten minutes;
 `--recipe standard`, or `--recipe adamw`, by another recipe than the handout's.
-`--readout linear,own-head,knn,full` asks other readouts, each with lines of its own, and with D_P for
-D_F where the pretraining head is one of them; `--finetune-mode train` leaves dropout on.
+`--readout linear,own-head,knn,full` asks other readouts, each with lines of its own, and takes D_P
+for D_F where the pretraining head is one of them; `--finetune-mode train` leaves dropout on.
 """
 
 import argparse

@@ -158,6 +158,7 @@ def rendered() -> dict[Path, str]:
 
 
 def main() -> None:
+    """Render all pages, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; tell what differs")
     check = parser.parse_args().check

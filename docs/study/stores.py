@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from claims import Scores
@@ -20,7 +20,7 @@ PAIRS = ("mnist-mnist", "letters-letters", "mnist-letters", "letters-mnist")
 PHOTOGRAPHS = ("sign-digits", "clothing", "cifar10")
 
 
-@lru_cache(maxsize=None)
+@cache
 def study(name: str) -> StudyResult:
     """The study of a store: of several, the one with the most cells, which has all budgets."""
     with Store.read(STORES / name) as store:
@@ -39,7 +39,7 @@ def registered(name: str) -> str:
 
 
 def scores(name: str, budget: str = "", *, tuned: bool = False) -> Scores:
-    """The accuracies of a study at a budget, the longest one by default; at the defaults or tuned."""
+    """The accuracies of a study at a budget, by default the longest; at the defaults or tuned."""
     result = study(name)
     view = next(view for view in result.views if view.tuned == tuned)
     result = result.at(budget or result.budgets[-1], view)

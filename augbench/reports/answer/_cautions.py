@@ -71,8 +71,8 @@ def _cautions(
         )
     elif all(one.rise is None and not (one.gain and one.gain.n) for one in found):
         yield (
-            f"whether {result.budget} are enough cannot be told here: training curves are too short "
-            "or were not kept, or the learning rate falls; try a longer budget beside it"
+            f"whether {result.budget} are enough cannot be told here: training curves are too "
+            "short or were not kept, or the learning rate falls; try a longer budget beside it"
         )
     if spoilt := _spoilt(result, pair, confidence, analysis.alpha):
         yield spoilt
