@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from augbench.statistics import MeanInterval, holm, mean_interval, sign_flip
 
 Floats = NDArray[np.float64]
-ALPHA = 0.05
+ALPHA, DRAWS = 0.05, 19_999
 SMALL, LARGE = (1, 2, 4, 8, 16), (32, 64)
 """The sizes that the report calls small and large."""
 
@@ -28,6 +28,7 @@ class Scores:
 
     sizes: tuple[int, ...]
     of: Mapping[str, Floats]
+    seeds: tuple[int, ...]
 
     def mean(self, arm: str, sizes: Sequence[int]) -> Floats:
         """An arm's mean over those of the sizes that were measured, for each seed."""
@@ -103,7 +104,7 @@ def claims() -> Iterator[Claim]:
 
 def findings(differences: Mapping[str, Floats]) -> dict[str, Finding]:
     """Test one claim on several pairs; `differences` [seeds] are by pair."""
-    adjusted = holm([sign_flip(each).p for each in differences.values()])
+    adjusted = holm([sign_flip(each, draws=DRAWS).p for each in differences.values()])
     return {
         pair: Finding(mean_interval(each), float(p))
         for (pair, each), p in zip(differences.items(), adjusted, strict=True)
@@ -125,8 +126,14 @@ def same_better(scores: Mapping[str, Scores], arms: Sequence[str]) -> dict[str, 
     """
     differences = {}
     for target, other in (("mnist", "letters"), ("letters", "mnist")):
+        if not {f"{target}-{target}", f"{other}-{target}"} <= scores.keys():
+            continue
         one, two = scores[f"{target}-{target}"], scores[f"{other}-{target}"]
         sizes = sorted(set(one.sizes) & set(two.sizes))
+        seeds = sorted(set(one.seeds) & set(two.seeds))
         for arm in arms:
-            differences[f"{target}, {arm}"] = one.mean(arm, sizes) - two.mean(arm, sizes)
+            first, second = (
+                each.mean(arm, sizes)[np.isin(each.seeds, seeds)] for each in (one, two)
+            )
+            differences[f"{target}, {arm}"] = first - second
     return findings(differences)

@@ -2,22 +2,28 @@
 
 Each page stands in `pages/` as a Jinja template. No template holds a number that a store, a study
 file or a data set could tell: those are expressions, so that a page can say nothing else than what
-was measured. `--check` renders, and compares with what is there.
+was measured. Figures are drawn beside them. `--check` writes nothing, and tells what differs.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import tomllib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import jinja2
-import numpy as np
-from claims import LARGE, SMALL, Finding, claims, same_better, tested
-from stores import HERE, PAIRS, PHOTOGRAPHS, STUDIES, has, registered, scores, study
+from claims import ALPHA, LARGE, SMALL, Finding, Scores, claims, same_better, tested
+from stores import (
+    HERE,
+    PAIRS,
+    PHOTOGRAPHS,
+    answer,
+    registrations,
+    scores,
+    settings_of,
+    study,
+)
 
 from augbench.statistics import MeanInterval, mean_interval
 
@@ -25,8 +31,8 @@ TEMPLATES = HERE / "pages"
 MINUS = "−"
 
 CONDITIONS = {
-    "handout": "the handout's steps",
     "shorter": "a quarter of the steps",
+    "handout": "the handout's steps",
     "longer": "4 times the steps",
     "longest": "16 times the steps",
     "dropout": "dropout left on",
@@ -37,21 +43,24 @@ CONDITIONS = {
 class Experiment:
     """The handout's experiment in every condition, each computed when a page first asks for it."""
 
-    @cached_property
-    def budgets(self) -> dict[str, str]:
-        """The stored names of the lengths of pretraining, by condition."""
-        short, handout, long, longest = study(PAIRS[0]).budgets
-        return {"shorter": short, "handout": handout, "longer": long, "longest": longest}
+    arms = ("none", "collage", "mixup")
 
     @cached_property
-    def scores(self) -> dict[str, dict[str, Any]]:
-        """Accuracies, by condition and pair."""
-        found = {
-            name: {pair: scores(pair, budget) for pair in PAIRS}
-            for name, budget in self.budgets.items()
-        }
-        found["dropout"] = {pair: scores(f"{pair}-dropout") for pair in PAIRS}
-        found["tuned"] = {pair: scores(f"{pair}-tuned", tuned=True) for pair in PAIRS}
+    def budgets(self) -> dict[str, str]:
+        """The lengths of pretraining, by condition."""
+        steps = settings_of(f"{PAIRS[0]}-budgets")["pretrain_steps"]
+        names = ("shorter", "handout", "longer", "longest")
+        found = {name: f"{amount:,} steps" for name, amount in zip(names, steps, strict=True)}
+        return found | {"dropout": found["handout"], "tuned": found["handout"]}
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, Scores]]:
+        """Accuracies by condition and pair, of what was computed."""
+        found = {}
+        for name, budget in self.budgets.items():
+            ending = f"-{name}" if name in ("dropout", "tuned") else ""
+            every = {p: scores(f"{p}{ending}", budget, name == "tuned") for p in PAIRS}
+            found[name] = {pair: each for pair, each in every.items() if each is not None}
         return found
 
     @cached_property
@@ -62,34 +71,54 @@ class Experiment:
     @cached_property
     def same(self) -> dict[str, dict[str, Finding]]:
         """Whether the same data set is better than two, by condition, data set and arm."""
-        return {
-            name: same_better(by_pair, ("none", "collage", "mixup"))
-            for name, by_pair in self.scores.items()
-        }
+        return {name: same_better(by_pair, self.arms) for name, by_pair in self.scores.items()}
 
-    def accuracy(self, condition: str, pair: str, arm: str, size: int) -> MeanInterval:
+    def seeds(self, condition: str) -> list[int]:
+        """The numbers of seeds that a condition has on its pairs."""
+        return sorted({len(each.seeds) for each in self.scores[condition].values()})
+
+    def accuracy(self, pair: str, arm: str, size: int, condition: str = "handout") -> MeanInterval:
         """The mean accuracy at one size, over seeds."""
         return mean_interval(self.scores[condition][pair].mean(arm, (size,)))
 
-    def gain(self, condition: str, pair: str, arm: str, size: int) -> MeanInterval:
-        """The mean difference from the baseline at one size, over seeds."""
-        return mean_interval(self.scores[condition][pair].gain(arm, (size,)))
+    def gain(
+        self, pair: str, arm: str, size: int, condition: str = "handout", over: str = "none"
+    ) -> MeanInterval:
+        """The mean difference of two arms at one size, over seeds."""
+        return mean_interval(self.scores[condition][pair].gain(arm, (size,), over))
 
-    def verdicts(self, condition: str, claim: str) -> dict[str, int]:
-        """On how many pairs a claim is confirmed, refuted and undecided."""
-        every = [one.verdict for one in self.found[condition][claim].values()]
-        return {word: every.count(word) for word in ("confirmed", "refuted", "undecided")}
+    def counted(self, condition: str, claim: str, verdict: str) -> int:
+        """On how many pairs a claim has that verdict."""
+        return [one.verdict for one in self.found[condition][claim].values()].count(verdict)
+
+    def disagree(self, pair: str, one: str, other: str, size: int) -> float:
+        """How often two groups of one seed each would put two arms in different orders."""
+        gains = self.scores["handout"][pair].gain(one, (size,), other)
+        ahead, n = int((gains > 0).sum()), len(gains)
+        return 2 * ahead * (n - ahead) / (n * (n - 1))
 
 
-def points(value: float, places: int = 1) -> str:
+def points(value: float) -> str:
     """A difference of accuracies in percentage points, with its sign."""
-    text = f"{100 * value:+.{places}f}"
+    text = f"{100 * value:+.1f}"
     return text.replace("-", MINUS) if float(text) else text.lstrip("+-")
 
 
 def percent(value: float, places: int = 1) -> str:
     """A share in per cent, without the sign of it."""
     return f"{100 * value:.{places}f}"
+
+
+def magnitude(value: float) -> str:
+    """The size of a difference in percentage points."""
+    return f"{100 * abs(value):.1f}"
+
+
+def sure(*claims: bool) -> str:
+    """Nothing, for a sentence of a page that holds; raises `ValueError` where it holds no more."""
+    if not all(claims):
+        raise ValueError("a sentence of this page no longer agrees with the stores")
+    return ""
 
 
 def interval(one: MeanInterval) -> str:
@@ -107,11 +136,6 @@ def p_value(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.2g}"
 
 
-def settings(name: str) -> dict[str, Any]:
-    """A study file as it stands."""
-    return tomllib.loads((STUDIES / f"{name}.toml").read_text(encoding="utf-8"))
-
-
 def environment() -> jinja2.Environment:
     """Jinja with what pages may ask."""
     made = jinja2.Environment(
@@ -126,8 +150,10 @@ def environment() -> jinja2.Environment:
         "points": points,
         "percent": percent,
         "interval": interval,
+        "magnitude": magnitude,
         "around": around,
         "p": p_value,
+        "commas": lambda number: f"{number:,}",
     }
     made.globals |= {
         "PAIRS": PAIRS,
@@ -135,15 +161,17 @@ def environment() -> jinja2.Environment:
         "SMALL": SMALL,
         "LARGE": LARGE,
         "CONDITIONS": CONDITIONS,
-        "claims": list(claims()),
+        "CONFIDENCE": "95 %",
+        "LEVEL": f"{100 * ALPHA:.0f} %",
+        "claims": {claim.key: claim for claim in claims()},
         "study": study,
-        "has": has,
-        "registered": registered,
-        "settings": settings,
+        "answer": answer,
+        "registrations": registrations,
+        "settings": settings_of,
         "scores": scores,
         "mean": mean_interval,
         "handout": Experiment(),
-        "np": np,
+        "sure": sure,
     }
     return made
 
@@ -158,19 +186,22 @@ def rendered() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Render all pages, or check them."""
+    """Render all pages and draw the figures, or check the pages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; tell what differs")
     check = parser.parse_args().check
-    differing = [
-        path
-        for path, text in rendered().items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    for path in differing:
-        if not check:
-            path.write_text(rendered()[path], encoding="utf-8")
-        print(f"{path.name}: {'differs from its store' if check else 'written'}")
+    differing = 0
+    for path, text in rendered().items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            differing += 1
+            if not check:
+                path.write_text(text, encoding="utf-8")
+            print(f"{path.name}: {'differs from what its stores say' if check else 'written'}")
+    if not check:
+        from figures import draw
+
+        for path in draw(Experiment()):
+            print(f"{path.name}: drawn")
     sys.exit(1 if check and differing else 0)
 
 

@@ -1,5 +1,7 @@
 """The pages of `docs/study` say what its committed stores hold, and no number that they do not."""
 
+import hashlib
+import json
 import re
 import sqlite3
 import sys
@@ -10,14 +12,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from augbench.registration import registered_line
+from augbench.results import StudyResult
+from augbench.store import Store
+
 ROOT = Path(__file__).parents[2]
 STUDY = ROOT / "docs" / "study"
 STORES = sorted(path.parent for path in STUDY.glob("stores/*/augbench.sqlite"))
 TEMPLATES = sorted(STUDY.glob("pages/*.j2"))
 
+ASKED = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 ALLOWED = re.compile(
-    r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}"  # what the stores are asked
-    r"|`[^`\n]*`|^```.*?^```|\]\([^)]*\)|https?://\S+"  # code and links
+    r"^```.*?^```|`[^`\n]*`|^\d\. |\]\([^)]*\)|https?://\S+"  # code and links
     r"|CIFAR-10|SD-19|group 41|arXiv \d{4}\.\d{5}|\b(19|20)\d\d\b",  # names and years
     re.DOTALL | re.MULTILINE,
 )
@@ -33,7 +39,7 @@ def pages():
         yield pages
     finally:
         sys.path.remove(str(STUDY))
-        for name in ("pages", "claims", "stores"):
+        for name in ("pages", "claims", "stores", "figures"):
             sys.modules.pop(name, None)
 
 
@@ -46,11 +52,25 @@ def test_every_page_is_what_its_stores_say(pages):
 
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_no_template_holds_a_number_of_its_own(template):
-    left = ALLOWED.sub("", template.read_text(encoding="utf-8"))
+    text = template.read_text(encoding="utf-8")
+    left = ALLOWED.sub("", ASKED.sub("", text))
     assert re.findall(r".*\d.*", left) == []
+    for asked in ASKED.findall(text):  # places and signs, and no figures
+        assert not re.search(r"[4-9]|\d[\d.]", re.sub(r"\"[^\"]*\"|\w*[a-z]\w*", "", asked)), asked
 
 
-def test_the_stores_are_small_whole_and_hold_nothing_that_no_page_uses():
+@pytest.mark.parametrize(
+    "pair", ["mnist-mnist", "letters-letters", "mnist-letters", "letters-mnist"]
+)
+def test_the_handouts_experiment_is_whole_and_as_registered(pair):
+    folder = STUDY / "stores" / pair
+    with Store.read(folder) as store:
+        (first, *_) = [StudyResult(store.study(number)) for number, *_ in store.studies()]
+    assert first.missing == first.failed == ()
+    assert registered_line(first, folder).endswith("no deviations")
+
+
+def test_the_stores_are_small_and_hold_nothing_that_no_page_uses():
     assert sum(path.stat().st_size for path in STUDY.rglob("*") if path.is_file()) < 40e6
     for folder in STORES:
         database = sqlite3.connect(f"file:{folder / 'augbench.sqlite'}?mode=ro", uri=True)
@@ -61,21 +81,20 @@ def test_the_stores_are_small_whole_and_hold_nothing_that_no_page_uses():
             "SELECT count(*), count(cells.key), sum(status != 'ok') FROM "
             "(SELECT DISTINCT key FROM plans) LEFT JOIN cells USING (key)"
         ).fetchone()
-        assert (planned, failed) == (there, 0), folder.name
+        assert not failed, folder.name
+        assert 0 < there <= planned
         database.close()
 
 
 @pytest.mark.parametrize("file", sorted(STUDY.glob("studies/*.toml")), ids=lambda path: path.stem)
-def test_every_study_file_was_registered_and_is_the_one_that_was_computed(pages, file):
+def test_every_study_file_is_as_it_was_registered(file):
     settings = tomllib.loads(file.read_text(encoding="utf-8"))
     folder = (file.parent / settings["out"]).resolve()
-    if folder not in STORES:
-        pytest.skip(f"{file.name} was not computed")
     told = [
-        path for path in folder.glob("registration-*.json") if f'"{file.name}"' in path.read_text()
+        json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("registration-*.json")
     ]
-    assert len(told) == 1
-    assert pages.registered(folder.name).endswith("no deviations")
+    (one,) = [each for each in told if each["file"] == file.name]
+    assert one["file_hash"] == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def test_claims_agree_with_scipy(pages):
