@@ -54,9 +54,7 @@ class Timed:
 
 def one_by_one(cells, materials):
     for cell in cells:
-        results = []
-        train_together([[cell]], None, materials, 0, lambda steps: None, results)
-        yield from results
+        yield from train_together([[cell]], None, materials, 0, lambda steps: None)
 
 
 def measured(train, cells, materials):

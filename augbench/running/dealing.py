@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 
 from augbench.environment import cuda_devices
 from augbench.errors import UsageError
@@ -25,9 +26,10 @@ def unique_cells(cells: Iterable[Cell]) -> list[Cell]:
 class Dealer:
     """Deals cells into packs, for an engine and a number of workers.
 
-    The whole study is dealt, and packs that miss all of their cells are kept as they are: a study
-    that goes on after an interruption trains the very packs that it would have trained without
-    one, so that not even the order of its sums differs. What is left is dealt anew.
+    The whole study is dealt, and packs that miss all of their cells are kept as they are, and so
+    are those that were interrupted between two budgets: a study that goes on after an interruption
+    trains the very packs that it would have trained without one, so that not even the order of its
+    sums differs. What is left is dealt anew.
     """
 
     def __init__(
@@ -43,14 +45,27 @@ class Dealer:
         packs, rest = [], []
         for pack in self._whole:
             lacking = [cell for cell in pack if cell.key in wanted]
-            if len(lacking) == len(pack):
-                packs.append(pack)
+            if lacking and _trains_alike(lacking, pack):
+                packs.append(lacking)
             else:
                 rest += lacking
         return packs + self._deal(rest)
 
     def _deal(self, cells: Sequence[Cell]) -> list[list[Cell]]:
         return plan_packs(cells, self._workers, device_kind=self._kind, pack_limit=self._limit)
+
+
+def _trains_alike(part: Sequence[Cell], pack: Sequence[Cell]) -> bool:
+    """True if a part of a pack trains and reads out the same networks together as the pack does."""
+    if {cell.path_key for cell in part} != {cell.path_key for cell in pack}:
+        return False
+    left, all_of_them = Counter(map(_reading, part)), Counter(map(_reading, pack))
+    return all(left[reading] == all_of_them[reading] for reading in left)
+
+
+def _reading(cell: Cell) -> Hashable:
+    """When and how a cell's backbone is read out: cells alike in it are read out together."""
+    return cell.pretrain_steps, cell.readout, cell.finetune.content_hash, cell.finetune_size
 
 
 def devices_of(name: str) -> tuple[str, ...]:

@@ -87,7 +87,9 @@ class PackedEngine:
         try:
             if not choice.keeps:
                 raise UnpackableError(choice.reason)
-            train_together(units, choice.packer, materials, test_every, counter, results)
+            for result in train_together(units, choice.packer, materials, test_every, counter):
+                results.append(result)
+                yield result
         except torch.cuda.OutOfMemoryError:
             halves = len(units) > 1
             if halves:
@@ -101,7 +103,6 @@ class PackedEngine:
             if doubtful := len(_left(units, results)):
                 self._note(doubtful, "once more one by one, since numbers left float32's range")
         # Only here is the memory free again that an error's traceback held.
-        yield from results
         again = counter.after_a_restart(sum(cell.steps for cell in _ended(units, results)))
         together: list[list[Unit]] = []
         alone = _left(units, results)

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from augbench.batching.blocks import Drawn, blocks, steps_with_gradients
 from augbench.batching.materials import CellMaterials, Labelled, once_a_seed, seeded
@@ -44,35 +44,41 @@ def train_together(
     materials: CellMaterials,
     test_every: int,
     progress: Progress,
-    results: list[CellResult],
-) -> None:
+) -> Iterator[CellResult]:
     """Pretrain one backbone per unit; where a budget ends, finetune and measure its cells.
 
     Backbones that were all kept are loaded instead; others are kept, where that was asked for.
     Without a packer, there is one unit, pretrained as the reference does it. Each budget's results
-    are added to `results`, so that an error later on does not cost them. A cell that diverges
+    are yielded where it ends, so that nothing later on costs them. A cell that diverges
     fails alone; any other error is raised. A cell is left without a result if some of its
     backbone's numbers are not finite though its losses are: only the reference can tell how such a
     training ends.
     """
-    start = time.perf_counter()
-    with seeded(cell_stream(units[0][0], Role.OTHER)):
-        packs: Iterator[PretrainedPack]
-        if are_kept(units, materials):
-            packs = loaded(units, packer, materials, progress)
-        elif packer is None:
-            packs = _pretrain_alone(units, materials, test_every, progress)
-        else:
-            packs = _pretrain(units, packer, materials, test_every, progress)
-        for trained in packs:
+    packs: Iterator[PretrainedPack]
+    if are_kept(units, materials):
+        packs = loaded(units, packer, materials, progress)
+    elif packer is None:
+        packs = _pretrain_alone(units, materials, test_every, progress)
+    else:
+        packs = _pretrain(units, packer, materials, test_every, progress)
+    draws: Tensor | None = None
+    while True:
+        start = time.perf_counter()
+        # Who takes the results meanwhile neither sees nor changes what the networks draw.
+        with seeded(cell_stream(units[0][0], Role.OTHER)):
+            if draws is not None:
+                torch.set_rng_state(draws)
+            trained = next(packs, None)
+            if trained is None:
+                return
             _check_company(trained.backbones, materials.test_set(units[0][0].pretrain))
             if materials.kept is not None:  # before a readout may fail
                 measure_heads(trained, materials)
                 keep(trained, materials)
             found = read_out(trained, materials, test_every, progress)
-            seconds = (time.perf_counter() - start) / max(1, len(found))
-            results += [one if one.error else replace(one, seconds=seconds) for one in found]
-            start = time.perf_counter()
+            draws = torch.get_rng_state()
+        seconds = (time.perf_counter() - start) / max(1, len(found))
+        yield from (one if one.error else replace(one, seconds=seconds) for one in found)
 
 
 def _pretrain(

@@ -10,6 +10,7 @@ from augbench.api import execute, plan
 from augbench.plugins.components import Component
 from augbench.protocol.batches import draw_batches, draw_partners
 from augbench.protocol.study import Arm, Budget
+from augbench.running.dealing import Dealer
 from augbench.training import together as training
 from augbench.training.engine import PackedEngine
 from augbench.training.packs import plan_packs, units_of
@@ -175,3 +176,67 @@ def test_a_study_goes_on_with_the_budgets_that_it_lacks(tiny_options):
         short.values(pair, "none", metric="pretrain_nll")
         != first.values(pair, "none", metric="pretrain_nll")
     ).any()
+
+
+def test_a_budget_is_told_when_it_ends_and_an_interruption_costs_it_not(lab):
+    """What was told is kept; what goes on from it has the bits of a training without a stop."""
+    cells = at_budgets([lab.cell(name) for name in ("none", "mixup")], (10, 40))
+    steps, whole = [], lab.train(PackedEngine(), cells)
+    training = PackedEngine().train(cells, lab.materials(), test_every=0, progress=steps.append)
+    first = {one.key: one for one in (next(training), next(training))}
+    assert {cell.key for cell in cells if cell.pretrain_steps == 10} == first.keys()
+    # Of both arms, the steps that both budgets share, and finetuning at the short one.
+    assert sum(steps) == 2 * (2 * 10 + cells[0].settings.finetune_steps)
+    training.close()
+
+    dealer = Dealer(cells, engine="packed", workers=1, device_kind="cpu")
+    (pack,) = dealer.packs([cell for cell in cells if cell.key not in first])
+    resumed = lab.train(PackedEngine(), pack)
+    assert first.keys() | resumed.keys() == whole.keys()
+    for key, result in (first | resumed).items():
+        assert _bits(result) == _bits(whole[key])
+
+
+def test_who_takes_a_result_neither_sees_nor_changes_what_a_network_draws(lab):
+    lab.factories["drawing"] = Drawing
+    drawing = Component("backbone", "drawing", source_hash="drawing")
+    cells = at_budgets([replace(lab.cell("mixup"), backbone=drawing)], (10, 40))
+    whole = lab.train(PackedEngine(), cells)
+    torch.manual_seed(1)
+    own = torch.Generator().manual_seed(1)
+    for result in PackedEngine().train(
+        cells, lab.materials(), test_every=0, progress=lambda steps: None
+    ):
+        assert _bits(result) == _bits(whole[result.key])
+        assert torch.equal(torch.rand(7), torch.rand(7, generator=own))
+
+
+def test_a_pack_interrupted_elsewhere_is_dealt_anew(lab):
+    cells = at_budgets([lab.cell(name) for name in ("none", "mixup")], (10, 40))
+    dealer = Dealer(cells, engine="packed", workers=1, device_kind="cpu")
+    one_lost = [cell for cell in cells if (cell.pretrain_steps, cell.arm.label) != (10, "none")]
+    assert [len(pack) for pack in dealer.packs(one_lost)] == [3]
+    one_left = [cell for cell in cells if cell.arm.label == "none"]
+    assert [[cell.key for cell in pack] for pack in dealer.packs(one_left)] == [
+        [cell.key for cell in plan_packs(one_left, 1)[0]]
+    ]
+
+
+def _bits(result):
+    metrics = {k: v for k, v in result.metrics.items() if k != "pretrain_seconds"}
+    return metrics, result.curves, result.correct
+
+
+class Drawing(torch.nn.Module):
+    """Draws from torch's own generator in training, as no layer of torch's that is packed does."""
+
+    feature_dim = 16
+
+    def __init__(self, in_channels, image_size):
+        super().__init__()
+        self.layer = torch.nn.LazyLinear(16)
+        self.layer(torch.zeros(1, in_channels * image_size[0] * image_size[1]))
+
+    def forward(self, x):
+        noise = torch.rand(16) if self.training else torch.full((16,), 0.5)
+        return self.layer(x.flatten(1)) * noise

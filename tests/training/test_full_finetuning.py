@@ -62,7 +62,7 @@ def test_one_by_one_within_the_packed_engine_it_is_the_reference(lab, agree):
     results = []
     for unit in ([cell for cell in cells if cell.arm.label == name] for name in ("none", "mixup")):
         unit.sort(key=lambda cell: -cell.pretrain_steps)
-        together.train_together([unit], None, lab.materials(), 0, lambda steps: None, results)
+        results += together.train_together([unit], None, lab.materials(), 0, lambda steps: None)
     alone = lab.train(ReferenceEngine(), cells)
     assert {one.key for one in results} == set(alone)
     for one in results:
@@ -72,8 +72,8 @@ def test_one_by_one_within_the_packed_engine_it_is_the_reference(lab, agree):
 
 def test_packed_by_vmap_it_is_the_reference(lab, agree):
     cells = _cells(lab, *EVERY, target=lab.source, settings=replace(OWN, normalize="channels"))
-    results, units = [], units_of(cells)
-    together.train_together(units, PackedByVmap, lab.materials(), 0, lambda steps: None, results)
+    units, materials = units_of(cells), lab.materials()
+    results = list(together.train_together(units, PackedByVmap, materials, 0, lambda steps: None))
     alone = lab.train(ReferenceEngine(), cells)
     assert {one.key for one in results} == set(alone)
     for one in results:

@@ -105,7 +105,7 @@ def test_a_pack_too_large_for_the_memory_is_trained_in_halves(lab, agree, monkey
     def short_of_memory(units, *others):
         sizes.append(len(units))
         if len(units) > 2:
-            others[-2](7 * len(units))  # steps done, and lost
+            others[-1](7 * len(units))  # steps done, and lost
             raise torch.cuda.OutOfMemoryError("on purpose")
         return train_together(units, *others)
 
