@@ -1,4 +1,6 @@
-"""The options of a study: `table` declares them, everything else here serves them to a surface.
+"""The options of a study: `settings` and `groups` declare them, `table` joins them.
+
+Everything else here serves them to a surface.
 
 Light: no surface may pay for NumPy or torch to learn what an option is called.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 from augbench.options.arms import ArmSpec
 from augbench.options.calling import TakesOptions, made_from, takes_options
 from augbench.options.kinds import MOST
-from augbench.options.option import PREFIXES, KeyEntry, Option, Training, options_of
+from augbench.options.option import PREFIXES, KeyEntry, Option, Training, option_table, options_of
 from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import RECIPES, filled_from_recipe
 from augbench.options.reporting import reported, titled
@@ -36,6 +38,7 @@ __all__ = [
     "grouped",
     "made_from",
     "named",
+    "option_table",
     "options_of",
     "reported",
     "spelling",
