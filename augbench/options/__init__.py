@@ -13,7 +13,7 @@ from augbench.options.kinds import MOST
 from augbench.options.option import PREFIXES, KeyEntry, Option, Training, option_table, options_of
 from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import RECIPES, filled_from_recipe
-from augbench.options.reporting import reported, titled
+from augbench.options.reporting import differing, reported, titled
 from augbench.options.requirements import at_least
 from augbench.options.settings import Settings
 from augbench.options.spelling import named, spelling, written_as
@@ -34,6 +34,7 @@ __all__ = [
     "TakesOptions",
     "Training",
     "at_least",
+    "differing",
     "filled_from_recipe",
     "grouped",
     "made_from",
