@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 
 from augbench.errors import OptionError, StudyWarning
 from augbench.forecasting import expected, power
-from augbench.options import Options, filled_from_recipe, takes_options
+from augbench.options import Options, filled_from_recipe, option_table, takes_options
 from augbench.planning import check_machine, plan
 from augbench.progress import progress_here
 from augbench.results import StudyResult
@@ -54,7 +54,7 @@ def execute(
 
 
 @filled_from_recipe
-@dataclass(frozen=True, repr=False)
+@option_table
 class _RunOptions(Options):
     """The arguments of `run`: the options of a study, and who watches it."""
 

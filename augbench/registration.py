@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from augbench.environment import version_of
 from augbench.errors import StoreError, UsageError
-from augbench.options import named
+from augbench.options import differing, named
+from augbench.statistics import ALPHA
 from augbench.writing import save
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ __all__ = ["Registration", "deviations", "register", "registered_line", "registr
 
 _KEY_LETTERS = 16
 """Of a cell's key, which has 64: two cells of a study share them once in 10¹³ studies."""
-_ALPHA = 0.05
 _NAMED = 4
 """Differing settings that a report names one by one."""
 
@@ -94,7 +94,7 @@ def register(plan: Plan, file: Path) -> tuple[Registration, Path]:
         metric=plan.options.metric,
         endpoint=_endpoint(plan),
         family=_family(plan),
-        alpha=_ALPHA,
+        alpha=ALPHA,
         seeds=study.seeds,
         description=json.loads(json.dumps(study.to_json())),
         cells=tuple(key[:_KEY_LETTERS] for key in keys),
@@ -177,36 +177,34 @@ def _deviations(registration: Registration, result: StudyResult) -> Iterator[str
     if version_of("augbench") != registration.version:
         yield f"AugBench {version_of('augbench')}, registered with {registration.version}"
     stored = json.loads(json.dumps(dict(result.stored.description)))
-    differing = _differing(registration.description, stored)
-    yield from differing[:_NAMED]
-    if len(differing) > _NAMED:
-        yield f"{len(differing) - _NAMED} more settings"
+    settings = _differing(registration.description, stored)
+    yield from settings[:_NAMED]
+    if len(settings) > _NAMED:
+        yield f"{len(settings) - _NAMED} more settings"
 
 
-def _differing(first: Any, second: Any, name: str = "") -> list[str]:
-    """What differs between two descriptions, as `settings.learning_rate 0.01, not 0.1`."""
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        keys = dict.fromkeys([*first, *second])
-        return [
-            line
-            for key in keys
-            if key != "spec"  # of a data set: where it stands here, which its content hash outlives
-            for line in _differing(
-                first.get(key), second.get(key), f"{name}.{key}" if name else str(key)
-            )
-        ]
-    if first == second:
-        return []
-    if name == "arms":
-        return [
-            f"{words} {', '.join(arm['shown'] for arm in arms)}"
-            for words, arms in (
-                ("without", [arm for arm in first if arm not in second]),
-                ("with, unregistered,", [arm for arm in second if arm not in first]),
-            )
-            if arms
-        ]
-    return [f"{name} is {_short(second)}, registered {_short(first)}"]
+def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """What differs between two descriptions, as `seeds is 6, registered 7`."""
+    lines = []
+    for path, registered, stored in differing(first, second):
+        if path == ("arms",):
+            lines += _other_arms(registered, stored)
+        elif "spec" not in path:  # of a data set: where it stands, which its content hash outlives
+            lines.append(f"{'.'.join(path)} is {_short(stored)}, registered {_short(registered)}")
+    return lines
+
+
+def _other_arms(
+    registered: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    return [
+        f"{words} {', '.join(arm['shown'] for arm in arms)}"
+        for words, arms in (
+            ("without", [arm for arm in registered if arm not in stored]),
+            ("with, unregistered,", [arm for arm in stored if arm not in registered]),
+        )
+        if arms
+    ]
 
 
 def _short(value: Any) -> str:

@@ -68,11 +68,6 @@ class Survey:
         """The median of the pictures' shorter sides, in pixels."""
         return median_low(min(sides) for sides in self.sides)
 
-    @property
-    def one_square(self) -> bool:
-        """True if all pictures are squares of one size."""
-        return len(set(self.sides)) == 1 and self.sides[0][0] == self.sides[0][1]
-
 
 def survey(path: str) -> Survey:
     """Look at a folder of photographs; raises `DatasetError`, with a line for each problem.

@@ -1,4 +1,6 @@
-"""The options of a study: `table` declares them, everything else here serves them to a surface.
+"""The options of a study: `settings` and `groups` declare them, `table` joins them.
+
+Everything else here serves them to a surface.
 
 Light: no surface may pay for NumPy or torch to learn what an option is called.
 """
@@ -8,10 +10,10 @@ from __future__ import annotations
 from augbench.options.arms import ArmSpec
 from augbench.options.calling import TakesOptions, made_from, takes_options
 from augbench.options.kinds import MOST
-from augbench.options.option import PREFIXES, KeyEntry, Option, Training, options_of
+from augbench.options.option import PREFIXES, KeyEntry, Option, Training, option_table, options_of
 from augbench.options.problems import Origin, Problems
 from augbench.options.recipes import RECIPES, filled_from_recipe
-from augbench.options.reporting import reported, titled
+from augbench.options.reporting import differing, reported, titled
 from augbench.options.requirements import at_least
 from augbench.options.settings import Settings
 from augbench.options.spelling import named, spelling, written_as
@@ -32,10 +34,12 @@ __all__ = [
     "TakesOptions",
     "Training",
     "at_least",
+    "differing",
     "filled_from_recipe",
     "grouped",
     "made_from",
     "named",
+    "option_table",
     "options_of",
     "reported",
     "spelling",

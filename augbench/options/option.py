@@ -11,13 +11,15 @@ import inspect
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, Literal, Never, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Never, TypeVar, cast, dataclass_transform, overload
 
 from augbench.errors import OptionError
 from augbench.options.spelling import in_file, named
 
 __all__ = [
     "PREFIXES",
+    "Given",
+    "Kept",
     "KeyEntry",
     "Option",
     "Part",
@@ -25,6 +27,7 @@ __all__ = [
     "Training",
     "for_full_finetuning",
     "for_the_head",
+    "option_table",
     "options_of",
     "short",
 ]
@@ -38,8 +41,11 @@ PREFIXES: dict[Training, str] = {"finetuning": "finetune_", "full": "full_", "pr
 Part = Literal["pretraining", "finetuning", "full", "knn"]
 """The parts of a cell that settings change: its pretraining, and each kind of readout."""
 
-_Given = TypeVar("_Given", contravariant=True)
-_Kept = TypeVar("_Kept", covariant=True)
+Given = TypeVar("Given", contravariant=True)
+Kept = TypeVar("Kept", covariant=True)
+"""What may be given for an option, and what is kept of it."""
+
+_Table = TypeVar("_Table")
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ class Shorthand:
         return _word(self.flag)
 
 
-class Option(ABC, Generic[_Given, _Kept]):
+class Option(ABC, Generic[Given, Kept]):
     """An option of a study, declared as a class attribute: `seeds: Count = Count("--seeds", …)`.
 
     `flags` take a value, `shorthands` none. `title` is its name in reports; `help` a sentence on
@@ -92,7 +98,7 @@ class Option(ABC, Generic[_Given, _Kept]):
     def __init__(
         self,
         *flags: str,
-        default: _Kept,
+        default: Kept,
         title: str,
         help: str,
         group: str,
@@ -117,16 +123,17 @@ class Option(ABC, Generic[_Given, _Kept]):
         self.name = name
 
     @overload
-    def __get__(self, instance: None, owner: type) -> _Kept: ...
+    def __get__(self, instance: None, owner: type) -> Kept: ...
     @overload
-    def __get__(self, instance: object, owner: type | None = None) -> _Kept: ...
-    def __get__(self, instance: object, owner: type | None = None) -> _Kept:
+    def __get__(self, instance: object, owner: type | None = None) -> Kept: ...
+    def __get__(self, instance: object, owner: type | None = None) -> Kept:
         """The value of an instance; of the class, the default, which is what dataclasses ask."""
         if instance is None:
             return self.default
-        return cast(_Kept, instance.__dict__[self.name])
+        return cast(Kept, instance.__dict__[self.name])
 
-    def __set__(self, instance: object, value: _Given) -> None:
+    # For type checkers: the constructor takes what `value` may be, and no assignment is allowed.
+    def __set__(self, instance: Never, value: Given) -> None:
         instance.__dict__[self.name] = self.check(value)
 
     @property
@@ -134,17 +141,17 @@ class Option(ABC, Generic[_Given, _Kept]):
     def expected(self) -> str:
         """The type and range in words."""
 
-    def check(self, value: Any) -> _Kept:
+    def check(self, value: Any) -> Kept:
         """The value as it is kept; raises `OptionError`, one line, for what is not allowed."""
         if value is None and self.none_words:
-            return cast(_Kept, None)
+            return cast(Kept, None)
         return self.read(_plain(value))
 
     @abstractmethod
-    def read(self, value: Any) -> _Kept:
+    def read(self, value: Any) -> Kept:
         """`check` for a kind of option: any value but an allowed None."""
 
-    def parse(self, text: str) -> _Kept:
+    def parse(self, text: str) -> Kept:
         """The value that a text of the command line stands for; raises `OptionError`."""
         return self.check(text)
 
@@ -183,6 +190,16 @@ class Option(ABC, Generic[_Given, _Kept]):
         """The flag that messages name."""
         long = (flag for flag in self.flags if flag.startswith("--"))
         return next(long, "") or self.shorthands[0].flag
+
+
+@dataclass_transform()
+def option_table(table: type[_Table]) -> type[_Table]:
+    """A frozen dataclass of options, as a decorator.
+
+    Type checkers are not told that it is frozen: mypy forgets what a descriptor keeps where a
+    frozen dataclass inherits it. `Option.__set__` tells them.
+    """
+    return dataclass(frozen=True, repr=False)(table)
 
 
 def options_of(table: type) -> dict[str, Option[Any, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from augbench.options.option import options_of
@@ -10,7 +10,7 @@ from augbench.options.recipes import RECIPES, SET_BY_RECIPES, recipe_values
 from augbench.options.settings import TRAINING, Settings
 from augbench.options.table import Options, grouped
 
-__all__ = ["reported", "titled"]
+__all__ = ["differing", "reported", "titled"]
 
 
 def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -81,3 +81,19 @@ def titled(description: Mapping[str, Any]) -> dict[str, Any]:
     rest = {name: value for name, value in description.items() if name not in listed}
     rest.pop("settings", None)
     return {**dict(reported(description)), **rest}
+
+
+def differing(
+    first: Any, second: Any, *, lacking: Any = None, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
+    """(path, first value, second value) of every part in which two descriptions differ.
+
+    A part that one of them lacks is `lacking` there: with `{}`, the parts of the other's part are
+    told one by one.
+    """
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        for key in dict.fromkeys([*first, *second]):
+            parts = first.get(key, lacking), second.get(key, lacking)
+            yield from differing(*parts, lacking=lacking, path=(*path, str(key)))
+    elif first != second:
+        yield path, first, second

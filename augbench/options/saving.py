@@ -12,9 +12,11 @@ from typing import Any
 from augbench.errors import OptionError
 from augbench.options.arms import Arms, ArmSpec
 from augbench.options.file_paths import to_file
+from augbench.options.groups.files import FILES
+from augbench.options.groups.machine import MACHINE
 from augbench.options.option import Option, short
 from augbench.options.study_file import REQUIRES, shown
-from augbench.options.table import FILES, MACHINE, Options, grouped
+from augbench.options.table import Options, grouped
 
 __all__ = ["study_text", "write_study"]
 

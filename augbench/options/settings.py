@@ -6,7 +6,7 @@ A row here is all that a hyper-parameter takes; it says where it enters the key.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 from functools import cached_property
 from typing import Any, get_args
 
@@ -17,6 +17,7 @@ from augbench.options.option import (
     Shorthand,
     for_full_finetuning,
     for_the_head,
+    option_table,
     options_of,
 )
 from augbench.options.recipes import check_recipe
@@ -27,7 +28,7 @@ TRAINING = "How it is trained and measured"
 RECIPE = "How weights are learnt"
 
 
-@dataclass(frozen=True)
+@option_table
 class Settings:
     """The hyper-parameters of the protocol; the defaults are the handout's."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from augbench.options import titled
+from augbench.options import differing, titled
 from augbench.protocol.readouts import check_metric
 from augbench.protocol.shift import ShiftTest
 from augbench.results import Pair, StudyResult, View
@@ -134,9 +134,9 @@ def _rows(first: StudyResult, second: StudyResult, confidence: float) -> list[Si
     return rows
 
 
-def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], dict[str, str]]:
-    """The settings of both studies, flat; an arm that only one has is one entry."""
-    flat = []
+def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings of both studies; an arm that only one has is one entry."""
+    told = []
     names = _names_in(first, second)
     for one, other in ((first, second), (second, first)):
         called = names if one is second and second is not first else {}
@@ -150,8 +150,8 @@ def _settings(first: StudyResult, second: StudyResult) -> tuple[dict[str, str], 
             description["tuning"] = _tuning(description["tuning"])
         if "shift" in description:
             description["shift"] = _shift(description["shift"])
-        flat.append(_flat(description))
-    return flat[0], flat[1]
+        told.append(description)
+    return told[0], told[1]
 
 
 def _names_in(first: StudyResult, second: StudyResult) -> dict[str, str]:
@@ -218,22 +218,19 @@ def _environments(result: StudyResult) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in found.items()}
 
 
-def _flat(node: Any, name: str = "") -> dict[str, str]:
-    if isinstance(node, Mapping):
-        return {
-            key: value
-            for part, inner in node.items()
-            for key, value in _flat(inner, f"{name}.{part}" if name else str(part)).items()
-        }
-    plain = isinstance(node, list) and not any(isinstance(one, list) for one in node)
-    return {name: ", ".join(map(str, node)) if plain else str(node)}
-
-
 def _differences(
-    first: Mapping[str, str], second: Mapping[str, str]
+    first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> tuple[tuple[str, str, str], ...]:
-    return tuple(
-        (name, first.get(name, "–"), second.get(name, "–"))
-        for name in dict.fromkeys([*first, *second])
-        if first.get(name) != second.get(name)
-    )
+    """(name, first, second) of what differs; what only the second has comes last, in its order."""
+    rows = [row for row in differing(first, second, lacking={}) if row[1] != {}]
+    back = differing(second, first, lacking={})
+    rows += [(path, {}, own) for path, own, lacked in back if lacked == {}]
+    told = [(".".join(path), _text(one), _text(other)) for path, one, other in rows]
+    return tuple(row for row in told if row[1] != row[2])
+
+
+def _text(value: Any) -> str:
+    if value == {}:
+        return "–"
+    plain = isinstance(value, list) and not any(isinstance(one, list) for one in value)
+    return ", ".join(map(str, value)) if plain else str(value)

@@ -11,11 +11,10 @@ import rich.table
 from augbench.reports._formatting import decimals_for, interval_text, p_text, signed_text
 from augbench.reports.console import Console, plain
 from augbench.results import Pair, StudyResult
-from augbench.statistics import MeanInterval, PairDifference, Scale, seeds_to_reach
+from augbench.statistics import ALPHA, MeanInterval, PairDifference, Scale, seeds_to_reach
 
 __all__ = ["print_pairs"]
 
-_ALPHA = 0.05
 _MOST = 20  # rows of the table; of more, the number
 _TOLD = 6  # undecided pairs that are named; of more, the number
 
@@ -53,16 +52,16 @@ def _print_one(
         highlight=False,
     )
     n = max(row.difference.n for row in found)
-    if n < seeds_to_reach(_ALPHA):
+    if n < seeds_to_reach(ALPHA):
         console.print(
             f"no pair can be told apart with {n} seed{'s' * (n != 1)}; at least "
-            f"{seeds_to_reach(_ALPHA)} are needed",
+            f"{seeds_to_reach(ALPHA)} are needed",
             markup=False,
             highlight=False,
         )
         return
     established = sorted(
-        (row for row in found if row.p <= _ALPHA),
+        (row for row in found if row.p <= ALPHA),
         key=lambda row: (row.p, -abs(row.difference.mean)),
     )
     if established:
@@ -74,7 +73,7 @@ def _print_one(
             markup=False,
             highlight=False,
         )
-    _print_undecided([row for row in found if not row.p <= _ALPHA], console)
+    _print_undecided([row for row in found if not row.p <= ALPHA], console)
 
 
 def _table(rows: list[PairDifference], scale: Scale, confidence: float) -> rich.table.Table:

@@ -17,11 +17,10 @@ from augbench.reports._tables import Column, Table
 from augbench.reports.answer import answer_lines, answer_of, headline_lines
 from augbench.reports.console import Console, plain
 from augbench.reports.sections import Paragraph, Report
-from augbench.reports.sections.accuracy import terminal_caption, terminal_columns
-from augbench.results import Pair, StudyResult, View
+from augbench.results import Pair, StudyResult
 from augbench.text import shown
 
-__all__ = ["new_accuracy_table", "print_answer", "print_report", "print_results", "where_line"]
+__all__ = ["print_answer", "print_report", "print_results", "where_line"]
 
 _MOST_COLUMNS = 100
 """Longer lines are hard to read."""
@@ -92,11 +91,6 @@ def print_results(
     for section in sections.SECTIONS:
         for line in section.closing_lines(report):
             console.print(shown(line), markup=False, highlight=False, soft_wrap=True)
-
-
-def new_accuracy_table(pair: Pair, sizes: Sequence[int], view: View) -> rich.table.Table:
-    """A table of accuracies without rows yet: the augmentation, then a column for each size."""
-    return _empty_table(terminal_caption(pair, view=view), terminal_columns(sizes))
 
 
 def _print_words(words: Sequence[Paragraph], pair: Pair, console: rich.console.Console) -> None:

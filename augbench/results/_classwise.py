@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from augbench.datasets.contract import DatasetInfo
     from augbench.protocol.cell_result import CellResult
     from augbench.protocol.shift import ShiftTest
-    from augbench.results._cells import StudyCells
+    from augbench.results._metrics import StudyMetrics
     from augbench.store import PlannedCell
 
 __all__ = [
@@ -32,14 +32,14 @@ FROM_PREDICTIONS = {"balanced_accuracy": balanced_accuracy, "macro_f1": macro_f1
 """The function that gives each of these metrics from a confusion matrix."""
 
 
-def test_labels_of(result: StudyCells, dataset: str) -> NDArray[np.int64] | None:
+def test_labels_of(result: StudyMetrics, dataset: str) -> NDArray[np.int64] | None:
     """See `StudyResult.test_labels`."""
     told = result.stored.description["datasets"][dataset]
     data = result.stored.test_labels.get(dataset)
     return None if data is None else decode(data, told["test_size"], len(told["classes"]))
 
 
-def confusion_of(result: StudyCells, cell: PlannedCell) -> NDArray[np.int64] | None:
+def confusion_of(result: StudyMetrics, cell: PlannedCell) -> NDArray[np.int64] | None:
     """See `StudyResult.confusion`."""
     labels = result.test_labels(cell.finetune_dataset)
     if cell.status != "ok" or cell.result is None or not cell.result.predicted or labels is None:
@@ -52,7 +52,7 @@ def confusion_of(result: StudyCells, cell: PlannedCell) -> NDArray[np.int64] | N
     return confusion_matrix(labels, predicted, classes)
 
 
-def classwise_metrics(result: StudyCells, cell: PlannedCell) -> dict[str, float]:
+def classwise_metrics(result: StudyMetrics, cell: PlannedCell) -> dict[str, float]:
     """The metrics of a cell that come from its predictions; none where these are not known."""
     counts = confusion_of(result, cell)
     if counts is None:

@@ -51,6 +51,7 @@ from augbench.statistics.interactions import Interaction, interactions
 from augbench.statistics.intervals import MeanInterval, mean_interval, paired_difference
 from augbench.statistics.isotonic import first_reach, isotonic
 from augbench.statistics.learning import Unlearnt, nothing_learnt
+from augbench.statistics.level import ALPHA
 from augbench.statistics.multiple import holm
 from augbench.statistics.multipliers import (
     GeometricMean,
@@ -90,6 +91,7 @@ from augbench.statistics.transfer import Transfer, transfer
 from augbench.statistics.verdict import Verdict, remarks, verdict
 
 __all__ = [
+    "ALPHA",
     "AcrossDatasets",
     "Advice",
     "Analysis",

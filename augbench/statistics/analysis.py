@@ -16,6 +16,7 @@ from augbench.statistics.comparisons import Options, compare_arms
 from augbench.statistics.curves import aulc
 from augbench.statistics.intervals import MeanInterval, mean_interval
 from augbench.statistics.learning import Unlearnt
+from augbench.statistics.level import ALPHA
 from augbench.statistics.records import Analysis, Condition, Curve, References
 from augbench.statistics.scale import Scale
 from augbench.statistics.signflip import DRAWS
@@ -39,7 +40,7 @@ def analyse(
     collapses: Mapping[str, ArrayLike] | None = None,
     unlearnt: Unlearnt | None = None,
     confidence: float = 0.95,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> Analysis:

@@ -18,6 +18,7 @@ from augbench.errors import UsageError
 from augbench.statistics._arrays import TIE, Floats, as_array, as_sizes
 from augbench.statistics.curves import aulc
 from augbench.statistics.failures import failures_at_chance
+from augbench.statistics.level import ALPHA
 from augbench.statistics.signflip import DRAWS, EXACT_SEEDS, sign_vectors
 from augbench.text import shown
 
@@ -103,7 +104,7 @@ def best_arms(
     failed: Mapping[str, ArrayLike] | None = None,
     chance: float = 0.0,
     lower_is_better: bool = False,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> BestArms:

@@ -11,6 +11,7 @@ from augbench.statistics.claims import holds_zero
 from augbench.statistics.convergence import CutShort
 from augbench.statistics.interactions import Interaction
 from augbench.statistics.intervals import MeanInterval
+from augbench.statistics.level import ALPHA
 from augbench.statistics.scale import Scale
 
 __all__ = ["budget_remark", "changed_by_budgets", "cut_short_line", "unchanged_by_budgets"]
@@ -52,7 +53,7 @@ def cut_short_line(found: Sequence[CutShort], budget: str) -> str:
 
 
 def changed_by_budgets(
-    found: Sequence[Interaction], alpha: float = 0.05, scale: Scale = Scale()
+    found: Sequence[Interaction], alpha: float = ALPHA, scale: Scale = Scale()
 ) -> tuple[str, ...]:
     """Say where budgets change a difference: a line for each augmentation and shorter budget."""
     lines = []
@@ -65,7 +66,7 @@ def changed_by_budgets(
 
 
 def unchanged_by_budgets(
-    found: Sequence[Interaction], alpha: float = 0.05, scale: Scale = Scale()
+    found: Sequence[Interaction], alpha: float = ALPHA, scale: Scale = Scale()
 ) -> tuple[str, ...]:
     """Say of each shorter budget for which augmentations no change is established.
 

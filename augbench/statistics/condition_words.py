@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from augbench.statistics._words import count, join, signed
 from augbench.statistics.claims import claims_of
 from augbench.statistics.interactions import Interaction
+from augbench.statistics.level import ALPHA
 from augbench.statistics.records import Analysis, Comparison
 from augbench.statistics.scale import Scale
 
@@ -31,7 +32,7 @@ def readouts_line(
     augmentation: str,
     directions: Mapping[str, int],
     changes: Sequence[Interaction],
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     scale: Scale = Scale(),
 ) -> str:
     """Say where the readouts disagree on an augmentation; nothing where all say the same.
@@ -79,7 +80,7 @@ def tuning_sentence(
     default: int,
     tuned: int,
     change: Interaction | None,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     scale: Scale = Scale(),
 ) -> str:
     """Say whether a finding at the defaults survives tuning: both verdicts, and the change's test.

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from augbench.errors import UsageError
 from augbench.statistics._arrays import Floats, as_array, as_pair
 from augbench.statistics.intervals import MeanInterval, paired_difference
+from augbench.statistics.level import ALPHA
 from augbench.statistics.signflip import step_down_max_t
 
 __all__ = ["CutShort", "LateGain", "LateRise", "late_gain", "late_rises"]
@@ -58,7 +59,7 @@ class LateRise:
     rise: MeanInterval
     p_adjusted: float
 
-    def plain(self, alpha: float = 0.05) -> bool:
+    def plain(self, alpha: float = ALPHA) -> bool:
         """True where an established rise is a point of accuracy at least."""
         return self.p_adjusted <= alpha and self.rise.mean >= _RISE
 

@@ -19,6 +19,7 @@ from augbench.statistics.comparisons import tested_with_failures
 from augbench.statistics.curves import aulc
 from augbench.statistics.failures import collapsed, failures_at_chance
 from augbench.statistics.intervals import MeanInterval, mean_interval
+from augbench.statistics.level import ALPHA
 from augbench.statistics.signflip import DRAWS, SignFlip, attainable_p, seeds_to_reach, sign_flip
 from augbench.statistics.spread import Spread, spread
 from augbench.text import shown
@@ -72,7 +73,7 @@ def interactions(
     chance: float = 0.0,
     collapses: Mapping[str, _Arms] | None = None,
     confidence: float = 0.95,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> tuple[Interaction, ...]:

@@ -16,6 +16,7 @@ from augbench.statistics.comparisons import tested_with_failures
 from augbench.statistics.curves import aulc
 from augbench.statistics.failures import failures_at_chance
 from augbench.statistics.intervals import MeanInterval, paired_difference
+from augbench.statistics.level import ALPHA
 from augbench.statistics.records import Comparison
 from augbench.statistics.scale import Scale
 from augbench.statistics.signflip import DRAWS
@@ -48,7 +49,7 @@ def pairwise(
     chance: float = 0.0,
     scale: Scale = Scale(),
     confidence: float = 0.95,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> tuple[Comparison, ...]:
@@ -82,7 +83,7 @@ def all_pairs(
     failed: Mapping[str, ArrayLike] | None = None,
     chance: float = 0.0,
     confidence: float = 0.95,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seed: int = 0,
 ) -> tuple[PairDifference, ...]:
     """Compare the areas under the curves of any two arms, all pairs as one family.

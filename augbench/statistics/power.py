@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from augbench.errors import UsageError
 from augbench.statistics._arrays import Floats
 from augbench.statistics.intervals import t_quantile
+from augbench.statistics.level import ALPHA
 from augbench.statistics.signflip import seeds_to_reach, sign_vectors
 
 __all__ = ["MOST_SEEDS", "detectable_effect", "seeds_for_power", "sign_flip_power"]
@@ -26,7 +27,7 @@ _SIMULATED_SEEDS = 10
 _STUDIES = 1000  # simulated; the standard error of a power of .8 is then .013
 
 
-def sign_flip_power(effect: float, n: int, *, alpha: float = 0.05) -> float:
+def sign_flip_power(effect: float, n: int, *, alpha: float = ALPHA) -> float:
     """The chance that `n` seeds reject at `alpha`, two-sided, for a true effect/sd(δ) of `effect`.
 
     The differences are normal. Up to 10 seeds 1,000 studies are simulated, always the same ones;
@@ -44,7 +45,7 @@ def sign_flip_power(effect: float, n: int, *, alpha: float = 0.05) -> float:
 
 
 @lru_cache(maxsize=1024)
-def detectable_effect(n: int, *, power: float = 0.8, alpha: float = 0.05) -> float:
+def detectable_effect(n: int, *, power: float = 0.8, alpha: float = ALPHA) -> float:
     """The least effect/sd(δ) that `n` seeds find with probability `power`.
 
     NaN where `n` seeds cannot reach `alpha` at all. It depends on the noise and not on the effect
@@ -66,7 +67,7 @@ def detectable_effect(n: int, *, power: float = 0.8, alpha: float = 0.05) -> flo
     return high
 
 
-def seeds_for_power(effect: float, *, power: float = 0.8, alpha: float = 0.05) -> int | None:
+def seeds_for_power(effect: float, *, power: float = 0.8, alpha: float = ALPHA) -> int | None:
     """The least n whose `sign_flip_power` is at least `power`; None above `MOST_SEEDS`."""
     _check(alpha=alpha, power=power)
     near = _t_power(effect, _SIMULATED_SEEDS, alpha) > power - 0.1  # else not worth simulating

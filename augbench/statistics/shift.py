@@ -13,6 +13,7 @@ from augbench.statistics._arrays import as_array
 from augbench.statistics.comparisons import tested_with_failures
 from augbench.statistics.failures import failures_at_chance
 from augbench.statistics.intervals import MeanInterval, mean_interval
+from augbench.statistics.level import ALPHA
 from augbench.statistics.signflip import DRAWS, SignFlip, attainable_p, seeds_to_reach, sign_flip
 
 __all__ = ["ShiftEffect", "shift_effects"]
@@ -46,7 +47,7 @@ def shift_effects(
     failed: Mapping[str, ArrayLike] | None = None,
     chance: float = 0.0,
     confidence: float = 0.95,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> tuple[ShiftEffect, ...]:

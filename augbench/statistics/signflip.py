@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from augbench.errors import UsageError
 from augbench.statistics._arrays import TIE, Floats, as_array, split_missing
+from augbench.statistics.level import ALPHA
 
 __all__ = [
     "DRAWS",
@@ -98,7 +99,7 @@ def family_test(
     differences: ArrayLike,
     groups: Sequence[int] | None = None,
     *,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     seed: int = 0,
     draws: int = DRAWS,
 ) -> FamilyTest:
@@ -224,7 +225,7 @@ def attainable_p(n: int, *, draws: int = DRAWS) -> float:
     return 2.0 ** (1 - n) if exact else max(2.0 ** (1 - n), 1 / (draws + 1))
 
 
-def seeds_to_reach(alpha: float = 0.05) -> int:
+def seeds_to_reach(alpha: float = ALPHA) -> int:
     """The least n at which a sign-flip test can reject at `alpha`: 6 for .05, 8 for .01.
 
     A family needs no more seeds for more columns: all are flipped together. Raises `UsageError`

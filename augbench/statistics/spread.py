@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from augbench.statistics._arrays import TIE, as_pair, split_missing
+from augbench.statistics.level import ALPHA
 
 __all__ = ["Spread", "spread"]
 
-_LEVEL, _RATIO = 0.05, 1.25
+_RATIO = 1.25
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Spread:
 
         Plainly is p ≤ .05, by a factor of 1.25 at least.
         """
-        plain = self.p <= _LEVEL and not 1 / _RATIO < self.ratio < _RATIO
+        plain = self.p <= ALPHA and not 1 / _RATIO < self.ratio < _RATIO
         return plain and not self.welch_p <= alpha
 
 

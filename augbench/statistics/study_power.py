@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from augbench.errors import UsageError
 from augbench.statistics._arrays import Floats
 from augbench.statistics.curves import aulc
+from augbench.statistics.level import ALPHA
 from augbench.statistics.paired_noise import PairedNoise
 from augbench.statistics.signflip import seeds_to_reach, sign_vectors
 
@@ -73,7 +74,7 @@ def study_power(
     *,
     arms: int = 1,
     size: int | None = None,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     studies: int = _STUDIES,
     seed: int = 0,
 ) -> StudyPower:
@@ -124,7 +125,7 @@ def study_seeds(
     arms: int = 1,
     size: int | None = None,
     power: float = 0.8,
-    alpha: float = 0.05,
+    alpha: float = ALPHA,
     studies: int = _STUDIES,
     seed: int = 0,
 ) -> int | None:

@@ -16,7 +16,7 @@ from augbench.store._claims import Claim, Owner
 from augbench.store._merging import Conflict, Merged, merge
 from augbench.store._rows import PlannedCell, StoredStudy
 from augbench.store._schema import FILE_NAME, REGISTRATIONS
-from augbench.store._store import Outcome, Store
+from augbench.store._store import Store
 from augbench.store._times import CellTime
 from augbench.store._verifying import Problem, problems, repair
 from augbench.store._writable import check_writable
@@ -29,7 +29,6 @@ __all__ = [
     "Conflict",
     "Disagreement",
     "Merged",
-    "Outcome",
     "Owner",
     "PlannedCell",
     "Problem",

@@ -32,10 +32,7 @@ from augbench.store._rows import StoredStudy
 from augbench.store._schema import FILE_NAME, reason, sqlite_errors, transaction
 from augbench.store._times import CellTime
 
-__all__ = ["Outcome", "Store"]
-
-Outcome = tuple[Cell, CellResult, Mapping[str, Any], str, Sequence[str]]
-"""A cell, its result, environment and device, and the keys of the pack that it was trained in."""
+__all__ = ["Store"]
 
 
 class Store:
@@ -199,11 +196,6 @@ class Store:
         """
         with self.connection(write=True) as connection:
             return _cells.record(connection, cell, result, environment, device, pack)
-
-    def record_all(self, outcomes: Iterable[Outcome]) -> int:
-        """Write many outcomes, all or none; returns how many were written."""
-        with self.connection(write=True) as connection:
-            return sum(_cells.record(connection, *outcome) for outcome in outcomes)
 
     def times(self) -> list[CellTime]:
         """The times that the latest computed cells took, the last one first."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import product
 
 import torch
-from hypothesis import strategies as st
 from torch import Tensor
 
 from augbench.augmentations.contract import (
@@ -21,7 +20,8 @@ from augbench.testing._calls import Subject
 from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._search import UnusableError
 from augbench.testing._shares import CHANNELS_FIRST, channels_last, check_shares, numbers
-from augbench.testing.strategies import Case, cases
+from augbench.testing._sizes import fails_at_a_size, plain_cases, size_checks
+from augbench.testing.strategies import Case
 
 __all__ = ["OUTPUT_CHECKS", "failed_on"]
 
@@ -67,51 +67,16 @@ def _raises(subject: Subject) -> Callable[[Case], str | None]:
     return examine
 
 
-def _plain_cases(
-    n: Sequence[int] = (2, 4, 8),
-    channels: Sequence[int] = (1,),
-    heights: tuple[int, int] = (28, 28),
-    widths: tuple[int, int] = (28, 28),
-) -> st.SearchStrategy[Case]:
-    return cases(n=n, channels=channels, heights=heights, widths=widths)
-
-
-def _size_check(strategy: st.SearchStrategy[Case]) -> Callable[[Subject], None]:
-    """Make a check that calls succeed whose size is awkward in one way and plain otherwise."""
-
-    def run(subject: Subject) -> None:
-        if subject.always_raises:
-            raise SkippedError("every call raises an error: see 'runs'")
-        subject.search(_raises(subject), strategy, examples=15)
-
-    return run
-
-
-_SIZE_CHECKS = (
-    Check("one-image", "a batch of one image works", _size_check(_plain_cases(n=(1,)))),
-    Check("odd-batch", "batches of odd size work", _size_check(_plain_cases(n=(3, 5, 7)))),
-    Check(
-        "image-sizes",
-        "images of odd sides and images that are not square work",
-        _size_check(_plain_cases(heights=(8, 33), widths=(8, 33))),
-    ),
-    Check(
-        "channels", "images of 1 and of 3 channels work", _size_check(_plain_cases(channels=(1, 3)))
-    ),
-)
-
+_SIZE_CHECKS = size_checks(_raises, examples=15)
 
 _AWKWARD_SIZES = ((8, 8), (33, 8), (8, 33), (28, 28))
 
 
 def _runs(subject: Subject) -> None:
-    subject.search(_raises(subject), _plain_cases(), examples=10)
+    subject.search(_raises(subject), plain_cases(), examples=10)
     # What only some sizes break belongs to their own checks; what is left belongs here.
-    for check in _SIZE_CHECKS:
-        try:
-            check.run(subject)
-        except ViolationError:
-            return
+    if fails_at_a_size(_SIZE_CHECKS, subject):
+        return
     # Where awkward sizes meet, each pair of them by itself: a search may never draw some of them.
     for n, channels, (height, width) in product((1, 3, 4), (1, 3), _AWKWARD_SIZES):
         corner = Case(n=n, channels=channels, height=height, width=width)

@@ -6,7 +6,6 @@ import pickle
 from collections.abc import Callable
 
 import torch
-from hypothesis import strategies as st
 
 from augbench.corruptions.contract import STRENGTHS, operations_of
 from augbench.errors import AugbenchError, ContractError
@@ -16,6 +15,7 @@ from augbench.testing._checks import Check, SkippedError, ViolationError
 from augbench.testing._corruption_calls import Call, Subject, smooth_images
 from augbench.testing._globals import changed_by
 from augbench.testing._search import UnusableError
+from augbench.testing._sizes import fails_at_a_size, plain_cases, size_checks
 from augbench.testing._targets import component_checks
 from augbench.testing.strategies import Case, cases
 
@@ -58,48 +58,14 @@ def _raises(subject: Subject) -> Callable[[Case, int], str | None]:
     return examine
 
 
-def _plain_cases(
-    n: tuple[int, ...] = (2, 4, 8),
-    channels: tuple[int, ...] = (1,),
-    heights: tuple[int, int] = (28, 28),
-    widths: tuple[int, int] = (28, 28),
-) -> st.SearchStrategy[Case]:
-    return cases(n=n, channels=channels, heights=heights, widths=widths)
-
-
-def _size_check(strategy: st.SearchStrategy[Case]) -> Callable[[Subject], None]:
-    """Make a check that calls succeed whose size is awkward in one way and plain otherwise."""
-
-    def run(subject: Subject) -> None:
-        if subject.always_raises:
-            raise SkippedError("every call raises an error: see 'runs'")
-        subject.search(_raises(subject), strategy, examples=12)
-
-    return run
-
-
-_SIZE_CHECKS = (
-    Check("one-image", "a batch of one image works", _size_check(_plain_cases(n=(1,)))),
-    Check("odd-batch", "batches of odd size work", _size_check(_plain_cases(n=(3, 5, 7)))),
-    Check(
-        "image-sizes",
-        "images of odd sides and images that are not square work",
-        _size_check(_plain_cases(heights=(8, 33), widths=(8, 33))),
-    ),
-    Check(
-        "channels", "images of 1 and of 3 channels work", _size_check(_plain_cases(channels=(1, 3)))
-    ),
-)
+_SIZE_CHECKS = size_checks(_raises, examples=12)
 
 
 def _runs(subject: Subject) -> None:
-    subject.search(_raises(subject), _plain_cases(), examples=9)
+    subject.search(_raises(subject), plain_cases(), examples=9)
     # What only some sizes break belongs to their own checks; what is left belongs here.
-    for check in _SIZE_CHECKS:
-        try:
-            check.run(subject)
-        except ViolationError:
-            return
+    if fails_at_a_size(_SIZE_CHECKS, subject):
+        return
     subject.search(_raises(subject))
 
 

@@ -15,7 +15,7 @@ from augbench.protocol.study import Cell
 from augbench.training.contract import Progress
 from augbench.training.features import OneByOne
 from augbench.training.packs import Unit, units_of
-from augbench.training.reading import PretrainedPack
+from augbench.training.pretrained import PretrainedPack
 from augbench.training.reference import Trained
 from augbench.training.weights import load_weights, weights_of
 

@@ -6,61 +6,33 @@ images, and one over the images that they are measured on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from augbench.batching.materials import CellMaterials, Labelled
-from augbench.options import Training, options_of
-from augbench.packed import Heads, Packed
-from augbench.protocol.cell_result import CellResult, TrainingCurve
+from augbench.options import Training
+from augbench.packed import Heads
+from augbench.protocol.cell_result import CellResult
 from augbench.protocol.evaluation import evaluate, measure
 from augbench.protocol.readouts import OWN_HEAD
-from augbench.protocol.recipe import OF_EACH_CELL, Recipe
-from augbench.protocol.study import Cell, Settings
+from augbench.protocol.recipe import Recipe
+from augbench.protocol.study import Cell
 from augbench.training.contract import Progress, failed
-from augbench.training.features import Extractor, OneByOne, Reader, outputs_of
+from augbench.training.features import Extractor, Reader, outputs_of
+from augbench.training.grouping import Member, fitted_alike, grouped, measured_on, validation_set
 from augbench.training.outcomes import result_of, trial_result
-from augbench.training.packs import Unit
+from augbench.training.pretrained import PretrainedPack
 from augbench.training.readouts import FITS
 from augbench.training.readouts.contract import FinetuningImages, Fitted, ReadoutFit
 from augbench.training.recording import check_finite
 from augbench.training.reference import Trained
 from augbench.training.reference import read_out as read_out_alone
 
-__all__ = ["PretrainedPack", "measure_heads", "read_out"]
-
-
-@dataclass
-class PretrainedPack:
-    """K backbones as they are after `steps`, `like` one of which each is made, and their heads.
-
-    `units` are the cells of each. `curves` tell how their training went, `metrics` what was
-    measured. `doubtful` are the numbers of the backbones that only the reference can train. A
-    backbone that was pretrained as the reference does it is `alone`, and has no packer.
-    """
-
-    steps: int
-    backbones: Packed | OneByOne
-    like: nn.Module
-    packer: Callable[[Sequence[nn.Module]], Packed] | None
-    heads: Heads
-    curves: list[TrainingCurve]
-    metrics: list[dict[str, float]]
-    units: Sequence[Unit]
-    doubtful: Sequence[int] = ()
-    alone: Trained | None = None
-
-
-@dataclass(frozen=True)
-class _Member:
-    """A cell, and the number of its backbone."""
-
-    k: int
-    cell: Cell
+__all__ = ["measure_heads", "read_out"]
 
 
 def measure_heads(trained: PretrainedPack, materials: CellMaterials) -> None:
@@ -79,14 +51,14 @@ def read_out(
     A cell whose training has diverged fails alone.
     """
     ending = [
-        _Member(k, cell)
+        Member(k, cell)
         for k, unit in enumerate(trained.units)
         if k not in trained.doubtful
         for cell in unit
         if cell.pretrain_steps == trained.steps
     ]
     reading = _Reading(trained, materials, test_every, progress)
-    results = [one for group in _grouped(ending, _measured_on) for one in reading.of(group)]
+    results = [one for group in grouped(ending, measured_on) for one in reading.of(group)]
     if any(member.cell.trial is None for member in ending):
         reading.measure_heads()
     return [
@@ -112,12 +84,12 @@ class _Reading:
         self._heads = Reader(range(trained.backbones.cells), trained.heads)
         self._heads_measured = all("pretrain_nll" in one for one in trained.metrics)
 
-    def of(self, group: Sequence[_Member]) -> list[tuple[_Member, CellResult]]:
+    def of(self, group: Sequence[Member]) -> list[tuple[Member, CellResult]]:
         """The results of members that are measured on images of one kind."""
-        results: list[tuple[_Member, CellResult]] = []
-        by_extractor: dict[int, list[tuple[list[_Member], Fitted]]] = {}
+        results: list[tuple[Member, CellResult]] = []
+        by_extractor: dict[int, list[tuple[list[Member], Fitted]]] = {}
         data = None
-        for members in _grouped(group, _fitted_alike):
+        for members in grouped(group, fitted_alike):
             readout = members[0].cell.readout
             on_images = members[0].cell.fitted_on_images
             if on_images and self._trained.alone is not None:
@@ -153,7 +125,7 @@ class _Reading:
     def _tests_of(self, cell: Cell) -> int:
         return self._test_every if cell.trial is None else 0
 
-    def _data(self, group: Sequence[_Member]) -> FinetuningImages:
+    def _data(self, group: Sequence[Member]) -> FinetuningImages:
         """The finetuning images of all members, in the largest number that one of them has."""
         ordered = sorted(group, key=lambda one: -one.cell.settings.finetune_samples_per_class)
         of_backbone: dict[int, Cell] = {}
@@ -163,8 +135,8 @@ class _Reading:
         return FinetuningImages(self._trained, ks, [of_backbone[k] for k in ks], self._materials)
 
     def _measured(
-        self, reads: Sequence[tuple[list[_Member], Fitted]]
-    ) -> list[tuple[_Member, CellResult]]:
+        self, reads: Sequence[tuple[list[Member], Fitted]]
+    ) -> list[tuple[Member, CellResult]]:
         """Measure readouts of the same extractor, in one pass over the images."""
         one, extractor = reads[0][0][0].cell, reads[0][1].extractor
         readers = [Reader(fitted.members, fitted.predict) for _, fitted in reads]
@@ -215,7 +187,7 @@ class _Reading:
         return found
 
     def _images(
-        self, reads: Sequence[tuple[list[_Member], Fitted]], extractor: Extractor
+        self, reads: Sequence[tuple[list[Member], Fitted]], extractor: Extractor
     ) -> tuple[list[Labelled], list[int]]:
         """The sets that readouts are measured on, and the number of each backbone's."""
         if reads[0][0][0].cell.trial is None:
@@ -223,13 +195,13 @@ class _Reading:
             return [test_set], [0] * extractor.cells
         sets: dict[Hashable, Labelled] = {}
         of_backbone = {
-            k: _validation_set(member.cell)
+            k: validation_set(member.cell)
             for members, fitted in reads
             for k, member in zip(fitted.members, members, strict=True)
         }
         for members, _ in reads:
             for one in members:
-                if (which := _validation_set(one.cell)) not in sets:
+                if (which := validation_set(one.cell)) not in sets:
                     sets[which] = self._materials.measured_set(one.cell)
         numbers = list(sets)
         return list(sets.values()), [
@@ -238,12 +210,12 @@ class _Reading:
 
     def _results(
         self,
-        members: Sequence[_Member],
+        members: Sequence[Member],
         fitted: Fitted,
         outputs: Tensor,
         labels: Sequence[Tensor],
         shifted: Sequence[dict[str, float]],
-    ) -> list[tuple[_Member, CellResult]]:
+    ) -> list[tuple[Member, CellResult]]:
         """The results of one fit, of outputs [K, N, classes] and labels K times [N].
 
         `shifted` are the metrics of each member under shift.
@@ -298,42 +270,3 @@ def _chosen(heads: Heads, members: Sequence[int], features: Tensor) -> Tensor:
         return heads(features)
     weight, bias = heads.weight[list(members)], heads.bias[list(members)]
     return torch.baddbmm(bias, features, weight.transpose(1, 2)).log_softmax(dim=2)
-
-
-def _grouped(members: Iterable[_Member], key: Callable[[Cell], Hashable]) -> list[list[_Member]]:
-    groups: dict[Hashable, list[_Member]] = {}
-    for one in members:
-        groups.setdefault(key(one.cell), []).append(one)
-    return list(groups.values())
-
-
-def _measured_on(cell: Cell) -> Hashable:
-    """A value that is equal for cells whose images can be measured in one pass."""
-    trial, data = cell.trial, cell.judged_on.content_hash
-    if trial is None:
-        return data
-    if trial.folds:
-        assert cell.samples_per_class is not None  # a ceiling has no trial
-        return data, trial.in_fold(cell.samples_per_class)
-    return data, trial.validation_samples_per_class, cell.settings.finetune_samples_per_class
-
-
-def _validation_set(cell: Cell) -> Hashable:
-    """A value that is equal for trials of one pack that are measured on the same images."""
-    assert cell.trial is not None
-    trial, size = replace(cell.trial, number=0), cell.settings.finetune_samples_per_class
-    return cell.seed, trial, (cell.samples_per_class if trial.folds else size)
-
-
-def _fitted_alike(cell: Cell) -> Hashable:
-    """A value that is equal for cells whose readouts one fit can serve."""
-    settings, readout = cell.settings, cell.judged_by
-    own = [
-        getattr(settings, name)
-        for name, option in options_of(Settings).items()
-        if option.key
-        and option.key.part == readout.settings
-        and option.key.name not in OF_EACH_CELL
-    ]
-    sizes = settings.finetune_samples_per_class, settings.calibration_samples_per_class
-    return readout.name, settings.batch_size, *own, *(sizes if readout.on_finetuning_data else ())

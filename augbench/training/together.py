@@ -29,7 +29,8 @@ from augbench.training.features import Extractor, OneByOne, Reader, outputs_of
 from augbench.training.hidden import steps_with_hidden_layers
 from augbench.training.keeping import are_kept, keep, loaded
 from augbench.training.packs import Unit
-from augbench.training.reading import PretrainedPack, measure_heads, read_out
+from augbench.training.pretrained import PretrainedPack
+from augbench.training.reading import measure_heads, read_out
 from augbench.training.recording import Recorder, hits
 from augbench.training.reference import pretrain
 

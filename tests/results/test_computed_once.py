@@ -12,7 +12,7 @@ from augbench.reports.export import to_csv, to_json
 from augbench.reports.figures import save_figures
 from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results
-from augbench.results import StudyResult, _cells, _study
+from augbench.results import StudyResult, _metrics, _study
 from augbench.store import Store
 
 PAIRS = (("digits", "letters"), ("digits", "digits"))
@@ -41,8 +41,8 @@ def calls(monkeypatch):
 
     for name in ("analyse", "cell_rows", "distinct_environments"):
         count(_study, name)
-    count(_cells, "mean_interval")
-    count(_cells, "classwise_metrics")
+    count(_metrics, "mean_interval")
+    count(_metrics, "classwise_metrics")
     return counted
 
 

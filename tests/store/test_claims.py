@@ -164,10 +164,10 @@ def test_kinds_of_failure_come_back_and_some_are_given_up_until_they_are_forgott
     assert store.study().cells[0].status == "failed"
 
 
-def test_many_outcomes_are_written_together_with_their_packs(store):
-    outcomes = [(cell, invent(cell, STUDY), ENVIRONMENT, "cpu", KEYS) for cell in CELLS]
-    assert store.record_all(outcomes) == len(KEYS)
-    assert store.record_all(outcomes) == 0
+def test_outcomes_are_written_once_with_their_pack(store):
+    outcomes = [(cell, invent(cell, STUDY), ENVIRONMENT, "cpu") for cell in CELLS]
+    assert all(store.record(*outcome, pack=KEYS) for outcome in outcomes)
+    assert not any(store.record(*outcome, pack=KEYS) for outcome in outcomes)
     with store.connection() as connection:
         assert connection.execute("SELECT count(*) FROM packs").fetchone() == (1,)
     assert store.finished(KEYS).keys() == set(KEYS)

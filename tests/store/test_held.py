@@ -46,12 +46,12 @@ def test_a_full_disk_is_an_error_that_passes_and_nothing_is_half_written(tmp_pat
         with store.connection() as connection:
             (pages,) = connection.execute("PRAGMA page_count").fetchone()
             connection.execute(f"PRAGMA max_page_count = {pages}")
-        outcome = (CELLS[0], invent(CELLS[0], STUDY), ENVIRONMENT, "x" * 100_000, KEYS)
+        outcome = (CELLS[0], invent(CELLS[0], STUDY), ENVIRONMENT, "x" * 100_000)
         with pytest.raises(StoreBusyError, match="the disk is full"):
-            store.record_all([outcome])
+            store.record(*outcome, pack=KEYS)
         with store.connection() as connection:
             connection.execute(f"PRAGMA max_page_count = {2 * pages + 100}")
-        assert store.record_all([outcome]) == 1
+        assert store.record(*outcome, pack=KEYS)
         assert store.finished(KEYS).keys() == set(KEYS)
 
 

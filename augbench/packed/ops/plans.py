@@ -74,6 +74,16 @@ class Plan:
         if spec.stride == (1, 1):
             fitting = kernels().ByColumns.fitting
             self.by_columns = fitting(self.width, self.kw, pw, self.batch, self.inputs)
+        # What every kernel is told, by its own names.
+        self.sizes = {
+            "groups": spec.groups,
+            "outputs": self.outputs,
+            "channels": self.inputs,
+            "height": self.height,
+            "rows": self.rows,
+            "padding": ph,
+            "kh": self.kh,
+        }
 
     def rows_of(self, x: Tensor) -> Tensor:
         """The rows as the kernels read them: padded, and in the order of the stride."""
@@ -105,16 +115,10 @@ class Plan:
             bias=bias,
             taps=self.taps,
             shortcut=shortcut,
-            groups=self.spec.groups,
-            outputs=self.outputs,
-            channels=self.inputs,
-            height=self.height,
+            **self.sizes,
             row=self.row,
-            rows=self.rows,
             length=self.columns * self.batch,
             stride=self.spec.stride[0],
-            padding=self.spec.padding[0],
-            kh=self.kh,
             by_group=self.outputs * self._by_output,
             by_output=self._by_output,
             by_channel=self.kh * self.kw,
@@ -153,16 +157,10 @@ class Plan:
             slopes=slopes,
             source=source,
             taps=self.taps,
-            groups=self.spec.groups,
-            outputs=self.outputs,
-            channels=self.inputs,
-            height=self.height,
+            **self.sizes,
             row=self.row,
-            rows=self.rows,
             length=self.columns * self.batch,
             stride=self.spec.stride[0],
-            padding=self.spec.padding[0],
-            kh=self.kh,
         )
 
     def gradient_of_input(
@@ -175,14 +173,8 @@ class Plan:
                 result=own_x,
                 slopes=slopes,
                 weights=weight,
-                groups=self.spec.groups,
-                outputs=self.outputs,
-                channels=self.inputs,
-                height=self.height,
-                rows=self.rows,
+                **self.sizes,
                 batch=self.batch,
-                padding=self.spec.padding[0],
-                kh=self.kh,
             )
             if added is not None:
                 own_x.add_(added)

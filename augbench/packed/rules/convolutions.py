@@ -25,22 +25,11 @@ class WideConv2d(nn.Conv2d):
     """K convolutions as the groups of one; of images that all cells share, a single one."""
 
     def __init__(self, layers: Sequence[nn.Conv2d]) -> None:
-        one, cells = layers[0], len(layers)
-        super().__init__(
-            cells * one.in_channels,
-            cells * one.out_channels,
-            one.kernel_size,  # type: ignore[arg-type]
-            one.stride,  # type: ignore[arg-type]
-            one.padding,  # type: ignore[arg-type]
-            one.dilation,  # type: ignore[arg-type]
-            cells * one.groups,
-            one.bias is not None,
-            one.padding_mode,
-        )
-        self.cells = cells
+        super().__init__(**_widened(layers))
+        self.cells = len(layers)
         # Images that all cells share pass one convolution of a single group, whose outputs are
         # those of all cells. Groups of a cell's own would each need their part of the images.
-        self.takes_shared = one.groups == 1
+        self.takes_shared = layers[0].groups == 1
         stack_into(self, layers)
 
     def reset_parameters(self) -> None:
@@ -110,19 +99,8 @@ class WideConvTranspose2d(nn.ConvTranspose2d):
     """K transposed convolutions as the groups of one."""
 
     def __init__(self, layers: Sequence[nn.ConvTranspose2d]) -> None:
-        one, cells = layers[0], len(layers)
-        super().__init__(
-            cells * one.in_channels,
-            cells * one.out_channels,
-            one.kernel_size,  # type: ignore[arg-type]
-            one.stride,  # type: ignore[arg-type]
-            one.padding,  # type: ignore[arg-type]
-            one.output_padding,  # type: ignore[arg-type]
-            cells * one.groups,
-            one.bias is not None,
-            one.dilation,  # type: ignore[arg-type]
-            one.padding_mode,
-        )
+        padding: Any = layers[0].output_padding
+        super().__init__(output_padding=padding, **_widened(layers))
         stack_into(self, layers)
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
@@ -135,6 +113,19 @@ class WideConvTranspose2d(nn.ConvTranspose2d):
 def conv_transpose2d(layers: Sequence[nn.ConvTranspose2d]) -> nn.Module:
     """Cells become groups."""
     return WideConvTranspose2d(layers)
+
+
+def _widened(layers: Sequence[nn.Conv2d] | Sequence[nn.ConvTranspose2d]) -> dict[str, Any]:
+    """The arguments of the one convolution that has the layers as its groups."""
+    one, cells = layers[0], len(layers)
+    same = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+    return {
+        "in_channels": cells * one.in_channels,
+        "out_channels": cells * one.out_channels,
+        "groups": cells * one.groups,
+        "bias": one.bias is not None,
+        **{name: getattr(one, name) for name in same},
+    }
 
 
 def _expect_map(x: Any, layer: str) -> None:

@@ -18,11 +18,10 @@ from augbench.reports.sections._tuning_facts import design_line, trial_counts
 from augbench.reports.sections.tuning_effects import directions
 from augbench.reports.sections.tuning_trials import rises
 from augbench.results import Pair, StudyResult
-from augbench.statistics import paired_difference, tuning_outcome
+from augbench.statistics import ALPHA, paired_difference, tuning_outcome
 
 __all__ = ["Tuning"]
 
-_ALPHA = 0.05
 _NAMED = 6
 """Arms and sizes that a line names."""
 
@@ -130,7 +129,7 @@ def _changed(report: Report, pair: Pair) -> str:
     """
     found = report.result.tuning_changes(pair, confidence=report.confidence)
     areas = of_areas(found, report.result.sizes)
-    changed = [one.augmentation for one in areas if one.p_adjusted <= _ALPHA]
+    changed = [one.augmentation for one in areas if one.p_adjusted <= ALPHA]
     unlike = [
         label
         for label, (default, tuned) in directions(report, pair).items()
