@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class Check:
     """Holds cells against numbers, and counts them, so that none is left over."""
 
     def __init__(self, page):
-        self.page = page
+        self.page, self.labels = page, Counter()
         self.left = {
             (name, i, key)
             for name, rows in page.tables.items()
@@ -65,6 +66,13 @@ class Check:
                 return i
         raise AssertionError((table, augmentation, size))
 
+    def told(self, kind, table, i, established):
+        """Labels are told where the difference is established, and the cell is empty elsewhere."""
+        cell = self.page.tables[table][i]["multiplier"]
+        assert bool(cell.text) == established, (table, i)
+        assert established or (cell.value, cell.low, cell.high) == ("", None, None)
+        self.labels[kind, bool(established)] += 1
+
     def __call__(self, table, i, key, value, low=None, high=None, tolerance=1e-9):
         cell = self.page.tables[table][i][key]
         where = (table, i, key)
@@ -79,7 +87,10 @@ class Check:
 
 
 def check_page(path):
-    """Compute every number of the page of the store's latest study again; returns how many."""
+    """Compute every number of the page of the store's latest study again.
+
+    Returns how many there are, and how many labels are told and left out.
+    """
     with Store.read(path) as store:
         page = Page(render_page(StudyResult(store.study())))
         raw = Raw(store.path)
@@ -100,7 +111,7 @@ def check_page(path):
     _blocks(check, raw, arms)
     _cells(check, raw)
     assert not check.left
-    return total
+    return total, check.labels
 
 
 def _summary(check, raw, arms):
@@ -156,7 +167,9 @@ def _effects(check, raw, pair, arms, number):
         sides = {
             m[0] * s > 0.999 * knots[-1] for m, s in zip(found, raw.sizes, strict=True) if m[1]
         }
-        check(table, i, "multiplier", np.nan if len(sides) > 1 else average)
+        if adjusted[k, 0] <= 0.05:
+            check(table, i, "multiplier", np.nan if len(sides) > 1 else average)
+        check.told("effects", table, i, adjusted[k, 0] <= 0.05)
         correlation, ratio = pairing(areas[label], areas["none"])
         check(table, i, "correlation", correlation)
         check(table, i, "variance_ratio", ratio)
@@ -221,7 +234,9 @@ def _sizes(check, raw, pair, arms, number):
         check(table, i, "p_within", within[label][k])
         check(table, i, "p_adjusted", adjusted[a, 1 + k])
         value, _, low, high = multiplier(treated, curves, knots, size)
-        check(table, i, "multiplier", value, low, high, tolerance=1e-3)
+        if adjusted[a, 1 + k] <= 0.05:
+            check(table, i, "multiplier", value, low, high, tolerance=1e-3)
+        check.told("sizes", table, i, adjusted[a, 1 + k] <= 0.05)
         bits = [
             [raw.cells[(*pair, one, size, seed, raw.budgets[-1])][2] for one in (label, "none")]
             for seed in np.flatnonzero(~np.isnan(delta))
@@ -466,20 +481,23 @@ def test_every_number_of_a_whole_study_is_computed_again(tmp_path):
         references=True,
     )
     fill(tmp_path, study)
-    assert check_page(tmp_path) > 1500
+    numbers, labels = check_page(tmp_path)
+    assert numbers > 1500
+    kinds = list(itertools.product(("effects", "sizes"), (True, False)))
+    assert all(labels[kind] for kind in kinds)  # each kind of table has some of either
 
 
 def test_every_number_of_a_study_with_holes_is_computed_again(tmp_path):
     holes = [("mixup", 2, 3), ("mixup", 8, 5), ("none", 4, 6), ("none", 32, 1), ("none", None, 2)]
     study = make_study(("collage", "mixup"), seeds=9, ruler=(16, 32), references=True)
     fill(tmp_path, study, fail=holes[:3], skip=holes[3:])
-    assert check_page(tmp_path) > 500
+    assert check_page(tmp_path)[0] > 500
 
 
 def test_every_number_of_a_study_of_three_budgets_is_computed_again(tmp_path):
     study = make_study(("collage", "mixup"), sizes=(1, 2, 8), budgets=(500, 2000, 8000))
     fill(tmp_path, study, skip=[("mixup", 2, 3)])
-    assert check_page(tmp_path) > 300
+    assert check_page(tmp_path)[0] > 300
 
 
 @pytest.mark.slow
@@ -498,4 +516,4 @@ def test_every_number_of_eight_seeds_on_mnist_is_computed_again(tmp_path):
         data_root=Path(os.environ["AUGBENCH_DATA"]),
         out=tmp_path,
     )
-    assert check_page(tmp_path) > 1500
+    assert check_page(tmp_path)[0] > 1500

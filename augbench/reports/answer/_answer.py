@@ -20,7 +20,7 @@ from augbench.statistics import (
     aulc,
     mean_interval,
 )
-from augbench.statistics.claims import claims_of
+from augbench.statistics.claims import told_claims
 from augbench.text import shown
 
 __all__ = ["Answer", "Means", "Point", "Row", "answer_of"]
@@ -215,13 +215,9 @@ def _rows(analysis: Analysis) -> tuple[Row, ...]:
 
 
 def _row(c: Comparison, analysis: Analysis) -> Row:
-    claims = claims_of(c, analysis.alpha, analysis.scale)
+    claims = told_claims(c, analysis)
     signs = {row.size: 1 for row in claims.up} | {row.size: -1 for row in claims.down}
     doubted = {row.size for row in claims.in_doubt}
-    if analysis.unlearnt is not None:  # a ranking would be noise
-        signs, claims_area = {}, 0
-    else:
-        claims_area = claims.area
     low = c.collapses.treated_at
     return Row(
         c.augmentation,
@@ -236,5 +232,5 @@ def _row(c: Comparison, analysis: Analysis) -> Row:
             )
             for one in c.by_size
         ),
-        Point(None, c.difference, c.p_adjusted, claims_area, bool(claims.uneven), len(low)),
+        Point(None, c.difference, c.p_adjusted, claims.area, bool(claims.uneven), len(low)),
     )

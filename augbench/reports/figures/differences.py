@@ -26,6 +26,7 @@ from augbench.reports.figures._looks import cast, faint_lines, looks
 from augbench.reports.figures._units import measured_on, unit_above
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
+from augbench.statistics.claims import told_claims
 
 __all__ = ["forest", "paired_differences"]
 
@@ -64,7 +65,8 @@ def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> F
         half = [factor * row.difference.half_width for row in comparison.by_size]
         axes.plot(place, mean, color=look.colour, linestyle=look.dashes, linewidth=0.8, alpha=0.6)
         axes.errorbar(place, mean, yerr=half, fmt="none", ecolor=look.colour, elinewidth=1.2)
-        sure = np.array([row.p_adjusted <= analysis.alpha for row in comparison.by_size])
+        claimed = {row.size for row in told_claims(comparison, analysis).sizes}
+        sure = np.array([row.size in claimed for row in comparison.by_size])
         for chosen_ones, face in ((sure, look.colour), (~sure, "white")):
             axes.plot(
                 place[chosen_ones],
@@ -126,7 +128,7 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         middle = place(names[comparison.augmentation])
         look = chosen[comparison.augmentation]
         d = comparison.difference
-        sure = comparison.reachable and comparison.p_adjusted <= first.alpha
+        sure = bool(told_claims(comparison, analyses[pair]).area)
         axes.errorbar(
             factor * d.mean,
             middle,

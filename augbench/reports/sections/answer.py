@@ -14,7 +14,7 @@ from augbench.reports.answer import Answer, Point, Row
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
 from augbench.statistics import MeanInterval
-from augbench.statistics.claims import claims_of
+from augbench.statistics.claims import told_claims
 
 __all__ = ["Summary", "arm_id"]
 
@@ -187,10 +187,6 @@ def _words(row: Row) -> str:
 def _established(report: Report, pair: Pair) -> list[str]:
     """The augmentations of which anything is established."""
     analysis = report.comparisons(pair)
-    if analysis is None or analysis.unlearnt is not None:
+    if analysis is None:
         return []
-    return [
-        c.augmentation
-        for c in analysis.comparisons
-        if claims_of(c, analysis.alpha, analysis.scale).any
-    ]
+    return [c.augmentation for c in analysis.comparisons if told_claims(c, analysis).any]
