@@ -80,11 +80,18 @@ def _differences(report: Report, answer: Answer) -> Table:
             *_sizes(answer),
             *([Column("interval", percent, hint)] if answer.seeds > 1 else []),
             *([Column("p", "p", "Corrected for all augmentations and sizes")] if with_p else []),
-            *([Column("established", "established", words=True)] if with_p else []),
+            *([_established_column(several)] if with_p else []),
         ),
         rows,
         " ".join(_notes(answer)),
     )
+
+
+def _established_column(several: bool) -> Column:
+    """The column of `_words`, whose title must not be read as of the average, beside it."""
+    title = "established anywhere" if several else "established"
+    hint = "At some size, or on average" if several else ""
+    return Column("established", title, hint, words=True)
 
 
 def _means(report: Report, answer: Answer) -> Table:
