@@ -173,6 +173,15 @@ class Options(Settings):
         group=TRAINING,
         examples=("50,200", "[50, 200]"),
     )
+    primary_budget: OptionalCount = OptionalCount(
+        "--primary-budget",
+        default=None,
+        none_words="the longest one",
+        title="primary budget",
+        help="Of several budgets, the one that the answer, its tests and a registration are about: "
+        "a number of steps, or of epochs with --epochs. It changes no cell.",
+        group=TRAINING,
+    )
     # A cell has one size, a study may have several.
     finetune_samples_per_class: Sizes = Sizes(  # type: ignore[assignment]
         "--finetune-samples-per-class",
@@ -473,6 +482,7 @@ class Options(Settings):
             raise OptionError(
                 f"give either {both}, not both: a study has one kind of budget", "epochs"
             )
+        self._check_primary_budget()
         if self.keep_backbones and find_spec("safetensors") is None:
             raise OptionError(
                 f"{named('keep_backbones', True)} needs the package safetensors, which is not "
@@ -492,6 +502,16 @@ class Options(Settings):
                     f"{named('readouts', 'own-head')}, or a data set",
                     "finetune_datasets",
                 )
+
+    def _check_primary_budget(self) -> None:
+        budgets, unit = self.epochs or self.pretrain_steps, "epochs" if self.epochs else "steps"
+        if self.primary_budget is not None and self.primary_budget not in budgets:
+            raise OptionError(
+                f"{named('primary_budget')}: expected one of the study's budgets, "
+                f"{' or '.join(f'{one}' for one in sorted(set(budgets)))} {unit}, got "
+                f"{self.primary_budget}",
+                "primary_budget",
+            )
 
     def _check_shift(self) -> None:
         if any(NO_SHIFT in map(str.strip, text.split(",")) for text in self.corruptions):

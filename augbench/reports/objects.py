@@ -75,6 +75,7 @@ def study_object(result: StudyResult) -> dict[str, Any]:
         "backbone": stored.description["backbone"]["label"],
         "samples_per_class": list(result.sizes),
         "budgets": list(result.budgets),
+        "primary_budget": result.primary_budget,
         "seeds": result.seeds,
     }
 
@@ -148,7 +149,7 @@ def _side_by_side(row: SideBySide) -> dict[str, Any]:
 
 def _conditions(result: StudyResult, confidence: float) -> Iterator[dict[str, Any]]:
     for pair in result.pairs:
-        for budget in reversed(result.budgets):
+        for budget in (result.primary_budget, *result.other_budgets[::-1]):
             for view in result.views:
                 if not READOUTS[view.readout].has(result.metric):
                     continue  # as nearest neighbours have no log loss

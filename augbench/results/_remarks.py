@@ -28,8 +28,13 @@ def remarks_of(result: StudyResult, analysis: Analysis) -> tuple[str, ...]:
             f"Seeds {first} to {result.seeds - 1} were added after the study had been run with "
             f"{first}: p-values hold for a number of seeds that is fixed beforehand.",
         )
+    if result.primary_before:
+        lines += (
+            f"The study was run before with {result.primary_before} as its primary budget: "
+            "p-values hold for one that is named beforehand.",
+        )
     if analysis.comparisons:
-        lines += (budget_remark(result.budgets, result.budget),)
+        lines += (budget_remark(result.budgets, result.budget, result.primary_budget),)
     return (
         *lines,
         *_unbalanced(result),

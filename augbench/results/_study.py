@@ -47,8 +47,8 @@ __all__ = ["Pair", "StudyResult"]
 
 @dataclass(frozen=True, repr=False)
 class StudyResult(Shown, StudyCells):
-    """The results of one study, read from its store: at one budget, by default the longest, and in
-    one view, by default the first readout on the most finetuning images, tuned where it is.
+    """The results of one study, read from its store: at one budget, by default the primary one, and
+    in one view, by default the first readout on the most finetuning images, tuned where it is.
 
     Tables, intervals and analyses are about one `metric`, by default accuracy; raises `UsageError`
     for one that is not among `augbench.protocol.metrics.COMPARABLE`. Every arm is compared with the
@@ -133,12 +133,12 @@ class StudyResult(Shown, StudyCells):
     def condition(self, pair: Pair) -> Condition:
         """The condition that a pair is at this budget, in this view.
 
-        The first pair, at the longest budget and in the first view, is primary, against the
+        The first pair, at the primary budget and in the first view, is primary, against the
         study's own baseline.
         """
         wanted = (
             (pair, self.budget, self.view, self.baseline),
-            (self.pairs[0], self.budgets[-1], self.views[0], self.own_baseline),
+            (self.pairs[0], self.primary_budget, self.views[0], self.own_baseline),
         )
         labels = [f"{one[0]} → {one[1]}" for one, *_ in wanted]
         if len(self.budgets) > 1:
@@ -156,7 +156,9 @@ class StudyResult(Shown, StudyCells):
         return Condition(labels[0], primary, "" if primary else labels[1])
 
     def interactions(self, pair: Pair, *, confidence: float = 0.95) -> tuple[Interaction, ...]:
-        """How every shorter budget changes each difference; none with one budget or no baseline.
+        """How the difference at the primary budget departs from that at each other one.
+
+        None with one budget or no baseline.
 
         Arms with a budget of their own are left out: their cells are the same at each.
         """

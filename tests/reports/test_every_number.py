@@ -187,7 +187,7 @@ def _family(raw, pair, arms):
     bound = {}
     for label, table in y.items():
         failed = [
-            [raw.cells[(*pair, label, s, i, raw.budgets[-1])][0] == "failed" for s in raw.sizes]
+            [raw.cells[(*pair, label, s, i, raw.primary)][0] == "failed" for s in raw.sizes]
             for i in range(raw.n)
         ]
         bound[label] = np.where(failed, 1 / len(raw.study["datasets"][pair[1]]["classes"]), table)
@@ -238,7 +238,7 @@ def _sizes(check, raw, pair, arms, number):
             check(table, i, "multiplier", value, low, high, tolerance=1e-3)
         check.told("sizes", table, i, adjusted[a, 1 + k] <= 0.05)
         bits = [
-            [raw.cells[(*pair, one, size, seed, raw.budgets[-1])][2] for one in (label, "none")]
+            [raw.cells[(*pair, one, size, seed, raw.primary)][2] for one in (label, "none")]
             for seed in np.flatnonzero(~np.isnan(delta))
         ]
         sides = zip(*bits, strict=True)
@@ -261,7 +261,7 @@ def _best(check, raw, pair, number):
     y = np.stack([raw.y(pair, label, raw.sizes) for label in raw.labels])  # [arms, n, K]
     chance = 1 / len(raw.study["datasets"][pair[1]]["classes"])
     places = itertools.product(raw.labels, range(raw.n), raw.sizes)
-    failed = [raw.cells[(*pair, a, s, i, raw.budgets[-1])][0] == "failed" for a, i, s in places]
+    failed = [raw.cells[(*pair, a, s, i, raw.primary)][0] == "failed" for a, i, s in places]
     both = y, np.where(np.reshape(failed, y.shape), chance, y)
     for key in (*map(str, raw.sizes), "all"):
         p = np.zeros(len(y))
@@ -307,8 +307,8 @@ def _others(check, raw, pair, arms, number):
 
 
 def _budgets(check, raw, pair, arms, number):
-    *shorter, longest = raw.budgets
-    if not shorter:
+    others = [budget for budget in raw.budgets if budget != raw.primary]
+    if not others:
         assert f"budgets-{number}" not in check.page.tables
         return
 
@@ -317,17 +317,17 @@ def _budgets(check, raw, pair, arms, number):
         both = arm - plain
         return np.column_stack([area(both, raw.sizes), both])
 
-    changes = [delta(a, longest) - delta(a, short) for short in shorter for a in arms]
+    changes = [delta(a, raw.primary) - delta(a, other) for other in others for a in arms]
     p, _ = family([change[:, 1:] for change in changes], raw.sizes)
     rows = iter(range(len(check.page.tables[f"budgets-{number}"])))
-    for k, (short, label) in enumerate(itertools.product(shorter, arms)):
+    for k, (other, label) in enumerate(itertools.product(others, arms)):
         for j, size in enumerate(["all", *map(str, raw.sizes)]):
             i, change = next(rows), changes[k][:, j]
             row = check.page.tables[f"budgets-{number}"][i]
             told = [row[key].text for key in ("augmentation", "budget", "size")]
-            assert told == [label, short, size]
+            assert told == [label, other, size]
             gone = np.where(np.isnan(change), np.nan, 0)
-            for key, budget in (("at_first", short), ("at_second", longest)):
+            for key, budget in (("at_first", other), ("at_second", raw.primary)):
                 interval = t_interval(delta(label, budget)[:, j] + gone)
                 check(f"budgets-{number}", i, key, *(100 * v for v in interval))
             check(f"budgets-{number}", i, "change", *(100 * v for v in t_interval(change)))
@@ -397,7 +397,7 @@ def _cost(check, raw, pair, number):
 
 def _classes(check, raw, pair, number):
     table, names = f"classes-{number}", raw.study["datasets"][pair[1]]["classes"]
-    labels, at = raw.labels_of[pair[1]], raw.budgets[-1]
+    labels, at = raw.labels_of[pair[1]], raw.primary
     for k, name in enumerate(names):
         assert check.page.tables[table][k]["class"].text == name
         check.left.discard((table, k, "class"))
@@ -494,8 +494,12 @@ def test_every_number_of_a_study_with_holes_is_computed_again(tmp_path):
     assert check_page(tmp_path)[0] > 500
 
 
-def test_every_number_of_a_study_of_three_budgets_is_computed_again(tmp_path):
-    study = make_study(("collage", "mixup"), sizes=(1, 2, 8), budgets=(500, 2000, 8000))
+@pytest.mark.parametrize("primary", [None, 2000])
+def test_every_number_of_a_study_of_three_budgets_is_computed_again(tmp_path, primary):
+    budgets = (500, 2000, 8000)
+    study = make_study(
+        ("collage", "mixup"), sizes=(1, 2, 8), budgets=budgets, primary_budget=primary
+    )
     fill(tmp_path, study, skip=[("mixup", 2, 3)])
     assert check_page(tmp_path)[0] > 300
 

@@ -166,7 +166,7 @@ def _setting(result: StudyResult, pair: Pair) -> str:
         *([] if math.isnan(guessing) else [f"chance {_number(metric.factor * guessing)} %"])[
             : metric.factor == 100
         ],
-        f"{result.budget}",
+        result.budget + (" (named as primary)" if _is_named(result) else ""),
         *([view.words] if view.words else []),
         *([] if view.tuned else ["untuned"]),
         f"on {base}" if (base := result.stored.description.get("base")) else "no base",
@@ -174,6 +174,11 @@ def _setting(result: StudyResult, pair: Pair) -> str:
     if not result.condition(pair).primary:
         parts.append("exploratory: not the study's primary condition")
     return " · ".join(parts)
+
+
+def _is_named(result: StudyResult) -> bool:
+    """True at a primary budget that is not the longest, as it is where a study names none."""
+    return result.budget == result.primary_budget and result.budget != result.budgets[-1]
 
 
 def _title(metric: Metric) -> str:
