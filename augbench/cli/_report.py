@@ -146,6 +146,8 @@ def report_command(
         from augbench.reports.terminal import print_report
 
         print_report(result, confidence=confidence, full=full, registered=registered)
+        if result.other_studies:
+            echo(result.other_studies)
     # Figures in the folder are about the study's own baseline.
     no_figures = no_figures or result.baseline != result.own_baseline
     if html is not None or not no_figures:

@@ -57,6 +57,7 @@ def result_object(
         "confidence": confidence,
         "answer": as_plain(answer_of(result, confidence=confidence)),
         "registered": registered or None,
+        "other_studies": result.other_studies or None,
         "conditions": list(_conditions(result, confidence)),
         "failures": failures_object(result),
         "written": [str(path) for path in written],
@@ -68,6 +69,7 @@ def study_object(result: StudyResult) -> dict[str, Any]:
     stored = result.stored
     return {
         "number": stored.id,
+        "in_store": len(stored.in_store),
         "command": stored.command,
         "pairs": [list(pair) for pair in result.pairs],
         "arms": list(result.augmentations),

@@ -17,7 +17,7 @@ from augbench.results._cells import Pair, StudyCells
 from augbench.results._conditions import changes_between, readings_of, tuning_changes_of
 from augbench.results._cost import Cost, costs_of
 from augbench.results._plain import cell_rows, distinct_environments, study_plan, trial_rows
-from augbench.results._remarks import remarks_of
+from augbench.results._remarks import other_studies_of, remarks_of
 from augbench.results._scale import guessing
 from augbench.results._shift import UnderShift, under_shift
 from augbench.results._shown import Shown
@@ -305,6 +305,11 @@ class StudyResult(Shown, StudyCells):
     def remarks(self, analysis: Analysis) -> tuple[str, ...]:
         """Lines that a reader must know with any verdict: what limits it, what it cost."""
         return remarks_of(self, analysis)
+
+    @property
+    def other_studies(self) -> str:
+        """A line on which of its store's studies this is, and how to see another; "" for one."""
+        return other_studies_of(self)
 
     def table(self, metric: str | None = None, *, confidence: float = 0.95) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""

@@ -74,7 +74,8 @@ class StoredStudy:
     seen already. `first_primary_budget` is that of the first such study, in words; None without
     any. `damaged` are the keys of missing cells whose rows are there, but not as they were written.
     `test_labels` are the true classes of test images, see `augbench.labels`, by the names of the
-    data sets; a store of an earlier format does not know them.
+    data sets; a store of an earlier format does not know them. `in_store` are the numbers of all
+    studies of the store that can be read, the one that ran last at the end.
     """
 
     id: int
@@ -86,6 +87,7 @@ class StoredStudy:
     damaged: frozenset[str] = frozenset()
     test_labels: Mapping[str, bytes] = field(default_factory=dict)
     first_primary_budget: str | None = None
+    in_store: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         told = self.description

@@ -173,6 +173,13 @@ def plan_tuned(connection: sqlite3.Connection, number: int, cells: Sequence[Cell
     )
 
 
+def _is_described(row: StudyRow) -> bool:
+    """True for a study whose row is as it was written."""
+    with suppress(Damage):
+        return bool(row.described())
+    return False
+
+
 def _before(chosen: StudyRow, others: Iterable[StudyRow]) -> list[Mapping[str, Any]]:
     """Earlier studies, the first one first, that differ in nothing but what a look may change."""
     wanted, found = _without_choices(chosen.described()), []
@@ -199,6 +206,8 @@ def stored_study(
     connection: sqlite3.Connection, chosen: StudyRow, others: Iterable[StudyRow]
 ) -> StoredStudy:
     """A study with all its cells; raises `Damage` if it or its plan is damaged.
+
+    `others` are all studies of the store, as `all_studies` orders them.
 
     The cells of damaged rows are missing, and counted.
     """
@@ -232,6 +241,7 @@ def stored_study(
         frozenset(damaged),
         _test_labels(connection, description),
         next(iter(map(_primary_budget, before)), None),
+        tuple(row.id for row in others if _is_described(row)),
     )
 
 

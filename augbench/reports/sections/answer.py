@@ -29,7 +29,11 @@ class Summary(Section):
 
     def page(self, report: Report) -> dict[str, Any]:
         """The answer's sentences; its table is `study_table`."""
-        return {"answer": report.answer, "registered": report.registered}
+        return {
+            "answer": report.answer,
+            "registered": report.registered,
+            "other_studies": report.result.other_studies,
+        }
 
     def study_table(self, report: Report) -> Table | None:
         """Differences at each size and on average; without a baseline, means.
