@@ -87,7 +87,7 @@ def report_command(
     confidence: float,
     full: bool,
     no_figures: bool,
-    figure_width: str,
+    figure_width: str | None,
     plot_train_curves: bool,
     as_json: bool,
 ) -> None:

@@ -279,6 +279,33 @@ def test_long_and_alike_names_have_figures_of_their_own(result, tmp_path):
             ElementTree.parse(path)  # no sign in it that XML cannot hold
 
 
+def test_figures_keep_their_width_until_another_is_asked_for(result, tmp_path):
+    study, drawn = result("mixup", seeds=1, sizes=(1, 2)), []
+
+    def draw(one, folder, *, width, **_):
+        drawn.append(width)
+        path = folder / ("nll" if one.metric == "nll" else "") / "curves.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(width)
+        return [path]
+
+    def widths(one=study, **options):
+        drawn.clear()
+        update_figures(one, tmp_path, draw=draw, **options)
+        return drawn
+
+    assert widths() == ["page"]
+    assert widths(width="column") == ["column"]
+    assert widths() == []
+    # Drawn anew for another reason, and those of another metric for the first time.
+    assert widths(confidence=0.9) == ["column"]
+    assert widths(study.about("nll")) == ["column"]
+    assert widths(width="page") == ["page"]
+    assert widths(study.about("nll")) == []
+    (tmp_path / ".figures.json").write_text('["damaged"]')
+    assert widths() == ["page"]
+
+
 @pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b""), lambda p: p.unlink()])
 def test_figures_that_were_damaged_are_drawn_again(result, tmp_path, spoil):
     study = result("mixup", seeds=1, sizes=(1, 2))
