@@ -17,7 +17,7 @@ from augbench.reports.export import to_csv
 from augbench.reports.figures import save_figures
 from augbench.reports.figures.budgets import effect_by_budget
 from augbench.reports.figures.cost import accuracy_by_cost
-from augbench.reports.figures.differences import paired_differences
+from augbench.reports.figures.differences import forest, paired_differences
 from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results
 from augbench.results import StudyResult, View
@@ -71,6 +71,8 @@ def test_a_study_may_name_its_primary_budget(read):
     with style():
         (axes,) = paired_differences(result, PAIR, result.analysis(PAIR)).axes
         assert "letters, 2,000 steps" in axes.get_ylabel().replace("\n", " ")
+        (axes,) = forest(result, {PAIR: result.analysis(PAIR)}).axes
+        assert "above none (2,000 steps)" in axes.get_xlabel().replace("\n", " ")
         figure = effect_by_budget(result, PAIR)
         assert "steps" not in figure._supylabel.get_text()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from augbench.protocol.metrics import PRIMARY
 from augbench.results import Pair, StudyResult
 
-__all__ = ["axis_of", "measured_on", "unit_above"]
+__all__ = ["axis_of", "measured_on", "unit_above", "unusual_condition"]
 
 
 def axis_of(result: StudyResult, pair: Pair, *, of_budget: bool = True) -> str:
@@ -20,8 +20,18 @@ def measured_on(result: StudyResult, pair: Pair, *, of_budget: bool = True) -> s
 
     Without the budget, unless the figure is `of_budget`.
     """
+    return ", ".join(filter(None, (pair[1], *_unusual(result, of_budget))))
+
+
+def unusual_condition(result: StudyResult) -> str:
+    """The budget and the view that a figure is about, in parentheses; "" for the usual ones."""
+    told = ", ".join(_unusual(result))
+    return f" ({told})" if told else ""
+
+
+def _unusual(result: StudyResult, of_budget: bool = True) -> list[str]:
     budget = result.budget if of_budget and result.budget != result.budgets[-1] else ""
-    return ", ".join(filter(None, (pair[1], budget, result.view.words)))
+    return list(filter(None, (budget, result.view.words)))
 
 
 def unit_above(result: StudyResult) -> str:

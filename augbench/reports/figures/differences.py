@@ -23,7 +23,7 @@ from augbench.plotting import (
 from augbench.protocol.metrics import Metric
 from augbench.reports._ranking import by_effect
 from augbench.reports.figures._looks import cast, faint_lines, looks
-from augbench.reports.figures._units import measured_on, unit_above
+from augbench.reports.figures._units import measured_on, unit_above, unusual_condition
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
 from augbench.statistics.claims import told_claims
@@ -155,9 +155,11 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         if tick.get_text() in headings.values():
             tick.set_fontweight("bold")
     width = letters(0.5 * figure.get_figwidth())
-    label = f"ΔAULC: mean {result.scale.long_unit} above {first.baseline}"
+    label = (
+        f"ΔAULC: mean {result.scale.long_unit} above {first.baseline}{unusual_condition(result)}"
+    )
     axes.set_xlabel(wrapped(label, width))
-    told = f"{_bars(first)}; filled: p ≤ {first.alpha:g}"
+    told = f"{_bars(first)}; filled: established"
     axes.set_title(wrapped(told if first.n > 1 else "n = 1 seed, no interval", width))
     return figure
 
