@@ -211,6 +211,8 @@ def _list(store: Store) -> None:
         pairs = ", ".join(f"{pretrain} → {finetune}" for pretrain, finetune in description["pairs"])
         arms = ", ".join(arm["shown"] for arm in description["arms"])
         when = datetime.fromtimestamp(last_run_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds; last run {when}")
+        named = description.get("primary_budget")
+        primary = f"; primary: {named}" if named else ""
+        echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds{primary}; last run {when}")
         if command:
             echo(f"   {command}")

@@ -66,8 +66,8 @@ def stored_results(folder: Path, metric: str) -> Iterator[StudyResult]:
 def stored_noise(folder: Path, study: Study, metric: str) -> KnownNoise | None:
     """The noise of the latest study in a store that is alike and has 3 whole seeds.
 
-    Alike are studies of the same first pair of data sets, the same backbone, length of pretraining
-    and first readout.
+    Alike are studies of the same first pair of data sets, the same backbone and first readout, with
+    results of the primary budget, whatever theirs is.
     """
     (pretrain, finetune), budget = study.pairs[0], study.judged_by.label
     for result in stored_results(folder, metric):

@@ -46,6 +46,14 @@ def test_which_study_of_several_is_shown_is_told_in_the_terminal_the_page_and_js
     assert "this is study 1, of 2 in the store; others: augbench report with --study 2" in printed
 
 
+def test_studies_that_differ_in_their_primary_budget_are_told_apart_in_the_list(augbench, tmp_path):
+    for primary in (None, 500):
+        fill(tmp_path, make_study(["mixup"], seeds=1, budgets=(500, 2000), primary_budget=primary))
+    first, _, second, _ = augbench("report", tmp_path, "--list")[1].splitlines()
+    assert "primary" not in first
+    assert "; 1 seeds; primary: 500 steps; last run" in second
+
+
 def test_a_store_of_one_study_says_nothing_of_others(augbench, tmp_path):
     fill(tmp_path / "one", make_study(["mixup"], seeds=2))
     assert "in the store" not in augbench("report", tmp_path / "one", "--no-figures")[1]
