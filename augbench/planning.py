@@ -88,6 +88,7 @@ def plan(options: Options) -> Plan:
         seeds=options.seeds,
         settings=options.settings,
         budgets=_budgets(options),
+        primary_budget=_primary_budget(options),
         baseline=arms[0] if baseline else None,
         base=base,
         ruler_sizes=tuple(sorted(set(options.ruler_sizes))),
@@ -167,6 +168,13 @@ def _budgets(options: Options) -> tuple[Budget, ...]:
         return tuple(Budget(epochs, in_epochs=True) for epochs in sorted(set(options.epochs)))
     steps = sorted(set(options.pretrain_steps))
     return tuple(map(Budget, steps)) if len(steps) > 1 else ()
+
+
+def _primary_budget(options: Options) -> Budget | None:
+    """The budget that was named as primary; None for the longest."""
+    if options.primary_budget is None:
+        return None
+    return Budget(options.primary_budget, in_epochs=bool(options.epochs))
 
 
 def _finetune_sizes(options: Options) -> tuple[int, ...]:

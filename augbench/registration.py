@@ -208,13 +208,13 @@ def _other_arms(
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
 def _endpoint(plan: Plan) -> str:
     study, (pretrain, finetune) = plan.study, plan.study.pairs[0]
-    where = f"{pretrain.name} → {finetune.name}, {study.all_budgets[-1].label}"
+    where = f"{pretrain.name} → {finetune.name}, {study.judged_by.label}"
     readout = study.readouts[0] + (", tuned" if study.search is not None else "")
     sizes = study.samples_per_class
     what = (

@@ -40,6 +40,22 @@ def test_a_study_that_was_computed_as_registered_has_no_deviation(study):
     assert registered_line(result, options.out) == f"registered on {made.day}, no deviations"
 
 
+def test_a_named_primary_budget_is_registered_and_another_is_a_deviation(study):
+    options, _ = study
+    budgets = replace(options, pretrain_steps=(4, 8), primary_budget=4)
+    file = options.out.with_name("budgets.toml")
+    budgets.to_file(file)
+    made, _ = register(plan(budgets), file)
+    assert ", 4 steps, readout linear" in made.endpoint
+    result = run(budgets)
+    assert deviations(made, result) == ()
+    told = deviations(made, run(replace(budgets, primary_budget=None)))
+    assert told == ('primary_budget is nothing, registered "4 steps"',)
+    assert "this is not the study's primary condition, which is registered" in deviations(
+        made, result.at("8 steps")
+    )
+
+
 def test_every_deviation_is_listed(study):
     options, file = study
     made, _ = register(plan(options), file)

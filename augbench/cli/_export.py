@@ -37,4 +37,6 @@ def export_command(file: Path, out: Path, study: int | None, file_format: str | 
         write_text(exported(result, file_format or "csv"))
         return
     export(result, file, file_format)
-    echo(f"wrote {file}: {len(result.cells)} cells")
+    several = len(result.stored.in_store)
+    study_of = f" of study {result.stored.id}, of {several} in the store" if several > 1 else ""
+    echo(f"wrote {file}: {len(result.cells)} cells{study_of}")

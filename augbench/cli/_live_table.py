@@ -59,10 +59,10 @@ class LiveTable:
         return f"{one.short} {value:.4f}" if not math.isnan(value) else "done"
 
     def tables(self, width: int) -> list[Table]:
-        """A table for each pair, of the longest budget and the first readout."""
+        """A table for each pair, of the primary budget and the first readout."""
         study = self._plan.study
         readout, finetune_size = study.readings[0][0], study.largest_finetune_size
-        shown = (study.all_budgets[-1], readout, finetune_size, self.tuned)
+        shown = (study.judged_by, readout, finetune_size, self.tuned)
         view, found = View(readout, finetune_size, self.tuned), []
         for pretrain, finetune in study.pairs:
             pair = (pretrain.name, finetune.name)

@@ -87,7 +87,7 @@ def report_command(
     confidence: float,
     full: bool,
     no_figures: bool,
-    figure_width: str,
+    figure_width: str | None,
     plot_train_curves: bool,
     as_json: bool,
 ) -> None:
@@ -146,6 +146,8 @@ def report_command(
         from augbench.reports.terminal import print_report
 
         print_report(result, confidence=confidence, full=full, registered=registered)
+        if result.other_studies:
+            echo(result.other_studies)
     # Figures in the folder are about the study's own baseline.
     no_figures = no_figures or result.baseline != result.own_baseline
     if html is not None or not no_figures:
@@ -209,6 +211,8 @@ def _list(store: Store) -> None:
         pairs = ", ".join(f"{pretrain} → {finetune}" for pretrain, finetune in description["pairs"])
         arms = ", ".join(arm["shown"] for arm in description["arms"])
         when = datetime.fromtimestamp(last_run_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds; last run {when}")
+        named = description.get("primary_budget")
+        primary = f"; primary: {named}" if named else ""
+        echo(f"{number}: {pairs}: {arms}; {description['seeds']} seeds{primary}; last run {when}")
         if command:
             echo(f"   {command}")

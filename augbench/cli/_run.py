@@ -66,7 +66,7 @@ def run_command(
     study: Path | None,
     save_study: Path | None,
     plot_train_curves: bool,
-    figure_width: str,
+    figure_width: str | None,
     plot_augmentations: bool,
     dry_run: bool,
     time_it: bool,
@@ -106,7 +106,7 @@ def run_command(
     from augbench.pictures.archive import pictures_of
     from augbench.registration import registered_line
     from augbench.reports.drawing import Artists
-    from augbench.reports.figures import update_figures
+    from augbench.reports.figures import update_figures, width_of_figures
     from augbench.reports.objects import json_text, result_object
     from augbench.reports.terminal import print_report, where_line
     from augbench.running.pictures import Gallery
@@ -143,10 +143,9 @@ def run_command(
         if not has_working_directory() and options.out.is_absolute():
             os.chdir(options.out)  # where there is none, matplotlib cannot be loaded
         pictures = pictures_of(options.out, result.stored.description)
+        width = figure_width or width_of_figures(result, options.out)
         if live.ended and not no_figures:
-            artists.begin(
-                result, train_curves=plot_train_curves, pictures=pictures, width=figure_width
-            )
+            artists.begin(result, train_curves=plot_train_curves, pictures=pictures, width=width)
         registered = registered_line(result, options.out)
         if not as_json:
             print_report(result, full=full, registered=registered)
@@ -160,7 +159,7 @@ def run_command(
                 train_curves=plot_train_curves,
                 pictures=pictures,
                 draw=artists.draw,
-                width=figure_width,
+                width=width,
             )
     if as_json:
         content = result_object(result, written=[*written, *artists.written], registered=registered)

@@ -215,9 +215,8 @@ full_option = click.option(
 figure_width_option = click.option(
     "--figure-width",
     type=click.Choice(["column", "page"]),
-    default="page",
-    show_default=True,
-    help="What figures fill in print: one column of two (3.25 inches), or the page (6.75).",
+    help="What figures fill in print: one column of two (3.25 inches), or the page (6.75).  "
+    "[default: as the figures in the folder do, or the page]",
 )
 """The option of commands that draw the figures of a study."""
 

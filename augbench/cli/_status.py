@@ -71,6 +71,8 @@ def _lines(result: StudyResult, claims: Iterable[Claim]) -> Iterator[str]:
     )
     if stored.command:
         yield f"  {stored.command}"
+    if result.other_studies:
+        yield result.other_studies
     yield from _failures([cell for cell in cells.values() if cell.status == "failed"])
     own = [claim for claim in claims if claim.key in cells]
     for alive, title in ((True, "running"), (False, "stale claim")):

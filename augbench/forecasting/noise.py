@@ -66,10 +66,10 @@ def stored_results(folder: Path, metric: str) -> Iterator[StudyResult]:
 def stored_noise(folder: Path, study: Study, metric: str) -> KnownNoise | None:
     """The noise of the latest study in a store that is alike and has 3 whole seeds.
 
-    Alike are studies of the same first pair of data sets, the same backbone, length of pretraining
-    and first readout.
+    Alike are studies of the same first pair of data sets, the same backbone and first readout, with
+    results of the primary budget, whatever theirs is.
     """
-    (pretrain, finetune), budget = study.pairs[0], study.all_budgets[-1].label
+    (pretrain, finetune), budget = study.pairs[0], study.judged_by.label
     for result in stored_results(folder, metric):
         pair = (pretrain.name, finetune.name)
         hashes = [_hash(result, name) for name in pair]
@@ -77,12 +77,12 @@ def stored_noise(folder: Path, study: Study, metric: str) -> KnownNoise | None:
             pair not in result.pairs
             or hashes != [pretrain.content_hash, finetune.content_hash]
             or result.stored.description["backbone"] != study.backbone.to_json()
-            or result.budget != budget
+            or budget not in result.budgets
             or result.view.readout != study.readouts[0]
         ):
             continue
         try:
-            noise = noise_of(result, pair)
+            noise = noise_of(result.at(budget), pair)
         except UsageError:
             continue
         return KnownNoise(

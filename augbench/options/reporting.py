@@ -39,6 +39,8 @@ def reported(description: Mapping[str, Any]) -> list[tuple[str, str]]:
                 text = option.show(value)
                 if name == "pretrain_steps" and "budgets" in description:
                     text = ", ".join(description["budgets"])
+                    if "primary_budget" in description:
+                        text += f"; primary: {description['primary_budget']}"
                 if name == "finetune_samples_per_class":  # several sizes stand beside the settings
                     text = option.show(description.get(name, value))
                 rows.append((option.title, text))

@@ -113,6 +113,7 @@ class Options(Files, Machine, Tuned, Trained, Compared):
             raise OptionError(
                 f"give either {both}, not both: a study has one kind of budget", "epochs"
             )
+        self._check_primary_budget()
         if self.keep_backbones and find_spec("safetensors") is None:
             raise OptionError(
                 f"{named('keep_backbones', True)} needs the package safetensors, which is not "
@@ -132,6 +133,16 @@ class Options(Files, Machine, Tuned, Trained, Compared):
                     f"{named('readouts', 'own-head')}, or a data set",
                     "finetune_datasets",
                 )
+
+    def _check_primary_budget(self) -> None:
+        budgets, unit = self.epochs or self.pretrain_steps, "epochs" if self.epochs else "steps"
+        if self.primary_budget is not None and self.primary_budget not in budgets:
+            raise OptionError(
+                f"{named('primary_budget')}: expected one of the study's budgets, "
+                f"{' or '.join(f'{one}' for one in sorted(set(budgets)))} {unit}, got "
+                f"{self.primary_budget}",
+                "primary_budget",
+            )
 
     def _check_shift(self) -> None:
         if any(NO_SHIFT in map(str.strip, text.split(",")) for text in self.corruptions):

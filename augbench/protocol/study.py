@@ -50,7 +50,8 @@ class Study:
 
     `settings` are those of arms without settings of their own; without `budgets`, they tell how
     long pretraining lasts, and without `finetune_sizes`, how many images of each class a head is
-    finetuned on. `base` lies under the arms, whose pipelines hold it. `ruler_sizes` are
+    finetuned on. `primary_budget` is the budget that it is judged by, None for the longest; no
+    cell depends on it. `base` lies under the arms, whose pipelines hold it. `ruler_sizes` are
     further sizes for the baseline alone, against which label multipliers are read; `references`
     adds the floor and the ceiling of every pair and seed. A `search` chooses settings for all.
     `shift` are the corrupted test sets on which its results are measured as well.
@@ -72,6 +73,7 @@ class Study:
     finetune_sizes: tuple[int, ...] = ()
     search: Search | None = None
     shift: tuple[ShiftTest, ...] = ()
+    primary_budget: Budget | None = None
 
     def __repr__(self) -> str:
         return f"<Study: {self.in_short}>"
@@ -146,6 +148,11 @@ class Study:
         """The budgets, the shortest first: those that were named, or the settings'."""
         return self.budgets or (Budget(self.settings.pretrain_steps),)
 
+    @property
+    def judged_by(self) -> Budget:
+        """The budget of the primary condition: the one that was named, or the longest."""
+        return self.primary_budget or self.all_budgets[-1]
+
     @cached_property
     def shown(self) -> dict[str, str]:
         """The label of each arm as tables print it: in a grid, every value is told."""
@@ -191,6 +198,8 @@ class Study:
             description["base"] = self.base.label
         if self.budgets:
             description["budgets"] = [budget.label for budget in self.budgets]
+        if self.judged_by != self.all_budgets[-1]:
+            description["primary_budget"] = self.judged_by.label
         if self.readouts != (LINEAR.name,):
             description["readouts"] = list(self.readouts)
         if self.search is not None:

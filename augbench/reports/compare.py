@@ -69,6 +69,8 @@ def compare(
     """
     if first.view in second.views:
         second = second.at(view=first.view)
+    if first.budget in second.budgets:
+        second = second.at(first.budget)
     check_metric(first.metric, second.view.readout)
     cells = [
         {cell.key: cell for cell in one.cells if cell.status == "ok"} for one in (first, second)

@@ -57,6 +57,7 @@ def result_object(
         "confidence": confidence,
         "answer": as_plain(answer_of(result, confidence=confidence)),
         "registered": registered or None,
+        "other_studies": result.other_studies or None,
         "conditions": list(_conditions(result, confidence)),
         "failures": failures_object(result),
         "written": [str(path) for path in written],
@@ -68,6 +69,7 @@ def study_object(result: StudyResult) -> dict[str, Any]:
     stored = result.stored
     return {
         "number": stored.id,
+        "in_store": len(stored.in_store),
         "command": stored.command,
         "pairs": [list(pair) for pair in result.pairs],
         "arms": list(result.augmentations),
@@ -75,6 +77,7 @@ def study_object(result: StudyResult) -> dict[str, Any]:
         "backbone": stored.description["backbone"]["label"],
         "samples_per_class": list(result.sizes),
         "budgets": list(result.budgets),
+        "primary_budget": result.primary_budget,
         "seeds": result.seeds,
     }
 
@@ -148,7 +151,7 @@ def _side_by_side(row: SideBySide) -> dict[str, Any]:
 
 def _conditions(result: StudyResult, confidence: float) -> Iterator[dict[str, Any]]:
     for pair in result.pairs:
-        for budget in reversed(result.budgets):
+        for budget in (result.primary_budget, *result.other_budgets[::-1]):
             for view in result.views:
                 if not READOUTS[view.readout].has(result.metric):
                     continue  # as nearest neighbours have no log loss

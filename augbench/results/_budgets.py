@@ -31,7 +31,8 @@ def interactions_of(
     own = {label for label in result.augmentations if result.has_own_budget(label)}
     if result.baseline in own:
         return ()
-    at = {budget: result.at(budget) for budget in result.budgets}
+    order = (*result.other_budgets, result.primary_budget)
+    at = {budget: result.at(budget) for budget in order}
     return changes_between(at, pair, confidence=confidence, without=own)
 
 

@@ -73,7 +73,24 @@ class StudyCells:
     @property
     def budget(self) -> str:
         """The length of pretraining that tables and analyses are about."""
-        return self.at_budget or (self.budgets or ("",))[-1]
+        return self.at_budget or self.primary_budget
+
+    @property
+    def primary_budget(self) -> str:
+        """The budget of the primary condition: the longest, unless the study names another."""
+        longest = (self.budgets or ("",))[-1]
+        return str(self.stored.description.get("primary_budget", longest))
+
+    @property
+    def primary_before(self) -> str:
+        """The primary budget of an earlier run of the same study, if that was another; else ""."""
+        first = self.stored.first_primary_budget
+        return "" if first in (None, self.primary_budget) else str(first)
+
+    @property
+    def other_budgets(self) -> tuple[str, ...]:
+        """The budgets but the primary one, the shortest first."""
+        return tuple(one for one in self.budgets if one != self.primary_budget)
 
     @cached_property
     def shift_tests(self) -> tuple[ShiftTest, ...]:

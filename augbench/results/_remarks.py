@@ -14,10 +14,14 @@ from augbench.statistics import Analysis, budget_remark, remarks
 if TYPE_CHECKING:
     from augbench.results._study import StudyResult
 
-__all__ = ["remarks_of"]
+__all__ = ["other_studies_of", "remarks_of"]
 
 _APART = {"batch_size": "batches of {} images", "pretrain_steps": "{:,} steps"}
 """Settings of its own that part an arm's draws from the others', in words."""
+
+
+_OTHERS = 4
+"""Other studies of a store that a line names by their numbers."""
 
 
 def remarks_of(result: StudyResult, analysis: Analysis) -> tuple[str, ...]:
@@ -28,14 +32,33 @@ def remarks_of(result: StudyResult, analysis: Analysis) -> tuple[str, ...]:
             f"Seeds {first} to {result.seeds - 1} were added after the study had been run with "
             f"{first}: p-values hold for a number of seeds that is fixed beforehand.",
         )
+    if result.primary_before:
+        lines += (
+            f"The study was run before with {result.primary_before} as its primary budget: "
+            "p-values hold for one that is named beforehand.",
+        )
     if analysis.comparisons:
-        lines += (budget_remark(result.budgets, result.budget),)
+        lines += (budget_remark(result.budgets, result.budget, result.primary_budget),)
     return (
         *lines,
         *_unbalanced(result),
         *_draws_apart(result),
         *_finetuned_apart(result),
         *_bills(result),
+    )
+
+
+def other_studies_of(result: StudyResult) -> str:
+    """See `StudyResult.other_studies`."""
+    shown, stored = result.stored.id, result.stored.in_store
+    others = [str(number) for number in sorted(stored) if number != shown]
+    if not others:
+        return ""
+    latest = ", the latest of" if stored[-1] == shown else ", of"
+    named = " or ".join(others) if len(others) <= _OTHERS else "N"
+    return (
+        f"this is study {shown}{latest} {len(stored)} in the store; others: augbench report with "
+        f"--study {named}, and with --list to see what they are"
     )
 
 

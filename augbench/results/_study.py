@@ -16,7 +16,7 @@ from augbench.results._conditions import changes_between, readings_of, tuning_ch
 from augbench.results._cost import Cost, costs_of
 from augbench.results._learning import StudyLearning
 from augbench.results._plain import cell_rows, distinct_environments, study_plan, trial_rows
-from augbench.results._remarks import remarks_of
+from augbench.results._remarks import other_studies_of, remarks_of
 from augbench.results._shift import UnderShift, under_shift
 from augbench.results._shown import Shown
 from augbench.results._tuning import Tuning
@@ -41,8 +41,8 @@ __all__ = ["Pair", "StudyResult"]
 
 @dataclass(frozen=True, repr=False)
 class StudyResult(Shown, StudyLearning):
-    """The results of one study, read from its store: at one budget, by default the longest, and in
-    one view, by default the first readout on the most finetuning images, tuned where it is.
+    """The results of one study, read from its store: at one budget, by default the primary one, and
+    in one view, by default the first readout on the most finetuning images, tuned where it is.
 
     Tables, intervals and analyses are about one `metric`, by default accuracy; raises `UsageError`
     for one that is not among `augbench.protocol.metrics.COMPARABLE`. Every arm is compared with the
@@ -58,12 +58,12 @@ class StudyResult(Shown, StudyLearning):
     def condition(self, pair: Pair) -> Condition:
         """The condition that a pair is at this budget, in this view.
 
-        The first pair, at the longest budget and in the first view, is primary, against the
+        The first pair, at the primary budget and in the first view, is primary, against the
         study's own baseline.
         """
         wanted = (
             (pair, self.budget, self.view, self.baseline),
-            (self.pairs[0], self.budgets[-1], self.views[0], self.own_baseline),
+            (self.pairs[0], self.primary_budget, self.views[0], self.own_baseline),
         )
         labels = [f"{one[0]} → {one[1]}" for one, *_ in wanted]
         if len(self.budgets) > 1:
@@ -81,7 +81,9 @@ class StudyResult(Shown, StudyLearning):
         return Condition(labels[0], primary, "" if primary else labels[1])
 
     def interactions(self, pair: Pair, *, confidence: float = 0.95) -> tuple[Interaction, ...]:
-        """How every shorter budget changes each difference; none with one budget or no baseline.
+        """How the difference at the primary budget departs from that at each other one.
+
+        None with one budget or no baseline.
 
         Arms with a budget of their own are left out: their cells are the same at each.
         """
@@ -228,6 +230,11 @@ class StudyResult(Shown, StudyLearning):
     def remarks(self, analysis: Analysis) -> tuple[str, ...]:
         """Lines that a reader must know with any verdict: what limits it, what it cost."""
         return remarks_of(self, analysis)
+
+    @property
+    def other_studies(self) -> str:
+        """A line on which of its store's studies this is, and how to see another; "" for one."""
+        return other_studies_of(self)
 
     def table(self, metric: str | None = None, *, confidence: float = 0.95) -> list[dict[str, Any]]:
         """One row per pair, augmentation and size: mean, t interval and n over the seeds."""

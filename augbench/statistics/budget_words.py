@@ -20,16 +20,26 @@ _QUOTED = 3
 """Sizes of one augmentation that a line quotes with their numbers; more are listed by name."""
 
 
-def budget_remark(budgets: Sequence[str], budget: str) -> str:
-    """The line that says for which of the study's budgets, the shortest first, the verdicts are."""
+def budget_remark(budgets: Sequence[str], budget: str, primary: str = "") -> str:
+    """The line that says for which of the study's budgets, the shortest first, the verdicts are.
+
+    `primary` is that of the study's primary condition, by default the longest.
+    """
+    longest, primary = budgets[-1], primary or budgets[-1]
     if len(budgets) == 1:
         return f"These verdicts are for {budget} of pretraining; another length may change them."
-    if budget == budgets[-1]:
+    if budget != primary:
+        instead = "the longest budget" if primary == longest else f"{primary}, the primary budget"
+        return f"These verdicts are for {budget} of pretraining, not {instead}."
+    if budget == longest:
         return (
             f"These verdicts are for {budget} of pretraining, the longest budget, which is the "
             "study's primary condition; what is said of shorter ones is exploratory."
         )
-    return f"These verdicts are for {budget} of pretraining, not the longest budget."
+    return (
+        f"These verdicts are for {budget} of pretraining, the budget that the study names as its "
+        "primary condition; what is said of other ones is exploratory."
+    )
 
 
 def cut_short_line(found: Sequence[CutShort], budget: str) -> str:
@@ -55,7 +65,7 @@ def cut_short_line(found: Sequence[CutShort], budget: str) -> str:
 def changed_by_budgets(
     found: Sequence[Interaction], alpha: float = ALPHA, scale: Scale = Scale()
 ) -> tuple[str, ...]:
-    """Say where budgets change a difference: a line for each augmentation and shorter budget."""
+    """Say where budgets change a difference: a line for each augmentation and other budget."""
     lines = []
     for _, group in groupby(found, lambda one: (one.first, one.augmentation)):
         rows = list(group)
@@ -68,7 +78,7 @@ def changed_by_budgets(
 def unchanged_by_budgets(
     found: Sequence[Interaction], alpha: float = ALPHA, scale: Scale = Scale()
 ) -> tuple[str, ...]:
-    """Say of each shorter budget for which augmentations no change is established.
+    """Say of each other budget for which augmentations no change is established.
 
     Where the seeds are too few for a test, the line says so, and what was measured at the first
     and the last size.

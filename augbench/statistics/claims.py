@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from augbench.statistics._arrays import TIE
 from augbench.statistics.intervals import MeanInterval
-from augbench.statistics.records import Comparison, SizeComparison
+from augbench.statistics.records import Analysis, Comparison, SizeComparison
 from augbench.statistics.scale import Scale
 
-__all__ = ["Claims", "claims_of"]
+__all__ = ["Claims", "claims_of", "told_claims"]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,14 @@ def claims_of(c: Comparison, alpha: float, scale: Scale = Scale()) -> Claims:
             if holds_zero(row.difference) or row.spread.leaves_in_doubt(alpha)
         ),
     )
+
+
+def told_claims(c: Comparison, analysis: Analysis) -> Claims:
+    """The claims of one comparison that reports mark; none where no arm is shown to have learnt."""
+    claims = claims_of(c, analysis.alpha, analysis.scale)
+    if analysis.unlearnt is None:
+        return claims
+    return replace(claims, area=0, up=(), down=(), uneven=(), in_doubt=())
 
 
 def holds_zero(d: MeanInterval) -> bool:

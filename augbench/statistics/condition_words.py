@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from augbench.statistics._words import count, join, signed
-from augbench.statistics.claims import claims_of
+from augbench.statistics.claims import told_claims
 from augbench.statistics.interactions import Interaction
 from augbench.statistics.level import ALPHA
 from augbench.statistics.records import Analysis, Comparison
@@ -20,11 +20,11 @@ _NAMED = 3
 
 def direction(analysis: Analysis | None, augmentation: str) -> int:
     """The established direction of an area under the curve: −1 (worse), 0 (none) or 1 (better)."""
-    if analysis is None or analysis.unlearnt is not None:
+    if analysis is None:
         return 0
     for one in analysis.comparisons:
         if one.augmentation == augmentation:
-            return claims_of(one, analysis.alpha, analysis.scale).area
+            return told_claims(one, analysis).area
     return 0
 
 

@@ -70,10 +70,12 @@ class StoredStudy:
     """A study as the store holds it: its description, its command, and its cells in plan order.
 
     `first_seeds` is the number of seeds of the smallest study that was run before and differs in
-    nothing else: the seeds beyond it were added when results could be seen already. `damaged` are
-    the keys of missing cells whose rows are there, but not as they were written. `test_labels` are
-    the true classes of test images, see `augbench.labels`, by the names of the data sets; a store
-    of an earlier format does not know them.
+    nothing else, but for the primary budget: the seeds beyond it were added when results could be
+    seen already. `first_primary_budget` is that of the first such study, in words; None without
+    any. `damaged` are the keys of missing cells whose rows are there, but not as they were written.
+    `test_labels` are the true classes of test images, see `augbench.labels`, by the names of the
+    data sets; a store of an earlier format does not know them. `in_store` are the numbers of all
+    studies of the store that can be read, the one that ran last at the end.
     """
 
     id: int
@@ -84,6 +86,8 @@ class StoredStudy:
     first_seeds: int | None = None
     damaged: frozenset[str] = frozenset()
     test_labels: Mapping[str, bytes] = field(default_factory=dict)
+    first_primary_budget: str | None = None
+    in_store: tuple[int, ...] = ()
 
     def __repr__(self) -> str:
         told = self.description

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from augbench.protocol.study import Cell, Study, study_key
@@ -28,7 +29,6 @@ __all__ = [
     "STUDY_COLUMNS",
     "StudyRow",
     "all_studies",
-    "first_seeds",
     "plan",
     "plan_checksum",
     "plan_of",
@@ -173,18 +173,33 @@ def plan_tuned(connection: sqlite3.Connection, number: int, cells: Sequence[Cell
     )
 
 
-def first_seeds(chosen: StudyRow, others: Iterable[StudyRow]) -> int | None:
-    """The seeds of the smallest earlier study that differs in nothing else."""
-    wanted = chosen.described()
-    found = []
-    for other in others:
-        try:
-            description = other.described()
-        except Damage:
-            continue
-        if other.id < chosen.id and {**description, "seeds": wanted["seeds"]} == wanted:
-            found.append(description["seeds"])
-    return min(found, default=None)
+def _is_described(row: StudyRow) -> bool:
+    """True for a study whose row is as it was written."""
+    with suppress(Damage):
+        return bool(row.described())
+    return False
+
+
+def _before(chosen: StudyRow, others: Iterable[StudyRow]) -> list[Mapping[str, Any]]:
+    """Earlier studies, the first one first, that differ in nothing but what a look may change."""
+    wanted, found = _without_choices(chosen.described()), []
+    for other in sorted(others, key=lambda row: row.id):
+        with suppress(Damage):
+            if other.id < chosen.id and _without_choices(other.described()) == wanted:
+                found.append(other.described())
+    return found
+
+
+def _without_choices(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A description without the number of seeds and the primary budget."""
+    choices = ("seeds", "primary_budget")
+    return {name: value for name, value in description.items() if name not in choices}
+
+
+def _primary_budget(description: Mapping[str, Any]) -> str:
+    """The primary budget of a study in words; "" in one of a single budget in steps."""
+    longest = description.get("budgets", [""])[-1]
+    return str(description.get("primary_budget", longest))
 
 
 def stored_study(
@@ -192,10 +207,12 @@ def stored_study(
 ) -> StoredStudy:
     """A study with all its cells; raises `Damage` if it or its plan is damaged.
 
+    `others` are all studies of the store, as `all_studies` orders them.
+
     The cells of damaged rows are missing, and counted.
     """
     description = chosen.described()
-    plan = plan_of(connection, chosen.id)
+    plan, before = plan_of(connection, chosen.id), _before(chosen, others)
     if plan_checksum(plan) != chosen.plan_checksum:
         raise Damage("its plan does not agree with its checksum")
     environments = {}
@@ -220,9 +237,11 @@ def stored_study(
         chosen.command,
         chosen.created_at,
         tuple(cells),
-        first_seeds(chosen, others),
+        min((one["seeds"] for one in before), default=None),
         frozenset(damaged),
         _test_labels(connection, description),
+        next(iter(map(_primary_budget, before)), None),
+        tuple(row.id for row in others if _is_described(row)),
     )
 
 

@@ -68,9 +68,18 @@ def test_every_condition_of_a_study_is_there(augbench, tmp_path):
         ("4 steps", "knn", False),
     ]
     assert [one["primary"] for one in found["conditions"]] == [True, False, False, False]
+    assert found["study"]["primary_budget"] == "8 steps"
     # Nearest neighbours have no log loss.
     found = json.loads(augbench("report", tmp_path, "--json", "--no-figures", "--metric", "nll")[1])
     assert {one["readout"] for one in found["conditions"]} == {"linear"}
+
+
+def test_the_condition_at_a_named_primary_budget_comes_first(augbench, tmp_path):
+    fill(tmp_path, make_study(["mixup"], seeds=2, budgets=(4, 8), primary_budget=4))
+    found = json.loads(augbench("report", tmp_path, "--json", "--no-figures")[1])
+    assert found["study"]["primary_budget"] == "4 steps"
+    places = [(one["budget"], one["primary"], one["shown"]) for one in found["conditions"]]
+    assert places == [("4 steps", True, True), ("8 steps", False, False)]
 
 
 def test_what_is_not_known_is_null_and_failures_are_told(augbench, tmp_path):

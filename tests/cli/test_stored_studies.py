@@ -31,6 +31,36 @@ def test_reports_choose_among_the_studies_of_a_store(augbench, store):
     assert (code, errors) == (2, f"error: no study 9 in '{store / FILE_NAME}'; it holds [1, 2]\n")
 
 
+def test_which_study_of_several_is_shown_is_told_in_the_terminal_the_page_and_json(
+    augbench, store, tmp_path
+):
+    page, told = tmp_path / "page.html", "this is study 2, the latest of 2 in the store; others: "
+    told += "augbench report with --study 1, and with --list to see what they are"
+    printed = augbench("report", store, "--no-figures", "--html", page)[1]
+    assert printed.count(told) == augbench("status", store)[1].count(told) == 1
+    assert page.read_text().count(told) == 1
+    found = json.loads(augbench("report", store, "--no-figures", "--json")[1])
+    assert found["other_studies"] == told
+    assert (found["study"]["number"], found["study"]["in_store"]) == (2, 2)
+    printed = augbench("report", store, "--no-figures", "--study", 1)[1]
+    assert "this is study 1, of 2 in the store; others: augbench report with --study 2" in printed
+
+
+def test_studies_that_differ_in_their_primary_budget_are_told_apart_in_the_list(augbench, tmp_path):
+    for primary in (None, 500):
+        fill(tmp_path, make_study(["mixup"], seeds=1, budgets=(500, 2000), primary_budget=primary))
+    first, _, second, _ = augbench("report", tmp_path, "--list")[1].splitlines()
+    assert "primary" not in first
+    assert "; 1 seeds; primary: 500 steps; last run" in second
+
+
+def test_a_store_of_one_study_says_nothing_of_others(augbench, tmp_path):
+    fill(tmp_path / "one", make_study(["mixup"], seeds=2))
+    assert "in the store" not in augbench("report", tmp_path / "one", "--no-figures")[1]
+    found = augbench("report", tmp_path / "one", "--no-figures", "--json")[1]
+    assert json.loads(found)["other_studies"] is None
+
+
 def test_a_report_writes_a_page(augbench, store, tmp_path):
     page = tmp_path / "report.html"
     code, printed, _ = augbench("report", "--out", store, "--html", page, "--no-figures")
@@ -57,7 +87,7 @@ def test_intervals_have_the_confidence_that_is_asked_for(augbench, store):
 def test_a_study_is_exported(augbench, store, tmp_path, suffix):
     file = tmp_path / f"cells.{suffix}"
     code, printed, _ = augbench("export", file, "--out", store)
-    assert (code, printed) == (0, f"wrote {file}: 24 cells\n")
+    assert (code, printed) == (0, f"wrote {file}: 24 cells of study 2, of 2 in the store\n")
     text = file.read_text()
     rows = list(csv.DictReader(text.splitlines())) if suffix == "csv" else json.loads(text)["cells"]
     assert {row["augmentation"] for row in rows} == {"none", "mixup"}

@@ -12,6 +12,7 @@ from augbench.api import execute, expected, plan
 from augbench.errors import StoreError, UsageError
 from augbench.forecasting import timed
 from augbench.forecasting.duration import words
+from augbench.forecasting.noise import noise_of, stored_noise
 from augbench.forecasting.typical import GLYPHS, HANDWRITING
 from augbench.results import StudyResult
 from augbench.statistics import aulc
@@ -180,3 +181,15 @@ def test_a_pilot_that_is_none_is_refused(tmp_path):
     fill(tmp_path / "two", make_study(["mixup"], seeds=2))
     with pytest.raises(UsageError, match="2 seeds of the pilot have every size"):
         power(tmp_path / "two")
+
+
+def test_the_noise_of_a_stored_study_is_that_of_the_primary_budget_of_the_planned_one(tmp_path):
+    fill(tmp_path, make_study(["mixup"], budgets=(500, 2000)))
+    with Store.read(tmp_path) as store:
+        result = StudyResult(store.study())
+    for primary, budget in ((500, "500 steps"), (None, "2,000 steps")):
+        study = make_study(["mixup"], budgets=(500, 2000), primary_budget=primary)
+        known = stored_noise(tmp_path, study, "accuracy")
+        expected_noise = noise_of(result.at(budget))
+        np.testing.assert_array_equal(known.noise.covariance, expected_noise.covariance)
+    assert stored_noise(tmp_path, make_study(["mixup"], budgets=(500, 900)), "accuracy") is None

@@ -99,6 +99,9 @@ def studies(draw):
     given = draw(
         st.fixed_dictionaries({}, optional={name: _values(o) for name, o in TABLE.items()})
     )
+    if given.get("primary_budget") is not None:
+        budgets = given.get("epochs") or given.get("pretrain_steps") or Options.pretrain_steps
+        given["primary_budget"] = draw(st.sampled_from(budgets))
     try:
         return Options(**given)
     except OptionError:
@@ -107,9 +110,11 @@ def studies(draw):
                 ("optimizer", "momentum", "nesterov", "schedule", "milestones", "factor")
             ):
                 del given[name]
-        given.pop("epochs", None)
+        if given.pop("epochs", None):
+            given.pop("primary_budget", None)
         given.pop("metric", None)
         given.pop("finetune_datasets", None)
+        given.pop("shift", None)
         return Options(**given)
 
 
@@ -118,6 +123,7 @@ def studies(draw):
 @example(Options(recipe="standard", optimizer="adamw", finetune_learning_rate=None))
 @example(Options(recipe="standard", momentum=0.0, nesterov=False))
 @example(Options(epochs=(3, 5), baseline=None, workers=0))
+@example(Options(pretrain_steps=(500, 2000), primary_budget=500))
 def test_a_saved_study_is_read_as_it_was(tmp_path_factory, options):
     folder = tmp_path_factory.mktemp("study")
     before = Path.cwd()
@@ -170,6 +176,8 @@ def _companions(name):
         return {f"{part}schedule": "step", f"{part}milestones": [0.25, 0.5]}
     if name == "metric":
         return {"shift": ["standard"]}
+    if name == "primary_budget":
+        return {"pretrain_steps": [4, 8]}
     return {}
 
 
@@ -487,3 +495,16 @@ def test_everything_in_a_document_has_its_place():
         ("requires",): (13, 1),
         ("requires", "a-b"): (14, 1),
     }
+
+
+def test_a_file_names_its_primary_budget_which_must_be_one_of_its_budgets(tmp_path):
+    file = tmp_path / "study.toml"
+    file.write_text("n_batches_pre_train = [500, 2000]\nprimary_budget = 500\n")
+    assert Options.from_file(file).primary_budget == 500
+    assert Options.from_file(file, primary_budget=None).primary_budget is None
+    with pytest.raises(OptionError) as caught:
+        Options.from_file(file, pretrain_steps=(2000, 4000))
+    assert str(caught.value) == (
+        f"{file}:2:1: primary_budget: expected one of the study's budgets, 2000 or 4000 steps, "
+        "got 500"
+    )

@@ -362,3 +362,33 @@ def test_study_and_cell_have_the_tables_defaults():
     for name in ("samples_per_class", "seeds", "references", "ruler_sizes", "test_every"):
         assert Study.__dataclass_fields__[name].default == TABLE[name].default
     assert Arm.__dataclass_fields__["settings"].default == Settings()
+
+
+def test_a_primary_budget_changes_no_cell(tmp_path):
+    plain, named, same = (
+        plan(seeds=1, samples_per_class=4, out=tmp_path, epochs=(20, 5), primary_budget=one)
+        for one in (None, 5, 20)
+    )
+    keys = [[cell.key for cell in one.cells] for one in (plain, named, same)]
+    assert keys[0] == keys[1] == keys[2]
+    # Another primary condition is another question, so another study of the same cells.
+    first, second, third = (one.study.to_json() for one in (plain, named, same))
+    assert first == third
+    assert second == {**first, "primary_budget": "5 epochs"}
+    told = dict(reported(second))["pretraining steps"]
+    assert told == "5 epochs, 20 epochs; primary: 5 epochs"
+
+
+@pytest.mark.parametrize(
+    ("budgets", "words"),
+    [
+        ({"pretrain_steps": (2000, 500)}, "500 or 2000 steps"),
+        ({"epochs": (20, 5)}, "5 or 20 epochs"),
+        ({}, "2000 steps"),
+    ],
+)
+def test_a_primary_budget_is_one_of_the_budgets(budgets, words):
+    with pytest.raises(OptionError) as caught:
+        Options(**budgets, primary_budget=7)
+    expected = f"primary_budget: expected one of the study's budgets, {words}, got 7"
+    assert str(caught.value) == expected

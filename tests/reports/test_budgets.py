@@ -6,20 +6,23 @@ import json
 import numpy as np
 import pytest
 from rich.console import Console
-from synthetic import arm, augmentation, make_study
+from synthetic import arm, augmentation, fill, make_study
 from tables import Page
 
 from augbench.plotting import style
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.study import Arm, Settings
+from augbench.reports.answer import answer_of
 from augbench.reports.export import to_csv
 from augbench.reports.figures import save_figures
 from augbench.reports.figures.budgets import effect_by_budget
 from augbench.reports.figures.cost import accuracy_by_cost
+from augbench.reports.figures.differences import forest, paired_differences
 from augbench.reports.page import render_page
 from augbench.reports.terminal import print_results
 from augbench.results import StudyResult, View
 from augbench.statistics import mean_interval
+from augbench.store import Store
 
 PAIR = ("digits", "letters")
 BUDGETS = (500, 2000, 8000)
@@ -43,6 +46,48 @@ def test_the_longest_budget_is_the_primary_condition(read):
         assert condition.label == f"digits → letters, {budget}"
         assert condition.primary_label == "digits → letters, 8,000 steps"
     assert not result.analysis(("digits", "digits")).condition.primary
+
+
+def test_a_study_may_name_its_primary_budget(read):
+    result = read(make_study(["mixup"], budgets=BUDGETS, primary_budget=2000))
+    assert result.budget == result.primary_budget == LABELS[1]
+    assert result.condition(PAIR).primary
+    for other in (LABELS[0], LABELS[2]):
+        condition = result.at(other).condition(PAIR)
+        assert not condition.primary
+        assert condition.primary_label == "digits → letters, 2,000 steps"
+    changes = result.interactions(PAIR)
+    assert {(one.first, one.second) for one in changes} == {
+        (LABELS[0], LABELS[1]),
+        (LABELS[2], LABELS[1]),
+    }
+    answer = answer_of(result)
+    assert "· 2,000 steps (named as primary) ·" in answer.setting
+    assert "exploratory" not in answer.setting
+    assert "exploratory" in answer_of(result.at(LABELS[2])).setting
+    assert "2,000 steps of pretraining, the budget that the study names" in printed(result)
+    page = Page(render_page(result))
+    assert [row["budget"].text for row in page.tables["other-budgets-0"]] == [LABELS[0], LABELS[2]]
+    with style():
+        (axes,) = paired_differences(result, PAIR, result.analysis(PAIR)).axes
+        assert "letters, 2,000 steps" in axes.get_ylabel().replace("\n", " ")
+        (axes,) = forest(result, {PAIR: result.analysis(PAIR)}).axes
+        assert "above none (2,000 steps)" in axes.get_xlabel().replace("\n", " ")
+        figure = effect_by_budget(result, PAIR)
+        assert "steps" not in figure._supylabel.get_text()
+
+
+@pytest.mark.parametrize(("first", "then"), [(None, 500), (500, None)])
+def test_a_primary_budget_that_was_named_after_a_look_is_told(tmp_path, first, then):
+    for primary in (first, then):
+        fill(tmp_path, make_study(["mixup"], budgets=(500, 2000), primary_budget=primary))
+    labels = {None: "2,000 steps", 500: "500 steps"}
+    with Store.read(tmp_path) as store:
+        before, after = (StudyResult(store.study(number)) for number in (1, 2))
+    assert not any("primary" in line for line in answer_of(before).cautions)
+    told = f"{labels[then]} became primary after a run with {labels[first]} as primary budget"
+    assert any(line.startswith(told) for line in answer_of(after).cautions)
+    assert f"run before with {labels[first]} as its primary budget" in printed(after)
 
 
 def test_a_study_with_one_budget_says_for_which_its_verdicts_are(read):

@@ -32,6 +32,13 @@ def test_a_study_is_the_same_as_itself(read):
     assert all(row.difference.mean == 0 for row in found.rows)
 
 
+def test_a_budget_that_both_have_is_compared_at_whatever_is_primary(read):
+    first = read("a", make_study(seeds=3, budgets=(500, 2000), primary_budget=500))
+    second = read("b", make_study(seeds=3, budgets=(500, 2000)))
+    assert all(row.difference.mean == 0 for row in compare(first, second).rows)
+    assert ("primary_budget", "500 steps", "–") in compare(first, second).settings
+
+
 def test_what_differs_is_listed_and_the_rest_is_not(read):
     first = read("a", make_study(["mixup"], seeds=3))
     second = read(

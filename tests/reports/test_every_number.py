@@ -4,6 +4,7 @@ import itertools
 import math
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class Check:
     """Holds cells against numbers, and counts them, so that none is left over."""
 
     def __init__(self, page):
-        self.page = page
+        self.page, self.labels = page, Counter()
         self.left = {
             (name, i, key)
             for name, rows in page.tables.items()
@@ -65,6 +66,13 @@ class Check:
                 return i
         raise AssertionError((table, augmentation, size))
 
+    def told(self, kind, table, i, established):
+        """Labels are told where the difference is established, and the cell is empty elsewhere."""
+        cell = self.page.tables[table][i]["multiplier"]
+        assert bool(cell.text) == established, (table, i)
+        assert established or (cell.value, cell.low, cell.high) == ("", None, None)
+        self.labels[kind, bool(established)] += 1
+
     def __call__(self, table, i, key, value, low=None, high=None, tolerance=1e-9):
         cell = self.page.tables[table][i][key]
         where = (table, i, key)
@@ -79,7 +87,10 @@ class Check:
 
 
 def check_page(path):
-    """Compute every number of the page of the store's latest study again; returns how many."""
+    """Compute every number of the page of the store's latest study again.
+
+    Returns how many there are, and how many labels are told and left out.
+    """
     with Store.read(path) as store:
         page = Page(render_page(StudyResult(store.study())))
         raw = Raw(store.path)
@@ -100,7 +111,7 @@ def check_page(path):
     _blocks(check, raw, arms)
     _cells(check, raw)
     assert not check.left
-    return total
+    return total, check.labels
 
 
 def _summary(check, raw, arms):
@@ -156,7 +167,9 @@ def _effects(check, raw, pair, arms, number):
         sides = {
             m[0] * s > 0.999 * knots[-1] for m, s in zip(found, raw.sizes, strict=True) if m[1]
         }
-        check(table, i, "multiplier", np.nan if len(sides) > 1 else average)
+        if adjusted[k, 0] <= 0.05:
+            check(table, i, "multiplier", np.nan if len(sides) > 1 else average)
+        check.told("effects", table, i, adjusted[k, 0] <= 0.05)
         correlation, ratio = pairing(areas[label], areas["none"])
         check(table, i, "correlation", correlation)
         check(table, i, "variance_ratio", ratio)
@@ -174,7 +187,7 @@ def _family(raw, pair, arms):
     bound = {}
     for label, table in y.items():
         failed = [
-            [raw.cells[(*pair, label, s, i, raw.budgets[-1])][0] == "failed" for s in raw.sizes]
+            [raw.cells[(*pair, label, s, i, raw.primary)][0] == "failed" for s in raw.sizes]
             for i in range(raw.n)
         ]
         bound[label] = np.where(failed, 1 / len(raw.study["datasets"][pair[1]]["classes"]), table)
@@ -221,9 +234,11 @@ def _sizes(check, raw, pair, arms, number):
         check(table, i, "p_within", within[label][k])
         check(table, i, "p_adjusted", adjusted[a, 1 + k])
         value, _, low, high = multiplier(treated, curves, knots, size)
-        check(table, i, "multiplier", value, low, high, tolerance=1e-3)
+        if adjusted[a, 1 + k] <= 0.05:
+            check(table, i, "multiplier", value, low, high, tolerance=1e-3)
+        check.told("sizes", table, i, adjusted[a, 1 + k] <= 0.05)
         bits = [
-            [raw.cells[(*pair, one, size, seed, raw.budgets[-1])][2] for one in (label, "none")]
+            [raw.cells[(*pair, one, size, seed, raw.primary)][2] for one in (label, "none")]
             for seed in np.flatnonzero(~np.isnan(delta))
         ]
         sides = zip(*bits, strict=True)
@@ -246,7 +261,7 @@ def _best(check, raw, pair, number):
     y = np.stack([raw.y(pair, label, raw.sizes) for label in raw.labels])  # [arms, n, K]
     chance = 1 / len(raw.study["datasets"][pair[1]]["classes"])
     places = itertools.product(raw.labels, range(raw.n), raw.sizes)
-    failed = [raw.cells[(*pair, a, s, i, raw.budgets[-1])][0] == "failed" for a, i, s in places]
+    failed = [raw.cells[(*pair, a, s, i, raw.primary)][0] == "failed" for a, i, s in places]
     both = y, np.where(np.reshape(failed, y.shape), chance, y)
     for key in (*map(str, raw.sizes), "all"):
         p = np.zeros(len(y))
@@ -292,8 +307,8 @@ def _others(check, raw, pair, arms, number):
 
 
 def _budgets(check, raw, pair, arms, number):
-    *shorter, longest = raw.budgets
-    if not shorter:
+    others = [budget for budget in raw.budgets if budget != raw.primary]
+    if not others:
         assert f"budgets-{number}" not in check.page.tables
         return
 
@@ -302,17 +317,17 @@ def _budgets(check, raw, pair, arms, number):
         both = arm - plain
         return np.column_stack([area(both, raw.sizes), both])
 
-    changes = [delta(a, longest) - delta(a, short) for short in shorter for a in arms]
+    changes = [delta(a, raw.primary) - delta(a, other) for other in others for a in arms]
     p, _ = family([change[:, 1:] for change in changes], raw.sizes)
     rows = iter(range(len(check.page.tables[f"budgets-{number}"])))
-    for k, (short, label) in enumerate(itertools.product(shorter, arms)):
+    for k, (other, label) in enumerate(itertools.product(others, arms)):
         for j, size in enumerate(["all", *map(str, raw.sizes)]):
             i, change = next(rows), changes[k][:, j]
             row = check.page.tables[f"budgets-{number}"][i]
             told = [row[key].text for key in ("augmentation", "budget", "size")]
-            assert told == [label, short, size]
+            assert told == [label, other, size]
             gone = np.where(np.isnan(change), np.nan, 0)
-            for key, budget in (("at_first", short), ("at_second", longest)):
+            for key, budget in (("at_first", other), ("at_second", raw.primary)):
                 interval = t_interval(delta(label, budget)[:, j] + gone)
                 check(f"budgets-{number}", i, key, *(100 * v for v in interval))
             check(f"budgets-{number}", i, "change", *(100 * v for v in t_interval(change)))
@@ -382,7 +397,7 @@ def _cost(check, raw, pair, number):
 
 def _classes(check, raw, pair, number):
     table, names = f"classes-{number}", raw.study["datasets"][pair[1]]["classes"]
-    labels, at = raw.labels_of[pair[1]], raw.budgets[-1]
+    labels, at = raw.labels_of[pair[1]], raw.primary
     for k, name in enumerate(names):
         assert check.page.tables[table][k]["class"].text == name
         check.left.discard((table, k, "class"))
@@ -466,20 +481,27 @@ def test_every_number_of_a_whole_study_is_computed_again(tmp_path):
         references=True,
     )
     fill(tmp_path, study)
-    assert check_page(tmp_path) > 1500
+    numbers, labels = check_page(tmp_path)
+    assert numbers > 1500
+    kinds = list(itertools.product(("effects", "sizes"), (True, False)))
+    assert all(labels[kind] for kind in kinds)  # each kind of table has some of either
 
 
 def test_every_number_of_a_study_with_holes_is_computed_again(tmp_path):
     holes = [("mixup", 2, 3), ("mixup", 8, 5), ("none", 4, 6), ("none", 32, 1), ("none", None, 2)]
     study = make_study(("collage", "mixup"), seeds=9, ruler=(16, 32), references=True)
     fill(tmp_path, study, fail=holes[:3], skip=holes[3:])
-    assert check_page(tmp_path) > 500
+    assert check_page(tmp_path)[0] > 500
 
 
-def test_every_number_of_a_study_of_three_budgets_is_computed_again(tmp_path):
-    study = make_study(("collage", "mixup"), sizes=(1, 2, 8), budgets=(500, 2000, 8000))
+@pytest.mark.parametrize("primary", [None, 2000])
+def test_every_number_of_a_study_of_three_budgets_is_computed_again(tmp_path, primary):
+    budgets = (500, 2000, 8000)
+    study = make_study(
+        ("collage", "mixup"), sizes=(1, 2, 8), budgets=budgets, primary_budget=primary
+    )
     fill(tmp_path, study, skip=[("mixup", 2, 3)])
-    assert check_page(tmp_path) > 300
+    assert check_page(tmp_path)[0] > 300
 
 
 @pytest.mark.slow
@@ -498,4 +520,4 @@ def test_every_number_of_eight_seeds_on_mnist_is_computed_again(tmp_path):
         data_root=Path(os.environ["AUGBENCH_DATA"]),
         out=tmp_path,
     )
-    assert check_page(tmp_path) > 1500
+    assert check_page(tmp_path)[0] > 1500

@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from xml.etree import ElementTree
 
 import numpy as np
@@ -206,16 +207,28 @@ def test_the_names_of_folders_are_whole_in_labels_and_lie_inside_of_the_figure(r
 
 
 def test_censored_multipliers_are_arrows_at_the_edge_of_what_was_measured(result):
-    study = result("mixup", seeds=3, sizes=(1, 2, 4), skip=[])
+    study = result("mixup", "collage", "cutmix", seeds=8, sizes=(1, 2, 4))
     analysis = study.analysis(PAIR)
-    censored = [row.multiplier for row in analysis.comparisons[0].by_size]
+    rows = [row for one in analysis.comparisons for row in one.by_size]
+    told = [row.multiplier for row in rows if row.p_adjusted <= 0.05]
     with style():
         (axes,) = label_multiplier_figure(study, PAIR, analysis).axes
-    up = [line for line in axes.lines if line.get_marker() == "^"]
-    down = [line for line in axes.lines if line.get_marker() == "v"]
-    assert len(up) == sum(m.censored == "above" or np.isinf(m.upper) for m in censored)
-    assert len(down) == sum(m.censored == "below" or m.lower == 0 for m in censored)
-    assert up or down
+    marks = Counter(line.get_marker() for line in axes.lines)
+    assert marks["^"] == sum(m.censored == "above" or np.isinf(m.upper) for m in told)
+    assert marks["v"] == sum(m.censored == "below" or m.lower == 0 for m in told)
+    assert sum(marks[one] for one in "sDP") == sum(not m.censored for m in told)
+    assert marks["^"]
+    assert marks["P"]
+    assert len(told) < len(rows)
+
+
+def test_multipliers_are_drawn_for_established_differences_alone_and_their_lack_is_said(result):
+    study = result("mixup", seeds=3)  # too few seeds to establish anything
+    with style():
+        (axes,) = label_multiplier_figure(study, PAIR, study.analysis(PAIR)).axes
+    (line,) = axes.lines
+    assert set(line.get_ydata()) == {1}
+    assert "nothing to draw" in axes.get_title(loc="left").replace("\n", " ")
 
 
 def test_a_figure_that_cannot_be_written_is_one_clear_line(result, tmp_path):
@@ -264,6 +277,33 @@ def test_long_and_alike_names_have_figures_of_their_own(result, tmp_path):
     for path in files:
         if path.suffix == ".svg":
             ElementTree.parse(path)  # no sign in it that XML cannot hold
+
+
+def test_figures_keep_their_width_until_another_is_asked_for(result, tmp_path):
+    study, drawn = result("mixup", seeds=1, sizes=(1, 2)), []
+
+    def draw(one, folder, *, width, **_):
+        drawn.append(width)
+        path = folder / ("nll" if one.metric == "nll" else "") / "curves.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(width)
+        return [path]
+
+    def widths(one=study, **options):
+        drawn.clear()
+        update_figures(one, tmp_path, draw=draw, **options)
+        return drawn
+
+    assert widths() == ["page"]
+    assert widths(width="column") == ["column"]
+    assert widths() == []
+    # Drawn anew for another reason, and those of another metric for the first time.
+    assert widths(confidence=0.9) == ["column"]
+    assert widths(study.about("nll")) == ["column"]
+    assert widths(width="page") == ["page"]
+    assert widths(study.about("nll")) == []
+    (tmp_path / ".figures.json").write_text('["damaged"]')
+    assert widths() == ["page"]
 
 
 @pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b""), lambda p: p.unlink()])

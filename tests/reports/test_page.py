@@ -228,3 +228,13 @@ def test_a_report_without_figures_imports_nothing_slow(result, tmp_path):
         "assert not slow & set(sys.modules), slow & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "title"), [((1, 2, 4), "established anywhere"), ((4,), "established")]
+)
+def test_what_is_established_is_said_to_be_of_any_size_and_not_of_the_average(result, sizes, title):
+    text = render_page(result("mixup", sizes=sizes))
+    head = re.search(r'<th[^>]* data-key="established"[^>]*>([^<]*)</th>', text)
+    assert head[1] == title
+    assert ("At some size, or on average" in head[0]) == (len(sizes) > 1)

@@ -203,3 +203,5 @@ def test_every_verdict_says_for_which_budget_it_is() -> None:
     )
     assert "primary condition" in budget_remark([SHORT, LONG], LONG)
     assert "not the longest budget" in budget_remark([SHORT, LONG], SHORT)
+    assert "the study names as its primary" in budget_remark([SHORT, LONG], SHORT, SHORT)
+    assert f"not {SHORT}, the primary budget" in budget_remark([SHORT, LONG], LONG, SHORT)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from augbench.statistics import Condition, analyse, nothing_learnt, remarks, verdict
+from augbench.statistics.claims import told_claims
 
 CHANCE = 0.1
 
@@ -61,6 +62,8 @@ def test_the_verdict_ranks_nothing_and_claims_nothing() -> None:
     assert verdict(plain)[0].kind == "helps"
     found = nothing_learnt(scores, CHANCE)
     unlearnt = analyse(scores, (1, 2, 4), chance=CHANCE, unlearnt=found)
+    assert told_claims(plain.comparisons[0], plain).sizes
+    assert not told_claims(unlearnt.comparisons[0], unlearnt).any
     (told,) = verdict(unlearnt)
     assert told.kind == "cannot tell"
     assert told.headline.startswith(

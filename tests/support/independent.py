@@ -50,6 +50,7 @@ class Raw:
         self.labels = [arm["shown"] for arm in self.study["arms"]]
         self.n = self.study["seeds"]
         self.budgets = list(dict.fromkeys(place[-1] for place in self.cells))
+        self.primary = self.study.get("primary_budget", self.budgets[-1])
 
     def losses(self, pair, label, size, budget):
         """The pretraining losses of every computed cell [n, W]."""
@@ -57,8 +58,8 @@ class Raw:
         return np.array([one["pretrain"]["loss"] for one in found if "pretrain" in one])
 
     def y(self, pair, label, sizes, metric="accuracy", budget=None):
-        """A metric at a budget, by default the last."""
-        at = budget or self.budgets[-1]
+        """A metric at a budget, by default the primary one."""
+        at = budget or self.primary
         rows = [
             [
                 self.cells.get((*pair, label, s, i, at), (0, {}))[1].get(metric, np.nan)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY
 
-from augbench.options.kinds import Choice, Count, Names, Sizes, Words
+from augbench.options.kinds import Choice, Count, Names, OptionalCount, Sizes, Words
 from augbench.options.option import Shorthand, option_table
 from augbench.options.recipes import RECIPES
 from augbench.options.settings import RECIPE, TRAINING, Settings
@@ -44,6 +44,15 @@ class Trained(Settings):
         help="Epochs of pretraining instead of steps: passes over the images.",
         group=TRAINING,
         examples=("50,200", "[50, 200]"),
+    )
+    primary_budget: OptionalCount = OptionalCount(
+        "--primary-budget",
+        default=None,
+        none_words="the longest one",
+        title="primary budget",
+        help="Of several budgets, the one that the answer, its tests and a registration are about: "
+        "a number of steps, or of epochs with --epochs. It changes no cell.",
+        group=TRAINING,
     )
     # A cell has one size, a study may have several.
     finetune_samples_per_class: Sizes = Sizes(  # type: ignore[assignment]

@@ -20,7 +20,7 @@ from augbench.statistics import (
     aulc,
     mean_interval,
 )
-from augbench.statistics.claims import claims_of
+from augbench.statistics.claims import told_claims
 from augbench.text import shown
 
 __all__ = ["Answer", "Means", "Point", "Row", "answer_of"]
@@ -166,7 +166,7 @@ def _setting(result: StudyResult, pair: Pair) -> str:
         *([] if math.isnan(guessing) else [f"chance {_number(metric.factor * guessing)} %"])[
             : metric.factor == 100
         ],
-        f"{result.budget}",
+        result.budget + (" (named as primary)" if _is_named(result) else ""),
         *([view.words] if view.words else []),
         *([] if view.tuned else ["untuned"]),
         f"on {base}" if (base := result.stored.description.get("base")) else "no base",
@@ -174,6 +174,11 @@ def _setting(result: StudyResult, pair: Pair) -> str:
     if not result.condition(pair).primary:
         parts.append("exploratory: not the study's primary condition")
     return " · ".join(parts)
+
+
+def _is_named(result: StudyResult) -> bool:
+    """True at a primary budget that is not the longest, as it is where a study names none."""
+    return result.budget == result.primary_budget and result.budget != result.budgets[-1]
 
 
 def _title(metric: Metric) -> str:
@@ -215,13 +220,9 @@ def _rows(analysis: Analysis) -> tuple[Row, ...]:
 
 
 def _row(c: Comparison, analysis: Analysis) -> Row:
-    claims = claims_of(c, analysis.alpha, analysis.scale)
+    claims = told_claims(c, analysis)
     signs = {row.size: 1 for row in claims.up} | {row.size: -1 for row in claims.down}
     doubted = {row.size for row in claims.in_doubt}
-    if analysis.unlearnt is not None:  # a ranking would be noise
-        signs, claims_area = {}, 0
-    else:
-        claims_area = claims.area
     low = c.collapses.treated_at
     return Row(
         c.augmentation,
@@ -236,5 +237,5 @@ def _row(c: Comparison, analysis: Analysis) -> Row:
             )
             for one in c.by_size
         ),
-        Point(None, c.difference, c.p_adjusted, claims_area, bool(claims.uneven), len(low)),
+        Point(None, c.difference, c.p_adjusted, claims.area, bool(claims.uneven), len(low)),
     )

@@ -46,6 +46,11 @@ def _cautions(
             else f"seed {first} was"
         )
         yield f"{added} added after a look at the first {first}: p is then too small"
+    if result.primary_before:
+        yield (
+            f"{result.primary_budget} became primary after a run with {result.primary_before} as "
+            "primary budget: of a choice after a look, p is too small"
+        )
     balance = result.balance(pair)
     if balance is not None and balance.unequal and result.primary is PRIMARY:
         yield (

@@ -50,7 +50,7 @@ def _others(result: StudyResult, first: Pair, confidence: float) -> Iterator[tup
     """Every condition but that of the answer, with what sets it apart from it, and its analysis."""
     mine = (first, result.budget, result.view)
     for pair in result.pairs:
-        for budget in result.budgets[::-1]:
+        for budget in (result.primary_budget, *result.other_budgets[::-1]):
             for view in result.views:
                 if (pair, budget, view) == mine or not READOUTS[view.readout].has(result.metric):
                     continue

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from augbench.environment import version_of
 from augbench.options import named
@@ -20,9 +22,10 @@ from augbench.reports.sections import NamedFigure, Report, Section, view_slug
 from augbench.results import Pair, StudyResult
 from augbench.writing import save
 
-__all__ = ["Part", "parts", "save_figures", "update_figures"]
+__all__ = ["Part", "parts", "save_figures", "update_figures", "width_of_figures"]
 
 _STAMP = ".figures.json"
+_WIDTHS = ("page", "column")
 
 Part = tuple[str, Pair | None]
 """A section's name, and the pair that it draws; None for its figures over the whole study."""
@@ -65,15 +68,17 @@ def update_figures(
     pictures: Iterable[Picture] = (),
     confidence: float = 0.95,
     draw: Callable[..., list[Path]] = save_figures,
-    width: str = "page",
+    width: str | None = None,
 ) -> list[str]:
     """Draw what `save_figures` draws unless it is there already; returns a line for each file.
+
+    Without a `width`, it is that of the figures that are there, see `width_of_figures`.
 
     Where nothing has changed since the figures were drawn, nor any of their files, there is one
     line, which says so: matplotlib alone takes longer than everything else that a finished study
     needs. `draw` does the work of `save_figures`, with the same arguments.
     """
-    pictures = list(pictures)
+    pictures, width = list(pictures), width or width_of_figures(result, folder)
     shown = {
         "versions": [version_of(name) for name in ("augbench", "matplotlib")],
         "study": dict(result.stored.description),
@@ -83,15 +88,13 @@ def update_figures(
     }
     digest = hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
     whole, folder = folder, _own_folder(result, folder)
-    stamp = folder / _STAMP
-    try:
-        earlier = json.loads(stamp.read_text())
+    earlier = _stamp(folder)
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        # Without a stamp, or with a damaged one, or where a file is gone: draw.
         if earlier["shows"] == digest and all(
             _digest_of_file(folder / name) == known for name, known in earlier["files"].items()
         ):
             return [f"the {len(earlier['files'])} figures in {folder} are up to date"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        pass  # no stamp, a damaged one, or a file that is gone: draw
     paths = draw(
         result,
         whole,
@@ -102,11 +105,29 @@ def update_figures(
     )
     files = {str(path.relative_to(folder)): _digest_of_file(path) for path in paths}
     save(
-        stamp,
-        json.dumps({"shows": digest, "files": files}),
+        folder / _STAMP,
+        json.dumps({"shows": digest, "width": width, "files": files}),
         hint=f"name a writable folder with {named('out')}",
     )
     return [f"drew {path}" for path in paths]
+
+
+def width_of_figures(result: StudyResult, folder: Path) -> str:
+    """The width at which the figures of a study in a folder were drawn last, "page" without any.
+
+    Where there are none of its metric, that of the figures of accuracy counts.
+    """
+    widths = [_stamp(place).get("width") for place in (_own_folder(result, folder), folder)]
+    return next((one for one in widths if one in _WIDTHS), _WIDTHS[0])
+
+
+def _stamp(folder: Path) -> dict[str, Any]:
+    """What is known of the figures in a folder; nothing where that is not there, or is damaged."""
+    try:
+        found = json.loads((folder / _STAMP).read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _own_folder(result: StudyResult, folder: Path) -> Path:

@@ -50,10 +50,11 @@ def effect_by_budget(result: StudyResult, pair: Pair, *, confidence: float = 0.9
         handles |= {name: artist for artist, name in behind}
         budget_axis(panel, result.budgets)
     unit = result.budgets[-1].split()[1]
+    where = measured_on(result, pair, of_budget=False)
     label_panels(
         figure,
         f"{unit} of pretraining on {pair[0]} (log₂ scale)",
-        f"{unit_above(result)} above {result.baseline}, test on {measured_on(result, pair)}",
+        f"{unit_above(result)} above {result.baseline}, test on {where}",
         _bars(result.seeds, confidence),
         shown.note("grey"),
     )

@@ -65,7 +65,8 @@ def accuracy_by_cost(result: StudyResult, pair: Pair, found: Sequence[Cost]) -> 
     entries["front of the means"] = Line2D([], [], color=REFERENCE, linewidth=1.0)
     label = f"images through the network in pretraining on {pair[0]} (log scale)"
     filled = "filled: on the front of the means"
-    label_panels(figure, label, axis_of(result, pair), filled, shown.note("grey dots"))
+    axis = axis_of(result, pair, of_budget=False)
+    label_panels(figure, label, axis, filled, shown.note("grey dots"))
     legend_above(figure, [(handle, name) for name, handle in entries.items()])
     return figure
 

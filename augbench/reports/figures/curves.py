@@ -27,7 +27,7 @@ from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.references import CEILING, FLOOR
 from augbench.reports.figures._looks import Look, cast, faint_lines
 from augbench.reports.figures._panels import panels, per_row
-from augbench.reports.figures._units import axis_of
+from augbench.reports.figures._units import axis_of, unusual_condition
 from augbench.results import Pair, StudyResult
 from augbench.statistics import MeanInterval
 
@@ -80,7 +80,7 @@ def curves_of_all_pairs(result: StudyResult, *, confidence: float = 0.95) -> Fig
         panel.set_title(wrapped(f"{pair[0]} → {pair[1]}", room))
     one = result.primary
     x = "pretraining samples per class (log₂ scale)"
-    y = f"{one.title}{result.view.remark} ({one.unit})"
+    y = f"{one.title}{unusual_condition(result)} ({one.unit})"
     note = cast(result, result.pairs[0]).note("grey")
     notes = [*_means(result.seeds, confidence), f"in each panel {note}" if note else ""]
     label_panels(figure, x, y, "; ".join(filter(None, notes)))

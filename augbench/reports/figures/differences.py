@@ -23,9 +23,10 @@ from augbench.plotting import (
 from augbench.protocol.metrics import Metric
 from augbench.reports._ranking import by_effect
 from augbench.reports.figures._looks import cast, faint_lines, looks
-from augbench.reports.figures._units import measured_on, unit_above
+from augbench.reports.figures._units import measured_on, unit_above, unusual_condition
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison
+from augbench.statistics.claims import told_claims
 
 __all__ = ["forest", "paired_differences"]
 
@@ -64,7 +65,8 @@ def paired_differences(result: StudyResult, pair: Pair, analysis: Analysis) -> F
         half = [factor * row.difference.half_width for row in comparison.by_size]
         axes.plot(place, mean, color=look.colour, linestyle=look.dashes, linewidth=0.8, alpha=0.6)
         axes.errorbar(place, mean, yerr=half, fmt="none", ecolor=look.colour, elinewidth=1.2)
-        sure = np.array([row.p_adjusted <= analysis.alpha for row in comparison.by_size])
+        claimed = {row.size for row in told_claims(comparison, analysis).sizes}
+        sure = np.array([row.size in claimed for row in comparison.by_size])
         for chosen_ones, face in ((sure, look.colour), (~sure, "white")):
             axes.plot(
                 place[chosen_ones],
@@ -126,7 +128,7 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         middle = place(names[comparison.augmentation])
         look = chosen[comparison.augmentation]
         d = comparison.difference
-        sure = comparison.reachable and comparison.p_adjusted <= first.alpha
+        sure = bool(told_claims(comparison, analyses[pair]).area)
         axes.errorbar(
             factor * d.mean,
             middle,
@@ -153,9 +155,11 @@ def forest(result: StudyResult, analyses: dict[Pair, Analysis]) -> Figure:
         if tick.get_text() in headings.values():
             tick.set_fontweight("bold")
     width = letters(0.5 * figure.get_figwidth())
-    label = f"ΔAULC: mean {result.scale.long_unit} above {first.baseline}"
+    label = (
+        f"ΔAULC: mean {result.scale.long_unit} above {first.baseline}{unusual_condition(result)}"
+    )
     axes.set_xlabel(wrapped(label, width))
-    told = f"{_bars(first)}; filled: p ≤ {first.alpha:g}"
+    told = f"{_bars(first)}; filled: established"
     axes.set_title(wrapped(told if first.n > 1 else "n = 1 seed, no interval", width))
     return figure
 

@@ -15,7 +15,7 @@ from augbench.reports._ranking import by_effect
 from augbench.reports.figures._units import measured_on, unit_above
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, aulc, mean_interval
-from augbench.statistics.claims import claims_of
+from augbench.statistics.claims import told_claims
 
 __all__ = ["heat_map"]
 
@@ -95,13 +95,13 @@ def _differences(result: StudyResult, pair: Pair, analysis: Analysis) -> list[_R
 
     rows = []
     for c in sorted(analysis.comparisons, key=lambda c: order.index(c.augmentation)):
-        claims = claims_of(c, analysis.alpha, result.scale)
+        claims = told_claims(c, analysis)
         established = {row.size: 1 for row in claims.up} | {row.size: -1 for row in claims.down}
         found = [(row.difference, established.get(row.size, 0)) for row in c.by_size]
         if len(analysis.sizes) > 1:
             found.append((c.difference, claims.area))
         values = tuple(factor * d.mean for d, _ in found)
-        signs = tuple("" if analysis.unlearnt else _SIGNS[one] for _, one in found)
+        signs = tuple(_SIGNS[one] for _, one in found)
         rows.append(_Row(c.augmentation, values, signs))
     return [*rows, _mean_row(result, pair, analysis.baseline)]
 

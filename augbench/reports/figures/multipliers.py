@@ -19,29 +19,31 @@ from augbench.plotting import (
     new_figure,
     set_title,
 )
+from augbench.reports._worth import told_at
 from augbench.reports.figures._looks import Look, cast
 from augbench.reports.figures._units import measured_on
 from augbench.results import Pair, StudyResult
-from augbench.statistics import Analysis, Multiplier
+from augbench.statistics import Analysis, Comparison, Multiplier
 
 __all__ = ["label_multiplier_figure"]
 
 
 def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis) -> Figure:
-    """The multiplier at each size on a log axis, with its interval.
+    """The multiplier at each size with an established difference, on a log axis, with its interval.
 
     Where the estimate or an end of its interval lies off the measured sizes an arrow points there:
     nothing is extrapolated. The shaded region is what the measured baseline sizes can show. Of
-    many arms, all but the best few are left out.
+    many arms, all but the best few are left out. Where nothing is left the figure says so: were it
+    not drawn, the file of an earlier state of the study would stay and show what is not told.
     """
     figure = new_figure(3.6)
     axes = figure.add_subplot()
     chosen = cast(result, pair)
     sizes = np.array(analysis.sizes, float)
     compared = [c for c in analysis.comparisons if c.augmentation in chosen.looks]
-    shown = [row.multiplier for c in compared for row in c.by_size if row.multiplier.n]
-    least, most = _limits(shown)
-    known = {m.size: m for m in shown}
+    drawn = {c.augmentation: _drawn(c, analysis) for c in compared}
+    least, most = _limits([m for one in drawn.values() for m in one.values()])
+    known = {m.size: m for c in compared for m in (row.multiplier for row in c.by_size) if m.n}
     inside = [size for size in analysis.sizes if size in known]
     axes.fill_between(
         inside,
@@ -58,9 +60,9 @@ def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis)
     for i, comparison in enumerate(compared):
         look = chosen.looks[comparison.augmentation]
         place = sizes * 2 ** ((i - (count - 1) / 2) * step)
-        for x, row in zip(place, comparison.by_size, strict=True):
-            if row.multiplier.n:
-                _draw(axes, float(x), row.multiplier, look, (least, most))
+        for x, size in zip(place, analysis.sizes, strict=True):
+            if size in drawn[comparison.augmentation]:
+                _draw(axes, float(x), drawn[comparison.augmentation][size], look)
         handle = Line2D([], [], **{**look.line, "linestyle": "none", "markersize": 5})
         entries.append((handle, comparison.augmentation))
     log2_axis(axes, analysis.sizes)
@@ -74,10 +76,23 @@ def label_multiplier_figure(result: StudyResult, pair: Pair, analysis: Analysis)
     label_axes(axes, x, f"worth in labels, test on {measured_on(result, pair)}")
     bars = f"{100 * analysis.confidence:g} % intervals, n = {analysis.n}"
     told = bars if analysis.n > 1 else "n = 1 seed"
-    set_title(axes, told, "arrows: off the measured sizes", chosen.note("left out"))
+    notes = ["only where the difference is established", "arrows: off the measured sizes"]
+    if not any(drawn.values()):
+        notes = ["nothing to draw: no established difference has a multiplier"]
+    set_title(axes, told, *notes, chosen.note("left out"))
     if entries:
         legend_above(figure, entries)
     return figure
+
+
+def _drawn(c: Comparison, analysis: Analysis) -> dict[int, Multiplier]:
+    """The multipliers of an arm that are told and have a number, by size."""
+    told = told_at(c, analysis)
+    return {
+        row.size: row.multiplier
+        for row in c.by_size
+        if row.size in told and not math.isnan(row.multiplier.value)
+    }
 
 
 def _limits(shown: list[Multiplier]) -> tuple[float, float]:
@@ -89,7 +104,7 @@ def _limits(shown: list[Multiplier]) -> tuple[float, float]:
     return min([0.5, *finite]), max([2.0, *finite])
 
 
-def _draw(axes: Axes, x: float, m: Multiplier, look: Look, limits: tuple[float, float]) -> None:
+def _draw(axes: Axes, x: float, m: Multiplier, look: Look) -> None:
     open_ends = {"above": m.censored == "above", "below": m.censored == "below"}
     low, high = m.lower, m.upper
     if not math.isnan(low):

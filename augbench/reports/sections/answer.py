@@ -14,7 +14,7 @@ from augbench.reports.answer import Answer, Point, Row
 from augbench.reports.sections._section import Report, Section
 from augbench.results import Pair
 from augbench.statistics import MeanInterval
-from augbench.statistics.claims import claims_of
+from augbench.statistics.claims import told_claims
 
 __all__ = ["Summary", "arm_id"]
 
@@ -29,7 +29,11 @@ class Summary(Section):
 
     def page(self, report: Report) -> dict[str, Any]:
         """The answer's sentences; its table is `study_table`."""
-        return {"answer": report.answer, "registered": report.registered}
+        return {
+            "answer": report.answer,
+            "registered": report.registered,
+            "other_studies": report.result.other_studies,
+        }
 
     def study_table(self, report: Report) -> Table | None:
         """Differences at each size and on average; without a baseline, means.
@@ -80,11 +84,18 @@ def _differences(report: Report, answer: Answer) -> Table:
             *_sizes(answer),
             *([Column("interval", percent, hint)] if answer.seeds > 1 else []),
             *([Column("p", "p", "Corrected for all augmentations and sizes")] if with_p else []),
-            *([Column("established", "established", words=True)] if with_p else []),
+            *([_established_column(several)] if with_p else []),
         ),
         rows,
         " ".join(_notes(answer)),
     )
+
+
+def _established_column(several: bool) -> Column:
+    """The column of `_words`, whose title must not be read as of the average, beside it."""
+    title = "established anywhere" if several else "established"
+    hint = "At some size, or on average" if several else ""
+    return Column("established", title, hint, words=True)
 
 
 def _means(report: Report, answer: Answer) -> Table:
@@ -187,10 +198,6 @@ def _words(row: Row) -> str:
 def _established(report: Report, pair: Pair) -> list[str]:
     """The augmentations of which anything is established."""
     analysis = report.comparisons(pair)
-    if analysis is None or analysis.unlearnt is not None:
+    if analysis is None:
         return []
-    return [
-        c.augmentation
-        for c in analysis.comparisons
-        if claims_of(c, analysis.alpha, analysis.scale).any
-    ]
+    return [c.augmentation for c in analysis.comparisons if told_claims(c, analysis).any]

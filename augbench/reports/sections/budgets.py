@@ -14,7 +14,7 @@ __all__ = ["Budgets"]
 
 
 class Budgets(Section):
-    """Shorter budgets against the longest, by a paired test of the interaction."""
+    """Other budgets against the primary one, by a paired test of the interaction."""
 
     name = "budgets"
 
@@ -51,18 +51,18 @@ class Budgets(Section):
             )
             for one in found
         ]
-        longest = found[0].second
+        primary = found[0].second
         return Table(
             self.name,
-            f"Budgets: differences at shorter ones beside those with {longest}, in "
+            f"Budgets: differences at other ones beside those with {primary}, in "
             f"{report.scale.long_unit}",
             (
                 Column("augmentation", "augmentation", words=True),
-                Column("budget", "budget", "The shorter length of pretraining", words=True),
+                Column("budget", "budget", "The other length of pretraining", words=True),
                 Column("size", "s", "Pretraining samples per class; all: the area under the curve"),
                 Column("at_first", "with it", "Difference from the baseline at that budget"),
-                Column("at_second", f"with {longest}", "Difference at the longest budget"),
-                Column("change", "change", "Longest minus shorter, paired by seed"),
+                Column("at_second", f"with {primary}", "Difference at the primary budget"),
+                Column("change", "change", "Primary minus other, paired by seed"),
                 Column(
                     "p_adjusted",
                     "p",

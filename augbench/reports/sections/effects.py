@@ -15,11 +15,15 @@ from augbench.reports._tables import (
     mean_entry,
     with_collapses,
 )
+from augbench.reports._worth import average_entry
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair
 from augbench.statistics import Analysis, Comparison, MeanInterval
+from augbench.statistics.claims import told_claims
 
 __all__ = ["Effects"]
+
+_UNTOLD = "Labels are told only where the difference is established; elsewhere the cell is empty."
 
 
 class Effects(Section):
@@ -53,7 +57,7 @@ class Effects(Section):
                 Entry(p_text(c.test.p), c.test.p),
                 Entry(p_text(c.least_p), c.least_p),
                 _improvement(c),
-                *([_average(c)] if labels else []),
+                *([average_entry(c, analysis)] if labels else []),
                 Entry(number_text(c.pairing.correlation, 2), c.pairing.correlation),
                 Entry(number_text(c.pairing.variance_ratio, 2), c.pairing.variance_ratio),
                 Entry(number_text(factor * c.detectable, max(2, decimals)), factor * c.detectable),
@@ -104,6 +108,7 @@ class Effects(Section):
                 Column("n", "n", "Seeds with both whole curves"),
             ),
             tuple(rows),
+            _UNTOLD if labels else "",
         )
 
     def study_figures(self, report: Report) -> Iterator[NamedFigure]:
@@ -142,14 +147,6 @@ def _improvement(c: Comparison) -> Entry:
     )
 
 
-def _average(c: Comparison) -> Entry:
-    mean = c.average_multiplier
-    if math.isnan(mean.value):
-        return Entry("–")
-    sign = {"": "", "at least": "≥ ", "at most": "≤ "}[mean.bound]
-    return Entry(f"{sign}{mean.value:.3g}×", mean.value)
-
-
 def _bars(analysis: Analysis) -> list[Bar | None]:
     """All intervals of one table on one scale."""
     ends = [0.0]
@@ -170,6 +167,6 @@ def _bars(analysis: Analysis) -> list[Bar | None]:
         if point is None:
             bars.append(None)
             continue
-        sure = c.reachable and c.p_adjusted <= analysis.alpha
+        sure = bool(told_claims(c, analysis).area)
         bars.append(Bar(zero, point, place(c.difference.lower), place(c.difference.upper), sure))
     return bars

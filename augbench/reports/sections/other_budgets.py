@@ -1,4 +1,4 @@
-"""Verdicts at the shorter budgets, which are exploratory: their headlines, for the page."""
+"""Verdicts at the budgets but the primary one, which are exploratory: headlines, for the page."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ __all__ = ["OtherBudgets"]
 
 
 class OtherBudgets(Section):
-    """The headline of every verdict at each budget but the longest."""
+    """The headline of every verdict at each budget but the primary one."""
 
     name = "other-budgets"
 
     def table(self, report: Report, pair: Pair) -> Table | None:
-        """One row for each shorter budget and augmentation; None where there is one budget."""
-        budgets = report.result.budgets
+        """One row for each other budget and augmentation; None where there is one budget."""
+        result = report.result
         rows = [
             (
                 Entry(one.augmentation, one.augmentation),
-                Entry(budget, number),
+                Entry(budget, result.budgets.index(budget)),
                 Entry(one.kind, one.kind),
                 Entry(one.headline, one.headline),
             )
-            for number, budget in enumerate(budgets[:-1])
-            for one in replace(report, result=report.result.at(budget)).verdicts(pair)
+            for budget in result.other_budgets
+            for one in replace(report, result=result.at(budget)).verdicts(pair)
         ]
         if not rows:
             return None
         return Table(
             self.name,
-            f"Verdicts at shorter budgets than {budgets[-1]}",
+            f"Verdicts at other budgets than {result.primary_budget}",
             (
                 Column("augmentation", "augmentation", words=True),
                 Column("budget", "budget", "Length of pretraining", words=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,9 +13,10 @@ from augbench.protocol.shift import SHIFT_ACCURACY
 from augbench.reports._formatting import number_text, p_text
 from augbench.reports._static_chart import shift_charts
 from augbench.reports._tables import Column, Entry, Table, difference_entry, mean_entry
+from augbench.reports._worth import multiplier_entry
 from augbench.reports.sections._section import NamedFigure, Paragraph, Report, Section
 from augbench.results import Pair, UnderShift
-from augbench.statistics import MeanInterval, Multiplier, mean_interval
+from augbench.statistics import MeanInterval, mean_interval
 
 __all__ = ["Shift", "ShiftEffects", "ShiftMultipliers"]
 
@@ -204,26 +204,17 @@ class ShiftMultipliers(Section):
                 *(Column(str(size), str(size)) for size in result.sizes),
             ),
             tuple(
-                (_word(one.augmentation), *(_multiplier(row.multiplier) for row in one.by_size))
+                (
+                    _word(one.augmentation),
+                    *(multiplier_entry(row, one, found) for row in one.by_size),
+                )
                 for one in found.comparisons
             ),
             "By pretraining samples per class: how many times more labels the baseline needs for "
-            "the same accuracy under shift, with the interval. `--metric shift_accuracy` makes all "
-            "tables and verdicts of it.",
+            "the same accuracy under shift, with the interval; empty where no difference of that "
+            "accuracy is established. `--metric shift_accuracy` makes all tables and verdicts of "
+            "it.",
         )
-
-
-def _multiplier(one: Multiplier) -> Entry:
-    if not one.n:
-        return Entry("·")
-    if one.withheld:
-        return Entry("–", n=one.n)
-    text = f"{one.text}×"
-    if not math.isnan(one.lower):
-        low = f"< {one.least:.3g}" if one.lower == 0 else f"{one.lower:.3g}"
-        high = f"> {one.most:.3g}" if math.isinf(one.upper) else f"{one.upper:.3g}"
-        text += f" ({low} to {high})"
-    return Entry(text, one.value, one.lower, one.upper, one.n)
 
 
 def _in_percent(mean: MeanInterval) -> MeanInterval:

@@ -11,14 +11,16 @@ import numpy as np
 from augbench.protocol.metrics import PRIMARY
 from augbench.reports._formatting import interval_text, number_text, p_text
 from augbench.reports._tables import Column, Entry, Table, with_collapses
+from augbench.reports._worth import multiplier_entry
 from augbench.reports.sections._section import NamedFigure, Report, Section
 from augbench.results import Pair, StudyResult
 from augbench.statistics import Analysis, Comparison, SizeComparison, two_way_interval, unpack
 
 __all__ = ["Sizes"]
 
-_CENSORED = (
-    " A multiplier with > or < lies off the measured sizes: it is censored, never extrapolated."
+_LABELS = (
+    " Labels are told only where the difference is established; elsewhere the cell is empty. With "
+    "> or < they lie off the measured sizes: censored, never extrapolated."
 )
 
 
@@ -45,7 +47,7 @@ class Sizes(Section):
                 *(replace(new, text=new.text or "–") for new in news),
                 Entry(p_text(row.p_within), row.p_within),
                 Entry(p_text(row.p_adjusted), row.p_adjusted),
-                *([_multiplier(row)] if labels else []),
+                *([multiplier_entry(row, c, analysis)] if labels else []),
                 *([_gap(row)] if with_gap else []),
                 Entry(number_text(row.pairing.correlation, 2), row.pairing.correlation),
                 Entry(number_text(row.pairing.variance_ratio, 2), row.pairing.variance_ratio),
@@ -90,7 +92,7 @@ class Sizes(Section):
             ),
             tuple(rows),
             "Intervals are pointwise and uncorrected; the p-values decide."
-            + (_CENSORED if labels else ""),
+            + (_LABELS if labels else ""),
         )
 
     def figures(self, report: Report, pair: Pair) -> Iterator[NamedFigure]:
@@ -145,22 +147,6 @@ def _two_way(
     low, high = 100 * both.lower, 100 * both.upper
     text = interval_text(low, high, 2 if high - low < 1 else 1, sign=True)
     return Entry(text, 100 * both.difference, low, high, both.seeds)
-
-
-def _multiplier(row: SizeComparison) -> Entry:
-    m = row.multiplier
-    if not m.n:
-        return Entry("·")
-    if m.withheld:
-        return Entry(f"– ({m.withheld})", n=m.n)
-    text = f"{m.text}×"
-    if not math.isnan(m.lower):
-        low = f"< {m.least:.3g}" if m.lower == 0 else f"{m.lower:.3g}"
-        high = f"> {m.most:.3g}" if math.isinf(m.upper) else f"{m.upper:.3g}"
-        text += f" ({low} to {high})"
-    if m.n != row.difference.n:
-        text += f" (n = {m.n})"
-    return Entry(text, m.value, m.lower, m.upper, m.n)
 
 
 def _gap(row: SizeComparison) -> Entry:

@@ -5,7 +5,7 @@ const MANY = 7; // more arms than this are not all shown at first
 function choices() {
   const { order, established } = data.ranking[0];
   const found = [["all", `all ${order.length}`]];
-  if (established.length) found.push(["established", "established only"]);
+  if (established.length) found.push(["established", "established anywhere"]);
   for (const k of [3, 5, 10, 20]) if (k < order.length) found.push([String(k), `the best ${k}`]);
   return found;
 }
