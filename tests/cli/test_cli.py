@@ -155,8 +155,9 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_error_of_a_cell_names_the_flag_that_helps(augbench, tmp_path, workers):
-    small = ("--seeds", "1", "--no-baseline", "--lr", "1e30", *STUDY, "--workers", workers, "--no-figures")
-    code, _, errors = augbench("run", "--aug", "mixup", "--out", tmp_path, *small)
+    small = ("--seeds", "1", "--no-baseline", "--lr", "1e30", *STUDY, "--workers", workers)
+    run = ("run", "--aug", "mixup", "--out", tmp_path, *small, "--no-figures")
+    code, _, errors = augbench(*run)
     assert code == 1
     assert "diverged" in errors
     assert "try a smaller --lr" in errors

@@ -107,7 +107,7 @@ def be(descriptor, parent):
     import augbench.executors.isolated
     import augbench.executors.worker
     import augbench.pictures.making
-    import augbench.training.engine
+    import augbench.training.engine  # noqa: F401
     from augbench.reports import drawing
 
     drawing._warm_up()
