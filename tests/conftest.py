@@ -93,6 +93,14 @@ def few_examples(monkeypatch):
 
 
 @pytest.fixture
+def figures_as_svg(monkeypatch):
+    """Figures are files of one format: it takes a third of the time to see which there are."""
+    from augbench.plotting import save_figure
+
+    monkeypatch.setattr(save_figure, "__defaults__", (("svg",),))
+
+
+@pytest.fixture
 def tiny_options(tmp_path):
     """A study of a few seconds on the tiny data sets, computed in this process."""
     from augbench import Options

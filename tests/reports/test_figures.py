@@ -55,6 +55,7 @@ def test_every_figure_is_drawn_as_png_svg_and_pdf(result, tmp_path):
     assert all(path.stat().st_size > 1000 for path in drawn)
 
 
+@pytest.mark.usefixtures("figures_as_svg")
 def test_training_curves_are_drawn_for_computed_cells_only(result, tmp_path):
     study = result("mixup", seeds=1, sizes=(1, 2), fail=[("mixup", 2, 0)])
     drawn = save_figures(study, tmp_path / "figures", train_curves=True)
@@ -266,8 +267,8 @@ def test_long_and_alike_names_have_figures_of_their_own(result, tmp_path):
             ElementTree.parse(path)  # no sign in it that XML cannot hold
 
 
-@pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b""), lambda p: p.unlink()])
-def test_figures_that_were_damaged_are_drawn_again(result, tmp_path, spoil):
+@pytest.mark.usefixtures("figures_as_svg")
+def test_figures_that_were_damaged_are_drawn_again(result, tmp_path):
     study = result("mixup", seeds=1, sizes=(1, 2))
     drawn = update_figures(study, tmp_path)
     assert len(drawn) > 1
@@ -275,9 +276,10 @@ def test_figures_that_were_damaged_are_drawn_again(result, tmp_path, spoil):
     before = figure.read_bytes()
     (line,) = update_figures(study, tmp_path)
     assert line.endswith("are up to date")
-    spoil(figure)
-    assert update_figures(study, tmp_path) == drawn
-    assert figure.read_bytes() == before
+    for spoil in (lambda path: path.write_bytes(b""), lambda path: path.unlink()):
+        spoil(figure)
+        assert update_figures(study, tmp_path) == drawn
+        assert figure.read_bytes() == before
 
 
 def test_names_that_a_file_system_may_take_for_one_are_told_apart():
