@@ -55,7 +55,7 @@ def test_every_figure_is_drawn_as_png_svg_and_pdf(result, tmp_path):
     assert all(path.stat().st_size > 1000 for path in drawn)
 
 
-@pytest.mark.usefixtures("figures_as_svg")
+@pytest.mark.usefixtures("figures_by_name")
 def test_training_curves_are_drawn_for_computed_cells_only(result, tmp_path):
     study = result("mixup", seeds=1, sizes=(1, 2), fail=[("mixup", 2, 0)])
     drawn = save_figures(study, tmp_path / "figures", train_curves=True)
@@ -253,6 +253,7 @@ def test_different_names_have_different_short_file_names(names):
 LONG = "folder:path=" + "/a/long/way" * 40
 
 
+@pytest.mark.usefixtures("figures_as_svg")
 def test_long_and_alike_names_have_figures_of_their_own(result, tmp_path):
     pairs = [("a/b", LONG), ("a_b", LONG)]
     hostile = f"\x1b[31m\u202e{LONG}"

@@ -169,7 +169,7 @@ def test_what_a_readout_lacks_leaves_no_gap(readout, tmp_path):
         assert "finetuning" not in "".join(page.words)
 
 
-@pytest.mark.usefixtures("figures_as_svg")
+@pytest.mark.usefixtures("figures_by_name")
 def test_training_curves_are_told_apart_by_readout(read, tmp_path):
     study = make_study([], seeds=1, sizes=(1,), readouts=("linear", "knn"))
     names = {path.stem for path in save_figures(read(study), tmp_path, train_curves=True)}

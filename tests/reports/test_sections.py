@@ -60,7 +60,7 @@ class BestSeed(Section):
         return ("That was the best seed.",)
 
 
-@pytest.mark.usefixtures("figures_as_svg")
+@pytest.mark.usefixtures("figures_by_name")
 def test_a_new_section_stands_in_page_terminal_and_figures(result, tmp_path, monkeypatch):
     monkeypatch.setattr(sections, "SECTIONS", (*SECTIONS, BestSeed()))
     page = Page(render_page(result))
@@ -74,7 +74,7 @@ def test_a_new_section_stands_in_page_terminal_and_figures(result, tmp_path, mon
         assert sentence in page.words
         assert sentence in printed.getvalue()
         assert printed.getvalue().count(f" {best:.3f} ") == 2
-        assert f"best-seed-{pair[1]}.svg" in drawn
+        assert f"best-seed-{pair[1]}.png" in drawn
     assert page.tables["seeds"][0]["n"].number == 3
     assert printed.getvalue().endswith("That was the best seed.\n")
 

@@ -128,7 +128,7 @@ def test_the_terminal_has_one_line(result):
         assert f"{arm} {100 * np.nanmean(shifted):.1f}%" in line
 
 
-@pytest.mark.usefixtures("figures_as_svg")
+@pytest.mark.usefixtures("figures_by_name")
 def test_figures_have_a_panel_for_each_corruption(result, tmp_path):
     names = {path.name for path in save_figures(result, tmp_path)}
     assert "shift-digits-to-letters.svg" in names
