@@ -93,6 +93,31 @@ def few_examples(monkeypatch):
 
 
 @pytest.fixture
+def figures_as_svg(monkeypatch):
+    """Figures that would be files of three formats are one, at a third of the time."""
+    from augbench import plotting
+
+    def short(figure, path, formats=plotting.FORMATS):
+        return save(figure, path, ("svg",) if "svg" in formats else formats)
+
+    save = plotting.save_figure
+    monkeypatch.setattr(plotting, "save_figure", short)
+
+
+@pytest.fixture
+def figures_by_name(figures_as_svg, monkeypatch):
+    """Figures are not arranged either, where all that is asked is which there are."""
+    from augbench import plotting
+
+    def unarranged(figure, path, formats=plotting.FORMATS):
+        figure.set_layout_engine("none")
+        return save(figure, path, formats)
+
+    save = plotting.save_figure
+    monkeypatch.setattr(plotting, "save_figure", unarranged)
+
+
+@pytest.fixture
 def tiny_options(tmp_path):
     """A study of a few seconds on the tiny data sets, computed in this process."""
     from augbench import Options

@@ -41,7 +41,7 @@ def test_a_skip_for_another_reason_fails_the_run(pytester, workers):
 def test_skips_on_the_list_pass(pytester):
     pytester.makepyfile(SKIPPING)
     options = ("-p", "known_skips", "-n", "0", "-p", "no:cacheprovider")
-    result = pytester.runpytest_subprocess(
+    result = pytester.runpytest_inprocess(
         *options, "--may-skip", "a GPU", "--may-skip", "is not installed$"
     )
     assert result.ret == pytest.ExitCode.OK
@@ -49,6 +49,6 @@ def test_skips_on_the_list_pass(pytester):
 
 def test_a_whole_file_that_is_skipped_counts(pytester):
     pytester.makepyfile("import pytest\npytest.skip('not today', allow_module_level=True)")
-    result = pytester.runpytest_subprocess("-p", "known_skips", "-n", "0", "-p", "no:cacheprovider")
+    result = pytester.runpytest_inprocess("-p", "known_skips", "-n", "0", "-p", "no:cacheprovider")
     assert result.ret != pytest.ExitCode.OK
     assert "not today" in result.stdout.str()

@@ -128,7 +128,7 @@ def test_on_the_command_line_a_report_says_it(augbench, study):
     assert (code, errors) == (0, "")
     assert printed.startswith(f"registered {file} in ")
     assert "8 cells, 2 seeds; SHA-256 " in printed
-    code, printed, _ = augbench("run", file)
+    code, printed, _ = augbench("run", file, "--no-figures")
     assert code == 0
     assert "no deviations" in printed
     code, printed, _ = augbench("report", "--out", options.out, "--no-figures", "--full")

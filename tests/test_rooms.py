@@ -1,6 +1,7 @@
 """Imports point one way, and what must stay light never imports torch."""
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -55,11 +56,14 @@ RANK = {
 UPWARDS = {("results/_shown.py", "augbench.reports.notebook")}
 """The imports of a room above: a result that is looked at asks the reports how to show itself."""
 
-CLOSED = {"pictures", "reports", "results", "store"}  # rooms whose private modules stay private
 
-
+@functools.cache
 def _imports(path):
     """Every module that a file imports at run time, inside functions too."""
+    return tuple(_imported(path))
+
+
+def _imported(path):
     tree = ast.parse(path.read_text())
     typing_only = {
         id(node)
@@ -86,37 +90,46 @@ def _room(path):
 FILES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_point_one_way(path):
-    for module in _imports(path):
+def _found(wrong, room=lambda name: True):
+    """The pairs (file, module) for which `wrong` holds, among the files of rooms."""
+    return [
+        (path.relative_to(PACKAGE).as_posix(), module)
+        for path in FILES
+        if room(_room(path))
+        for module in _imports(path)
+        if wrong(path, module)
+    ]
+
+
+def test_imports_point_one_way():
+    def upwards(path, module):
         parts = module.split(".")
-        if (path.relative_to(PACKAGE).as_posix(), module) in UPWARDS:
-            continue
-        if parts[0] == "augbench" and len(parts) > 1:
-            assert RANK[parts[1]] <= RANK[_room(path)], f"{path.name} imports {module}"
-        assert not module.startswith("augbench_"), "the core never imports a plugin"
+        return parts[0] == "augbench" and len(parts) > 1 and RANK[parts[1]] > RANK[_room(path)]
+
+    assert set(_found(upwards)) <= UPWARDS
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_that_begins_with_an_underscore_is_its_own_room_s(path):
-    for module in _imports(path):
+def test_the_core_never_imports_a_plugin():
+    assert _found(lambda path, module: module.startswith("augbench_")) == []
+
+
+def test_a_module_that_begins_with_an_underscore_is_its_own_room_s():
+    def reaches_behind(path, module):
         parts = module.split(".")
-        if parts[0] == "augbench" and any(part.startswith("_") for part in parts[1:]):
-            assert parts[1] == _room(path), f"{path.name} imports {module}"
+        private = parts[0] == "augbench" and any(part.startswith("_") for part in parts[1:])
+        return private and parts[1] != _room(path)
+
+    assert _found(reaches_behind) == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        p
-        for p in FILES
-        if _room(p) in ("store", "results", "statistics", "plotting", "reports", "tuning")
-        or (_room(p) == "pictures" and p.name != "making.py")
-    ],
-    ids=lambda path: str(path.relative_to(PACKAGE)),
-)
-def test_what_reads_results_never_imports_torch(path):
-    assert not any(module.split(".")[0] in ("torch", "torchvision") for module in _imports(path))
+def test_what_reads_results_never_imports_torch():
+    rooms = ("store", "results", "statistics", "plotting", "reports", "tuning", "pictures")
+
+    def heavy(path, module):
+        makes_pictures = _room(path) == "pictures" and path.name == "making.py"
+        return not makes_pictures and module.split(".")[0] in ("torch", "torchvision")
+
+    assert _found(heavy, rooms.__contains__) == []
 
 
 @pytest.mark.parametrize(
@@ -136,24 +149,18 @@ def test_importing_augbench_or_asking_for_help_imports_nothing_slow(statement):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in FILES if _room(p) == "packed"],
-    ids=lambda path: str(path.relative_to(PACKAGE)),
-)
-def test_the_packed_package_could_be_published_by_itself(path):
-    inside = [module for module in _imports(path) if module.split(".")[0] == "augbench"]
-    assert all(module.startswith("augbench.packed") for module in inside), inside
+def test_the_packed_package_could_be_published_by_itself():
+    def outside(path, module):
+        return module.split(".")[0] == "augbench" and not module.startswith("augbench.packed")
+
+    assert _found(outside, "packed".__eq__) == []
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in FILES if _room(p) != "packed"],
-    ids=lambda path: str(path.relative_to(PACKAGE)),
-)
-def test_nothing_reaches_behind_the_packed_packages_public_names(path):
-    inside = [module for module in _imports(path) if module.startswith("augbench.packed")]
-    assert set(inside) <= {"augbench.packed"}, inside
+def test_nothing_reaches_behind_the_packed_packages_public_names():
+    def behind(path, module):
+        return module.startswith("augbench.packed.")
+
+    assert _found(behind, "packed".__ne__) == []
 
 
 def test_the_packed_package_offers_a_dozen_names():

@@ -115,7 +115,7 @@ def test_a_dry_run_shows_the_plan_and_computes_nothing(augbench, tmp_path):
 def test_a_failed_cell_makes_the_exit_code_1_and_is_named(augbench, tmp_path):
     code, printed, errors = augbench(
         *("run", "--aug", "breaks", "--seeds", "1", "--out", tmp_path, *STUDY),
-        *("--n-batches-pre-train", "2", "--n-batches-finetune", "2"),
+        *("--n-batches-pre-train", "2", "--n-batches-finetune", "2", "--no-figures"),
     )
     assert code == 1
     assert "of 4 cells 2 failed, and are left out" in printed
@@ -156,7 +156,8 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(
 @pytest.mark.parametrize("workers", [0, 1])
 def test_an_error_of_a_cell_names_the_flag_that_helps(augbench, tmp_path, workers):
     small = ("--seeds", "1", "--no-baseline", "--lr", "1e30", *STUDY, "--workers", workers)
-    code, _, errors = augbench("run", "--aug", "mixup", "--out", tmp_path, *small)
+    run = ("run", "--aug", "mixup", "--out", tmp_path, *small, "--no-figures")
+    code, _, errors = augbench(*run)
     assert code == 1
     assert "diverged" in errors
     assert "try a smaller --lr" in errors
@@ -257,8 +258,8 @@ def test_what_is_doubtful_about_the_data_is_said_once_on_the_error_stream(
     preview = ("preview", "--aug", "mixup", "--dataset", spec, "--columns", "2")
     for arguments in (
         ("run", *study, "--dry-run"),
-        ("run", *study),
-        ("run", *study),  # nothing is loaded, and the warning is remembered
+        ("run", *study, "--no-figures"),
+        ("run", *study, "--no-figures"),  # nothing is loaded, and the warning is remembered
         (*preview, "--out", tmp_path / "drawn"),
     ):
         code, printed, errors = augbench(*arguments)

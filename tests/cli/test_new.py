@@ -24,6 +24,7 @@ _SMALL = [
     *("--plugin", TINY, "--finetune-dataset", "tiny-b", "--samples-per-class", "4"),
     *("--finetune-samples-per-class", "5", "--batch-size", "4", "--seeds", "1", "--workers", "0"),
     *("--n-batches-pre-train", "4", "--n-batches-finetune", "4", "--engine", "reference"),
+    "--no-figures",
 ]
 _TINY_A = ["--pre-train-dataset", "tiny-a"]
 STUDY = {

@@ -71,7 +71,7 @@ def test_a_dry_run_says_that_its_seeds_are_too_few_and_can_time_itself(augbench,
 
 
 def test_a_run_says_it_before_it_computes_and_not_again(augbench, tmp_path):
-    study = [*STUDY, "--seeds", "1", "--workers", "0", "--out", str(tmp_path / "out")]
+    study = [*STUDY, "--seeds", "1", "--workers", "0", "--out", tmp_path / "out", "--no-figures"]
     code, _, told = augbench("run", *study)
     assert code == 0
     assert told.splitlines()[1].startswith("1 seed cannot establish any difference")

@@ -17,7 +17,7 @@ TINY = Path(__file__).parents[1] / "support" / "tiny.py"
 SMALL = [
     *("--samples-per-class", "1,2", "--seeds", "1", "--n-batches-finetune", "4"),
     *("--n-batches-pre-train", "4", "--finetune-samples-per-class", "4", "--workers", "0"),
-    *("--engine", "reference"),
+    *("--engine", "reference", "--no-figures"),
 ]
 
 
@@ -55,7 +55,8 @@ def test_a_saved_study_runs_on_from_the_same_store(augbench, tmp_path, monkeypat
     assert code == 0
     assert "saved the study to study.toml" in printed
     assert "6 cells: 0 in the store, 6 to compute" in told
-    code, printed, told = augbench("run", "study.toml", "--save-study", "study.toml")
+    again = ("run", "study.toml", "--no-figures")
+    code, printed, told = augbench(*again, "--save-study", "study.toml")
     assert code == 0
     assert "6 cells: 6 in the store, 0 to compute" in told
     with Store.read(Path("out")) as store:
@@ -63,7 +64,7 @@ def test_a_saved_study_runs_on_from_the_same_store(augbench, tmp_path, monkeypat
     Path("inner").mkdir()
     code, printed, _ = augbench("run", "--dry-run", *study, "--save-study", "inner/study.toml")
     monkeypatch.chdir("inner")
-    code, _, told = augbench("run", "study.toml")
+    code, _, told = augbench(*again)
     assert "6 cells: 6 in the store, 0 to compute (../out)" in told
     assert code == 0
 

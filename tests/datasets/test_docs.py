@@ -44,6 +44,7 @@ def desk(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.usefixtures("no_children")  # each of which would import torchvision
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_page_s_commands_make_a_plan(desk, command):
     from click.testing import CliRunner

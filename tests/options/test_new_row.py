@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import augbench
+from augbench.api import plan
 
 ROW = """
     dampening: Number = Number(
@@ -24,18 +25,22 @@ ROW = """
     def key_parts("""
 
 SCRIPT = """
-import inspect, json, sys
+import contextlib, inspect, io, json, sys
 from pathlib import Path
 import click
 sys.path.insert(0, sys.argv[1])  # tests/support
 import augbench
 from augbench.api import plan
-from augbench.cli import cli
+from augbench.cli import cli, main
 from augbench.errors import OptionError
 from augbench.results import StudyResult
 from augbench.reports.page import render_page
 from augbench.store import Store
+from augbench.running import inspecting
+from photographs import InThisProcess
 from synthetic import fill, make_study
+
+inspecting.Isolated = InThisProcess  # another interpreter a data set takes seconds
 
 def key(**options):
     return plan("mixup", seeds=1, samples_per_class=4, **options).cells[0].key
@@ -51,6 +56,8 @@ fill(Path("store"), study)
 with Store.read(Path("store")) as store:
     page = render_page(StudyResult(store.study()))
 command = cli.get_command(None, "run")
+with contextlib.redirect_stdout(io.StringIO()) as planned, contextlib.suppress(SystemExit):
+    main(["run", "--dry-run", "--dampening", "0.5"])
 print(json.dumps({
     "package": augbench.__file__,
     "default": inspect.signature(augbench.run).parameters["dampening"].default,
@@ -60,29 +67,12 @@ print(json.dumps({
     "message": message(dampening=-1),
     "stored": [make_study().to_json()["settings"], study.to_json()["settings"]],
     "page": page[page.index('id="settings"'):],
+    "planned": planned.getvalue(),
 }))
 """
 
-PLAIN = """
-from augbench.api import plan
-print(plan("mixup", seeds=1, samples_per_class=4).cells[0].key)
-"""
 
-
-def _python(folder, script, *arguments, source):
-    environment = {**os.environ, "PYTHONPATH": str(source)}
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", script, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_a_new_option_is_one_row(tmp_path):
+def test_a_new_option_is_one_row(tmp_path, no_children):
     original = Path(augbench.__file__).parent
     copy = tmp_path / "source" / "augbench"
     shutil.copytree(original, copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -93,7 +83,15 @@ def test_a_new_option_is_one_row(tmp_path):
     table.write_text(text.replace(place, ROW))
 
     support = str(Path(__file__).parents[1] / "support")
-    found = json.loads(_python(tmp_path, SCRIPT, support, source=copy.parent))
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", SCRIPT, support],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(copy.parent)},
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     assert found["package"] == str(copy / "__init__.py")
     assert found["default"] == 0.0
     assert "--dampening X" in found["help"]
@@ -104,11 +102,9 @@ def test_a_new_option_is_one_row(tmp_path):
     assert "<dt>dampening</dt><dd>0.9</dd>" in found["page"]
 
     # It enters keys and descriptions only where it changes something: stored cells stay valid.
-    before = _python(tmp_path, PLAIN, source=original.parent).strip()
+    before = plan("mixup", seeds=1, samples_per_class=4).cells[0].key
     assert found["keys"][:2] == [before, before]
     assert found["keys"][2] != before
     assert "dampening" not in found["stored"][0]
     assert found["stored"][1]["dampening"] == 0.9
-
-    code = "from augbench.cli import main; main(['run', '--dry-run', '--dampening', '0.5'])"
-    assert "dampening: 0.5\n" in _python(tmp_path, code, source=copy.parent)
+    assert "dampening: 0.5\n" in found["planned"]

@@ -247,17 +247,19 @@ def test_the_figure_of_cost_fills_the_choices_of_the_front(read):
         assert filled == {(c.images, c.score.mean) for c in found if c.size == size and c.on_front}
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_figures_of_budgets_and_cost_are_drawn_where_there_is_something_to_see(read, tmp_path):
     one = save_figures(read(make_study(["mixup"], seeds=2)), tmp_path / "one")
     assert not [path for path in one if path.name.startswith(("budgets", "cost", "parameter"))]
     several = make_study(["mixup"], seeds=2, budgets=BUDGETS, sizes=(1, 2, 4, 8, 16, 32, 64))
     names = {path.name for path in save_figures(read(several), tmp_path / "several")}
-    assert {"budgets-digits-to-letters.png", "cost-digits-to-letters.svg"} <= names
+    assert {"budgets-digits-to-letters.svg", "cost-digits-to-letters.svg"} <= names
 
 
 GRID = ["mixup:alpha=0.1", "mixup:alpha=0.3", "mixup:alpha=1.0"]
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_a_grid_of_one_parameter_has_a_table_and_a_figure(read, tmp_path):
     result = read(make_study([*GRID, "collage"], seeds=3))
     rows = Page(render_page(result)).tables["parameters-0"]
@@ -270,7 +272,7 @@ def test_a_grid_of_one_parameter_has_a_table_and_a_figure(read, tmp_path):
                 (interval.mean, interval.lower, interval.upper)
             )
     names = {path.name for path in save_figures(result, tmp_path / "figures")}
-    assert "parameter-mixup_alpha-digits-to-letters.png" in names
+    assert "parameter-mixup_alpha-digits-to-letters.svg" in names
 
 
 def test_arms_of_other_settings_are_no_point_of_a_grid(read):
@@ -289,6 +291,7 @@ def test_pages_and_exports_of_several_budgets_hold_every_cell(read):
     json.dumps(page.data["report"]["cells"])
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_training_curves_of_several_budgets_do_not_overwrite_each_other(read, tmp_path):
     result = read(make_study(["mixup"], seeds=1, sizes=(1,), budgets=(500, 2000)))
     drawn = save_figures(result, tmp_path / "figures", train_curves=True)

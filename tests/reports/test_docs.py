@@ -37,6 +37,7 @@ def test_the_table_of_options_is_that_of_the_command():
     assert listed == {name for name in _options("report") if name.startswith("--")}
 
 
+@pytest.mark.usefixtures("figures_by_name")
 @pytest.mark.parametrize("tuning", [None, {"trials": 3}])
 def test_the_table_of_figures_is_what_is_drawn(tuning, tmp_path):
     fill(tmp_path, make_study(["mixup"], seeds=1, sizes=(1,), tuning=tuning))

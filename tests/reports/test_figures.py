@@ -56,6 +56,7 @@ def test_every_figure_is_drawn_as_png_svg_and_pdf(result, tmp_path):
     assert all(path.stat().st_size > 1000 for path in drawn)
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_training_curves_are_drawn_for_computed_cells_only(result, tmp_path):
     study = result("mixup", seeds=1, sizes=(1, 2), fail=[("mixup", 2, 0)])
     drawn = save_figures(study, tmp_path / "figures", train_curves=True)
@@ -265,6 +266,7 @@ def test_different_names_have_different_short_file_names(names):
 LONG = "folder:path=" + "/a/long/way" * 40
 
 
+@pytest.mark.usefixtures("figures_as_svg")
 def test_long_and_alike_names_have_figures_of_their_own(result, tmp_path):
     pairs = [("a/b", LONG), ("a_b", LONG)]
     hostile = f"\x1b[31m\u202e{LONG}"
@@ -306,8 +308,8 @@ def test_figures_keep_their_width_until_another_is_asked_for(result, tmp_path):
     assert widths() == ["page"]
 
 
-@pytest.mark.parametrize("spoil", [lambda p: p.write_bytes(b""), lambda p: p.unlink()])
-def test_figures_that_were_damaged_are_drawn_again(result, tmp_path, spoil):
+@pytest.mark.usefixtures("figures_as_svg")
+def test_figures_that_were_damaged_are_drawn_again(result, tmp_path):
     study = result("mixup", seeds=1, sizes=(1, 2))
     drawn = update_figures(study, tmp_path)
     assert len(drawn) > 1
@@ -315,9 +317,10 @@ def test_figures_that_were_damaged_are_drawn_again(result, tmp_path, spoil):
     before = figure.read_bytes()
     (line,) = update_figures(study, tmp_path)
     assert line.endswith("are up to date")
-    spoil(figure)
-    assert update_figures(study, tmp_path) == drawn
-    assert figure.read_bytes() == before
+    for spoil in (lambda path: path.write_bytes(b""), lambda path: path.unlink()):
+        spoil(figure)
+        assert update_figures(study, tmp_path) == drawn
+        assert figure.read_bytes() == before
 
 
 def test_names_that_a_file_system_may_take_for_one_are_told_apart():

@@ -85,6 +85,7 @@ def test_the_terminal_and_the_page_are_about_the_metric(stored, name):
     assert ("Label multipliers are left out" in text) == ("ece" in name)
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_figures_of_another_metric_have_a_folder_of_their_own(stored, tmp_path):
     paths = save_figures(StudyResult(stored, metric="ece"), tmp_path)
     assert {path.parent.name for path in paths} == {"ece"}

@@ -133,6 +133,7 @@ def test_several_numbers_of_finetuning_images_are_views_too(read):
     assert {row["finetune_samples_per_class"] for row in result.cell_rows()} == {16, 64, None}
 
 
+@pytest.mark.usefixtures("figures_as_svg")
 @pytest.mark.parametrize("readout", ["knn", "own-head", "full"])
 def test_what_a_readout_lacks_leaves_no_gap(readout, tmp_path):
     pair = SAME if readout == "own-head" else PAIR
@@ -152,10 +153,10 @@ def test_what_a_readout_lacks_leaves_no_gap(readout, tmp_path):
     assert ("calibration-0" in page.tables) == (readout != "knn")
     assert ("ece_scaled" in page.tables.get("calibration-0", [{}])[0]) == (readout == "full")
     assert ("transfer-0" in page.tables) == (readout != "own-head")
-    names = {path.name for path in drawn if path.suffix == ".png"}
+    names = {path.stem for path in drawn}
     stem = "-to-".join(pair)
-    assert f"learning-curves-{stem}-{readout}.png" in names
-    assert (f"calibration-{stem}-{readout}.png" in names) == (readout != "knn")
+    assert f"learning-curves-{stem}-{readout}" in names
+    assert (f"calibration-{stem}-{readout}" in names) == (readout != "knn")
     metrics = {one["name"] for one in page.data["curves"]["metrics"]}
     assert ("nll" in metrics) == (readout != "knn")
     assert ("nll_scaled" in metrics) == (readout == "full")
@@ -168,6 +169,7 @@ def test_what_a_readout_lacks_leaves_no_gap(readout, tmp_path):
         assert "finetuning" not in "".join(page.words)
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_training_curves_are_told_apart_by_readout(read, tmp_path):
     study = make_study([], seeds=1, sizes=(1,), readouts=("linear", "knn"))
     names = {path.stem for path in save_figures(read(study), tmp_path, train_curves=True)}

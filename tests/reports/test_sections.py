@@ -60,6 +60,7 @@ class BestSeed(Section):
         return ("That was the best seed.",)
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_a_new_section_stands_in_page_terminal_and_figures(result, tmp_path, monkeypatch):
     monkeypatch.setattr(sections, "SECTIONS", (*SECTIONS, BestSeed()))
     page = Page(render_page(result))

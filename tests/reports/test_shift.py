@@ -128,9 +128,10 @@ def test_the_terminal_has_one_line(result):
         assert f"{arm} {100 * np.nanmean(shifted):.1f}%" in line
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_figures_have_a_panel_for_each_corruption(result, tmp_path):
     names = {path.name for path in save_figures(result, tmp_path)}
-    assert {"shift-digits-to-letters.png", "shift-digits-to-letters.svg"} <= names
+    assert "shift-digits-to-letters.svg" in names
 
 
 def test_a_study_without_shift_has_nothing_of_it(tmp_path):
@@ -151,6 +152,7 @@ def test_a_study_that_has_not_begun_under_shift_has_no_numbers(tmp_path):
         assert "shift-0" not in Page(render_page(StudyResult(store.study()))).tables
 
 
+@pytest.mark.usefixtures("figures_as_svg")
 def test_one_seed_no_baseline_or_a_corruption_without_numbers_is_no_error(tmp_path):
     one = make_study(["mixup"], seeds=1, baseline=None, shift=KINDS)
     fill(tmp_path / "one", one)

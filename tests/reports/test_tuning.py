@@ -264,6 +264,7 @@ def test_a_study_that_is_not_tuned_says_nothing_of_it(read):
     assert "uned" not in printed(result).replace("finetuned", "")
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_figures_show_choices_and_trials(result, tmp_path):
     names = {path.stem for path in save_figures(result, tmp_path)}
     stem = "digits-to-letters"

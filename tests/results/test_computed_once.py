@@ -46,6 +46,7 @@ def calls(monkeypatch):
     return counted
 
 
+@pytest.mark.usefixtures("figures_by_name")
 def test_a_page_a_terminal_report_figures_and_exports_compute_each_thing_once(
     result, calls, tmp_path
 ):

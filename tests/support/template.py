@@ -1,6 +1,6 @@
-"""Child processes that start in a blink: copies of one process that has imported torch already.
+"""Child processes that start in a blink: copies of one that has imported torch and matplotlib.
 
-An interpreter takes seconds to import torch, and the suite would start hundreds. A copy is a
+An interpreter takes seconds to import them, and the suite would start hundreds. A copy is a
 process of its own all the same: what ends, hangs or changes it is no other's affair. Where a test
 is about how the real ones start, it takes the fixture `fresh_interpreters`.
 """
@@ -108,7 +108,10 @@ def be(descriptor, parent):
     import augbench.executors.worker
     import augbench.pictures.making
     import augbench.training.engine  # noqa: F401
+    from augbench.reports import drawing
 
+    drawing._warm_up()
+    drawing._warm_up = lambda: None  # each copy is warm
     gc.freeze()
     requests, watched = socket.socket(fileno=descriptor), selectors.DefaultSelector()
     watched.register(requests, selectors.EVENT_READ)
