@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from augbench.environment import version_of
 from augbench.errors import StoreError, UsageError
 from augbench.options import named
+from augbench.text import cut
 from augbench.writing import save
 
 if TYPE_CHECKING:
@@ -209,8 +210,7 @@ def _differing(first: Any, second: Any, name: str = "") -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}…"
+    return cut(json.dumps(value, ensure_ascii=False), 40)
 
 
 def _endpoint(plan: Plan) -> str:
