@@ -12,6 +12,7 @@ from augbench.executors.child import Child, Ended
 from augbench.executors.threads import worker_environment
 from augbench.options import spelling, written_as
 from augbench.plugins.guard import Place
+from augbench.plugins.printing import Printed, tell
 
 __all__ = ["ChildEndedError", "Isolated"]
 
@@ -66,6 +67,9 @@ class Isolated:
                 raise ChildEndedError(value.how, value.place)
             if isinstance(value, AugbenchError):
                 raise value
+            if isinstance(value, Printed):
+                tell(value, "a process that looks at plugins")
+                continue
             yield value
 
 
