@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -33,7 +34,9 @@ def refuse_needing(flag: str, names: Iterable[str]) -> None:
     given = [found for name in names if (found := _given_flag(name))]
     if given:
         told = " and ".join(given)
-        raise UsageError(f"{told} would do nothing without {flag}: leave it out, or give {flag}")
+        raise UsageError(
+            f"{told} would do nothing without {flag}: leave out {told}, or give {flag}"
+        )
 
 
 def is_given(context: click.Context, name: str) -> bool:
@@ -54,8 +57,8 @@ def _given_flag(name: str) -> str:
 class GivenOnce(click.Option):
     """An option of one text, of which the last counts: a warning tells which others are lost.
 
-    With a tuple as its default, the text may hold several values between commas. Of data sets,
-    whose user wants them all, a second one is refused.
+    With a tuple as its default, the text may hold several values between commas. Of the data sets
+    of a run, whose user wants them all, a second one is refused.
     """
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
@@ -69,13 +72,13 @@ class GivenOnce(click.Option):
         if isinstance(texts, list):
             opts = {**opts, name: texts[-1]}
             if len(set(texts)) > 1 and not ctx.resilient_parsing:
-                self._tell(texts)
+                self._tell(texts, ctx.command.name)
         return super().consume_value(ctx, opts)
 
-    def _tell(self, texts: list[str]) -> None:
+    def _tell(self, texts: list[str], verb: str | None) -> None:
         flag = max(self.opts, key=len)
         told = f"{flag} is given more than once, as {' and '.join(texts)}"
-        if self.name == "dataset":
+        if self.name == "dataset" and verb == "run":
             raise UsageError(f"{told}: {several_datasets(texts)}")
         several = ""
         if isinstance(self.default, tuple):
@@ -85,8 +88,9 @@ class GivenOnce(click.Option):
 
 def several_datasets(names: Sequence[str]) -> str:
     """The commands that study several data sets."""
-    each = " ".join(f"--pre-train-dataset {name}" for name in names)
+    each = " ".join(f"--pre-train-dataset {quote(name)}" for name in names)
+    first, folder = quote(names[0]), quote(f"{Path(names[0]).name}-results")
     return (
         f"for one study of all, also across them: augbench run {each}; for a study of each: "
-        f"augbench run {names[0]} --out {Path(names[0]).name}-results, and so on"
+        f"augbench run {first} --out {folder}, and so on"
     )

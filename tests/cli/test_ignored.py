@@ -103,6 +103,13 @@ def test_values_that_belong_between_commas_are_shown_so(augbench, tmp_path):
     assert "only knn counts; several stand between commas, as in --readout linear,knn" in errors
 
 
+def test_two_data_sets_of_another_command_are_told_too(augbench):
+    words = ("--dataset", "glyph-letters", "--dataset", "glyph-digits", "--detect", "9")
+    code, _, errors = augbench("power", *words)
+    assert code == 0
+    assert errors.startswith("warning: --dataset is given more than once, as glyph-letters and gl")
+
+
 def test_the_same_value_twice_is_that_value(augbench, tmp_path):
     once = augbench("run", "--dry-run", "--out", tmp_path, "--seeds", "3")
     assert once == augbench("run", "--dry-run", "--out", tmp_path, "--seeds=3", "--seeds", "3")
@@ -117,6 +124,9 @@ def test_two_folders_of_images_are_one_line_that_says_what_to_do(augbench, tmp_p
         errors = refused(augbench, "run", *arguments)
         assert both in errors
         assert "augbench run clothes --out clothes-results" in errors
+    (tmp_path / "my photos").mkdir()
+    errors = refused(augbench, "run", "my photos", "hands")
+    assert "augbench run 'my photos' --out 'my photos-results'" in errors
     errors = refused(augbench, "run", "one.toml", "other.toml")
     assert "expected one folder or study file, got 2" in errors
 
