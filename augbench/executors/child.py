@@ -33,7 +33,7 @@ import augbench
 from augbench.executors.beacon import Beacon, Signal
 from augbench.plugins.guard import Place, guarded_process, whose_code
 from augbench.plugins.isolation import describe
-from augbench.plugins.printing import Output, Printed, line_buffered, lines_of
+from augbench.plugins.printing import MOST, Output, Printed, line_buffered, lines_of
 from augbench.streams import steady_streams
 
 __all__ = ["Child", "Ended", "Serve", "serve"]
@@ -76,7 +76,7 @@ class Child:
     """A child process that runs `serve` (`module:function`) with values sent to it.
 
     Its answers come to `inbox` as pairs (child, value), the last of them `Ended`; `Printed` values
-    tell what it has printed since the answer before.
+    tell what it has printed since the answer before, unless it `shows_output` by itself.
     """
 
     def __init__(
@@ -84,14 +84,18 @@ class Child:
         serve: str,
         inbox: queue.SimpleQueue[Any],
         environment: Mapping[str, str] | None = None,
+        *,
+        shows_output: bool = False,
     ) -> None:
         self._inbox = inbox
         self._beacon = Beacon()
         self._why = ""
         self._garbled = False
-        # Both append to it, and the parent has what a child that is gone has written last.
-        self._output = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115 - `close` does
+        self._output: BinaryIO | None = None
         self._told = 0  # bytes of it that the child itself has told of
+        if not shows_output:
+            # Both append to it, and the parent has what a child that is gone has written last.
+            self._output = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115
         paths = (str(Path(augbench.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
         path = os.pathsep.join(filter(None, paths))  # this very AugBench is found first
         try:
@@ -108,9 +112,10 @@ class Child:
             )
         except BaseException:
             self._beacon.close()
-            self._output.close()
+            if self._output is not None:
+                self._output.close()
             raise
-        self.send((os.getpid(), list(sys.path), self._beacon.path, serve))
+        self.send((os.getpid(), list(sys.path), self._beacon.path, serve, shows_output))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         threading.Thread(target=self._wait, daemon=True).start()
@@ -186,13 +191,20 @@ class Child:
         # and nobody knows whose code wrote what could not be read.
         outside = (code in (-9, -15) and not self._why) or self._garbled
         with contextlib.suppress(ValueError, OSError):  # closed meanwhile: nobody waits for it
-            self._output.seek(self._told)
-            if lines := lines_of(self._output.read()):
-                place = self.place
-                printed = Printed(place.who if place else "", tuple(lines), len(lines))
-                self._inbox.put((self, printed))
+            if last := self._last_words():
+                self._inbox.put((self, last))
         with contextlib.suppress(ValueError):
             self._inbox.put((self, Ended(how, None if outside else self.place)))
+
+    def _last_words(self) -> Printed | None:
+        """What a child that is gone has printed, and not told of."""
+        if self._output is None:
+            return None
+        self._output.seek(self._told)
+        lines, place = lines_of(self._output.read()), self.place
+        if not lines:
+            return None
+        return Printed(place.who if place else "", tuple(lines[-MOST:]), len(lines))
 
 
 def _signal_name(number: int) -> str:
@@ -237,23 +249,23 @@ def serve() -> None:
     os.dup2(2, 1)
     steady_streams()
     line_buffered()
-    output = Output(2)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     try:
-        parent, path, beacon, name = _read(source)
+        parent, path, beacon, name, shows_output = _read(source)
     except EOFError:
         os._exit(1)
     _end_with(parent)
     sys.path[:] = path
-    guarded_process(Signal(beacon), output.collect)
+    output = None if shows_output else Output(2)
+    guarded_process(Signal(beacon), output.collect if output else None)
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(source, messages), daemon=True).start()
 
     def emit(value: object) -> None:
         try:
-            for one in (*output.take(whose_code()), value):
+            for one in (*(output.take(whose_code()) if output else ()), value):
                 _write(sink, one)
         except OSError:
             os._exit(1)  # the parent is gone, and with it whoever could store a result

@@ -33,16 +33,21 @@ class Isolated:
     """A child process that runs `serve` (`module:function`) on one message; a context.
 
     The function answers with any number of values and returns; an `AugbenchError` among them is
-    raised here.
+    raised here. What it prints is told in a line, or is seen at once where it `shows_output`, as
+    the progress of a download.
     """
 
     serve: str
     message: object
     silence: float = _SILENCE
+    shows_output: bool = False
 
     def __enter__(self) -> Isolated:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._child = Child("augbench.executors.isolated:serve", self._inbox, worker_environment())
+        self._child = Child(
+            *("augbench.executors.isolated:serve", self._inbox, worker_environment()),
+            shows_output=self.shows_output,
+        )
         self._child.send((self.serve, self.message, dict(spelling())))
         return self
 

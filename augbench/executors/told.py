@@ -36,7 +36,7 @@ class _Told:
     def flush(self) -> None:
         """Show what there is of a line: a debugger asks on it."""
         if self._line:
-            self._errors.write(self._line)
+            self._errors.write(shown(self._line))
             self._line = ""
         self._errors.flush()
         self._stream.flush()

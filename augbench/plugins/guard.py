@@ -74,7 +74,7 @@ class _Process:
 _process = _Process()
 
 
-def guarded_process(note: Callable[[bytes], None], heard: Callable[[str], None]) -> None:
+def guarded_process(note: Callable[[bytes], None], heard: Callable[[str], None] | None) -> None:
     """Make this a process that tells where it is and who prints, and that no Ctrl-C reaches."""
     _process.note, _process.heard, _process.interrupts = note, heard, False
 

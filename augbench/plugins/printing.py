@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from augbench.text import shown
 
-__all__ = ["Output", "Printed", "line_buffered", "lines_of", "tell"]
+__all__ = ["MOST", "Output", "Printed", "line_buffered", "lines_of", "tell"]
 
-_MOST = 100
+MOST = 100
 """Lines of one origin that a process tells; of the others, it tells the number."""
 _LARGEST = 1 << 20
 """Bytes after which the file is emptied."""
@@ -64,7 +64,7 @@ class Output:
         lines = lines_of(_read(self._descriptor, self._end, size))
         self._end = size
         told = self._told.get(who, 0)
-        self._new.setdefault(who, []).extend(lines[: max(0, _MOST - told)])
+        self._new.setdefault(who, []).extend(lines[: max(0, MOST - told)])
         self._counts[who] = self._counts.get(who, 0) + len(lines)
         self._told[who] = told + len(lines)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from augbench.executors.isolated import Isolated
 from augbench.executors.told import prints_are_told
 from augbench.plugins.guard import Guard, Place
 from augbench.plugins.printing import Output, lines_of
@@ -94,6 +95,17 @@ def test_the_standard_output_holds_the_answer_alone(tmp_path):
     assert json.loads(done.stdout)
     assert "at import\n" in done.stderr
     assert "printed 'by Python' (held back)" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("shows_output", "told"),
+    [(True, "50 %\n"), (False, "a process that looks at plugins printed: 50 %\n")],
+)
+def test_a_process_of_its_own_is_told_in_a_line_or_heard_at_once(capfd, shows_output, told):
+    """A download takes minutes, and its bar is of no use afterwards."""
+    with Isolated("errands:shouts", "50 %", shows_output=shows_output) as child:
+        assert list(child.answers()) == []
+    assert capfd.readouterr() == ("", told)
 
 
 @pytest.fixture

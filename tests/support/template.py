@@ -80,7 +80,11 @@ class _Copy:
         stdout, its_out = os.pipe()
         status, its_status = os.pipe()
         request = b"\0".join(os.fsencode(one) for one in (cwd, *(f"{k}={env[k]}" for k in env)))
-        socket.send_fds(template, [request], [its_in, its_out, stderr.fileno(), its_status])
+        socket.send_fds(
+            template,
+            [request],
+            [its_in, its_out, 2 if stderr is None else stderr.fileno(), its_status],
+        )
         for one in (its_in, its_out, its_status):
             os.close(one)
         self.stdin, self.stdout = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb")
