@@ -18,7 +18,7 @@ from typing import Any
 from unittest.mock import patch
 
 from augbench.options import named
-from augbench.text import file_name, shown
+from augbench.text import cut, file_name, shown
 from augbench.writing import FileNames, save
 
 # A backend that a notebook has put there, or nonsense, would end the import; none is used.
@@ -217,10 +217,9 @@ def slug(*names: str) -> str:
 
 
 def one_line(name: str, longest: int) -> str:
-    """A name fit for a figure: on one line, the middle of a very long one left out."""
-    text = shown(" ".join(name.split()))  # its kinds of signs are also what XML cannot hold
-    if len(text) > longest:
-        text = f"{text[: longest // 2]}…{text[-(longest // 2 - 1) :]}"
+    """A name fit for a figure: on one line, a very long one cut (`augbench.text.cut`)."""
+    # Its kinds of signs are also what XML cannot hold.
+    text = cut(shown(" ".join(name.split())), longest)
     return f" {text}" if text.startswith("_") else text  # matplotlib hides leading underscores
 
 

@@ -19,6 +19,7 @@ from augbench.environment import version_of
 from augbench.errors import StoreError, UsageError
 from augbench.options import differing, named
 from augbench.statistics import ALPHA
+from augbench.text import cut
 from augbench.writing import save
 
 if TYPE_CHECKING:
@@ -208,8 +209,7 @@ def _other_arms(
 
 
 def _short(value: Any) -> str:
-    text = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 40 else f"{text[:37]}…"
+    return cut("nothing" if value is None else json.dumps(value, ensure_ascii=False), 40)
 
 
 def _endpoint(plan: Plan) -> str:

@@ -89,8 +89,12 @@ class _Steady(io.FileIO):
             return memoryview(data).nbytes
 
 
-def steady_streams() -> None:
-    """Make standard output and error such that writing to them never raises."""
+def steady_streams(*, apart: bool = False) -> None:
+    """Make standard output and error such that writing to them never raises.
+
+    With `apart`, what goes to the descriptor of the standard output past `sys.stdout`, as C
+    libraries print, goes to the error stream: the output is the program's own.
+    """
     # Were one closed, the next file to be opened, such as a store, would take its place.
     for number in range(3):
         try:
@@ -102,6 +106,10 @@ def steady_streams() -> None:
         if stream is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            if apart and name == "stdout" and os.name == "posix":
+                stream.flush()
+                number = os.dup(1)
+                os.dup2(2, 1)
             setattr(sys, name, _steady(stream, number))
 
 

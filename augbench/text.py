@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 
-__all__ = ["encodable", "escaped", "file_name", "in_a_cell", "shown"]
+__all__ = ["cut", "encodable", "escaped", "file_name", "in_a_cell", "shown"]
 
 _LONGEST = 300
-"""Letters without a space that are printed; of a longer word, the middle is left out."""
+"""Letters without a space that are printed; a longer word is cut."""
 _JOINERS = "\u200c\u200d"  # within words of Persian or Hindi, and within emoji
 # Where one of these is, characters are looked at one by one. Cc, Cf, Cs, Zl and Zp are in it.
 _SUSPICIOUS = re.compile(r"[^\n -~\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027\u2190-\u22ff]")
@@ -23,7 +24,7 @@ def shown(text: object) -> str:
     """The text with control characters, changes of direction and lone surrogates as escapes.
 
     What would move a cursor, colour a terminal or turn letters round is printed as `\\x1b`. Ends of
-    lines stay. Words of more than 300 letters lose their middle.
+    lines stay. Words of more than 300 letters are `cut`.
     """
     return _WORD.sub(_shortened, escaped(str(text)))
 
@@ -42,7 +43,44 @@ def _escape(match: re.Match[str]) -> str:
 
 def _shortened(match: re.Match[str]) -> str:
     word = match.group()
-    return f"{word[: _LONGEST // 2]}…{word[-(_LONGEST // 2 - 1) :]}"
+    mark = word[-1] if word[-1] in ",;:.)" else ""  # a sentence's, and no part of a name
+    return cut(word.removesuffix(mark), _LONGEST) + mark
+
+
+def cut(
+    name: str,
+    longest: int,
+    *,
+    among: Iterable[str] | None = None,
+    width: Callable[[str], int] = len,
+) -> str:
+    """A name of at most `longest` letters: a longer one without its middle, but unlike any other.
+
+    Four digits of its SHA-256 stand in the middle, as in `mixup:al…3fa2…a=0.25`. Where the names
+    `among` which it stands are known, only those that would be cut alike have digits. `width`
+    counts letters, or the columns that they take in a terminal.
+    """
+    if width(name) <= longest:
+        return name
+    plain = _without_middle(name, longest, "…", width)
+    if among is not None and not any(
+        other != name and _without_middle(other, longest, "…", width) == plain for other in among
+    ):
+        return plain
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return _without_middle(name, longest, f"…{digest[:4]}…", width)
+
+
+def _without_middle(name: str, longest: int, middle: str, width: Callable[[str], int]) -> str:
+    if width(name) <= longest:
+        return name
+    room = max(0, longest - len(middle))
+    begin, end = name[: room - room // 2], name[len(name) - room // 2 :]
+    while width(begin) > room - room // 2:
+        begin = begin[:-1]
+    while width(end) > room // 2:
+        end = end[1:]
+    return f"{begin}{middle}{end}"
 
 
 def encodable(text: str) -> str:

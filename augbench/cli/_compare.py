@@ -85,6 +85,14 @@ def _show(found: StoreComparison, first: str, second: str, one: Metric) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    for name in found.resplit:
+        console.print(
+            f"other splits of {name}: each side is tested on images of its own, no seed draws the "
+            "same ones in both, and an interval is about seeds, not about which split it is",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     if found.rows:
         _print_rows(console, found, first, second, one)
     else:
@@ -111,8 +119,9 @@ def _print_differences(
 def _print_rows(
     console: Console, found: StoreComparison, first: str, second: str, one: Metric
 ) -> None:
+    seed = "the number of the seed" if found.resplit else "seed"
     table = Table(
-        title=f"{one.caption}; difference: second − first, paired by seed, 95 % t interval",
+        title=f"{one.caption}; difference: second − first, paired by {seed}, 95 % t interval",
         title_justify="left",
         title_style="bold",
     )

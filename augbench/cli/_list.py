@@ -37,6 +37,7 @@ def list_command(kind: str, as_json: bool, plugins: tuple[str, ...], strict_plug
     infos = registry.describe(_KINDS[kind])
     if as_json:
         click.echo(json.dumps([asdict(info) for info in infos], indent=2, default=str))
+        tell_problems(registry)
         return
 
     from rich.table import Table

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from augbench.cli._shared import study_options
+from augbench.cli._ignored import is_given, refuse_needing
+from augbench.cli._shared import given_options, study_options, tell_problems
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.forecasting import power
 from augbench.text import shown
 
 __all__ = ["power_command"]
+
+
+_DATA = (
+    *("dataset", "pretrain_datasets", "finetune_datasets"),
+    *("data_root", "download", "plugins", "strict_plugins"),
+)
+"""Options of the planned study: without any beside a pilot, it is as the pilot."""
 
 
 class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in new clicks only
@@ -71,7 +80,12 @@ class _Numbers(click.ParamType):  # type: ignore[type-arg]  # generic in new cli
 )
 @click.option("--workers", type=int, help="For the time.  [default: the cores of this machine]")
 @study_options("metric", help="What differences are of.")
+@study_options(*_DATA)
+@click.pass_context
 def power_command(
+    context: click.Context,
+    /,
+    *,
     pilot: Path | None,
     study: int | None,
     detect: tuple[float, ...],
@@ -81,13 +95,24 @@ def power_command(
     chance: float,
     workers: int | None,
     metric: str,
+    **data: Any,
 ) -> None:
     """Say how many seeds, cells and hours it takes to find a difference.
 
-    By the noise of a pilot, a small study of the same kind, and by the report's own test.
+    By the noise of a pilot, a small study of the same kind, and by the report's own test. What the
+    planned study's data sets are tells how many test images it has.
     """
+    if pilot is None:
+        refuse_needing("--pilot", ["study", "workers"])
+    planned = None
+    if pilot is None or any(is_given(context, name) for name in _DATA):
+        from augbench.planning import plan
+
+        planned = plan(given_options(context, data))
+        tell_problems(planned.registry)
     found = power(
         pilot,
+        planned=planned,
         detect=detect,
         arms=arms,
         samples_per_class=sizes,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from augbench.cli._completion import complete_dataset
+from augbench.cli._ignored import GivenOnce
 from augbench.cli._shared import (
     data_options,
     out_option,
@@ -27,6 +28,7 @@ __all__ = ["preview_command"]
 )
 @click.option(
     "--dataset",
+    cls=GivenOnce,
     default=Options.pretrain_datasets[0],
     show_default=True,
     metavar="SPEC",

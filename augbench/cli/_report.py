@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from augbench.cli._ignored import refuse_beside
 from augbench.cli._shared import (
     figure_width_option,
     folder_of_run,
@@ -24,6 +25,11 @@ from augbench.results import StudyResult, find_view
 from augbench.store import Store, StoredStudy
 
 __all__ = ["report_command"]
+
+_OF_FIGURES = ("figure_width", "plot_train_curves")
+_OF_THE_REPORT = ("against", "html", "full", *_OF_FIGURES, "as_json")
+_VIEW = ("metric", "readout", "finetune_samples", "tuned", "confidence")
+_OF_ONE_STUDY = ("study", *_VIEW, "pairwise", *_OF_THE_REPORT)
 
 
 @click.command("report")
@@ -102,11 +108,16 @@ def report_command(
       augbench report results --full --no-figures
       augbench report results --html report.html --metric nll
     """
-    if pairwise and (against is not None or html is not None):
-        raise UsageError(
-            f"--pairwise: cannot be used with {'--html' if against is None else '--against'}; it "
-            "prints a table of its own"
-        )
+    if list_studies:
+        refuse_beside("--list", "lists the studies of the store and says no more", _OF_ONE_STUDY)
+    if pairwise:
+        refuse_beside("--pairwise", "prints a table of its own", _OF_THE_REPORT)
+    if as_json:
+        refuse_beside("--json", "prints everything as one object", ["full"])
+    if no_figures:
+        refuse_beside("--no-figures", "draws nothing", _OF_FIGURES)
+    if against is not None:
+        refuse_beside("--against", "leaves the figures as they are", _OF_FIGURES)
     if not 0 < confidence < 1:
         raise UsageError(f"--confidence: expected a share between 0 and 1, got {confidence:g}")
     if html is not None and not html.parent.is_dir():
@@ -114,10 +125,6 @@ def report_command(
             f"--html: there is no folder {str(html.parent)!r} for {html.name!r}; make it, "
             "or name another"
         )
-    if pairwise and as_json:
-        raise UsageError("--json is for the report: leave it out, or --pairwise")
-    if list_studies and as_json:
-        raise UsageError("--json is for one study: leave it out, or --list")
     with Store.read(out) as store:
         if list_studies:
             _list(store)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from augbench.cli._ignored import refuse_beside, several_datasets
 from augbench.cli._shared import (
     GroupedCommand,
     figure_width_option,
@@ -36,7 +38,10 @@ _ARCHIVES = frozenset({".zip", ".tar", ".tgz", ".gz", ".7z", ".rar"})
 
 @click.command("run", cls=GroupedCommand)
 @click.argument(
-    "study", required=False, type=click.Path(path_type=Path), metavar="[FOLDER|STUDY.toml]"
+    "named",
+    nargs=-1,  # so that too many are told in one line
+    type=click.Path(path_type=Path),
+    metavar="[FOLDER|STUDY.toml]",
 )
 @study_options()
 @click.option(
@@ -63,7 +68,7 @@ def run_command(
     context: click.Context,
     /,
     *,
-    study: Path | None,
+    named: tuple[Path, ...],
     save_study: Path | None,
     plot_train_curves: bool,
     figure_width: str | None,
@@ -94,6 +99,11 @@ def run_command(
     """
     if time_it and not dry_run:
         raise click.UsageError("--time is for --dry-run; without it, the study itself is timed")
+    if as_json:
+        refuse_beside("--json", "prints everything as one object", ["full"])
+    if no_figures:
+        refuse_beside("--no-figures", "draws nothing", ["plot_train_curves", "figure_width"])
+    study = _one_of(named)
     folder = _folder(given, study)
     if folder is not None:
         given["dataset"], study = folder, None
@@ -169,6 +179,19 @@ def run_command(
             echo(line)
         echo(where_line(result, options.out, full=full, figures=not no_figures))
     _raise_if_not_whole(result)
+
+
+def _one_of(arguments: Sequence[Path]) -> Path | None:
+    """The argument, if any; raises `UsageError` for several."""
+    if len(arguments) > 1:
+        names = [str(one) for one in arguments]
+        remedy = "give the command for each"
+        if all(map(os.path.isdir, names)):
+            remedy = several_datasets(names)
+        raise UsageError(
+            f"expected one folder or study file, got {len(names)}, {' and '.join(names)}: {remedy}"
+        )
+    return arguments[0] if arguments else None
 
 
 def _folder(given: dict[str, Any], argument: Path | None) -> str | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from augbench.cli._ignored import GivenOnce
 from augbench.cli._streams import echo
 from augbench.errors import UsageError
 from augbench.options import Option, Options, Problems, grouped, made_from, options_of
@@ -144,6 +145,7 @@ def _flags(option: Option[Any, Any], help: str) -> list[Callable[[_F], _F]]:
     value = click.option(
         *option.flags,
         option.name,
+        cls=click.Option if option.repeatable else GivenOnce,
         type=_Value(option),
         default=option.default,
         multiple=option.repeatable,
@@ -234,8 +236,14 @@ def folder_of_run(function: _F) -> _F:
     """
 
     @wraps(function)
-    def with_folder(*arguments: Any, folder: Path | None, out: Path, **values: Any) -> Any:
-        if folder is not None:
+    def with_folder(*arguments: Any, folders: tuple[Path, ...], out: Path, **values: Any) -> Any:
+        if len(folders) > 1:
+            told = " ".join(map(str, folders))
+            raise UsageError(
+                f"expected one folder of a run, got {len(folders)}: {told}; give the command for "
+                f"each, or see two side by side: augbench compare {folders[0]} {folders[1]}"
+            )
+        for folder in folders:
             source = click.get_current_context().get_parameter_source("out")
             if source is ParameterSource.COMMANDLINE and out != folder:
                 raise UsageError(
@@ -245,9 +253,10 @@ def folder_of_run(function: _F) -> _F:
             out = folder
         return function(*arguments, out=out, **values)
 
+    # Any number, so that too many are told in one line.
     folder = click.argument(
-        "folder",
-        required=False,
+        "folders",
+        nargs=-1,
         metavar="[DIR]",
         type=click.Path(path_type=Path, file_okay=False),
     )

@@ -21,7 +21,7 @@ __all__ = [
 
 def prepare_streams() -> None:
     """Make output steady, whatever the terminal, its encoding and the environment are."""
-    steady_streams()
+    steady_streams(apart=True)
     # A notebook's backend, which its shell hands on, may not exist here; nothing needs one.
     os.environ.pop("MPLBACKEND", None)
 

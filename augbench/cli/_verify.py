@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from augbench.cli._ignored import refuse_needing
 from augbench.cli._shared import folder_of_run, study_options, tell_problems
 from augbench.cli._streams import echo
 from augbench.errors import AugbenchError, StoreWarning
@@ -43,6 +44,8 @@ def verify_command(
     Prints each problem in one line; the exit code is 1 if any is left, or if a cell that was
     trained again does not agree.
     """
+    if recompute is None:
+        refuse_needing("--recompute", ["study", "plugins", "strict_plugins", "data_root"])
     _look(out, mend)
     if recompute is not None:
         registry = Registry.load(plugins, strict=strict_plugins)

@@ -2,7 +2,8 @@
 
 It is a fresh interpreter, not a copy of this one: no main module is imported again, no thread pool
 is inherited, and it works the same on every system. Values go to it and come from it pickled, in
-frames with a check sum, so that nothing that a plugin writes can pass for one.
+frames with a check sum, so that nothing that a plugin writes can pass for one. All other output of
+the child goes into a file, and comes as `Printed` values.
 
 The child ends with its parent. On Linux the kernel sees to it, whatever the child is doing; on
 other systems a thread of the child does, which native code that never gives the interpreter back
@@ -30,8 +31,9 @@ from typing import Any, BinaryIO
 
 import augbench
 from augbench.executors.beacon import Beacon, Signal
-from augbench.plugins.guard import Place, guarded_process
+from augbench.plugins.guard import Place, guarded_process, whose_code
 from augbench.plugins.isolation import describe
+from augbench.plugins.printing import MOST, Output, Printed, line_buffered, lines_of
 from augbench.streams import steady_streams
 
 __all__ = ["Child", "Ended", "Serve", "serve"]
@@ -73,7 +75,8 @@ class _LastWords:
 class Child:
     """A child process that runs `serve` (`module:function`) with values sent to it.
 
-    Its answers come to `inbox` as pairs (child, value), the last of them `Ended`.
+    Its answers come to `inbox` as pairs (child, value), the last of them `Ended`; `Printed` values
+    tell what it has printed since the answer before, unless it `shows_output` by itself.
     """
 
     def __init__(
@@ -81,11 +84,18 @@ class Child:
         serve: str,
         inbox: queue.SimpleQueue[Any],
         environment: Mapping[str, str] | None = None,
+        *,
+        shows_output: bool = False,
     ) -> None:
         self._inbox = inbox
         self._beacon = Beacon()
         self._why = ""
         self._garbled = False
+        self._output: BinaryIO | None = None
+        self._told = 0  # bytes of it that the child itself has told of
+        if not shows_output:
+            # Both append to it, and the parent has what a child that is gone has written last.
+            self._output = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115
         paths = (str(Path(augbench.__file__).parent.parent), os.environ.get("PYTHONPATH", ""))
         path = os.pathsep.join(filter(None, paths))  # this very AugBench is found first
         try:
@@ -94,6 +104,7 @@ class Child:
                 [sys.executable, "-P", "-c", "from augbench.executors.child import serve; serve()"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=self._output,
                 env={**os.environ, **(environment or {}), "PYTHONPATH": path},
                 cwd=_working_directory(),
                 # A group of its own: Ctrl-C is the parent's, and what it starts ends with it.
@@ -101,8 +112,10 @@ class Child:
             )
         except BaseException:
             self._beacon.close()
+            if self._output is not None:
+                self._output.close()
             raise
-        self.send((os.getpid(), list(sys.path), self._beacon.path, serve))
+        self.send((os.getpid(), list(sys.path), self._beacon.path, serve, shows_output))
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         threading.Thread(target=self._wait, daemon=True).start()
@@ -141,7 +154,7 @@ class Child:
         """End it and forget it."""
         self.kill("closed")
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._output):
             with contextlib.suppress(OSError, ValueError):
                 if pipe is not None:
                     pipe.close()
@@ -155,6 +168,8 @@ class Child:
                 if isinstance(value, _LastWords):
                     self._why = self._why or value.text
                 else:
+                    if isinstance(value, Printed):
+                        self._told = value.end
                     self._inbox.put((self, value))
         except (EOFError, OSError, ValueError):
             return
@@ -175,8 +190,21 @@ class Child:
         # What another process ended, the system for lack of memory perhaps, is nobody's fault;
         # and nobody knows whose code wrote what could not be read.
         outside = (code in (-9, -15) and not self._why) or self._garbled
-        with contextlib.suppress(ValueError):  # closed meanwhile: nobody waits for it
+        with contextlib.suppress(ValueError, OSError):  # closed meanwhile: nobody waits for it
+            if last := self._last_words():
+                self._inbox.put((self, last))
+        with contextlib.suppress(ValueError):
             self._inbox.put((self, Ended(how, None if outside else self.place)))
+
+    def _last_words(self) -> Printed | None:
+        """What a child that is gone has printed, and not told of."""
+        if self._output is None:
+            return None
+        self._output.seek(self._told)
+        lines, place = lines_of(self._output.read()), self.place
+        if not lines:
+            return None
+        return Printed(place.who if place else "", tuple(lines[-MOST:]), len(lines))
 
 
 def _signal_name(number: int) -> str:
@@ -220,22 +248,25 @@ def serve() -> None:
     # What a plugin prints must not get between the messages, what it reads is not for it.
     os.dup2(2, 1)
     steady_streams()
+    line_buffered()
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
     try:
-        parent, path, beacon, name = _read(source)
+        parent, path, beacon, name, shows_output = _read(source)
     except EOFError:
         os._exit(1)
     _end_with(parent)
     sys.path[:] = path
-    guarded_process(Signal(beacon))
+    output = None if shows_output else Output(2)
+    guarded_process(Signal(beacon), output.collect if output else None)
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(source, messages), daemon=True).start()
 
     def emit(value: object) -> None:
         try:
-            _write(sink, value)
+            for one in (*(output.take(whose_code()) if output else ()), value):
+                _write(sink, one)
         except OSError:
             os._exit(1)  # the parent is gone, and with it whoever could store a result
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from augbench.plugins.components import Component
+from augbench.plugins.printing import Printed
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.study import Cell
 from augbench.training.notes import Note
@@ -27,6 +28,7 @@ __all__ = [
     "Job",
     "Pack",
     "Packed",
+    "Printed",
     "Started",
     "StepsDone",
 ]
@@ -120,7 +122,7 @@ class Answer:
     value: Any
 
 
-Event = Started | StepsDone | Packed | Finished | Answer
+Event = Started | StepsDone | Packed | Finished | Answer | Printed
 
 
 Emit = Callable[[Event], None]

@@ -12,6 +12,7 @@ from augbench.executors.child import Child, Ended
 from augbench.executors.threads import worker_environment
 from augbench.options import spelling, written_as
 from augbench.plugins.guard import Place
+from augbench.plugins.printing import Printed, tell
 
 __all__ = ["ChildEndedError", "Isolated"]
 
@@ -32,16 +33,21 @@ class Isolated:
     """A child process that runs `serve` (`module:function`) on one message; a context.
 
     The function answers with any number of values and returns; an `AugbenchError` among them is
-    raised here.
+    raised here. What it prints is told in a line, or is seen at once where it `shows_output`, as
+    the progress of a download.
     """
 
     serve: str
     message: object
     silence: float = _SILENCE
+    shows_output: bool = False
 
     def __enter__(self) -> Isolated:
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._child = Child("augbench.executors.isolated:serve", self._inbox, worker_environment())
+        self._child = Child(
+            *("augbench.executors.isolated:serve", self._inbox, worker_environment()),
+            shows_output=self.shows_output,
+        )
         self._child.send((self.serve, self.message, dict(spelling())))
         return self
 
@@ -66,6 +72,9 @@ class Isolated:
                 raise ChildEndedError(value.how, value.place)
             if isinstance(value, AugbenchError):
                 raise value
+            if isinstance(value, Printed):
+                tell(value, "a process that looks at plugins")
+                continue
             yield value
 
 

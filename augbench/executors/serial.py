@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from augbench.executors.contract import Emit, Event, Finished, Job, Pack, Started
 from augbench.executors.recovery import Loss, Recovery
+from augbench.executors.told import prints_are_told
 from augbench.executors.worker import PackTrainer
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell
@@ -20,7 +21,7 @@ class ThisProcess:
 
     `registry` are plugins that are loaded already; without one, it loads the job's. What ends the
     process in native code ends the run; what raises `SystemExit` costs the cell that does. No limit
-    on time is kept.
+    on time is kept. What plugins print is shown at once, on the error stream.
     """
 
     registry: Registry | None = None
@@ -41,11 +42,12 @@ class ThisProcess:
         threads, rounds = torch.get_num_threads(), torch.backends.cudnn.allow_tf32
         torch.set_num_threads(1)
         try:
-            trainer = PackTrainer(job, self.registry)
-            emit(Started(trainer.device_name))
-            recovery = Recovery()
-            for pack in packs:
-                _train(list(pack), trainer, recovery, emit)
+            with prints_are_told():
+                trainer = PackTrainer(job, self.registry)
+                emit(Started(trainer.device_name))
+                recovery = Recovery()
+                for pack in packs:
+                    _train(list(pack), trainer, recovery, emit)
         finally:
             torch.set_num_threads(threads)
             torch.backends.cudnn.allow_tf32 = rounds

@@ -118,8 +118,9 @@ def expected(plan: Plan) -> Expected:
     needed = seeds_to_reach()
     detectable, at, noise, typical = math.nan, dict[int, float](), "", False
     if arms and study.seeds >= needed:
+        pretrain, finetune = study.pairs[0]
         known = stored_noise(options.out, study, options.metric)
-        known = known or typical_noise(study, options.metric)
+        known = known or typical_noise((pretrain.name, finetune.name), options.metric)
         if known is not None:
             noise, typical = known.source, known.typical
             here = known.noise.at(study.samples_per_class)

@@ -91,13 +91,14 @@ def stored_noise(folder: Path, study: Study, metric: str) -> KnownNoise | None:
     return None
 
 
-def typical_noise(study: Study | None, metric: str) -> KnownNoise | None:
-    """Typical noise for a study's data; None for a metric that none was measured for."""
+def typical_noise(pair: Pair, metric: str) -> KnownNoise | None:
+    """Typical noise for two data sets, by their names; None for a metric without any.
+
+    That of the embedded glyphs for these, and that of handwriting for all others.
+    """
     if metric != PRIMARY.name:
         return None
-    glyphs = study is not None and all(
-        one.name.startswith("glyph-") for pair in study.pairs[:1] for one in pair
-    )
+    glyphs = all(name.startswith("glyph-") for name in pair)
     chosen = GLYPHS if glyphs else HANDWRITING
     return KnownNoise(chosen.noise, chosen.source, True)
 

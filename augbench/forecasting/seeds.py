@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from augbench.errors import StoreError, UsageError
 from augbench.executors.threads import cores
 from augbench.forecasting.duration import words
 from augbench.forecasting.noise import KnownNoise, noise_of, typical_noise
+from augbench.planning import plan
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.metrics import metric as metric_named
-from augbench.results import StudyResult
-from augbench.statistics import PairedNoise, seeds_to_reach, study_seeds
+from augbench.results import Pair, StudyResult
+from augbench.running.plan import Plan
+from augbench.statistics import PairedNoise, images_needed, seeds_to_reach, study_seeds
 from augbench.store import FILE_NAME, Store
 
 __all__ = ["Power", "WantedDifference", "power"]
@@ -30,7 +33,8 @@ class WantedDifference:
 
     `seeds` is None above 500. `fewest` and `most` are the seeds at the ends of what the pilot's
     noise may be (95 %); None above 500. `cells` and `seconds` are of the whole study, None where
-    they are not known.
+    they are not known. `images` are the test images with which that difference is no luck of which
+    images they are, where there are fewer, and None where there are enough.
     """
 
     difference: float
@@ -39,6 +43,7 @@ class WantedDifference:
     most: int | None
     cells: int | None
     seconds: float | None
+    images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Power:
 
     `noise_of_average` is the standard deviation over seeds of a paired difference, on average over
     the sizes, and `noise_by_size` that at each size, both in `unit`. `off_by` are the factors
-    between which the true noise lies (95 %).
+    between which the true noise lies (95 %). `pair` are the data sets of the planned study, and
+    `test_images` the number that it measures on.
     """
 
     source: str
@@ -63,6 +69,8 @@ class Power:
     off_by: tuple[float, float]
     rows: tuple[WantedDifference, ...]
     time_source: str
+    pair: Pair
+    test_images: int
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -71,7 +79,10 @@ class Power:
 
     def _lines(self) -> Iterator[str]:
         kind = "typical noise, measured on" if self.typical else "pilot:"
-        yield f"{kind} {self.source}, {self.pilot_seeds} seeds"
+        pair = " → ".join(self.pair)
+        known = pair.casefold() in self.source.casefold()
+        other = "" if known else f"; none is known of {pair}, which may have another"
+        yield f"{kind} {self.source}, {self.pilot_seeds} seeds{other}"
         sizes = ", ".join(f"{size}: {value:.1f}" for size, value in self.noise_by_size.items())
         yield (
             f"noise of a paired difference over seeds, in {self.unit}: {self.noise_of_average:.1f} "
@@ -96,17 +107,27 @@ class Power:
 
     def _study(self, row: WantedDifference) -> str:
         if row.seeds is None:
-            return f"more than {MOST} seeds"
+            return f"more than {MOST} seeds{self._luck(row)}"
         most = f"over {MOST}" if row.most is None else str(row.most)
         span = f" ({row.fewest} to {most} within the uncertainty of the noise)"
         cells = "" if row.cells is None else f", {row.cells:,} cells"
         time = "" if row.seconds is None else f", about {words(row.seconds)}"
-        return f"{row.seeds} seed{'s' * (row.seeds != 1)}{span}{cells}{time}"
+        return f"{row.seeds} seed{'s' * (row.seeds != 1)}{span}{cells}{time}{self._luck(row)}"
+
+    def _luck(self, row: WantedDifference) -> str:
+        """The test images that are lacking, in words."""
+        if row.images is None:
+            return ""
+        return (
+            f"; but on {self.test_images:,} test images it may be the luck of which they are: it "
+            f"takes about {_rounded(row.images):,}"
+        )
 
 
 def power(
     pilot: str | os.PathLike[str] | StudyResult | None = None,
     *,
+    planned: Plan | None = None,
     detect: float | Sequence[float] = 1.0,
     arms: int | None = None,
     samples_per_class: Sequence[int] | None = None,
@@ -119,19 +140,30 @@ def power(
     """The seeds, cells and time that it takes to find a difference: `power("pilot", detect=1)`.
 
     `pilot` is the folder of a run, of whose `study` (the latest by default) the noise is taken, or
-    its result; without one, typical values serve. `detect` are true differences in the metric's
+    its result; without one, typical values serve, which go by the data sets. `planned` is the
+    study to be, as `augbench.api.plan` gives it: without it, the study is as the pilot, or by
+    default as `augbench.run()` would make it. `detect` are true differences in the metric's
     unit (points of accuracy), on average over the sizes, or at one `size`; a study finds them with
     probability `chance`. `arms` beside the baseline and `samples_per_class` are those of the
-    planned study, by default the pilot's. The test is the report's own, by simulation:
-    `augbench.statistics.study_power`.
+    planned study, where they are not the plan's or the pilot's. The test is the report's own, by
+    simulation: `augbench.statistics.study_power`. Of accuracy, it is also told how many test images
+    a difference takes, where the planned study has fewer: `augbench.statistics.least_difference`.
 
     Seconds are those of the pilot's cells, scaled to the planned number of cells, on `workers`
     (by default the cores of this machine). Raises `UsageError` for a pilot of fewer than 3 seeds,
     and `StoreError` where there is none.
     """
     result = _result(pilot, metric, study)
-    known = _noise(result, metric)
+    if result is None and planned is None:
+        planned = plan()
+    pair, images = _measured_on(result, planned)
+    known = _noise(result, pair, metric)
     one = metric_named(metric)
+    if planned is not None:
+        samples_per_class = samples_per_class or planned.study.samples_per_class
+        arms = (
+            len(planned.study.arms) - (planned.study.baseline is not None) if arms is None else arms
+        )
     noise = known.noise if samples_per_class is None else known.noise.at(samples_per_class)
     compared = arms if arms is not None else known.noise.arms
     if compared < 1:
@@ -160,6 +192,7 @@ def power(
             for factor in (1.0, *off_by)
         )
         cells, busy = per_seed
+        enough = images_needed(effect, seeds or MOST) if one is PRIMARY else 0
         return WantedDifference(
             difference,
             seeds,
@@ -167,6 +200,7 @@ def power(
             most,
             None if seeds is None or cells is None else round(seeds * cells),
             None if seeds is None or busy is None else seeds * busy / slots,
+            enough if enough > images else None,
         )
 
     source = ""
@@ -189,6 +223,8 @@ def power(
         off_by=off_by,
         rows=tuple(map(row, wanted)),
         time_source=source,
+        pair=pair,
+        test_images=images,
     )
 
 
@@ -204,14 +240,23 @@ def _result(
         return StudyResult(store.study(study), metric=metric)
 
 
-def _noise(result: StudyResult | None, metric: str) -> KnownNoise:
+def _measured_on(result: StudyResult | None, planned: Plan | None) -> tuple[Pair, int]:
+    """The names of the first two data sets of the planned study, and its test images."""
+    if planned is not None:
+        pretrain, finetune = planned.study.pairs[0]
+        return (pretrain.name, finetune.name), finetune.test_size
+    assert result is not None
+    pair = result.pairs[0]
+    return pair, int(result.stored.description["datasets"][pair[1]]["test_size"])
+
+
+def _noise(result: StudyResult | None, pair: Pair, metric: str) -> KnownNoise:
     if result is None:
-        known = typical_noise(None, metric)
+        known = typical_noise(pair, metric)
         if known is None:
             raise UsageError(f"no typical noise is known for {metric!r}; name a pilot")
         return known
-    pretrain, finetune = result.pairs[0]
-    return KnownNoise(noise_of(result), f"{pretrain} → {finetune}", False)
+    return KnownNoise(noise_of(result), " → ".join(result.pairs[0]), False)
 
 
 def _per_seed(
@@ -225,3 +270,9 @@ def _per_seed(
     done = [cell.result.seconds for cell in cells if cell.status == "ok" and cell.result]
     per_seed = planned * len(cells) / result.seeds
     return per_seed, per_seed * sum(done) / len(done) if done else None
+
+
+def _rounded(count: int) -> int:
+    """Two digits of a number, upwards: what is told of images is no better."""
+    step = int("1".ljust(len(str(count)) - 1, "0"))
+    return math.ceil(count / step) * step

@@ -17,7 +17,7 @@ from typing import Any
 
 from augbench.errors import ContractError
 
-__all__ = ["Guard", "Place", "guarded_process"]
+__all__ = ["Guard", "Place", "guarded_process", "whose_code"]
 
 _LONGEST = 400  # letters of a name that a place keeps
 
@@ -56,20 +56,32 @@ class Place:
 class _Process:
     """What this process tells about itself: `note` takes each place, and b"" where it is left.
 
-    In a process of which `interrupts` is False, no KeyboardInterrupt can be the user's.
+    `heard` is called with whose code it is in, "" for nobody's, before it goes into other code. In
+    a process of which `interrupts` is False, no KeyboardInterrupt can be the user's.
     """
 
     note: Callable[[bytes], None] | None = None
+    heard: Callable[[str], None] | None = None
     interrupts: bool = True
-    within: list[bytes] = field(default_factory=list)
+    within: list[Place] = field(default_factory=list)
+
+    @property
+    def who(self) -> str:
+        """Whose code the process is in; "" for nobody's."""
+        return self.within[-1].who if self.within else ""
 
 
 _process = _Process()
 
 
-def guarded_process(note: Callable[[bytes], None]) -> None:
-    """Make this a process that tells where it is, and that no Ctrl-C reaches."""
-    _process.note, _process.interrupts = note, False
+def guarded_process(note: Callable[[bytes], None], heard: Callable[[str], None] | None) -> None:
+    """Make this a process that tells where it is and who prints, and that no Ctrl-C reaches."""
+    _process.note, _process.heard, _process.interrupts = note, heard, False
+
+
+def whose_code() -> str:
+    """Whose code this process is in, in words; "" for nobody's."""
+    return _process.who
 
 
 class Guard:
@@ -85,10 +97,11 @@ class Guard:
         self._before: list[tuple[Any, ...]] = []
 
     def __enter__(self) -> None:
-        encoded = self._place.encoded
-        _process.within.append(encoded)
+        if _process.heard is not None:
+            _process.heard(_process.who)
+        _process.within.append(self._place)
         if _process.note is not None:
-            _process.note(encoded)
+            _process.note(self._place.encoded)
         self._before.append(_torch_state())
 
     def __exit__(
@@ -97,11 +110,12 @@ class Guard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        changed = _restored(self._before.pop())
+        changed, who = _restored(self._before.pop()), self._place.who
+        if _process.heard is not None:
+            _process.heard(who)
         _process.within.pop()
         if _process.note is not None:
-            _process.note(_process.within[-1] if _process.within else b"")
-        who = self._place.who
+            _process.note(_process.within[-1].encoded if _process.within else b"")
         if isinstance(error, SystemExit) or (
             isinstance(error, KeyboardInterrupt) and not _process.interrupts
         ):

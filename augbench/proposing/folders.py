@@ -96,12 +96,28 @@ def with_folders(
         if option not in options.given:
             own[spec] = replace(own[spec], option="dataset")
         choices += _choices(own[spec], survey, channels, side)
-    if not {"augmentations", "arms"} & options.given and options.base is None:
-        options = options.but(augmentations=AUGMENTATIONS)
-        choices.append(Choice(f"augmentations {', '.join(AUGMENTATIONS)}", "augmentations"))
+    augmentations, told = _compared(options, registry)
+    if told:
+        options = options.but(augmentations=augmentations)
+        choices.append(Choice(told, "augmentations"))
     specs = {name: [full.get(spec, spec) for spec in getattr(options, name)] for name in _SIDES}
     lines = tuple(map(_found, surveys.values()))
     return Folders(options.but(**specs), lines, tuple(choices), refused)
+
+
+def _compared(options: Options, registry: Registry) -> tuple[tuple[str, ...], str]:
+    """What is compared on photographs, and what of it was chosen, in words; "" for nothing.
+
+    `all` names every augmentation, and no pipeline of them: those that are proposed are added.
+    """
+    given = options.augmentations
+    if options.base is not None:
+        return given, ""
+    if not {"augmentations", "arms"} & options.given:
+        return AUGMENTATIONS, f"augmentations {', '.join(AUGMENTATIONS)}"
+    known = {*registry.names("augmentation"), *given}
+    added = tuple(one for one in AUGMENTATIONS if one not in known) if "all" in given else ()
+    return (*given, *added), f"{', '.join(added)} beside all" if added else ""
 
 
 def completed_spec(spec: str, registry: Registry) -> str:

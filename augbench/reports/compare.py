@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from augbench.options import differing, titled
+from augbench.plugins.parameters import split
 from augbench.protocol.readouts import check_metric
 from augbench.protocol.shift import ShiftTest
 from augbench.results import Pair, StudyResult, View
@@ -41,6 +42,9 @@ class StoreComparison:
     the cells that both computed under the very same key, `disagree` lists those among them whose
     metrics differ by more than rounding; `only_first` and `only_second` count computed cells
     whose key the other lacks. `unlike` names the data sets of one name, but not of one content.
+    `resplit` names those of the first study that the second has under another split: the same
+    folder, of which other images are tested on. Their rows are compared, by the seeds' numbers
+    alone: no seed draws the same images in both.
     `views` are what `rows` are about in each study: the first study's leading view, if the second
     has it too, or else each study's own.
     """
@@ -53,6 +57,7 @@ class StoreComparison:
     disagree: tuple[tuple[str, tuple[Disagreement, ...]], ...]
     rows: tuple[SideBySide, ...]
     unlike: tuple[str, ...] = ()
+    resplit: tuple[str, ...] = ()
     views: tuple[View, View] = (View(), View())
 
 
@@ -65,7 +70,8 @@ def compare(
     both studies have the same pair, augmentation and size, whatever else they differ in; seeds are
     paired by their number, and both sides of a difference have the same seeds. Pairs are the same
     where
-    their data sets' contents are, whatever these are called and wherever they lie.
+    their data sets' contents are, whatever these are called and wherever they lie, or where they
+    are splits of one folder.
     """
     if first.view in second.views:
         second = second.at(view=first.view)
@@ -95,6 +101,12 @@ def compare(
             name
             for name, content in _contents(first).items()
             if _contents(second).get(name, content) != content
+            and not _is_resplit(_info(first, name), _info(second, name))
+        ),
+        resplit=tuple(
+            name
+            for name in _contents(first)
+            if any(_is_resplit(_info(first, name), _info(second, one)) for one in _contents(second))
         ),
         views=(first.view, second.view),
     )
@@ -106,11 +118,38 @@ def _contents(study: StudyResult) -> dict[str, str]:
     return {name: info["content_hash"] for name, info in datasets.items()}
 
 
+def _info(study: StudyResult, name: str) -> Mapping[str, Any]:
+    """All that is stored of a data set."""
+    info: Mapping[str, Any] = study.stored.description["datasets"][name]
+    return info
+
+
+def _is_resplit(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """True for two splits of one folder: specs that differ in the parameter `split` alone."""
+    if one["content_hash"] == other["content_hash"]:
+        return False
+    specs = [info.get("spec", "").partition(":") for info in (one, other)]
+    parts = [(kind, split(parameters)) for kind, _, parameters in specs]
+    splits = [named.pop("split", "0") for _, (_, named) in parts]
+    return parts[0] == parts[1] and splits[0] != splits[1]
+
+
 def _same_pair(pair: Pair, first: StudyResult, second: StudyResult) -> Pair | None:
-    """The second study's pair of the same images; the one of the same names, if it is there."""
+    """The second study's pair of the same images, or of another split of the same folders.
+
+    Among several, the one of the same names, if it is there.
+    """
     ours, theirs = _contents(first), _contents(second)
     wanted = [ours[name] for name in pair]
     same = [other for other in second.pairs if [theirs[name] for name in other] == wanted]
+    same = same or [
+        other
+        for other in second.pairs
+        if all(
+            ours[a] == theirs[b] or _is_resplit(_info(first, a), _info(second, b))
+            for a, b in zip(pair, other, strict=True)
+        )
+    ]
     return pair if pair in same else next(iter(same), None)
 
 

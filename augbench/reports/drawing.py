@@ -23,6 +23,7 @@ from augbench.executors.child import Child
 from augbench.executors.threads import cores, worker_environment
 from augbench.options import named, spelling, written_as
 from augbench.pictures.archive import Picture
+from augbench.plugins.printing import Printed, tell
 from augbench.reports.figures import Part, parts, save_figures
 from augbench.results import StudyResult
 from augbench.writing import FileNames, save
@@ -174,6 +175,9 @@ class Artists:
             child.send(task)
         while len(found) < len(tasks):
             child, value = self._inbox.get()
+            if isinstance(value, Printed):
+                tell(value, "a process that draws figures")
+                continue
             if not isinstance(value, _Drawn):
                 return  # it failed, or has ended
             found.append(value)

@@ -129,6 +129,7 @@ def comparison_object(
             for one in metrics
         ],
         "not_compared": list(found.unlike),
+        "other_splits": list(found.resplit),
         "rows": [_side_by_side(row) for row in found.rows],
     }
 

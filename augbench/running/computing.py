@@ -17,6 +17,7 @@ from augbench.executors.contract import (
     Finished,
     Job,
     Packed,
+    Printed,
     Started,
     StepsDone,
 )
@@ -31,6 +32,7 @@ from augbench.running.ledger import Ledger
 from augbench.running.observer import Observer
 from augbench.running.pictures import Gallery
 from augbench.running.plan import Plan
+from augbench.running.printed import PrintLog
 from augbench.running.sharing import Share
 from augbench.running.shifting import Unmeasured, prepare
 from augbench.store import Store, StoredStudy
@@ -116,6 +118,7 @@ class _Computation:
         self._device = "cpu"
         self._notes: list[Note] = []
         self._unmeasured = Unmeasured(of.plan.study, wanted)
+        self._printed = PrintLog(of.plan.options.out, of.observer)
 
     def run(self) -> None:
         """Train what no other run trains, and wait for the rest."""
@@ -152,9 +155,11 @@ class _Computation:
                     elif not self._look_at_others():
                         time.sleep(_LOOK_EVERY)
             except BaseException:
+                self._printed.tell()
                 self._ledger.close(plan.study, plan.cells, self._command, patience=_LAST_PATIENCE)
                 raise
             self._ledger.close(plan.study, plan.cells, self._command)
+        self._printed.tell()
         for line in self._unmeasured.lines:
             self._observer.noted(line)
         if how:
@@ -205,6 +210,8 @@ class _Computation:
             self._observer.started(event.device)
         elif isinstance(event, Packed):
             self._notes.append(event.note)
+        elif isinstance(event, Printed):
+            self._printed.take(event)
         elif isinstance(event, Answer) and self._gallery is not None:
             self._gallery.take(event.value)
 

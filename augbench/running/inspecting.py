@@ -37,7 +37,9 @@ def inspected(
         return found
     asked = _Asked(registry.arguments, component, root, download)
     try:
-        with Isolated("augbench.running.inspecting:tell_info", asked) as child:
+        with Isolated(
+            "augbench.running.inspecting:tell_info", asked, shows_output=download
+        ) as child:
             (info,) = child.answers()
     except ChildEndedError as error:
         raise DatasetError(f"data set {component.label!r} could not be loaded: {error}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from augbench.datasets.balance import ClassBalance
@@ -11,12 +11,13 @@ from augbench.datasets.contract import Dataset, DatasetInfo
 from augbench.datasets.named import data_root, load_dataset
 from augbench.environment import version_of
 from augbench.labels import decode
-from augbench.options import Options, at_least, named, options_of
+from augbench.options import Options, at_least
 from augbench.plugins.components import Component
 from augbench.plugins.registry import Registry
 from augbench.protocol.metrics import metric
 from augbench.protocol.study import Cell, Study
 from augbench.protocol.wanted import Wanted
+from augbench.running.effects import unmeasured, without_effect
 from augbench.text import shown
 
 __all__ = ["Plan", "specs_of"]
@@ -62,7 +63,8 @@ class Plan:
         told = [line for info in infos for line in info.warnings]
         told += [line for _, finetune in self.study.pairs if (line := _unbalanced(finetune))]
         told += self.study.search.warnings if self.study.search else ()
-        told += _without_effect(self.options)
+        told += without_effect(self.options)
+        told += unmeasured(self.options, self.cells)
         told += self.doubts
         return tuple(dict.fromkeys(told))
 
@@ -92,32 +94,6 @@ class Plan:
             name for spec in self.options.augmentations for name in specs_of(self.registry, spec)
         ]
         replace(self.options, augmentations=names).to_file(path, requires)
-
-
-def _without_effect(options: Options) -> Iterator[str]:
-    """A line for each option that was given, and that others leave without effect."""
-    declared = options_of(Options)
-    for without, names, remedy in (
-        (
-            not options.tune,
-            ("trials", "tuning_seeds", "tune_within_seeds", "validation_samples_per_class"),
-            f"nothing is tuned without {named('tune')}",
-        ),
-        (
-            options.tune_within_seeds and bool(options.tune),
-            ("tuning_seeds",),
-            f"by {named('tune_within_seeds', True)}, the seeds of the report choose",
-        ),
-        (
-            options.baseline is None,
-            ("ruler_sizes", "references"),
-            "the study has no baseline, which it is of",
-        ),
-    ):
-        for name in names if without else ():
-            if getattr(options, name) != declared[name].default:
-                told = named(name, getattr(options, name) is True or None)
-                yield f"{told} has no effect: {remedy}"
 
 
 def _unbalanced(info: DatasetInfo) -> str:

@@ -86,7 +86,7 @@ from augbench.statistics.signflip import (
 )
 from augbench.statistics.spread import Spread, spread
 from augbench.statistics.study_power import StudyPower, study_power, study_seeds
-from augbench.statistics.test_images import least_difference
+from augbench.statistics.test_images import images_needed, least_difference
 from augbench.statistics.transfer import Transfer, transfer
 from augbench.statistics.verdict import Verdict, remarks, verdict
 
@@ -158,6 +158,7 @@ __all__ = [
     "gap_closed",
     "geometric_mean",
     "holm",
+    "images_needed",
     "interactions",
     "isotonic",
     "label_multipliers",

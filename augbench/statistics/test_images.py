@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["least_difference"]
+__all__ = ["images_needed", "least_difference"]
 
 
 def least_difference(images: int, seeds: int) -> float:
@@ -15,3 +15,11 @@ def least_difference(images: int, seeds: int) -> float:
     `seeds` seeds, is 0.01 + 0.16 / seeds, measured on photographs (docs/photos.md).
     """
     return 2.8 * math.sqrt((0.01 + 0.16 / seeds) / images)
+
+
+def images_needed(difference: float, seeds: int) -> int:
+    """The least number of test images with which `least_difference` is `difference` or less.
+
+    `difference` is a share above 0.
+    """
+    return math.ceil((least_difference(1, seeds) / difference) ** 2 * (1 - 1e-12))

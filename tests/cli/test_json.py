@@ -108,9 +108,3 @@ def test_a_dry_run_has_no_results(augbench, tmp_path):
     code, printed, errors = augbench("run", "--dry-run", "--json", "--out", tmp_path)
     assert (code, printed) == (2, "")
     assert errors.startswith("error: --json is for results")
-
-
-def test_a_list_of_studies_is_no_study(augbench, store):
-    code, printed, errors = augbench("report", store, "--list", "--json")
-    assert (code, printed) == (2, "")
-    assert errors.startswith("error: --json is for one study")

@@ -55,7 +55,7 @@ def test_the_distribution_shown_loads(registry: Registry) -> None:
 
 
 def test_the_executor_shown_trains_a_study(registry: Registry, tiny_options: Options) -> None:
-    stored = run(replace(tiny_options, executor="polite:pause=0", seeds=1)).stored
+    stored = run(replace(tiny_options, executor="polite:pause=0", workers=None, seeds=1)).stored
     assert [cell.status for cell in stored.cells] == ["ok"] * 4
     expected = run(replace(tiny_options, seeds=1, out=tiny_options.out / "other")).stored
     for cell, other in zip(stored.cells, expected.cells, strict=True):

@@ -13,6 +13,7 @@ from augbench.datasets.naming import short_names
 from augbench.errors import StudyProblems, StudyWarning, UsageError
 from augbench.plugins.registry import Registry
 from augbench.proposing.testing import least_difference
+from augbench.statistics import images_needed
 from augbench.verifying import rebuilt
 
 SHORT = {"pretrain_steps": 4, "finetune_steps": 4, "workers": 0, "seeds": 1}
@@ -97,6 +98,24 @@ def test_what_is_given_wins_even_where_it_is_a_default(no_children, photos):
     assert not any("chosen" in line for line in made.choices)
     with pytest.raises(UsageError, match="samples_per_class=64 is more than 'photos' holds"):
         plan(dataset="photos", samples_per_class=Options.samples_per_class)
+
+
+def test_all_augmentations_are_these_and_the_pipelines_that_are_proposed(
+    no_children, only_built_in, photos
+):
+    def arms(*augmentations, **given):
+        made = plan(augmentations=augmentations, dataset="photos", samples_per_class=2, **given)
+        return [arm.label for arm in made.study.arms], " ".join(made.choices)
+
+    every = ["none", "collage", "crop-flip", "mixup"]
+    made, told = arms("all")
+    assert made == [*every, "crop-flip+mixup"]
+    assert "crop-flip+mixup beside all " in told
+    assert arms("all", "crop-flip+mixup") == ([*every, "crop-flip+mixup"], arms("mixup")[1])
+    # On a base, nothing is proposed.
+    assert arms("all", base="crop-flip")[0] == every
+    elsewhere = plan("all", **TINY, pretrain_datasets="tiny-a", finetune_datasets="tiny-b")
+    assert "crop-flip+mixup" not in [arm.label for arm in elsewhere.study.arms]
 
 
 def test_every_line_of_choices_names_what_changes_it(no_children, photos):
@@ -192,6 +211,15 @@ def test_the_least_difference_is_what_simulated_test_sets_show():
         found += abs(mean.mean()) > 1.96 * mean.std(ddof=1) / np.sqrt(images)
     assert 0.74 < found / 400 < 0.86
     assert least_difference(4 * images, seeds) == pytest.approx(effect / 2)
+
+
+@pytest.mark.parametrize("seeds", [1, 8, 500])
+def test_the_images_that_a_difference_needs_are_the_fewest_that_show_it(seeds):
+    for difference in (0.003, 0.02, 0.05, 0.4):
+        images = images_needed(difference, seeds)
+        assert least_difference(images, seeds) <= difference * (1 + 1e-9)
+        assert images == 1 or least_difference(images - 1, seeds) > difference
+    assert images_needed(least_difference(120, seeds), seeds) == 120
 
 
 def test_short_names_are_never_equal(tmp_path, monkeypatch):

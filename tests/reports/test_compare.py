@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -101,6 +102,37 @@ def test_data_sets_are_paired_by_their_images_wherever_they_lie(read):
     found = compare(first, third)
     assert found.rows == ()
     assert found.unlike == ("folder:/home/me/cats",)
+
+
+def test_two_splits_of_one_folder_are_set_side_by_side_and_told_so(read, augbench, tmp_path):
+    def study(number, spec):
+        photos = replace(dataset("photos", number=number), spec=spec)
+        made = make_study(["mixup"], seeds=3)
+        return replace(made, pairs=((photos, photos),))
+
+    first = read("a", study(1, "folder:path=a,b/photos,size=32"))
+    second = read("b", study(2, "folder:path=a,b/photos,size=32,split=1"))
+    found = compare(first, second)
+    assert (found.unlike, found.resplit) == ((), ("photos",))
+    assert len(found.rows) == 2 * 4
+    for row in found.rows:
+        one = first.values(row.pair, row.augmentation, (row.samples_per_class,))[:, 0]
+        other = second.values(row.pair, row.augmentation, (row.samples_per_class,))[:, 0]
+        assert row.difference == paired_difference(other, one)
+    printed = augbench("compare", tmp_path / "a", tmp_path / "b")[1]
+    assert "other splits of photos: each side is tested on images of its own" in printed
+    assert "paired by the number of the seed" in printed
+    told = json.loads(augbench("compare", tmp_path / "a", tmp_path / "b", "--json")[1])
+    assert (told["other_splits"], told["not_compared"]) == (["photos"], [])
+    # Another size, another folder, or no word on what differs, is no other split.
+    for name, spec in (
+        ("c", "folder:path=a,b/photos,size=16,split=1"),
+        ("d", "folder:path=photos,size=32,split=1"),
+        ("e", "folder:path=a,b/photos,size=32"),
+    ):
+        found = compare(first, read(name, study(3, spec)))
+        assert (found.rows, found.unlike, found.resplit) == ((), ("photos",), ())
+    assert compare(first, first).resplit == ()
 
 
 def test_what_is_not_compared_is_said(read, augbench, tmp_path):

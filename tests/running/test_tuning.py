@@ -425,6 +425,39 @@ def test_options_that_others_leave_without_effect_are_told(options):
     assert not any("no effect" in line for line in plan(options).warnings)
 
 
+def test_settings_of_readouts_that_a_study_lacks_are_told(tiny_options):
+    def told(**given):
+        planned = plan(replace(tiny_options, **given))
+        return [line for line in planned.warnings if "no effect" in line]
+
+    lacking = "which the study lacks"
+    assert told(knn_neighbours=3, full_momentum=0.9) == [
+        f"knn_neighbours has no effect: it is of readouts='knn', {lacking}",
+        f"full_momentum has no effect: it is of readouts='full', {lacking}",
+    ]
+    assert not told(knn_neighbours=3, readouts=("linear", "knn"))
+    assert not told(recipe="standard")  # which sets what full finetuning would take
+    (line,) = told(workers=2, executor="processes")
+    assert line.startswith("workers has no effect: executor='processes' has workers of its own")
+    (line,) = told(workers=0, cell_timeout=9)
+    assert line.startswith("cell_timeout has no effect: workers=0 trains in this process")
+
+
+def test_tests_during_training_that_never_come_are_told(tiny_options):
+    def told(**given):
+        planned = plan(replace(tiny_options, **given))
+        return [line for line in planned.warnings if "during training" in line]
+
+    assert told(test_every=500, pretrain_steps=300, finetune_steps=300) == [
+        "tests during training come every 500 steps, and pretraining takes 300 and finetuning "
+        "takes 300: nothing is measured; test_every=30 measures 10 times"
+    ]
+    (line,) = told(test_every=500, pretrain_steps=300, finetune_steps=2000)
+    assert "pretraining takes 300: pretraining is not measured" in line
+    assert not told(test_every=30, pretrain_steps=300, finetune_steps=2000)
+    assert not told(pretrain_steps=300)
+
+
 def test_too_few_validation_images_are_used_as_they_are_with_a_warning(options):
     planned = plan(replace(options, validation_samples_per_class=30))
     (line,) = [line for line in planned.warnings if "validation" in line]

@@ -18,9 +18,9 @@ NAMES = """
     analyse as_plain attainable_p aulc balanced_accuracy best_arms best_line best_of budget_remark
     calibration_summary changed_by_budgets clopper_pearson collapsed confusion_matrix cut_short_line
     detectable_effect direction disagreement_line family_test first_reach gap_closed geometric_mean
-    holm interactions isotonic label_multipliers largest_confusions late_gain late_rises
-    least_difference macro_f1 mean_interval nothing_learnt on_front paired_difference paired_noise
-    pairing pairwise probability_of_improvement readouts_line recall_by_class remarks
+    holm images_needed interactions isotonic label_multipliers largest_confusions late_gain
+    late_rises least_difference macro_f1 mean_interval nothing_learnt on_front paired_difference
+    paired_noise pairing pairwise probability_of_improvement readouts_line recall_by_class remarks
     seeds_for_power seeds_to_reach sensitivity shift_effects sign_flip sign_flip_power size_runs
     spread step_down_max_t study_power study_seeds transfer tuning_outcome tuning_sentence
     two_way_interval unchanged_by_budgets unpack verdict wilcoxon_exact

@@ -16,3 +16,7 @@ def dies(message, emit):
 def raises(message, emit):
     emit(message)
     raise RuntimeError("lost its way")
+
+
+def shouts(message, emit):
+    print(message)

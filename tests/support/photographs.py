@@ -26,7 +26,7 @@ def album(place, counts, **options):
 class InThisProcess:
     """Stands in for a child process: a plan starts two."""
 
-    def __init__(self, serve, message):
+    def __init__(self, serve, message, **_):
         module, _, name = serve.partition(":")
         self._told = []
         getattr(importlib.import_module(module), name)(message, self._told.append)

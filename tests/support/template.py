@@ -34,14 +34,14 @@ class Template:
         self._socket = None
         self._one_at_a_time = threading.Lock()
 
-    def Popen(self, command, *, stdin, stdout, env, cwd, start_new_session):
+    def Popen(self, command, *, stdin, stdout, stderr, env, cwd, start_new_session):
         """A copy that does what `command` would; it has what is used of a `subprocess.Popen`."""
         assert command[1:] == ["-P", "-c", "from augbench.executors.child import serve; serve()"]
         assert (stdin, stdout, start_new_session) == (self.PIPE, self.PIPE, True)
         with self._one_at_a_time:
             if self._socket is None:
                 self._start()
-            return _Copy(self._socket, env, cwd or os.getcwd())
+            return _Copy(self._socket, stderr, env, cwd or os.getcwd())
 
     def _start(self):
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -75,12 +75,16 @@ class Template:
 class _Copy:
     """A copy, as its parent has it."""
 
-    def __init__(self, template, env, cwd):
+    def __init__(self, template, stderr, env, cwd):
         its_in, stdin = os.pipe()
         stdout, its_out = os.pipe()
         status, its_status = os.pipe()
         request = b"\0".join(os.fsencode(one) for one in (cwd, *(f"{k}={env[k]}" for k in env)))
-        socket.send_fds(template, [request], [its_in, its_out, 2, its_status])
+        socket.send_fds(
+            template,
+            [request],
+            [its_in, its_out, 2 if stderr is None else stderr.fileno(), its_status],
+        )
         for one in (its_in, its_out, its_status):
             os.close(one)
         self.stdin, self.stdout = os.fdopen(stdin, "wb"), os.fdopen(stdout, "rb")

@@ -12,7 +12,7 @@ from rich.cells import cell_len, set_cell_size
 from augbench.reports._formatting import number_text, p_text, signed_text
 from augbench.reports.answer._answer import Answer, Means, Point, Row
 from augbench.statistics import MeanInterval
-from augbench.text import shown
+from augbench.text import cut, shown
 
 __all__ = ["AnswerTable", "answer_lines", "answer_table", "headline_lines"]
 
@@ -156,12 +156,18 @@ def _sizes(answer: Answer, kept: Sequence[Means], rows: Sequence[Row]) -> list[l
 def _names(answer: Answer, kept: Sequence[Means], rows: Sequence[Row], *, short: bool) -> list[str]:
     """The first column: what the numbers are, the arms with means, those with differences."""
     unit = " (%)" if answer.shares else ""
+    arms = [*(one.augmentation for one in answer.means), *(one.augmentation for one in answer.rows)]
+    names = list(map(shown, [answer.baseline, *arms]))
+
+    def name(of: str) -> str:
+        return cut(shown(of), _LONGEST_NAME, among=names, width=cell_len)
+
     if not answer.rows:
-        return [f"means{unit}", *(_cut(shown(one.augmentation)) for one in kept)]
+        return [f"means{unit}", *(name(one.augmentation) for one in kept)]
     return [
-        f"{answer.unit} {'vs' if short else 'against'} {_cut(shown(answer.baseline))}",
-        *(f"{_cut(shown(one.augmentation))}{unit}" for one in kept),
-        *(_cut(shown(row.augmentation)) for row in rows),
+        f"{answer.unit} {'vs' if short else 'against'} {name(answer.baseline)}",
+        *(f"{name(one.augmentation)}{unit}" for one in kept),
+        *(name(row.augmentation) for row in rows),
     ]
 
 
@@ -233,14 +239,6 @@ def _legend(answer: Answer, rows: Sequence[Row]) -> str:
     if any(one.collapsed for one in points) or any(any(one.collapsed) for one in answer.means):
         parts.append(f"{_COLLAPSED}: with cells near chance where others learn")
     return "; ".join(parts)
-
-
-def _cut(name: str) -> str:
-    """A name of at most so many columns, its middle left out."""
-    if cell_len(name) <= _LONGEST_NAME:
-        return name
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{name[:half]}…{name[-half:]}"
 
 
 def _right(text: str, width: int) -> str:
