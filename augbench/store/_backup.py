@@ -49,6 +49,8 @@ def _slim(path: Path) -> None:
                 # Without the number of test images, no bits are expected.
                 less = row._replace(curves="{}", correct=b"", test_images=None, predicted=None)
                 put(database, signed(less))
+        # No side files beside it where it is only read, as in a repository.
+        database.execute("PRAGMA journal_mode = DELETE")
         database.execute("VACUUM")
 
 

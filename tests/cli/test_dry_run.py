@@ -61,7 +61,8 @@ def test_a_dry_run_refuses_what_the_run_refuses(
     before = sorted(Path().rglob("*"))
     code, printed, errors = augbench("run", "--dry-run", *study, *own, *arguments)
     assert (code, printed) == (2, "")
-    (line,) = errors.splitlines()
+    told, line = errors.splitlines()
+    assert told.startswith(f"backbone {name!r} printed: noise")
     assert line.startswith(f"error: {message}")
     assert sorted(Path().rglob("*")) == before
     code, printed, told = augbench("run", *study, *own, *arguments)

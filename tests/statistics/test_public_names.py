@@ -10,7 +10,7 @@ from augbench import statistics
 ROOT = Path(augbench.__file__).parents[1]
 
 NAMES = """
-    AcrossDatasets Advice Analysis BestArms BestSet CalibrationSummary Candidate Collapses
+    ALPHA AcrossDatasets Advice Analysis BestArms BestSet CalibrationSummary Candidate Collapses
     Comparison Condition Curve CutShort FamilyTest GapClosed GeometricMean Improvement Interaction
     LateGain LateRise LostSeeds MeanInterval Multiplier PairDifference PairEffect PairedNoise
     Pairing References Scale ScalingEffect Sensitivity ShiftEffect SignFlip SizeComparison Spread
