@@ -171,6 +171,7 @@ def environment() -> jinja2.Environment:
         "scores": scores,
         "mean": mean_interval,
         "handout": Experiment(),
+        "percent": percent,
         "sure": sure,
     }
     return made
