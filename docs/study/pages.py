@@ -8,6 +8,7 @@ was measured. Figures are drawn beside them. `--check` writes nothing, and tells
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from functools import cached_property
 from pathlib import Path
@@ -181,7 +182,10 @@ def rendered() -> dict[Path, str]:
     """The text of every page, by the file that it belongs into."""
     made = environment()
     return {
-        HERE / name.removesuffix(".j2"): made.get_template(name).render()
+        # Expressions that say nothing leave blank lines and ends behind.
+        HERE / name.removesuffix(".j2"): re.sub(
+            r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", made.get_template(name).render())
+        )
         for name in made.list_templates(filter_func=lambda one: one.endswith(".md.j2"))
     }
 
