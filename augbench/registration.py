@@ -25,8 +25,16 @@ from augbench.writing import save
 if TYPE_CHECKING:
     from augbench.results import StudyResult
     from augbench.running.plan import Plan
+    from augbench.store import PlannedCell
 
-__all__ = ["Registration", "deviations", "register", "registered_line", "registration_of"]
+__all__ = [
+    "Registration",
+    "deviations",
+    "register",
+    "registered_line",
+    "registration_of",
+    "registrations",
+]
 
 _KEY_LETTERS = 16
 """Of a cell's key, which has 64: two cells of a study share them once in 10¹³ studies."""
@@ -59,6 +67,12 @@ class Registration:
     def day(self) -> str:
         """The day it was registered on, UTC, as 2026-01-31."""
         return self.registered_at[:10]
+
+    def computed(self, result: StudyResult) -> dict[str, PlannedCell]:
+        """The cells of a study that are registered and have a result, by the letters of the key."""
+        planned = set(self.cells)
+        keys = {cell.key[:_KEY_LETTERS]: cell for cell in result.all_cells if cell.status == "ok"}
+        return {key: cell for key, cell in keys.items() if key in planned}
 
 
 def register(plan: Plan, file: Path) -> tuple[Registration, Path]:
@@ -118,7 +132,7 @@ def registration_of(result: StudyResult, folder: Path) -> Registration | None:
     """
     of_study = {cell.key[:_KEY_LETTERS] for cell in result.all_cells}
     shared = [
-        (len(of_study & set(one.cells)), one.registered_at, one) for one in _registrations(folder)
+        (len(of_study & set(one.cells)), one.registered_at, one) for one in registrations(folder)
     ]
     found = sorted(
         (one for one in shared if 2 * one[0] >= min(len(of_study), len(one[2].cells)) > 0),
@@ -137,7 +151,8 @@ def registered_line(result: StudyResult, folder: Path) -> str:
     return f"registered on {registration.day}, {told}"
 
 
-def _registrations(folder: Path) -> Iterator[Registration]:
+def registrations(folder: Path) -> Iterator[Registration]:
+    """The registrations in a folder, by name; raises `StoreError` for one that cannot be read."""
     from augbench.store import REGISTRATIONS
 
     for path in sorted(folder.glob(REGISTRATIONS)):
@@ -160,7 +175,7 @@ def _deviations(registration: Registration, result: StudyResult) -> Iterator[str
     planned = set(registration.cells)
     cells = {cell.key[:_KEY_LETTERS]: cell for cell in result.all_cells}
     done = [cell for cell in cells.values() if cell.status == "ok"]
-    lacking = len(planned - {cell.key[:_KEY_LETTERS] for cell in done})
+    lacking = len(planned) - len(registration.computed(result))
     if lacking:
         yield f"{lacking} of {len(planned)} registered cells have no result in this study"
     # What trials have chosen cannot be registered as cells; their search is, with the settings.

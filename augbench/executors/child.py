@@ -197,7 +197,7 @@ class Child:
             self._inbox.put((self, Ended(how, None if outside else self.place)))
 
     def _last_words(self) -> Printed | None:
-        """What a child that is gone has printed, and not told of."""
+        """The output that a child which is gone has not told of; None without any."""
         if self._output is None:
             return None
         self._output.seek(self._told)

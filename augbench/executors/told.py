@@ -1,4 +1,4 @@
-"""What plugins print in this very process: told on the error stream at once, and by whom."""
+"""Tell on the error stream at once, and by whom, all that plugins print in this very process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Told:
         self._who = who
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            self._errors.write(f"{who} printed: {shown(line)}\n")
+            self._tell(line)
         return len(text)
 
     def flush(self) -> None:
@@ -43,8 +43,11 @@ class _Told:
 
     def _end_line(self) -> None:
         if self._line:
-            self._errors.write(f"{self._who} printed: {shown(self._line)}\n")
+            self._tell(self._line)
         self._line, self._who = "", ""
+
+    def _tell(self, line: str) -> None:
+        self._errors.write(f"{self._who} printed: {shown(line)}\n")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

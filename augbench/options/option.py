@@ -43,7 +43,7 @@ Part = Literal["pretraining", "finetuning", "full", "knn"]
 
 Given = TypeVar("Given", contravariant=True)
 Kept = TypeVar("Kept", covariant=True)
-"""What may be given for an option, and what is kept of it."""
+"""The type of the values that may be given for an option, and of that which is kept."""
 
 _Table = TypeVar("_Table")
 

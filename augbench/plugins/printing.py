@@ -1,4 +1,4 @@
-"""What plugins print where nobody looks: caught at the file descriptors, and told by whom it was.
+"""Output of plugins where nobody looks: caught at the file descriptors, and told by whom it was.
 
 A child process writes its output into a file, C libraries' too. The child reads what is new there
 whenever it leaves a plugin's code, so that it knows whose it is; what the last code of a process

@@ -64,7 +64,7 @@ def _trains_alike(part: Sequence[Cell], pack: Sequence[Cell]) -> bool:
 
 
 def _reading(cell: Cell) -> Hashable:
-    """When and how a cell's backbone is read out: cells alike in it are read out together."""
+    """The time and way that a backbone is read out: cells alike in it are read out together."""
     return cell.pretrain_steps, cell.readout, cell.finetune.content_hash, cell.finetune_size
 
 

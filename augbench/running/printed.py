@@ -1,4 +1,4 @@
-"""What plugins print in workers: in a file beside the store, and in a few words at the end."""
+"""Prints of plugins in workers: kept in a file beside the store, told in a few words at the end."""
 
 from __future__ import annotations
 

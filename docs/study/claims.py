@@ -42,7 +42,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the seeds of one pair say of a claim; the difference is a share of all test images."""
+    """The test of a claim on one pair; the difference is a share of all test images."""
 
     difference: MeanInterval
     p: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,16 @@ import matplotlib
 
 matplotlib.use("agg")
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from stores import HERE, PAIRS, PHOTOGRAPHS, answer, settings_of
 
-from augbench.statistics import mean_interval
+from augbench.plotting import log2_axis
+from augbench.reports.figures._looks import Look
+from augbench.reports.figures.curves import band
+from augbench.statistics import MeanInterval, mean_interval
 
 if TYPE_CHECKING:
     from pages import Experiment
@@ -50,23 +55,13 @@ def draw(handout: Experiment) -> Iterator[Path]:
         yield path
 
 
-def _sizes(axes: Axes, sizes: tuple[int, ...]) -> None:
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [str(size) for size in sizes])
-    axes.minorticks_off()
+def _draw(axes: Axes, sizes: tuple[int, ...], means: Sequence[MeanInterval], colour: str) -> Artist:
+    """Draw means with their intervals, of shares that the axis shows in per cent or points."""
+    log2_axis(axes, sizes)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=None))
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _band(axes: Axes, sizes: tuple[int, ...], means, colour: str, label: str, **how) -> None:
-    middle = [100 * one.mean for one in means]
-    axes.plot(sizes, middle, color=colour, label=label, marker="o", ms=3, lw=1.4, **how)
-    low, high = ([100 * value for value in ends] for ends in zip(*_ends(means), strict=True))
-    axes.fill_between(sizes, low, high, color=colour, alpha=0.15, lw=0)
-
-
-def _ends(means) -> Iterator[tuple[float, float]]:
-    yield from ((one.lower, one.upper) for one in means)
+    return band(axes, sizes, means, Look(colour, "o", "-", 0.15))
 
 
 def _curves(handout: Experiment) -> Figure:
@@ -76,9 +71,8 @@ def _curves(handout: Experiment) -> Figure:
         scores = handout.scores["handout"][pair]
         for arm in handout.arms:
             means = [mean_interval(scores.mean(arm, (size,))) for size in scores.sizes]
-            _band(axes, scores.sizes, means, COLOURS[arm], arm)
+            _draw(axes, scores.sizes, means, COLOURS[arm]).set_label(arm)
         axes.set_title(NAMES[pair], fontsize=10)
-        _sizes(axes, scores.sizes)
     figure.axes[0].legend(frameon=False, fontsize=9)
     figure.supxlabel("samples per class in pretraining", fontsize=10)
     figure.supylabel("accuracy in %", fontsize=10)
@@ -86,7 +80,7 @@ def _curves(handout: Experiment) -> Figure:
 
 
 def _budgets(handout: Experiment) -> Figure:
-    """What each augmentation brings at each length of pretraining, and with other changes."""
+    """The gains of collage and mixup at each length of pretraining."""
     figure = Figure(figsize=(8, 4.6), layout="constrained")
     rows = figure.subplots(2, len(PAIRS), sharex=True, sharey="col")
     for row, arm in zip(rows, ("collage", "mixup"), strict=True):
@@ -95,8 +89,7 @@ def _budgets(handout: Experiment) -> Figure:
                 scores = handout.scores[condition].get(pair)
                 if scores is not None:
                     gains = [mean_interval(scores.gain(arm, (s,))) for s in scores.sizes]
-                    _band(axes, scores.sizes, gains, colour, handout.budgets[condition])
-                    _sizes(axes, scores.sizes)
+                    _draw(axes, scores.sizes, gains, colour).set_label(handout.budgets[condition])
             axes.axhline(0, color="black", lw=0.8)
             axes.tick_params(labelsize=7)
             if arm == "collage":
@@ -108,7 +101,7 @@ def _budgets(handout: Experiment) -> Figure:
 
 
 def _photographs() -> Figure:
-    """What each augmentation brings on photographs, a row for each length of pretraining."""
+    """The gains on photographs, a row for each length of pretraining."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     steps = settings_of(PHOTOGRAPHS[0])["pretrain_steps"]
     rows = figure.subplots(len(steps), len(PHOTOGRAPHS), sharex=True, sharey="col")
@@ -118,10 +111,11 @@ def _photographs() -> Figure:
             assert found is not None
             for one in found.rows:
                 gains = [point.difference for point in one.points]
-                _band(axes, found.sizes, gains, COLOURS[one.augmentation], one.augmentation)
+                _draw(axes, found.sizes, gains, COLOURS[one.augmentation]).set_label(
+                    one.augmentation
+                )
             axes.axhline(0, color="black", lw=0.8)
             axes.tick_params(labelsize=8)
-            _sizes(axes, found.sizes)
             if amount == steps[0]:
                 axes.set_title(name, fontsize=10)
         row[0].set_ylabel(f"points against none,\n{amount:,} steps", fontsize=9)

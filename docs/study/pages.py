@@ -20,16 +20,16 @@ from stores import (
     PAIRS,
     PHOTOGRAPHS,
     answer,
-    registrations,
+    progress,
     scores,
     settings_of,
     study,
 )
 
+from augbench.reports._formatting import interval_text, number_text, p_text, signed_text
 from augbench.statistics import MeanInterval, mean_interval
 
 TEMPLATES = HERE / "pages"
-MINUS = "−"
 
 CONDITIONS = {
     "shorter": "a quarter of the steps",
@@ -66,7 +66,7 @@ class Experiment:
 
     @cached_property
     def found(self) -> dict[str, dict[str, dict[str, Finding]]]:
-        """What the seeds say, by condition, claim and pair."""
+        """The tests of all claims, by condition, claim and pair."""
         return {name: tested(by_pair) for name, by_pair in self.scores.items()}
 
     @cached_property
@@ -93,7 +93,7 @@ class Experiment:
         return [one.verdict for one in self.found[condition][claim].values()].count(verdict)
 
     def disagree(self, pair: str, one: str, other: str, size: int) -> float:
-        """How often two groups of one seed each would put two arms in different orders."""
+        """The chance that two groups of one seed each put two arms in different orders."""
         gains = self.scores["handout"][pair].gain(one, (size,), other)
         ahead, n = int((gains > 0).sum()), len(gains)
         return 2 * ahead * (n - ahead) / (n * (n - 1))
@@ -101,18 +101,17 @@ class Experiment:
 
 def points(value: float) -> str:
     """A difference of accuracies in percentage points, with its sign."""
-    text = f"{100 * value:+.1f}"
-    return text.replace("-", MINUS) if float(text) else text.lstrip("+-")
+    return signed_text(100 * value, 1)
 
 
 def percent(value: float, places: int = 1) -> str:
     """A share in per cent, without the sign of it."""
-    return f"{100 * value:.{places}f}"
+    return number_text(100 * value, places)
 
 
 def magnitude(value: float) -> str:
     """The size of a difference in percentage points."""
-    return f"{100 * abs(value):.1f}"
+    return percent(abs(value))
 
 
 def sure(*claims: bool) -> str:
@@ -124,17 +123,12 @@ def sure(*claims: bool) -> str:
 
 def interval(one: MeanInterval) -> str:
     """An interval of a difference in points."""
-    return f"{points(one.lower)} to {points(one.upper)}"
+    return interval_text(100 * one.lower, 100 * one.upper, 1, sign=True)
 
 
 def around(one: MeanInterval) -> str:
     """A mean accuracy in per cent with half its interval's width."""
-    return f"{percent(one.mean)} ± {percent((one.upper - one.lower) / 2)}"
-
-
-def p_value(value: float) -> str:
-    """A p-value to two digits."""
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+    return f"{percent(one.mean)} ± {percent(one.half_width)}"
 
 
 def environment() -> jinja2.Environment:
@@ -153,7 +147,7 @@ def environment() -> jinja2.Environment:
         "interval": interval,
         "magnitude": magnitude,
         "around": around,
-        "p": p_value,
+        "p": p_text,
         "commas": lambda number: f"{number:,}",
     }
     made.globals |= {
@@ -167,7 +161,7 @@ def environment() -> jinja2.Environment:
         "claims": {claim.key: claim for claim in claims()},
         "study": study,
         "answer": answer,
-        "registrations": registrations,
+        "progress": progress,
         "settings": settings_of,
         "scores": scores,
         "mean": mean_interval,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -12,15 +11,16 @@ from typing import Any
 import numpy as np
 from claims import Scores
 
+from augbench.registration import Registration, registrations
 from augbench.reports.answer import Answer, answer_of
 from augbench.results import StudyResult
-from augbench.store import FILE_NAME, REGISTRATIONS, Store
+from augbench.store import FILE_NAME, Store
 
 HERE = Path(__file__).parent
 STORES, STUDIES = HERE / "stores", HERE / "studies"
 
 PAIRS = ("mnist-mnist", "letters-letters", "mnist-letters", "letters-mnist")
-"""What is pretrained on, and what is finetuned on and measured."""
+"""The data set of pretraining, and that of finetuning and measurement."""
 
 PHOTOGRAPHS = ("sign-digits", "clothing", "cifar10")
 
@@ -61,7 +61,7 @@ def study(name: str, budget: str, tuned: bool = False) -> StudyResult | None:
 def _scores(result: StudyResult) -> Scores:
     """The accuracies of the seeds of which every cell is there."""
     (pair,) = result.pairs
-    values = {arm: result.values(pair, arm) for arm in result.augmentations}
+    values = result.scores(pair)
     whole = ~np.isnan(np.hstack(list(values.values()))).any(axis=1)
     return Scores(
         result.sizes,
@@ -77,43 +77,28 @@ def scores(name: str, budget: str, tuned: bool = False) -> Scores | None:
 
 
 def answer(name: str, budget: str, tuned: bool = False) -> Answer | None:
-    """What `augbench report` says of a store at a budget."""
+    """The answer that `augbench report` gives for a store at a budget."""
     result = study(name, budget, tuned)
     return None if result is None else answer_of(result)
 
 
 @dataclass(frozen=True)
-class Registration:
-    """A registered study file: the day, the cells that it planned, and those that have a result."""
+class Progress:
+    """A registered study, the number of its cells that have a result, and what computed them."""
 
-    file: str
-    day: str
-    cells: int
+    registered: Registration
     computed: int
     devices: tuple[str, ...]
 
 
-def registrations() -> list[Registration]:
+def progress() -> list[Progress]:
     """Every registered study, by the name of its file."""
     found = []
-    for path in STORES.glob(f"*/{REGISTRATIONS}"):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        length = len(told["cells"][0])
-        planned = set(told["cells"])
-        done = {
-            cell.key[:length]: cell
-            for each in studies(path.parent.name)
-            for cell in each.all_cells
-            if cell.status == "ok" and cell.key[:length] in planned
-        }
-        devices = {cell.device.split(":")[0] for cell in done.values()}
-        found.append(
-            Registration(
-                told["file"],
-                told["registered_at"][:10],
-                len(planned),
-                len(done),
-                tuple(sorted(devices)),
-            )
-        )
-    return sorted(found, key=lambda one: one.file)
+    for folder in STORES.iterdir():
+        for registered in registrations(folder):
+            done = {}
+            for each in studies(folder.name):
+                done |= registered.computed(each)
+            devices = {cell.device.split(":")[0] for cell in done.values()}
+            found.append(Progress(registered, len(done), tuple(sorted(devices))))
+    return sorted(found, key=lambda one: one.registered.file)

@@ -20,7 +20,7 @@ NO_DATASET = "none"
 
 @option_table
 class Compared(Settings):
-    """What a study compares."""
+    """Options of all that a study compares."""
 
     augmentations: Names = Names(
         "--aug",

@@ -15,7 +15,7 @@ FILES = "Files and plugins"
 
 @option_table
 class Files:
-    """What a study reads and writes."""
+    """Options of all that a study reads and writes."""
 
     _: KW_ONLY
     out: Folder = Folder(

@@ -14,7 +14,7 @@ MACHINE = "Where it runs"
 
 @option_table
 class Machine:
-    """What computes a study."""
+    """Options of the machine that computes a study."""
 
     _: KW_ONLY
     engine: Choice = Choice(

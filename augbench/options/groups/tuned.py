@@ -14,7 +14,7 @@ TUNING = "How it is tuned"
 
 @option_table
 class Tuned:
-    """What is tuned, and by how many trials."""
+    """Options of tuning: its parameters, and the number of trials."""
 
     _: KW_ONLY
     tune: Names = Names(
