@@ -13,7 +13,7 @@ from augbench.executors.threads import cores
 from augbench.options import Options, named
 from augbench.plugins.registry import Registry
 from augbench.protocol.study import Cell
-from augbench.training.packs import plan_packs
+from augbench.training.packs import early_results, plan_packs
 
 __all__ = ["Dealer", "check_executor", "devices_of", "executor_of", "unique_cells"]
 
@@ -52,7 +52,8 @@ class Dealer:
         return packs + self._deal(rest)
 
     def _deal(self, cells: Sequence[Cell]) -> list[list[Cell]]:
-        return plan_packs(cells, self._workers, device_kind=self._kind, pack_limit=self._limit)
+        packs = plan_packs(cells, self._workers, device_kind=self._kind, pack_limit=self._limit)
+        return early_results(packs, self._workers) if self._kind == "cpu" else packs
 
 
 def _trains_alike(part: Sequence[Cell], pack: Sequence[Cell]) -> bool:

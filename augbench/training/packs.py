@@ -16,6 +16,7 @@ from augbench.protocol.study import Cell
 __all__ = [
     "Unit",
     "cost",
+    "early_results",
     "kept_features",
     "makespan",
     "plan_packs",
@@ -115,7 +116,23 @@ def plan_packs(
     packs.sort(key=lambda pack: (pack[0][0].seed, -cost_of(pack)))
     if len(packs) <= 2 * workers:
         packs.sort(key=cost_of, reverse=True)
-    return [[cell for unit in pack for cell in unit] for pack in packs]
+    return [_cells(pack) for pack in packs]
+
+
+def early_results(packs: Sequence[list[Cell]], workers: int) -> list[list[Cell]]:
+    """Cut a small first pack from the smallest, where otherwise all packs would end together.
+
+    That is so where there is no more than one for each worker: a user would see nothing until the
+    end. It costs the overhead of one pack. Packs of fewer than five pretrainings stay as they are.
+    """
+    if not packs or len(packs) > workers:
+        return list(packs)
+    *larger, smallest = sorted(packs, key=lambda pack: -sum(map(cost, pack)))
+    units = units_of(smallest)
+    if len(units) < 5:
+        return list(packs)
+    first = 2 * len(units) // 5  # with its own overhead, it ends before half of the time
+    return [_cells(units[:first]), *larger, _cells(units[first:])]
 
 
 def cost(cell: Cell) -> float:
@@ -203,6 +220,10 @@ def _cut(lot: Sequence[Unit], parts: int) -> list[list[Unit]]:
     """Cut into parts whose sizes differ by one at most."""
     ends = [len(lot) * part // parts for part in range(parts + 1)]
     return [list(lot[a:b]) for a, b in pairwise(ends) if b > a]
+
+
+def _cells(units: Iterable[Unit]) -> list[Cell]:
+    return [cell for unit in units for cell in unit]
 
 
 def makespan(costs: Iterable[float], workers: int) -> float:

@@ -10,7 +10,13 @@ from lab import SETTINGS
 
 from augbench.options import Options, Settings
 from augbench.protocol.study import Budget
-from augbench.training.packs import cost, kept_features, plan_packs, trained_alike
+from augbench.training.packs import (
+    cost,
+    early_results,
+    kept_features,
+    plan_packs,
+    trained_alike,
+)
 
 
 def sweep(lab, seeds, *, sizes=Options.samples_per_class, rules=None):
@@ -64,6 +70,29 @@ def test_workers_end_together(lab, seeds, workers):
     cells = sweep(lab, seeds)
     free = loads(plan_packs(cells, workers), workers)
     assert max(free) <= 1.25 * sum(free) / workers
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
+def test_where_all_packs_would_end_together_a_small_one_ends_early(lab, workers):
+    """First results come before half of the time, which grows by the overhead of one pack."""
+    cells = sweep(lab, 1)[: 9 * workers]
+    packs = plan_packs(cells, workers)
+    assert len(packs) == workers
+    early = early_results(packs, workers)
+    assert Counter(c.key for p in early for c in p) == Counter(c.key for c in cells)
+    one = cost(cells[0])
+    free, ends = [0.0] * workers, []
+    for pack in early:
+        ends.append(free[0] + sum(map(cost, pack)) / one + 1.5)
+        free = sorted([*free[1:], ends[-1]])
+    assert min(ends) <= max(ends) / 2
+    assert max(ends) <= max(map(len, packs)) + 3
+
+
+@pytest.mark.parametrize(("seeds", "workers"), [(8, 2), (1, 8), (0, 2)])
+def test_packs_that_end_one_by_one_or_are_small_stay_as_they_are(lab, seeds, workers):
+    packs = plan_packs(sweep(lab, seeds), workers)
+    assert early_results(packs, workers) == packs
 
 
 def test_a_pack_holds_one_seed_where_a_seed_fills_it(lab):

@@ -12,6 +12,7 @@ from augbench.reports.answer._cautions import cautions_of
 from augbench.reports.answer._conditions import disagreements_of
 from augbench.results import Pair, StudyResult
 from augbench.statistics import (
+    ALPHA,
     Analysis,
     Comparison,
     MeanInterval,
@@ -127,7 +128,7 @@ def answer_of(result: StudyResult, pair: Pair | None = None, *, confidence: floa
         seeds=result.seeds,
         testable=analysis is not None and analysis.testable,
         confidence=confidence,
-        alpha=0.05 if analysis is None else analysis.alpha,
+        alpha=ALPHA if analysis is None else analysis.alpha,
         factor=scale.factor,
         decimals=metric.decimals_of_mean,
         unit=scale.unit,
