@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -204,22 +204,26 @@ def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]
     lines = []
     for path, registered, stored in differing(first, second):
         if path == ("arms",):
-            lines += _other_arms(registered, stored)
+            lines += _others(registered, stored, lambda arm: str(arm["shown"]))
+        elif isinstance(registered, list) and isinstance(stored, list):
+            words = _others(registered, stored, _short) or ["in another order"]
+            lines += [f"{'.'.join(path)} {each}" for each in words]
         elif "spec" not in path:  # of a data set: where it stands, which its content hash outlives
             lines.append(f"{'.'.join(path)} is {_short(stored)}, registered {_short(registered)}")
     return lines
 
 
-def _other_arms(
-    registered: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]
+def _others(
+    registered: Sequence[Any], stored: Sequence[Any], told: Callable[[Any], str]
 ) -> list[str]:
+    """What of a list is not there any more, and what came."""
     return [
-        f"{words} {', '.join(arm['shown'] for arm in arms)}"
-        for words, arms in (
-            ("without", [arm for arm in registered if arm not in stored]),
-            ("with, unregistered,", [arm for arm in stored if arm not in registered]),
+        f"{words} {', '.join(map(told, some))}"
+        for words, some in (
+            ("without", [one for one in registered if one not in stored]),
+            ("with, unregistered,", [one for one in stored if one not in registered]),
         )
-        if arms
+        if some
     ]
 
 

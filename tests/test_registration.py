@@ -74,6 +74,18 @@ def test_every_deviation_is_listed(study):
     )
 
 
+def test_of_lists_what_is_missing_and_what_came_are_told(study):
+    options, _ = study
+    planned = replace(options, samples_per_class=(1, 2), pretrain_steps=(2, 4))
+    file = options.out.with_name("lists.toml")
+    planned.to_file(file)
+    made, _ = register(plan(planned), file)
+    result = run(replace(planned, samples_per_class=(1,), pretrain_steps=(2, 4, 6)))
+    told = deviations(made, result)
+    assert "samples_per_class without 2" in told
+    assert 'budgets with, unregistered, "6 steps"' in told
+
+
 def test_another_metric_and_fewer_cells_are_deviations(study):
     options, file = study
     made, _ = register(plan(options), file)
