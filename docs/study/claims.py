@@ -40,6 +40,23 @@ class Scores:
         return self.mean(arm, sizes) - self.mean(over, sizes)
 
 
+def at_best(choices: Sequence[Scores]) -> Scores:
+    """Every arm and size at the one of some conditions that serves it best.
+
+    Which one that is for a seed, the means of all other seeds say, so that luck of its own does not
+    choose for it. The seeds are those that all conditions have.
+    """
+    first = choices[0]
+    seeds = sorted(set.intersection(*(set(one.seeds) for one in choices)))
+    chosen = {}
+    for arm in first.of:
+        every = np.stack([one.of[arm][np.isin(one.seeds, seeds)] for one in choices])
+        of_others = every.sum(axis=1, keepdims=True) - every  # their sums order them as means do
+        best = of_others.argmax(axis=0, keepdims=True)
+        chosen[arm] = np.take_along_axis(every, best, axis=0)[0]
+    return Scores(first.sizes, chosen, tuple(seeds))
+
+
 @dataclass(frozen=True)
 class Finding:
     """The test of a claim on one pair; the difference is a share of all test images."""

@@ -14,7 +14,17 @@ from functools import cached_property
 from pathlib import Path
 
 import jinja2
-from claims import ALPHA, LARGE, SMALL, Finding, Scores, claims, same_better, tested
+from claims import (
+    ALPHA,
+    LARGE,
+    SMALL,
+    Finding,
+    Scores,
+    at_best,
+    claims,
+    same_better,
+    tested,
+)
 from stores import (
     HERE,
     PAIRS,
@@ -24,6 +34,7 @@ from stores import (
     scores,
     settings_of,
     study,
+    worth,
 )
 
 from augbench.reports._formatting import interval_text, number_text, p_text, signed_text
@@ -36,9 +47,14 @@ CONDITIONS = {
     "handout": "the handout's steps",
     "longer": "4 times the steps",
     "longest": "16 times the steps",
+    "best": "each arm at its best length",
     "dropout": "dropout left on",
     "tuned": "every arm tuned",
 }
+
+
+LENGTHS = ("shorter", "handout", "longer", "longest")
+"""The conditions that differ in the length of pretraining alone."""
 
 
 class Experiment:
@@ -50,8 +66,7 @@ class Experiment:
     def budgets(self) -> dict[str, str]:
         """The lengths of pretraining, by condition."""
         steps = settings_of(f"{PAIRS[0]}-budgets")["pretrain_steps"]
-        names = ("shorter", "handout", "longer", "longest")
-        found = {name: f"{amount:,} steps" for name, amount in zip(names, steps, strict=True)}
+        found = {name: f"{amount:,} steps" for name, amount in zip(LENGTHS, steps, strict=True)}
         return found | {"dropout": found["handout"], "tuned": found["handout"]}
 
     @cached_property
@@ -62,7 +77,15 @@ class Experiment:
             ending = f"-{name}" if name in ("dropout", "tuned") else ""
             every = {p: scores(f"{p}{ending}", budget, name == "tuned") for p in PAIRS}
             found[name] = {pair: each for pair, each in every.items() if each is not None}
+        known = [name for name in LENGTHS if found[name].keys() == set(PAIRS)]
+        found["best"] = {pair: at_best([found[name][pair] for name in known]) for pair in PAIRS}
         return found
+
+    def told_length(self, condition: str) -> str:
+        """The length of pretraining in a condition, in words."""
+        known = [one for one in LENGTHS if self.scores[one].keys() == set(PAIRS)]
+        steps = [self.budgets[one].removesuffix(" steps") for one in known]
+        return self.budgets.get(condition, f"{', '.join(steps[:-1])} or {steps[-1]} steps")
 
     @cached_property
     def found(self) -> dict[str, dict[str, dict[str, Finding]]]:
@@ -91,6 +114,17 @@ class Experiment:
     def counted(self, condition: str, claim: str, verdict: str) -> int:
         """On how many pairs a claim has that verdict."""
         return [one.verdict for one in self.found[condition][claim].values()].count(verdict)
+
+    def turns(self, pair: str, arm: str) -> tuple[int | None, int | None]:
+        """The largest size at which an arm is established to help, and the least where it hurts."""
+        found = answer(pair, self.budgets["handout"])
+        assert found is not None
+        (row,) = (one for one in found.rows if one.augmentation == arm)
+        claims = [(size, p.claim) for size, p in zip(found.sizes, row.points, strict=True)]
+        return (
+            max((size for size, claim in claims if claim > 0), default=None),
+            min((size for size, claim in claims if claim < 0), default=None),
+        )
 
     def disagree(self, pair: str, one: str, other: str, size: int) -> float:
         """The chance that two groups of one seed each put two arms in different orders."""
@@ -161,6 +195,7 @@ def environment() -> jinja2.Environment:
         "claims": {claim.key: claim for claim in claims()},
         "study": study,
         "answer": answer,
+        "worth": worth,
         "progress": progress,
         "settings": settings_of,
         "scores": scores,

@@ -12,6 +12,7 @@ import numpy as np
 from claims import Scores
 
 from augbench.registration import Registration, registrations
+from augbench.reports._worth import multiplier_entry
 from augbench.reports.answer import Answer, answer_of
 from augbench.results import StudyResult
 from augbench.store import FILE_NAME, Store
@@ -80,6 +81,23 @@ def answer(name: str, budget: str, tuned: bool = False) -> Answer | None:
     """The answer that `augbench report` gives for a store at a budget."""
     result = study(name, budget, tuned)
     return None if result is None else answer_of(result)
+
+
+def worth(name: str, budget: str) -> dict[str, tuple[str, ...]]:
+    """What each arm is worth in labels at each size, as reports tell it.
+
+    Empty where no difference is established, and a dash where the baseline's curve cannot be read.
+    """
+    result = study(name, budget)
+    assert result is not None
+    analysis = result.analysis(result.pairs[0])
+    assert analysis is not None
+    return {
+        one.augmentation: tuple(
+            multiplier_entry(row, one, analysis).text.split(" (the ")[0] for row in one.by_size
+        )
+        for one in analysis.comparisons
+    }
 
 
 @dataclass(frozen=True)
