@@ -86,7 +86,8 @@ def test_the_example_runs_and_says_which_augmentation_helps(tmp_path):
     assert not any(cell.get("outputs") for cell in book.cells)
     NotebookClient(book, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
     cells = {cell["id"]: cell for cell in book.cells}
-    assert "1 label a class: use " in shown(cells["run"])
+    # At which size that is established is the processor's last bits to say.
+    assert re.search(r"use (mixup|collage)", shown(cells["run"]))
     assert "18 cells computed" in shown(cells["own-run"])
     assert "half-and-half" in shown(cells["own-run"], "text/html")
     plugin = (ROOT / "examples" / "half_and_half.py").read_text()

@@ -8,7 +8,7 @@ established below, and undecided otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ from augbench.statistics import MeanInterval, holm, mean_interval, sign_flip
 
 Floats = NDArray[np.float64]
 ALPHA, DRAWS = 0.05, 19_999
+ARMS = ("none", "collage", "mixup")
 SMALL, LARGE = (1, 2, 4, 8, 16), (32, 64)
 """The sizes that the report calls small and large."""
 
@@ -30,31 +31,53 @@ class Scores:
     of: Mapping[str, Floats]
     seeds: tuple[int, ...]
 
+    def only(self, seeds: Collection[int], sizes: Collection[int]) -> Scores:
+        """Those of some seeds and sizes."""
+        rows, columns = np.isin(self.seeds, list(seeds)), np.isin(self.sizes, list(sizes))
+        return Scores(
+            tuple(size for size in self.sizes if size in sizes),
+            {arm: each[np.ix_(rows, columns)] for arm, each in self.of.items()},
+            tuple(seed for seed in self.seeds if seed in seeds),
+        )
+
     def mean(self, arm: str, sizes: Sequence[int]) -> Floats:
         """An arm's mean over those of the sizes that were measured, for each seed."""
         columns = [k for k, size in enumerate(self.sizes) if size in sizes]
         return self.of[arm][:, columns].mean(axis=1)
+
+    def gain_in_size(self, arm: str) -> Floats:
+        """What an arm gains from the smallest size to the largest, for each seed."""
+        return self.mean(arm, self.sizes[-1:]) - self.mean(arm, self.sizes[:1])
 
     def gain(self, arm: str, sizes: Sequence[int], over: str = "none") -> Floats:
         """The difference of two arms' means, for each seed."""
         return self.mean(arm, sizes) - self.mean(over, sizes)
 
 
-def at_best(choices: Sequence[Scores]) -> Scores:
-    """Every arm and size at the one of some conditions that serves it best.
+def best_of(choices: Sequence[Scores]) -> dict[str, NDArray[np.int_]]:
+    """Which of some conditions has the highest mean over seeds, for each arm and size [sizes]."""
+    return {
+        arm: np.stack([one.of[arm].mean(axis=0) for one in choices]).argmax(axis=0)
+        for arm in choices[0].of
+    }
 
-    Which one that is for a seed, the means of all other seeds say, so that luck of its own does not
-    choose for it. The seeds are those that all conditions have.
+
+def at_best(choices: Sequence[Scores]) -> Scores:
+    """Every arm and size in the condition that serves it best; all have the same seeds and sizes.
+
+    It is chosen by the scores that it is judged by. That flatters each arm a little, and most the
+    one whose conditions are closest to each other.
     """
-    first = choices[0]
-    seeds = sorted(set.intersection(*(set(one.seeds) for one in choices)))
-    chosen = {}
-    for arm in first.of:
-        every = np.stack([one.of[arm][np.isin(one.seeds, seeds)] for one in choices])
-        of_others = every.sum(axis=1, keepdims=True) - every  # their sums order them as means do
-        best = of_others.argmax(axis=0, keepdims=True)
-        chosen[arm] = np.take_along_axis(every, best, axis=0)[0]
-    return Scores(first.sizes, chosen, tuple(seeds))
+    first, best = choices[0], best_of(choices)
+    columns = np.arange(len(first.sizes))
+    return Scores(
+        first.sizes,
+        {
+            arm: np.stack([one.of[arm] for one in choices])[best[arm], :, columns].T
+            for arm in first.of
+        },
+        first.seeds,
+    )
 
 
 @dataclass(frozen=True)
@@ -83,19 +106,22 @@ class Claim:
 
 def claims() -> Iterator[Claim]:
     """The claims of the handout's questions and of the report that can be put to one pair."""
-    for arm in ("none", "collage", "mixup"):
+    for arm in ARMS:
         yield Claim(
             f"rises-{arm}",
-            f"accuracy rises with s ({arm})",
-            lambda scores, arm=arm: (
-                scores.mean(arm, scores.sizes[-1:]) - scores.mean(arm, scores.sizes[:1])
-            ),
+            f"accuracy is higher at the largest s than at the smallest ({arm})",
+            lambda scores, arm=arm: scores.gain_in_size(arm),
         )
-    for arm in ("collage", "mixup"):
+    for arm in ARMS[1:]:
         yield Claim(
             f"helps-{arm}",
             f"{arm} helps where labels are few",
             lambda scores, arm=arm: scores.gain(arm, SMALL),
+        )
+        yield Claim(
+            f"still-{arm}",
+            f"{arm} helps at s = {SMALL[-1]}",
+            lambda scores, arm=arm: scores.gain(arm, SMALL[-1:]),
         )
         yield Claim(
             f"shrinks-{arm}",
@@ -136,21 +162,39 @@ def tested(scores: Mapping[str, Scores]) -> dict[str, dict[str, Finding]]:
     }
 
 
-def same_better(scores: Mapping[str, Scores], arms: Sequence[str]) -> dict[str, Finding]:
+def changed(now: Mapping[str, Scores], then: Mapping[str, Scores]) -> dict[str, dict[str, Finding]]:
+    """How much each claim's difference grew from one condition to another of the same seeds.
+
+    Over the sizes that both have.
+    """
+    both = {}
+    for pair, one in now.items():
+        sizes = set(one.sizes) & set(then[pair].sizes)
+        both[pair] = one.only(one.seeds, sizes), then[pair].only(one.seeds, sizes)
+    return {
+        claim.key: findings(
+            {pair: claim.difference(a) - claim.difference(b) for pair, (a, b) in both.items()}
+        )
+        for claim in claims()
+    }
+
+
+def same_better(
+    scores: Mapping[str, Scores], sizes: Collection[int], arms: Sequence[str]
+) -> dict[str, Finding]:
     """Whether an arm is better where it was pretrained on the data set that it is judged on.
 
-    Paired by seed, over the sizes that both pairs have; each arm on each data set of finetuning.
+    On average over those of the sizes that both pairs have, paired by seed, for each arm on each
+    data set of finetuning: one family.
     """
     differences = {}
     for target, other in (("mnist", "letters"), ("letters", "mnist")):
         if not {f"{target}-{target}", f"{other}-{target}"} <= scores.keys():
             continue
         one, two = scores[f"{target}-{target}"], scores[f"{other}-{target}"]
-        sizes = sorted(set(one.sizes) & set(two.sizes))
-        seeds = sorted(set(one.seeds) & set(two.seeds))
+        seeds = set(one.seeds) & set(two.seeds)
+        there = set(one.sizes) & set(two.sizes) & set(sizes)
         for arm in arms:
-            first, second = (
-                each.mean(arm, sizes)[np.isin(each.seeds, seeds)] for each in (one, two)
-            )
+            first, second = (each.only(seeds, there).mean(arm, sizes) for each in (one, two))
             differences[f"{target}, {arm}"] = first - second
     return findings(differences)

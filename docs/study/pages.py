@@ -10,26 +10,20 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
-from claims import (
-    ALPHA,
-    LARGE,
-    SMALL,
-    Finding,
-    Scores,
-    at_best,
-    claims,
-    same_better,
-    tested,
-)
+from claims import ALPHA, ARMS, LARGE, SMALL, Finding, claims
+from experiment import CONDITIONS, Experiment
 from stores import (
     HERE,
     PAIRS,
     PHOTOGRAPHS,
     answer,
+    effect,
+    established,
+    of_seeds,
     progress,
     scores,
     settings_of,
@@ -42,100 +36,15 @@ from augbench.statistics import MeanInterval, mean_interval
 
 TEMPLATES = HERE / "pages"
 
-CONDITIONS = {
-    "shorter": "a quarter of the steps",
-    "handout": "the handout's steps",
-    "longer": "4 times the steps",
-    "longest": "16 times the steps",
-    "best": "each arm at its best length",
-    "dropout": "dropout left on",
-    "tuned": "every arm tuned",
-}
 
-
-LENGTHS = ("shorter", "handout", "longer", "longest")
-"""The conditions that differ in the length of pretraining alone."""
-
-
-class Experiment:
-    """The handout's experiment in every condition, each computed when a page first asks for it."""
-
-    arms = ("none", "collage", "mixup")
-
-    @cached_property
-    def budgets(self) -> dict[str, str]:
-        """The lengths of pretraining, by condition."""
-        steps = settings_of(f"{PAIRS[0]}-budgets")["pretrain_steps"]
-        found = {name: f"{amount:,} steps" for name, amount in zip(LENGTHS, steps, strict=True)}
-        return found | {"dropout": found["handout"], "tuned": found["handout"]}
-
-    @cached_property
-    def scores(self) -> dict[str, dict[str, Scores]]:
-        """Accuracies by condition and pair, of what was computed."""
-        found = {}
-        for name, budget in self.budgets.items():
-            ending = f"-{name}" if name in ("dropout", "tuned") else ""
-            every = {p: scores(f"{p}{ending}", budget, name == "tuned") for p in PAIRS}
-            found[name] = {pair: each for pair, each in every.items() if each is not None}
-        known = [name for name in LENGTHS if found[name].keys() == set(PAIRS)]
-        found["best"] = {pair: at_best([found[name][pair] for name in known]) for pair in PAIRS}
-        return found
-
-    def told_length(self, condition: str) -> str:
-        """The length of pretraining in a condition, in words."""
-        known = [one for one in LENGTHS if self.scores[one].keys() == set(PAIRS)]
-        steps = [self.budgets[one].removesuffix(" steps") for one in known]
-        return self.budgets.get(condition, f"{', '.join(steps[:-1])} or {steps[-1]} steps")
-
-    @cached_property
-    def found(self) -> dict[str, dict[str, dict[str, Finding]]]:
-        """The tests of all claims, by condition, claim and pair."""
-        return {name: tested(by_pair) for name, by_pair in self.scores.items()}
-
-    @cached_property
-    def same(self) -> dict[str, dict[str, Finding]]:
-        """Whether the same data set is better than two, by condition, data set and arm."""
-        return {name: same_better(by_pair, self.arms) for name, by_pair in self.scores.items()}
-
-    def seeds(self, condition: str) -> list[int]:
-        """The numbers of seeds that a condition has on its pairs."""
-        return sorted({len(each.seeds) for each in self.scores[condition].values()})
-
-    def accuracy(self, pair: str, arm: str, size: int, condition: str = "handout") -> MeanInterval:
-        """The mean accuracy at one size, over seeds."""
-        return mean_interval(self.scores[condition][pair].mean(arm, (size,)))
-
-    def gain(
-        self, pair: str, arm: str, size: int, condition: str = "handout", over: str = "none"
-    ) -> MeanInterval:
-        """The mean difference of two arms at one size, over seeds."""
-        return mean_interval(self.scores[condition][pair].gain(arm, (size,), over))
-
-    def counted(self, condition: str, claim: str, verdict: str) -> int:
-        """On how many pairs a claim has that verdict."""
-        return [one.verdict for one in self.found[condition][claim].values()].count(verdict)
-
-    def turns(self, pair: str, arm: str) -> tuple[int | None, int | None]:
-        """The largest size at which an arm is established to help, and the least where it hurts."""
-        found = answer(pair, self.budgets["handout"])
-        assert found is not None
-        (row,) = (one for one in found.rows if one.augmentation == arm)
-        claims = [(size, p.claim) for size, p in zip(found.sizes, row.points, strict=True)]
-        return (
-            max((size for size, claim in claims if claim > 0), default=None),
-            min((size for size, claim in claims if claim < 0), default=None),
-        )
-
-    def disagree(self, pair: str, one: str, other: str, size: int) -> float:
-        """The chance that two groups of one seed each put two arms in different orders."""
-        gains = self.scores["handout"][pair].gain(one, (size,), other)
-        ahead, n = int((gains > 0).sum()), len(gains)
-        return 2 * ahead * (n - ahead) / (n * (n - 1))
-
-
-def points(value: float) -> str:
+def points(value: float, places: int = 1) -> str:
     """A difference of accuracies in percentage points, with its sign."""
-    return signed_text(100 * value, 1)
+    return signed_text(100 * value, places)
+
+
+def fine(one: MeanInterval) -> int:
+    """The decimals of a difference in points: two where one would leave nearly nothing of it."""
+    return 2 if abs(one.mean) < 0.005 else 1
 
 
 def percent(value: float, places: int = 1) -> str:
@@ -155,9 +64,25 @@ def sure(*claims: bool) -> str:
     return ""
 
 
-def interval(one: MeanInterval) -> str:
+def interval(one: MeanInterval, places: int = 1) -> str:
     """An interval of a difference in points."""
-    return interval_text(100 * one.lower, 100 * one.upper, 1, sign=True)
+    return interval_text(100 * one.lower, 100 * one.upper, places, sign=True)
+
+
+def between(found: Mapping[str, Finding]) -> str:
+    """The least and the greatest of some differences in points, without their sign."""
+    least, *_, most = sorted(abs(one.difference.mean) for one in found.values())
+    return f"{percent(least)} to {percent(most)}"
+
+
+def counted(found: Mapping[str, Finding], verdict: str) -> int:
+    """On how many pairs a claim has that verdict."""
+    return [one.verdict for one in found.values()].count(verdict)
+
+
+def all_are(found: Mapping[str, Finding], *verdicts: str) -> bool:
+    """True if a claim has one of the verdicts on every pair that it was tested on."""
+    return {one.verdict for one in found.values()} <= set(verdicts)
 
 
 def around(one: MeanInterval) -> str:
@@ -187,6 +112,7 @@ def environment() -> jinja2.Environment:
     made.globals |= {
         "PAIRS": PAIRS,
         "PHOTOGRAPHS": PHOTOGRAPHS,
+        "ARMS": ARMS,
         "SMALL": SMALL,
         "LARGE": LARGE,
         "CONDITIONS": CONDITIONS,
@@ -195,13 +121,19 @@ def environment() -> jinja2.Environment:
         "claims": {claim.key: claim for claim in claims()},
         "study": study,
         "answer": answer,
+        "effect": effect,
+        "established": established,
+        "of_seeds": of_seeds,
         "worth": worth,
         "progress": progress,
         "settings": settings_of,
         "scores": scores,
         "mean": mean_interval,
         "handout": Experiment(),
-        "percent": percent,
+        "between": between,
+        "counted": counted,
+        "all_are": all_are,
+        "fine": fine,
         "sure": sure,
     }
     return made
@@ -234,7 +166,7 @@ def main() -> None:
     if not check:
         from figures import draw
 
-        for path in draw(Experiment()):
+        for path in draw():
             print(f"{path.name}: drawn")
     sys.exit(1 if check and differing else 0)
 

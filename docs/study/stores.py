@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from claims import Scores
+from claims import Floats, Scores
 
 from augbench.registration import Registration, registrations
+from augbench.reports._formatting import signed_text
 from augbench.reports._worth import multiplier_entry
 from augbench.reports.answer import Answer, answer_of
 from augbench.results import StudyResult
+from augbench.statistics import MeanInterval
 from augbench.store import FILE_NAME, Store
 
 HERE = Path(__file__).parent
@@ -59,6 +61,14 @@ def study(name: str, budget: str, tuned: bool = False) -> StudyResult | None:
     return best[-1] if best and len(_scores(best[-1]).seeds) > 1 else None
 
 
+def of_seeds(name: str, budget: str) -> str:
+    """The seeds of a table that has more of some arms than of others, in brackets; else nothing."""
+    found = answer(name, budget)
+    assert found is not None
+    numbers = sorted({one.n for row in found.rows for one in (p.difference for p in row.points)})
+    return f" ({' or '.join(map(str, numbers))} seeds)" if len(numbers) > 1 else ""
+
+
 def _scores(result: StudyResult) -> Scores:
     """The accuracies of the seeds of which every cell is there."""
     (pair,) = result.pairs
@@ -83,6 +93,37 @@ def answer(name: str, budget: str, tuned: bool = False) -> Answer | None:
     return None if result is None else answer_of(result)
 
 
+def effect(name: str, budget: str, arm: str, tuned: bool = False) -> MeanInterval:
+    """An arm's difference from the baseline on average over the sizes of a store."""
+    found = answer(name, budget, tuned)
+    assert found is not None
+    (row,) = (one for one in found.rows if one.augmentation == arm)
+    return row.average.difference
+
+
+def established(name: str, budget: str, size: int, sign: int, tuned: bool = False) -> list[str]:
+    """The arms that a store establishes to help (1) or to hurt (-1) at a size, by their effect."""
+    found = answer(name, budget, tuned)
+    assert found is not None
+    column = found.sizes.index(size)
+    there = [
+        (one.points[column].difference.mean, one.augmentation)
+        for one in found.rows
+        if one.points[column].claim == sign
+    ]
+    return [f"{arm} {signed_text(100 * mean, 1)}" for mean, arm in sorted(there, reverse=sign > 0)]
+
+
+def own_heads(name: str, budget: str) -> dict[str, Floats]:
+    """The accuracies [seeds, sizes] of each arm's pretraining head, on the data set it learned."""
+    result = study(name, budget)
+    assert result is not None
+    (pair,) = result.pairs
+    return {
+        arm: result.values(pair, arm, metric="pretrain_accuracy") for arm in result.augmentations
+    }
+
+
 def worth(name: str, budget: str) -> dict[str, tuple[str, ...]]:
     """What each arm is worth in labels at each size, as reports tell it.
 
@@ -102,21 +143,45 @@ def worth(name: str, budget: str) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Progress:
-    """A registered study, the number of its cells that have a result, and what computed them."""
+    """A registered study: how many of its cells are computed, how many as registered, and where.
+
+    A cell of another key than the registered one has the augmentation's source or the images in
+    another state.
+    """
 
     registered: Registration
-    computed: int
+    done: int
+    as_registered: int
     devices: tuple[str, ...]
 
+    @property
+    def planned(self) -> int:
+        """The number of cells that were registered."""
+        return len(self.registered.cells)
 
-def progress() -> list[Progress]:
-    """Every registered study, by the name of its file."""
+
+def progress(name: str = "") -> Any:
+    """How far the study file of that name is; without one, all of them in the order of names."""
+    if name:
+        return next(one for one in progress() if one.registered.file == f"{name}.toml")
     found = []
-    for folder in STORES.iterdir():
+    for folder in sorted(STORES.iterdir()):
         for registered in registrations(folder):
-            done = {}
-            for each in studies(folder.name):
-                done |= registered.computed(each)
+            budgets = registered.description.get("budgets")
+            there = [
+                one
+                for one in studies(folder.name)
+                if (set(one.budgets) <= set(budgets) if budgets else len(one.budgets) == 1)
+            ]
+            done = {
+                (cell.budget, cell.key): cell
+                for each in there
+                for cell in each.all_cells
+                if cell.status == "ok" and cell.role != "tuned"
+            }
+            keyed: dict[str, Any] = {}
+            for each in there:
+                keyed |= registered.computed(each)
             devices = {cell.device.split(":")[0] for cell in done.values()}
-            found.append(Progress(registered, len(done), tuple(sorted(devices))))
+            found.append(Progress(registered, len(done), len(keyed), tuple(sorted(devices))))
     return sorted(found, key=lambda one: one.registered.file)

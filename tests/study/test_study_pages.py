@@ -39,7 +39,7 @@ def pages():
         yield pages
     finally:
         sys.path.remove(str(STUDY))
-        for name in ("pages", "claims", "stores", "figures"):
+        for name in ("pages", "experiment", "claims", "stores", "figures"):
             sys.modules.pop(name, None)
 
 
@@ -117,9 +117,54 @@ def test_claims_agree_with_scipy(pages):
             for seed in seeds
         ]
     )
-    found = pages.Experiment().found["handout"]["collage-small"]["mnist-mnist"]
+    found = pages.Experiment().found["collage-small"]["mnist-mnist"]
     half = stats.t.ppf(0.975, len(seeds) - 1) * differences.std(ddof=1) / len(seeds) ** 0.5
     np.testing.assert_allclose(
         (found.difference.lower, found.difference.mean, found.difference.upper),
         (differences.mean() - half, differences.mean(), differences.mean() + half),
     )
+
+
+def test_each_arm_and_size_is_judged_where_its_mean_is_highest(pages):
+    import claims
+
+    rng = np.random.default_rng(0)
+    arms, sizes, seeds = ("none", "mixup"), (1, 2, 4), tuple(range(6))
+    lengths = [
+        claims.Scores(sizes, {arm: rng.random((6, 3)) for arm in arms}, seeds) for _ in range(4)
+    ]
+    best = claims.at_best(lengths)
+    for arm in arms:
+        for k in range(3):
+            expected = max((one.of[arm][:, k] for one in lengths), key=np.mean)
+            np.testing.assert_array_equal(best.of[arm][:, k], expected)
+
+
+def test_a_change_is_tested_on_the_seeds_and_sizes_that_both_conditions_have(pages):
+    import claims
+
+    rng = np.random.default_rng(1)
+
+    def scores(sizes, seeds, gain):
+        plain = rng.random((len(seeds), len(sizes)))
+        of = {"none": plain, "collage": plain + gain, "mixup": plain}
+        return claims.Scores(sizes, of, seeds)
+
+    now = {"pair": scores((1, 16, 32), tuple(range(8)), 0.3)}
+    then = {"pair": scores((1, 2, 16, 32, 64), tuple(range(20)), 0.1)}
+    found = claims.changed(now, then)["helps-collage"]["pair"]
+    assert found.verdict == "confirmed"
+    assert found.p == 2 / 2**8
+    np.testing.assert_allclose(found.difference.mean, 0.2)
+    assert found.difference.n == 8
+
+
+def test_the_same_data_set_is_compared_with_the_other_by_seed(pages):
+    experiment = pages.Experiment()
+    there = experiment.scores["handout"]
+    own, other = there["letters-letters"], there["mnist-letters"]
+    columns = [other.sizes.index(size) for size in own.sizes]
+    differences = (own.of["mixup"] - other.of["mixup"][:, columns]).mean(axis=1)
+    found = experiment.same()["letters, mixup"].difference
+    interval = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    np.testing.assert_allclose((found.lower, found.upper), interval)
