@@ -143,10 +143,11 @@ def test_the_page_walked_from_top_to_bottom_in_a_fresh_environment(fresh, tmp_pa
             shell=True,
             cwd=folder,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # in the order in which a terminal shows them
             text=True,
         )
-        printed = done.stdout + done.stderr
+        printed = done.stdout
         wrong = any(line.startswith("error:") for line in lines)
         assert done.returncode == (1 if wrong else 0), printed
         numbers = command.startswith(("augbench run", "pytest"))
