@@ -101,6 +101,14 @@ def effect(name: str, budget: str, arm: str, tuned: bool = False) -> MeanInterva
     return row.average.difference
 
 
+def collapsed(name: str, budget: str, tuned: bool = False) -> tuple[int, int]:
+    """How many cells of the arms are near chance where others learn, and of how many."""
+    found = answer(name, budget, tuned)
+    assert found is not None
+    points = [point for row in found.rows for point in row.points]
+    return sum(one.collapsed for one in points), sum(one.difference.n for one in points)
+
+
 def established(name: str, budget: str, size: int, sign: int, tuned: bool = False) -> list[str]:
     """The arms that a store establishes to help (1) or to hurt (-1) at a size, by their effect."""
     found = answer(name, budget, tuned)
