@@ -216,7 +216,7 @@ def _differing(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]
 def _others(
     registered: Sequence[Any], stored: Sequence[Any], told: Callable[[Any], str]
 ) -> list[str]:
-    """What of a list is not there any more, and what came."""
+    """The items that a list lacks, and those that it has besides, in words; none of the same."""
     return [
         f"{words} {', '.join(map(told, some))}"
         for words, some in (

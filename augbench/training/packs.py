@@ -124,10 +124,11 @@ def early_results(packs: Sequence[list[Cell]], workers: int) -> list[list[Cell]]
 
     That is so where there is no more than one for each worker: a user would see nothing until the
     end. It costs the overhead of one pack. Packs of fewer than five pretrainings stay as they are.
+    `packs` are as `plan_packs` deals them: of so few, the smallest is the last.
     """
     if not packs or len(packs) > workers:
         return list(packs)
-    *larger, smallest = sorted(packs, key=lambda pack: -sum(map(cost, pack)))
+    *larger, smallest = packs
     units = units_of(smallest)
     if len(units) < 5:
         return list(packs)

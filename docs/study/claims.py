@@ -46,7 +46,7 @@ class Scores:
         return self.of[arm][:, columns].mean(axis=1)
 
     def gain_in_size(self, arm: str) -> Floats:
-        """What an arm gains from the smallest size to the largest, for each seed."""
+        """The difference of an arm's largest size and its smallest, for each seed."""
         return self.mean(arm, self.sizes[-1:]) - self.mean(arm, self.sizes[:1])
 
     def gain(self, arm: str, sizes: Sequence[int], over: str = "none") -> Floats:
@@ -55,7 +55,7 @@ class Scores:
 
 
 def best_of(choices: Sequence[Scores]) -> dict[str, NDArray[np.int_]]:
-    """Which of some conditions has the highest mean over seeds, for each arm and size [sizes]."""
+    """The place of the condition with the highest mean over seeds, for each arm [sizes]."""
     return {
         arm: np.stack([one.of[arm].mean(axis=0) for one in choices]).argmax(axis=0)
         for arm in choices[0].of
@@ -163,7 +163,7 @@ def tested(scores: Mapping[str, Scores]) -> dict[str, dict[str, Finding]]:
 
 
 def changed(now: Mapping[str, Scores], then: Mapping[str, Scores]) -> dict[str, dict[str, Finding]]:
-    """How much each claim's difference grew from one condition to another of the same seeds.
+    """Test the change of each claim's difference from one condition to another of the same seeds.
 
     Over the sizes that both have.
     """
@@ -182,7 +182,7 @@ def changed(now: Mapping[str, Scores], then: Mapping[str, Scores]) -> dict[str, 
 def same_better(
     scores: Mapping[str, Scores], sizes: Collection[int], arms: Sequence[str]
 ) -> dict[str, Finding]:
-    """Whether an arm is better where it was pretrained on the data set that it is judged on.
+    """Test that an arm is better where it was pretrained on the data set that it is judged on.
 
     On average over those of the sizes that both pairs have, paired by seed, for each arm on each
     data set of finetuning: one family.

@@ -16,7 +16,7 @@ from claims import (
     tested,
 )
 from numpy.typing import NDArray
-from stores import PAIRS, answer, own_heads, scores, settings_of
+from stores import PAIRS, own_heads, row_of, scores, settings_of
 
 from augbench.reports.answer import Point
 from augbench.statistics import MeanInterval, mean_interval
@@ -60,10 +60,16 @@ class Experiment:
         """The tests of all claims at the handout's length on all seeds, by claim and pair."""
         return tested(self.scores["handout"])
 
-    def same(self, *sizes: int) -> dict[str, Finding]:
-        """Whether the same data set is better than two, at the handout's length."""
+    @cached_property
+    def same(self) -> dict[str, Finding]:
+        """The tests that the same data set is better than two, at the handout's length."""
+        return same_better(self.scores["handout"], self.scores["handout"][PAIRS[0]].sizes, ARMS)
+
+    @cached_property
+    def same_at(self) -> dict[int, dict[str, Finding]]:
+        """The same tests at each size."""
         there = self.scores["handout"]
-        return same_better(there, sizes or there[PAIRS[0]].sizes, ARMS)
+        return {size: same_better(there, (size,), ARMS) for size in there[PAIRS[0]].sizes}
 
     # Conditions are compared on the seeds that all of them have: with more seeds, one of them would
     # establish more, and the difference would look like one of the conditions.
@@ -107,7 +113,7 @@ class Experiment:
 
     @cached_property
     def same_in(self) -> dict[str, dict[str, Finding]]:
-        """Whether the same data set is better than two, by condition, on the shared seeds."""
+        """The tests that the same data set is better, by condition, on the shared seeds."""
         return {
             name: same_better(by_pair, by_pair[PAIRS[0]].sizes, ARMS)
             for name, by_pair in self.shared.items()
@@ -140,19 +146,24 @@ class Experiment:
         return mean_interval(self.scores["handout"][pair].gain(arm, (size,), over))
 
     def on_pairs(self, arm: str, size: int) -> tuple[int, int, float, float]:
-        """On how many pairs an arm is established to help and to hurt; its least and most there."""
-        points = [_row(pair, self.budgets["handout"], arm)[size] for pair in PAIRS]
+        """The pairs on which an arm is established to help, and to hurt; its least and most."""
+        points = [self._points(pair, arm)[size] for pair in PAIRS]
         means = [one.difference.mean for one in points]
         signs = [one.claim for one in points]
         return signs.count(1), signs.count(-1), min(means), max(means)
 
     def turns(self, pair: str, arm: str) -> tuple[int | None, int | None]:
         """The largest size at which an arm is established to help, and the least where it hurts."""
-        claims = [(n, p.claim) for n, p in _row(pair, self.budgets["handout"], arm).items()]
+        claims = [(size, point.claim) for size, point in self._points(pair, arm).items()]
         return (
             max((size for size, claim in claims if claim > 0), default=None),
             min((size for size, claim in claims if claim < 0), default=None),
         )
+
+    def _points(self, pair: str, arm: str) -> dict[int, Point]:
+        """An arm's differences in the answer that AugBench gives at the handout's length."""
+        row = row_of(pair, self.budgets["handout"], arm)
+        return dict(zip(self.scores["handout"][pair].sizes, row.points, strict=True))
 
     def last_sizes(self, arm: str) -> list[int]:
         """The largest sizes at which an arm is established to help, of all pairs, in order."""
@@ -169,11 +180,3 @@ class Experiment:
         gains = self.scores["handout"][pair].gain(one, (size,), other)
         ahead, n = int((gains > 0).sum()), len(gains)
         return 2 * ahead * (n - ahead) / (n * (n - 1))
-
-
-def _row(pair: str, budget: str, arm: str) -> dict[int, Point]:
-    """An arm's differences from the baseline in the answer that AugBench gives, by size."""
-    found = answer(pair, budget)
-    assert found is not None
-    (row,) = (one for one in found.rows if one.augmentation == arm)
-    return dict(zip(found.sizes, row.points, strict=True))

@@ -15,19 +15,13 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from stores import HERE, PAIRS, PHOTOGRAPHS, answer, settings_of
+from stores import HERE, NAMES, PAIRS, PHOTOGRAPHS, answer, settings_of
 
 from augbench.plotting import log2_axis
 from augbench.reports.figures._looks import Look
 from augbench.reports.figures.curves import band
 from augbench.statistics import MeanInterval, mean_interval
 
-NAMES = {
-    "mnist-mnist": "MNIST → MNIST",
-    "letters-letters": "letters → letters",
-    "mnist-letters": "MNIST → letters",
-    "letters-mnist": "letters → MNIST",
-}
 COLOURS = {  # Okabe and Ito's, which colour-blind readers tell apart
     "none": "#000000",
     "collage": "#D55E00",

@@ -18,14 +18,15 @@ from claims import ALPHA, ARMS, LARGE, SMALL, Finding, claims
 from experiment import CONDITIONS, Experiment
 from stores import (
     HERE,
+    NAMES,
     PAIRS,
     PHOTOGRAPHS,
     answer,
     collapsed,
-    effect,
     established,
     of_seeds,
     progress,
+    row_of,
     scores,
     settings_of,
     study,
@@ -77,7 +78,7 @@ def between(found: Mapping[str, Finding]) -> str:
 
 
 def counted(found: Mapping[str, Finding], verdict: str) -> int:
-    """On how many pairs a claim has that verdict."""
+    """The number of pairs on which a claim has that verdict."""
     return [one.verdict for one in found.values()].count(verdict)
 
 
@@ -111,6 +112,7 @@ def environment() -> jinja2.Environment:
         "commas": lambda number: f"{number:,}",
     }
     made.globals |= {
+        "NAMES": NAMES,
         "PAIRS": PAIRS,
         "PHOTOGRAPHS": PHOTOGRAPHS,
         "ARMS": ARMS,
@@ -123,7 +125,7 @@ def environment() -> jinja2.Environment:
         "study": study,
         "answer": answer,
         "collapsed": collapsed,
-        "effect": effect,
+        "row_of": row_of,
         "established": established,
         "of_seeds": of_seeds,
         "worth": worth,

@@ -14,16 +14,22 @@ from claims import Floats, Scores
 from augbench.registration import Registration, registrations
 from augbench.reports._formatting import signed_text
 from augbench.reports._worth import multiplier_entry
-from augbench.reports.answer import Answer, answer_of
+from augbench.reports.answer import Answer, Row, answer_of
 from augbench.results import StudyResult
-from augbench.statistics import MeanInterval
 from augbench.store import FILE_NAME, Store
 
 HERE = Path(__file__).parent
 STORES, STUDIES = HERE / "stores", HERE / "studies"
 
-PAIRS = ("mnist-mnist", "letters-letters", "mnist-letters", "letters-mnist")
-"""The data set of pretraining, and that of finetuning and measurement."""
+NAMES = {
+    "mnist-mnist": "MNIST → MNIST",
+    "letters-letters": "letters → letters",
+    "mnist-letters": "MNIST → letters",
+    "letters-mnist": "letters → MNIST",
+}
+"""The data set of pretraining, and that of finetuning and measurement, as pages name them."""
+
+PAIRS = tuple(NAMES)
 
 PHOTOGRAPHS = ("sign-digits", "clothing", "cifar10")
 
@@ -63,9 +69,8 @@ def study(name: str, budget: str, tuned: bool = False) -> StudyResult | None:
 
 def of_seeds(name: str, budget: str) -> str:
     """The seeds of a table that has more of some arms than of others, in brackets; else nothing."""
-    found = answer(name, budget)
-    assert found is not None
-    numbers = sorted({one.n for row in found.rows for one in (p.difference for p in row.points)})
+    rows = _told(name, budget).rows
+    numbers = sorted({point.difference.n for row in rows for point in row.points})
     return f" ({' or '.join(map(str, numbers))} seeds)" if len(numbers) > 1 else ""
 
 
@@ -87,32 +92,35 @@ def scores(name: str, budget: str, tuned: bool = False) -> Scores | None:
     return None if result is None else _scores(result)
 
 
+@cache
 def answer(name: str, budget: str, tuned: bool = False) -> Answer | None:
     """The answer that `augbench report` gives for a store at a budget."""
     result = study(name, budget, tuned)
     return None if result is None else answer_of(result)
 
 
-def effect(name: str, budget: str, arm: str, tuned: bool = False) -> MeanInterval:
-    """An arm's difference from the baseline on average over the sizes of a store."""
+def _told(name: str, budget: str, tuned: bool = False) -> Answer:
+    """The answer of a store that has one."""
     found = answer(name, budget, tuned)
     assert found is not None
-    (row,) = (one for one in found.rows if one.augmentation == arm)
-    return row.average.difference
+    return found
+
+
+def row_of(name: str, budget: str, arm: str, tuned: bool = False) -> Row:
+    """An arm's differences from the baseline in the answer of a store."""
+    (row,) = (one for one in _told(name, budget, tuned).rows if one.augmentation == arm)
+    return row
 
 
 def collapsed(name: str, budget: str, tuned: bool = False) -> tuple[int, int]:
-    """How many cells of the arms are near chance where others learn, and of how many."""
-    found = answer(name, budget, tuned)
-    assert found is not None
-    points = [point for row in found.rows for point in row.points]
+    """The number of the arms' cells that are near chance where others learn, and of all of them."""
+    points = [point for row in _told(name, budget, tuned).rows for point in row.points]
     return sum(one.collapsed for one in points), sum(one.difference.n for one in points)
 
 
 def established(name: str, budget: str, size: int, sign: int, tuned: bool = False) -> list[str]:
     """The arms that a store establishes to help (1) or to hurt (-1) at a size, by their effect."""
-    found = answer(name, budget, tuned)
-    assert found is not None
+    found = _told(name, budget, tuned)
     column = found.sizes.index(size)
     there = [
         (one.points[column].difference.mean, one.augmentation)
@@ -122,6 +130,7 @@ def established(name: str, budget: str, size: int, sign: int, tuned: bool = Fals
     return [f"{arm} {signed_text(100 * mean, 1)}" for mean, arm in sorted(there, reverse=sign > 0)]
 
 
+@cache
 def own_heads(name: str, budget: str) -> dict[str, Floats]:
     """The accuracies [seeds, sizes] of each arm's pretraining head, on the data set it learned."""
     result = study(name, budget)
@@ -133,7 +142,7 @@ def own_heads(name: str, budget: str) -> dict[str, Floats]:
 
 
 def worth(name: str, budget: str) -> dict[str, tuple[str, ...]]:
-    """What each arm is worth in labels at each size, as reports tell it.
+    """The label multipliers of each arm at each size, as reports tell them.
 
     Empty where no difference is established, and a dash where the baseline's curve cannot be read.
     """
@@ -168,11 +177,10 @@ class Progress:
         return len(self.registered.cells)
 
 
-def progress(name: str = "") -> Any:
-    """How far the study file of that name is; without one, all of them in the order of names."""
-    if name:
-        return next(one for one in progress() if one.registered.file == f"{name}.toml")
-    found = []
+@cache
+def progress() -> dict[str, Progress]:
+    """Every registered study, by the name of its file and in the order of names."""
+    found = {}
     for folder in sorted(STORES.iterdir()):
         for registered in registrations(folder):
             budgets = registered.description.get("budgets")
@@ -191,5 +199,7 @@ def progress(name: str = "") -> Any:
             for each in there:
                 keyed |= registered.computed(each)
             devices = {cell.device.split(":")[0] for cell in done.values()}
-            found.append(Progress(registered, len(done), len(keyed), tuple(sorted(devices))))
-    return sorted(found, key=lambda one: one.registered.file)
+            found[registered.file] = Progress(
+                registered, len(done), len(keyed), tuple(sorted(devices))
+            )
+    return dict(sorted(found.items()))

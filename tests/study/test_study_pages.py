@@ -165,6 +165,6 @@ def test_the_same_data_set_is_compared_with_the_other_by_seed(pages):
     own, other = there["letters-letters"], there["mnist-letters"]
     columns = [other.sizes.index(size) for size in own.sizes]
     differences = (own.of["mixup"] - other.of["mixup"][:, columns]).mean(axis=1)
-    found = experiment.same()["letters, mixup"].difference
+    found = experiment.same["letters, mixup"].difference
     interval = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
     np.testing.assert_allclose((found.lower, found.upper), interval)
