@@ -43,10 +43,10 @@ class Beacon:
         return Place.decoded(self._map[_HEAD.size : _HEAD.size + length]) if length else None
 
     def close(self) -> None:
-        """Remove the file."""
+        """Forget the child, and remove the file if that has not."""
         self._map.close()
         with contextlib.suppress(OSError):  # on Windows, while the child still maps it
-            Path(self.path).unlink()
+            Path(self.path).unlink(missing_ok=True)
 
 
 class Signal:
@@ -55,6 +55,9 @@ class Signal:
     def __init__(self, path: str) -> None:
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), _SIZE)
+        # Both have it mapped, and need no name any more: one that is killed leaves no file behind.
+        with contextlib.suppress(OSError):  # on Windows it stays until the parent closes
+            Path(path).unlink()
         self._notes = 0
 
     def __call__(self, place: bytes) -> None:
