@@ -12,6 +12,7 @@ from claims import (
     at_best,
     best_of,
     changed,
+    findings,
     same_better,
     tested,
 )
@@ -106,10 +107,12 @@ class Experiment:
     def changed_in(self) -> dict[str, dict[str, dict[str, Finding]]]:
         """The change of each claim's difference from the handout's condition, on shared seeds."""
         return {
-            name: changed(by_pair, self.shared["handout"])
-            for name, by_pair in self.shared.items()
-            if name != "handout"
+            name: self.changed_from(name, "handout") for name in self.shared if name != "handout"
         }
+
+    def changed_from(self, name: str, other: str) -> dict[str, dict[str, Finding]]:
+        """The change of each claim's difference from one condition to another."""
+        return changed(self.shared[name], self.shared[other])
 
     @cached_property
     def same_in(self) -> dict[str, dict[str, Finding]]:
@@ -140,6 +143,15 @@ class Experiment:
         """The mean accuracy over some sizes, by default all, on the shared seeds."""
         there = self.shared[condition][pair]
         return mean_interval(there.mean(arm, sizes or there.sizes))
+
+    def accuracy_changed(self, arm: str, size: int, now: str, then: str) -> dict[str, Finding]:
+        """The change of an arm's accuracy from one condition to another, by pair."""
+        return findings(
+            {
+                pair: one.mean(arm, (size,)) - self.shared[then][pair].mean(arm, (size,))
+                for pair, one in self.shared[now].items()
+            }
+        )
 
     def gain(self, pair: str, arm: str, size: int, over: str = "none") -> MeanInterval:
         """The mean difference of two arms at the handout's length, over all seeds."""

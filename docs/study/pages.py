@@ -135,6 +135,7 @@ def environment() -> jinja2.Environment:
         "mean": mean_interval,
         "handout": Experiment(),
         "between": between,
+        "zip": zip,
         "counted": counted,
         "all_are": all_are,
         "fine": fine,
