@@ -163,13 +163,15 @@ class Progress:
     """A registered study: how many of its cells are computed, how many as registered, and where.
 
     A cell of another key than the registered one has the augmentation's source or the images in
-    another state.
+    another state. `minutes` are those of all of its cells, those that a search has chosen among
+    them, of one core or one GPU.
     """
 
     registered: Registration
     done: int
     as_registered: int
     devices: tuple[str, ...]
+    minutes: float
 
     @property
     def planned(self) -> int:
@@ -193,13 +195,18 @@ def progress() -> dict[str, Progress]:
                 (cell.budget, cell.key): cell
                 for each in there
                 for cell in each.all_cells
-                if cell.status == "ok" and cell.role != "tuned"
+                if cell.status == "ok"
             }
+            planned = [cell for cell in done.values() if cell.role != "tuned"]
             keyed: dict[str, Any] = {}
             for each in there:
                 keyed |= registered.computed(each)
             devices = {cell.device.split(":")[0] for cell in done.values()}
             found[registered.file] = Progress(
-                registered, len(done), len(keyed), tuple(sorted(devices))
+                registered,
+                len(planned),
+                len(keyed),
+                tuple(sorted(devices)),
+                sum(cell.result.seconds for cell in done.values()) / 60,
             )
     return dict(sorted(found.items()))
