@@ -65,19 +65,16 @@ def best_of(choices: Sequence[Scores]) -> dict[str, NDArray[np.int_]]:
 def at_best(choices: Sequence[Scores]) -> Scores:
     """Every arm and size in the condition that serves it best; all have the same seeds and sizes.
 
-    It is chosen by the scores that it is judged by. That flatters each arm a little, and most the
-    one whose conditions are closest to each other.
+    For each seed it is the one that is best on average over the other seeds, so that no seed is
+    judged by a choice that it took part in. Test images are the same for all.
     """
-    first, best = choices[0], best_of(choices)
-    columns = np.arange(len(first.sizes))
-    return Scores(
-        first.sizes,
-        {
-            arm: np.stack([one.of[arm] for one in choices])[best[arm], :, columns].T
-            for arm in first.of
-        },
-        first.seeds,
-    )
+    first, count = choices[0], len(choices[0].seeds)
+    found = {}
+    for arm in first.of:
+        every = np.stack([one.of[arm] for one in choices])  # [choices, seeds, sizes]
+        others = (every.sum(axis=1, keepdims=True) - every) / (count - 1)
+        found[arm] = np.take_along_axis(every, others.argmax(axis=0)[np.newaxis], axis=0)[0]
+    return Scores(first.sizes, found, first.seeds)
 
 
 @dataclass(frozen=True)

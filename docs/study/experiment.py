@@ -17,15 +17,18 @@ from claims import (
     tested,
 )
 from numpy.typing import NDArray
-from stores import PAIRS, own_heads, row_of, scores, settings_of
+from stores import PAIRS, own_heads, row_of, scores, settings_of, untrained
 
 from augbench.reports.answer import Point
 from augbench.statistics import MeanInterval, mean_interval
 
-LENGTHS = ("shorter", "handout", "longer", "longest")
+LENGTHS = ("shortest", "shorter", "handout", "longer", "longest")
 """The conditions that differ in the length of pretraining alone."""
 
+TRAINED_SHORT = LENGTHS[:2]
+
 CONDITIONS = {
+    "shortest": "a 16th of the steps",
     "shorter": "a quarter of the steps",
     "handout": "the handout's steps",
     "longer": "4 times the steps",
@@ -42,7 +45,8 @@ class Experiment:
     @cached_property
     def budgets(self) -> dict[str, str]:
         """The length of pretraining in each condition, as stores name it."""
-        steps = settings_of(f"{PAIRS[0]}-budgets")["pretrain_steps"]
+        steps = [settings_of(f"{PAIRS[0]}-shortest")["pretrain_steps"]]
+        steps += settings_of(f"{PAIRS[0]}-budgets")["pretrain_steps"]
         found = {name: f"{amount:,} steps" for name, amount in zip(LENGTHS, steps, strict=True)}
         return found | {"dropout": found["handout"], "tuned": found["handout"]}
 
@@ -150,6 +154,20 @@ class Experiment:
             {
                 pair: one.mean(arm, (size,)) - self.shared[then][pair].mean(arm, (size,))
                 for pair, one in self.shared[now].items()
+            }
+        )
+
+    def untrained(self, pair: str) -> MeanInterval:
+        """The mean accuracy of a head on a network that was not pretrained, over all seeds."""
+        return mean_interval(untrained(pair, self.budgets["shortest"]))
+
+    def pretraining_helps(self, condition: str, arm: str, size: int) -> dict[str, Finding]:
+        """The tests that pretraining helps at all, by pair: against no pretraining."""
+        return findings(
+            {
+                pair: one.mean(arm, (size,))
+                - untrained(pair, self.budgets["shortest"])[list(one.seeds)]
+                for pair, one in self.shared[condition].items()
             }
         )
 

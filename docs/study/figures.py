@@ -10,7 +10,7 @@ import matplotlib
 matplotlib.use("agg")
 
 from claims import ARMS
-from experiment import CONDITIONS, LENGTHS, Experiment
+from experiment import CONDITIONS, LENGTHS, TRAINED_SHORT, Experiment
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ COLOURS = {  # Okabe and Ito's, which colour-blind readers tell apart
     "randaugment": "#E69F00",
     "random-erasing": "#56B4E9",
 }
-STEPS = dict(zip(LENGTHS, ("#9ecae1", "#4292c6", "#08519c", "#08306b"), strict=True))
+STEPS = dict(zip(LENGTHS, ("#fdae6b", "#9ecae1", "#4292c6", "#08519c", "#08306b"), strict=True))
 DIFFERENCES = {
     "helps-collage": "few labels,\ncollage − none",
     "helps-mixup": "few labels,\nmixup − none",
@@ -83,11 +83,11 @@ def _curves(handout: Experiment) -> Figure:
 def _conditions(handout: Experiment) -> Figure:
     """Five of the claims' differences, one panel for each and for each pair.
 
-    The shortest training is left out: beside its differences, all others would be one point.
+    Short trainings are left out: beside their differences, all others would be one point.
     """
     figure = Figure(figsize=(8, 8.5), layout="constrained")
     rows = figure.subplots(len(DIFFERENCES), len(PAIRS), sharey=True, sharex="row")
-    names = [name for name in handout.shared if name != "shorter"]
+    names = [name for name in handout.shared if name not in TRAINED_SHORT]
     for row, (key, words) in zip(rows, DIFFERENCES.items(), strict=True):
         for axes, pair in zip(row, PAIRS, strict=True):
             for place, name in enumerate(names):

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import jinja2
 from claims import ALPHA, ARMS, LARGE, SMALL, Finding, claims
-from experiment import CONDITIONS, Experiment
+from experiment import CONDITIONS, TRAINED_SHORT, Experiment
 from stores import (
     HERE,
     NAMES,
@@ -119,6 +119,7 @@ def environment() -> jinja2.Environment:
         "SMALL": SMALL,
         "LARGE": LARGE,
         "CONDITIONS": CONDITIONS,
+        "TRAINED_SHORT": TRAINED_SHORT,
         "CONFIDENCE": "95 %",
         "LEVEL": f"{100 * ALPHA:.0f} %",
         "claims": {claim.key: claim for claim in claims()},

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from claims import Floats, Scores
 
+from augbench.protocol.references import FLOOR
 from augbench.registration import Registration, registrations
 from augbench.reports._formatting import signed_text
 from augbench.reports._worth import multiplier_entry
@@ -139,6 +140,16 @@ def own_heads(name: str, budget: str) -> dict[str, Floats]:
     return {
         arm: result.values(pair, arm, metric="pretrain_accuracy") for arm in result.augmentations
     }
+
+
+@cache
+def untrained(name: str, budget: str) -> Floats:
+    """The accuracies [seeds] of a head on a network that was not pretrained."""
+    result = study(name, budget)
+    assert result is not None
+    (pair,) = result.pairs
+    values: Floats = result.values(pair, "none", (FLOOR.samples_per_class,))[:, 0]
+    return values
 
 
 def worth(name: str, budget: str) -> dict[str, tuple[str, ...]]:
