@@ -131,6 +131,18 @@ def established(name: str, budget: str, size: int, sign: int, tuned: bool = Fals
     return [f"{arm} {signed_text(100 * mean, 1)}" for mean, arm in sorted(there, reverse=sign > 0)]
 
 
+def one_device(name: str, budget: str, tuned: bool = False) -> bool:
+    """True where the arms of each seed and size were all computed on a GPU, or all on a CPU."""
+    result = study(name, budget, tuned)
+    assert result is not None
+    found: dict[object, set[bool]] = {}
+    for cell in result.shown_cells:
+        if cell.status == "ok" and cell.budget == budget:
+            there = found.setdefault((cell.seed, cell.samples_per_class), set())
+            there.add(cell.device == "cpu")
+    return all(len(kinds) == 1 for kinds in found.values())
+
+
 @cache
 def own_heads(name: str, budget: str) -> dict[str, Floats]:
     """The accuracies [seeds, sizes] of each arm's pretraining head, on the data set it learned."""
