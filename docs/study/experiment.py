@@ -17,7 +17,7 @@ from claims import (
     tested,
 )
 from numpy.typing import NDArray
-from stores import PAIRS, own_heads, row_of, scores, settings_of, untrained
+from stores import PAIRS, one_device, own_heads, row_of, scores, settings_of, untrained
 
 from augbench.reports.answer import Point
 from augbench.statistics import MeanInterval, mean_interval
@@ -26,6 +26,7 @@ LENGTHS = ("shortest", "shorter", "handout", "longer", "longest")
 """The conditions that differ in the length of pretraining alone."""
 
 TRAINED_SHORT = LENGTHS[:2]
+"""Those of them that are shorter than the handout's."""
 
 CONDITIONS = {
     "shortest": "a 16th of the steps",
@@ -54,11 +55,21 @@ class Experiment:
     def scores(self) -> dict[str, dict[str, Scores]]:
         """Accuracies of all seeds that were computed, by condition and pair."""
         found = {}
-        for name, budget in self.budgets.items():
-            ending = f"-{name}" if name in ("dropout", "tuned") else ""
-            every = {p: scores(f"{p}{ending}", budget, name == "tuned") for p in PAIRS}
+        for name in self.budgets:
+            every = {pair: scores(*self._place(name, pair)) for pair in PAIRS}
             found[name] = {pair: each for pair, each in every.items() if each is not None}
         return found
+
+    @property
+    def on_one_device(self) -> bool:
+        """True where the arms that a condition compares are all of a GPU, or all of a CPU."""
+        places = [self._place(name, pair) for name in self.budgets for pair in self.scores[name]]
+        return all(one_device(*place) for place in places)
+
+    def _place(self, condition: str, pair: str) -> tuple[str, str, bool]:
+        """The store of a condition, its length of pretraining, and whether it is the tuned part."""
+        ending = f"-{condition}" if condition in ("dropout", "tuned") else ""
+        return f"{pair}{ending}", self.budgets[condition], condition == "tuned"
 
     @cached_property
     def found(self) -> dict[str, dict[str, Finding]]:

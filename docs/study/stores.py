@@ -68,6 +68,13 @@ def study(name: str, budget: str, tuned: bool = False) -> StudyResult | None:
     return best[-1] if best and len(_scores(best[-1]).seeds) > 1 else None
 
 
+def _known(name: str, budget: str, tuned: bool = False) -> StudyResult:
+    """The study of a store that has one."""
+    found = study(name, budget, tuned)
+    assert found is not None
+    return found
+
+
 def of_seeds(name: str, budget: str) -> str:
     """The seeds of a table that has more of some arms than of others, in brackets; else nothing."""
     rows = _told(name, budget).rows
@@ -133,10 +140,8 @@ def established(name: str, budget: str, size: int, sign: int, tuned: bool = Fals
 
 def one_device(name: str, budget: str, tuned: bool = False) -> bool:
     """True where the arms of each seed and size were all computed on a GPU, or all on a CPU."""
-    result = study(name, budget, tuned)
-    assert result is not None
     found: dict[object, set[bool]] = {}
-    for cell in result.shown_cells:
+    for cell in _known(name, budget, tuned).shown_cells:
         if cell.status == "ok" and cell.budget == budget:
             there = found.setdefault((cell.seed, cell.samples_per_class), set())
             there.add(cell.device == "cpu")
@@ -146,8 +151,7 @@ def one_device(name: str, budget: str, tuned: bool = False) -> bool:
 @cache
 def own_heads(name: str, budget: str) -> dict[str, Floats]:
     """The accuracies [seeds, sizes] of each arm's pretraining head, on the data set it learned."""
-    result = study(name, budget)
-    assert result is not None
+    result = _known(name, budget)
     (pair,) = result.pairs
     return {
         arm: result.values(pair, arm, metric="pretrain_accuracy") for arm in result.augmentations
@@ -157,8 +161,7 @@ def own_heads(name: str, budget: str) -> dict[str, Floats]:
 @cache
 def untrained(name: str, budget: str) -> Floats:
     """The accuracies [seeds] of a head on a network that was not pretrained."""
-    result = study(name, budget)
-    assert result is not None
+    result = _known(name, budget)
     (pair,) = result.pairs
     values: Floats = result.values(pair, "none", (FLOOR.samples_per_class,))[:, 0]
     return values
@@ -169,8 +172,7 @@ def worth(name: str, budget: str) -> dict[str, tuple[str, ...]]:
 
     Empty where no difference is established, and a dash where the baseline's curve cannot be read.
     """
-    result = study(name, budget)
-    assert result is not None
+    result = _known(name, budget)
     analysis = result.analysis(result.pairs[0])
     assert analysis is not None
     return {
@@ -220,14 +222,14 @@ def progress() -> dict[str, Progress]:
                 for cell in each.all_cells
                 if cell.status == "ok"
             }
-            planned = [cell for cell in done.values() if cell.role != "tuned"]
+            without_chosen = [cell for cell in done.values() if cell.role != "tuned"]
             keyed: dict[str, Any] = {}
             for each in there:
                 keyed |= registered.computed(each)
             devices = {cell.device.split(":")[0] for cell in done.values()}
             found[registered.file] = Progress(
                 registered,
-                len(planned),
+                len(without_chosen),
                 len(keyed),
                 tuple(sorted(devices)),
                 sum(cell.result.seconds for cell in done.values()) / 60,
