@@ -173,17 +173,18 @@ def deviations(registration: Registration, result: StudyResult) -> tuple[str, ..
 
 def _deviations(registration: Registration, result: StudyResult) -> Iterator[str]:
     planned = set(registration.cells)
-    cells = {cell.key[:_KEY_LETTERS]: cell for cell in result.all_cells}
-    done = [cell for cell in cells.values() if cell.status == "ok"]
+    done = {cell.key: cell for cell in result.all_cells if cell.status == "ok"}
     lacking = len(planned) - len(registration.computed(result))
     if lacking:
         yield f"{lacking} of {len(planned)} registered cells have no result in this study"
-    # What trials have chosen cannot be registered as cells; their search is, with the settings.
-    extra = sum(key not in planned and cell.role != "tuned" for key, cell in cells.items())
+    # What trials have chosen cannot be registered as cells; their search is, with the settings. An
+    # arm for which they chose its own settings is one cell with the untuned arm, which has to be.
+    own = {cell.key[:_KEY_LETTERS] for cell in result.all_cells if cell.role != "tuned"}
+    extra = len(own - planned)
     if extra:
         yield f"{extra} cells were not registered"
     began = datetime.fromisoformat(registration.registered_at).timestamp()
-    early = sum(cell.finished_at is not None and cell.finished_at < began for cell in done)
+    early = sum(cell.finished_at is not None and cell.finished_at < began for cell in done.values())
     if early:
         yield f"{early} results are older than the registration"
     if result.metric != registration.metric:

@@ -74,6 +74,27 @@ def test_every_deviation_is_listed(study):
     )
 
 
+def test_a_chosen_default_does_not_hide_that_its_cell_was_not_registered(study):
+    options, _ = study
+    # The first trial is the default, and no rate of the second learns anything.
+    tuned = replace(
+        options,
+        tune=("lr=1e-9..2e-9 log",),
+        trials=2,
+        finetune_samples_per_class=3,
+        calibration_samples_per_class=2,
+        validation_samples_per_class=3,
+    )
+    file = options.out.with_name("tuned.toml")
+    tuned.to_file(file)
+    made, _ = register(plan(tuned), file)
+    assert deviations(made, run(tuned)) == ()
+    more = run(replace(tuned, seeds=3))
+    keys = {role: {c.key for c in more.all_cells if c.role == role} for role in ("result", "tuned")}
+    assert keys["tuned"] & keys["result"]
+    assert deviations(made, more) == ("4 cells were not registered", "seeds is 3, registered 2")
+
+
 def test_of_lists_what_is_missing_and_what_came_are_told(study):
     options, _ = study
     planned = replace(options, samples_per_class=(1, 2), pretrain_steps=(2, 4))
