@@ -24,6 +24,7 @@ from stores import (
     answer,
     collapsed,
     established,
+    missing,
     of_seeds,
     one_device,
     progress,
@@ -33,6 +34,7 @@ from stores import (
     study,
     worth,
 )
+from twice import twice
 
 from augbench.reports._formatting import interval_text, number_text, p_text, signed_text
 from augbench.statistics import MeanInterval, mean_interval
@@ -122,6 +124,7 @@ def environment() -> jinja2.Environment:
         "CONDITIONS": CONDITIONS,
         "TRAINED_SHORT": TRAINED_SHORT,
         "CONFIDENCE": "95 %",
+        "ALPHA": ALPHA,
         "LEVEL": f"{100 * ALPHA:.0f} %",
         "claims": {claim.key: claim for claim in claims()},
         "study": study,
@@ -132,6 +135,8 @@ def environment() -> jinja2.Environment:
         "of_seeds": of_seeds,
         "one_device": one_device,
         "worth": worth,
+        "missing": missing,
+        "twice": twice,
         "progress": progress,
         "settings": settings_of,
         "scores": scores,

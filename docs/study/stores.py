@@ -75,6 +75,12 @@ def _known(name: str, budget: str, tuned: bool = False) -> StudyResult:
     return found
 
 
+def missing(name: str) -> int:
+    """The number of planned cells of a store that were not computed."""
+    (one,) = studies(name)
+    return len(one.missing)
+
+
 def of_seeds(name: str, budget: str) -> str:
     """The seeds of a table that has more of some arms than of others, in brackets; else nothing."""
     rows = _told(name, budget).rows
@@ -216,20 +222,17 @@ def progress() -> dict[str, Progress]:
                 for one in studies(folder.name)
                 if (set(one.budgets) <= set(budgets) if budgets else len(one.budgets) == 1)
             ]
-            done = {
-                (cell.budget, cell.key): cell
-                for each in there
-                for cell in each.all_cells
-                if cell.status == "ok"
-            }
-            without_chosen = [cell for cell in done.values() if cell.role != "tuned"]
+            cells = [cell for each in there for cell in each.all_cells if cell.status == "ok"]
+            done = {(cell.budget, cell.key): cell for cell in cells}
+            # Where a search chose an arm's own settings, its cell is the untuned one's too.
+            own = {(cell.budget, cell.key) for cell in cells if cell.role != "tuned"}
             keyed: dict[str, Any] = {}
             for each in there:
                 keyed |= registered.computed(each)
             devices = {cell.device.split(":")[0] for cell in done.values()}
             found[registered.file] = Progress(
                 registered,
-                len(without_chosen),
+                len(own),
                 len(keyed),
                 tuple(sorted(devices)),
                 sum(cell.result.seconds for cell in done.values()) / 60,

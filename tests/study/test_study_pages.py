@@ -40,7 +40,7 @@ def pages():
         yield pages
     finally:
         sys.path.remove(str(STUDY))
-        for name in ("pages", "experiment", "claims", "stores", "figures"):
+        for name in ("pages", "experiment", "claims", "stores", "twice", "figures"):
             sys.modules.pop(name, None)
 
 
@@ -169,3 +169,25 @@ def test_the_same_data_set_is_compared_with_the_other_by_seed(pages):
     found = experiment.same["letters, mixup"].difference
     interval = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
     np.testing.assert_allclose((found.lower, found.upper), interval)
+
+
+def test_two_computations_of_a_study_are_compared_seed_by_seed_apart(pages):
+    """Welch's test from the accuracies themselves, where the page has it from means and spreads."""
+    import stores
+    from twice import twice
+
+    budget = "8,000 steps"
+    names = ("clothing-first", "clothing")
+    found = twice(*(stores.answer(name, budget) for name in names))
+    studies = [stores.study(name, budget) for name in names]
+    for arm, (*points, _) in found.by_arm.items():
+        first, second = (
+            one.values(one.pairs[0], arm) - one.values(one.pairs[0], "none") for one in studies
+        )
+        p = stats.ttest_ind(first, second, equal_var=False, nan_policy="omit").pvalue
+        assert [both in found.apart for both in points] == list(p <= 0.05)
+        for k, (one, two) in enumerate(points):
+            np.testing.assert_allclose(one.difference.mean, np.nanmean(first[:, k]))
+            np.testing.assert_allclose(two.difference.mean, second[:, k].mean())
+    assert len(found.all) == 6 * (4 + 1)
+    assert found.established[2] <= min(found.established[:2])
