@@ -40,10 +40,11 @@ class Scores:
             tuple(seed for seed in self.seeds if seed in seeds),
         )
 
-    def mean(self, arm: str, sizes: Sequence[int]) -> Floats:
+    def mean(self, arm: str, sizes: Collection[int]) -> Floats:
         """An arm's mean over those of the sizes that were measured, for each seed."""
         columns = [k for k, size in enumerate(self.sizes) if size in sizes]
-        return self.of[arm][:, columns].mean(axis=1)
+        found: Floats = self.of[arm][:, columns].mean(axis=1)
+        return found
 
     def gain_in_size(self, arm: str) -> Floats:
         """The difference of an arm's largest size and its smallest, for each seed."""
@@ -104,32 +105,9 @@ class Claim:
 def claims() -> Iterator[Claim]:
     """The claims of the handout's questions and of the report that can be put to one pair."""
     for arm in ARMS:
-        yield Claim(
-            f"rises-{arm}",
-            f"accuracy is higher at the largest s than at the smallest ({arm})",
-            lambda scores, arm=arm: scores.gain_in_size(arm),
-        )
+        yield _rises(arm)
     for arm in ARMS[1:]:
-        yield Claim(
-            f"helps-{arm}",
-            f"{arm} helps where labels are few",
-            lambda scores, arm=arm: scores.gain(arm, SMALL),
-        )
-        yield Claim(
-            f"still-{arm}",
-            f"{arm} helps at s = {SMALL[-1]}",
-            lambda scores, arm=arm: scores.gain(arm, SMALL[-1:]),
-        )
-        yield Claim(
-            f"shrinks-{arm}",
-            f"what {arm} brings shrinks as labels grow",
-            lambda scores, arm=arm: scores.gain(arm, SMALL) - scores.gain(arm, LARGE),
-        )
-        yield Claim(
-            f"large-{arm}",
-            f"{arm} helps where labels are many",
-            lambda scores, arm=arm: scores.gain(arm, LARGE),
-        )
+        yield from _brings(arm)
     yield Claim(
         "collage-small",
         "collage is better than mixup where labels are few",
@@ -139,6 +117,39 @@ def claims() -> Iterator[Claim]:
         "mixup-large",
         "mixup is better than collage where labels are many",
         lambda scores: scores.gain("mixup", LARGE, "collage"),
+    )
+
+
+def _rises(arm: str) -> Claim:
+    """What is claimed of every arm, and of none."""
+    return Claim(
+        f"rises-{arm}",
+        f"accuracy is higher at the largest s than at the smallest ({arm})",
+        lambda scores: scores.gain_in_size(arm),
+    )
+
+
+def _brings(arm: str) -> Iterator[Claim]:
+    """What is claimed of what an augmentation brings."""
+    yield Claim(
+        f"helps-{arm}",
+        f"{arm} helps where labels are few",
+        lambda scores: scores.gain(arm, SMALL),
+    )
+    yield Claim(
+        f"still-{arm}",
+        f"{arm} helps at s = {SMALL[-1]}",
+        lambda scores: scores.gain(arm, SMALL[-1:]),
+    )
+    yield Claim(
+        f"shrinks-{arm}",
+        f"what {arm} brings shrinks as labels grow",
+        lambda scores: scores.gain(arm, SMALL) - scores.gain(arm, LARGE),
+    )
+    yield Claim(
+        f"large-{arm}",
+        f"{arm} helps where labels are many",
+        lambda scores: scores.gain(arm, LARGE),
     )
 
 

@@ -56,7 +56,7 @@ def study(name: str, budget: str, tuned: bool = False) -> StudyResult | None:
     A study at fewer seeds, or of fewer budgets, may stand beside the registered one. None where no
     seed of any is whole.
     """
-    found = []
+    found: list[tuple[int, int, int, StudyResult]] = []
     for each in studies(name):
         views = [view for view in each.views if view.tuned == tuned]
         if budget in each.budgets and views:
@@ -235,6 +235,6 @@ def progress() -> dict[str, Progress]:
                 len(own),
                 len(keyed),
                 tuple(sorted(devices)),
-                sum(cell.result.seconds for cell in done.values()) / 60,
+                sum(cell.result.seconds for cell in done.values() if cell.result) / 60,
             )
     return dict(sorted(found.items()))
