@@ -17,6 +17,7 @@ from augbench.reports._formatting import signed_text
 from augbench.reports._worth import multiplier_entry
 from augbench.reports.answer import Answer, Row, answer_of
 from augbench.results import StudyResult
+from augbench.statistics import MeanInterval, mean_interval
 from augbench.store import FILE_NAME, Store
 
 HERE = Path(__file__).parent
@@ -124,6 +125,13 @@ def row_of(name: str, budget: str, arm: str, tuned: bool = False) -> Row:
     """An arm's differences from the baseline in the answer of a store."""
     (row,) = (one for one in _told(name, budget, tuned).rows if one.augmentation == arm)
     return row
+
+
+def level(name: str, budget: str, arm: str, size: int) -> MeanInterval:
+    """An arm's accuracy at a size."""
+    found = scores(name, budget)
+    assert found is not None
+    return mean_interval(found.mean(arm, (size,)))
 
 
 def collapsed(name: str, budget: str, tuned: bool = False) -> tuple[int, int]:

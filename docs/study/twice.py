@@ -28,7 +28,14 @@ class Twice:
     @property
     def apart(self) -> tuple[tuple[Point, Point], ...]:
         """Those whose two means differ by Welch's test, uncorrected."""
-        return tuple(both for both in self.all if _p(*both) <= ALPHA)
+        return tuple(both for both in self.all if self.p(both) <= ALPHA)
+
+    @staticmethod
+    def p(both: tuple[Point, Point]) -> float:
+        """The p of Welch's test that two means are the same; their seeds are not paired."""
+        a, b = (one.difference for one in both)
+        found = stats.ttest_ind_from_stats(a.mean, a.sd, a.n, b.mean, b.sd, b.n, equal_var=False)
+        return float(found.pvalue)
 
     @property
     def established(self) -> tuple[int, int, int]:
@@ -60,9 +67,3 @@ def _by_arm(first: Answer, second: Answer) -> Iterator[tuple[str, tuple[tuple[Po
         one = rows[row.augmentation]
         points = zip((*one.points, one.average), (*row.points, row.average), strict=True)
         yield row.augmentation, tuple(points)
-
-
-def _p(first: Point, second: Point) -> float:
-    a, b = first.difference, second.difference
-    found = stats.ttest_ind_from_stats(a.mean, a.sd, a.n, b.mean, b.sd, b.n, equal_var=False)
-    return float(found.pvalue)
