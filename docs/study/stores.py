@@ -224,18 +224,19 @@ def progress() -> dict[str, Progress]:
     found = {}
     for folder in sorted(STORES.iterdir()):
         for registered in registrations(folder):
-            budgets = registered.description.get("budgets")
-            there = [
-                one
-                for one in studies(folder.name)
-                if (set(one.budgets) <= set(budgets) if budgets else len(one.budgets) == 1)
+            steps = registered.description["settings"]["pretrain_steps"]
+            budgets = registered.description.get("budgets", [f"{steps:,} steps"])
+            cells = [
+                cell
+                for each in studies(folder.name)
+                for cell in each.all_cells
+                if cell.status == "ok" and cell.budget in budgets
             ]
-            cells = [cell for each in there for cell in each.all_cells if cell.status == "ok"]
             done = {(cell.budget, cell.key): cell for cell in cells}
             # Where a search chose an arm's own settings, its cell is the untuned one's too.
             own = {(cell.budget, cell.key) for cell in cells if cell.role != "tuned"}
             keyed: dict[str, Any] = {}
-            for each in there:
+            for each in studies(folder.name):
                 keyed |= registered.computed(each)
             devices = {cell.device.split(":")[0] for cell in done.values()}
             found[registered.file] = Progress(
