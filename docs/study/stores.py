@@ -82,13 +82,6 @@ def missing(name: str) -> int:
     return len(one.missing)
 
 
-def of_seeds(name: str, budget: str) -> str:
-    """The seeds of a table that has more of some arms than of others, in brackets; else nothing."""
-    rows = _told(name, budget).rows
-    numbers = sorted({point.difference.n for row in rows for point in row.points})
-    return f" ({' or '.join(map(str, numbers))} seeds)" if len(numbers) > 1 else ""
-
-
 def _scores(result: StudyResult) -> Scores:
     """The accuracies of the seeds of which every cell is there."""
     (pair,) = result.pairs
@@ -129,9 +122,7 @@ def row_of(name: str, budget: str, arm: str, tuned: bool = False) -> Row:
 
 def level(name: str, budget: str, arm: str, size: int) -> MeanInterval:
     """An arm's accuracy at a size."""
-    found = scores(name, budget)
-    assert found is not None
-    return mean_interval(found.mean(arm, (size,)))
+    return mean_interval(_scores(_known(name, budget)).mean(arm, (size,)))
 
 
 def collapsed(name: str, budget: str, tuned: bool = False) -> tuple[int, int]:
