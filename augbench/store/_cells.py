@@ -19,6 +19,7 @@ from augbench.store._checksums import (
     Damage,
     content_id,
     new_row,
+    settings_text,
     signed,
     sound_metrics,
     storable,
@@ -67,6 +68,7 @@ def record(
     row = new_row(
         cell,
         result,
+        settings=_named(connection, "settings", "text", settings_text(cell)),
         device=device,
         environment=environment_id(connection, environment),
         pack=_pack_id(connection, pack),

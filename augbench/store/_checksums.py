@@ -23,6 +23,7 @@ __all__ = [
     "curves_of",
     "is_time",
     "new_row",
+    "settings_text",
     "signed",
     "sound_metrics",
     "storable",
@@ -101,16 +102,16 @@ def storable(text: str) -> str:
 
 
 def new_row(
-    cell: Cell, result: CellResult, *, device: str, environment: str, pack: str, at: float
+    cell: Cell,
+    result: CellResult,
+    *,
+    settings: str,
+    device: str,
+    environment: str,
+    pack: str,
+    at: float,
 ) -> CellRow:
-    """The row of a cell's outcome; `environment` and `pack` are ids."""
-    settings = {
-        **_as_json(cell.settings),
-        "backbone": cell.backbone.identity(),
-        "augmentation": cell.pipeline.identity(),
-        "pretrain_dataset": cell.pretrain.content_hash,
-        "finetune_dataset": cell.finetune.content_hash,
-    }
+    """The row of a cell's outcome; `settings`, `environment` and `pack` are ids."""
     row = CellRow(
         cell.key,
         cell.pretrain_key,
@@ -121,7 +122,7 @@ def new_row(
         storable(cell.pipeline.label),
         cell.samples_per_class,
         cell.seed,
-        json.dumps(settings),
+        settings,
         "ok" if result.ok else "failed",
         None if result.error is None else storable(result.error),
         None if result.traceback is None else storable(result.traceback),
@@ -139,6 +140,18 @@ def new_row(
         result.predicted or None,
     )
     return signed(row)
+
+
+def settings_text(cell: Cell) -> str:
+    """What the table of settings holds of a cell: many cells share it."""
+    settings = {
+        **_as_json(cell.settings),
+        "backbone": cell.backbone.identity(),
+        "augmentation": cell.pipeline.identity(),
+        "pretrain_dataset": cell.pretrain.content_hash,
+        "finetune_dataset": cell.finetune.content_hash,
+    }
+    return json.dumps(settings)
 
 
 # A study has few of them, and many cells.
@@ -173,7 +186,6 @@ def sound_metrics(row: CellRow) -> dict[str, float]:
 def thoroughly_sound(row: CellRow) -> None:
     """Raises `Damage` if any part of the row cannot be read, its checksum aside."""
     metrics = _parsed(row.metrics, "metrics")
-    _parsed(row.settings, "settings")
     try:
         curves_of(row.curves)
     except (ValueError, TypeError, AttributeError) as error:
@@ -200,6 +212,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "engine": str,
     "device": str,
     "environment": str,
+    "settings": str,
     "predicted": (bytes, type(None)),
 }
 

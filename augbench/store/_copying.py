@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from augbench.store._cells import put, rows_of
 from augbench.store._checksums import COLUMNS, CellRow, Damage, content_id, sound_metrics
 from augbench.store._labels import copy_labels
+from augbench.store._schema import NAMED_TEXTS
 from augbench.store._studies import ADD_TO_PLAN, all_studies, plan_checksum, plan_of
 
 __all__ = ["Copied", "Meeting", "copy_cells", "copy_claims", "copy_studies"]
@@ -29,9 +30,9 @@ class Copied:
 def copy_cells(
     read: sqlite3.Connection, write: sqlite3.Connection, meet: Meeting | None = None
 ) -> Copied:
-    """Copy cells with environments, packs and test labels; what is damaged stays behind."""
+    """Copy cells and what they refer to, and test labels; what is damaged stays behind."""
     copy_labels(read, write)
-    for table, column in (("environments", "description"), ("packs", "keys")):
+    for table, column, _ in NAMED_TEXTS:
         rows = read.execute(f"SELECT id, {column} FROM {table}")
         write.executemany(
             f"INSERT OR IGNORE INTO {table} (id, {column}) VALUES (?, ?)",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -77,9 +76,11 @@ def copy_labels(read: sqlite3.Connection, write: sqlite3.Connection) -> None:
             write.execute(_WRITE, row)
 
 
-def check_predictions(row: CellRow, labels: Mapping[str, LabelRow]) -> None:
-    """Raises `Damage` if predicted classes and true labels do not give the bits of a sound row."""
-    true = labels.get(json.loads(row.settings).get("finetune_dataset"))
+def check_predictions(row: CellRow, true: LabelRow | None) -> None:
+    """Raises `Damage` if predicted classes and true labels do not give the bits of a sound row.
+
+    Nothing is checked where the labels are not known.
+    """
     if row.predicted is None or true is None or row.status != "ok":
         return
     try:

@@ -16,6 +16,7 @@ from augbench.store._schema import (
     SCHEMA,
     SCHEMA_3,
     SCHEMA_4,
+    SCHEMA_5,
     SCHEMA_VERSION,
     TABLES,
     reason,
@@ -91,7 +92,7 @@ def _bring_up_to_date(connection: sqlite3.Connection) -> None:
     with transaction(connection):
         version = _version(connection)  # another process may have been faster
         if version == 0:
-            for statement in (SCHEMA + SCHEMA_3 + SCHEMA_4).split(";\n"):
+            for statement in (SCHEMA + SCHEMA_3 + SCHEMA_4 + SCHEMA_5).split(";\n"):
                 connection.execute(statement)
         elif version < SCHEMA_VERSION:
             upgrade(connection, version)

@@ -13,10 +13,12 @@ from augbench.options import named
 __all__ = [
     "APPLICATION_ID",
     "FILE_NAME",
+    "NAMED_TEXTS",
     "REGISTRATIONS",
     "SCHEMA",
     "SCHEMA_3",
     "SCHEMA_4",
+    "SCHEMA_5",
     "SCHEMA_VERSION",
     "TABLES",
     "reason",
@@ -28,7 +30,7 @@ FILE_NAME = "augbench.sqlite"
 REGISTRATIONS = "registration-*.json"
 """The files beside a store that `augbench.registration` writes."""
 APPLICATION_ID = 0x41756742  # "AugB" in the header of the file, by which a store is known
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = """
 CREATE TABLE environments (id TEXT PRIMARY KEY, description TEXT NOT NULL);
 CREATE TABLE cells (
@@ -41,7 +43,7 @@ CREATE TABLE cells (
     augmentation TEXT NOT NULL,         -- the pipeline, as it is written in a spec
     samples_per_class INTEGER,          -- 0: the floor; NULL: the ceiling, all of D_P
     seed INTEGER NOT NULL,
-    settings TEXT NOT NULL,             -- JSON: hyper-parameters, components, data sets
+    settings TEXT NOT NULL,             -- settings.id; before format 5, its text itself
     status TEXT NOT NULL CHECK (status IN ('ok', 'failed')),
     error TEXT,
     traceback TEXT,
@@ -87,7 +89,7 @@ CREATE TABLE plans (
     PRIMARY KEY (study, position)
 );
 """
-"""The tables of format 2 with today's columns; `SCHEMA_3` and `SCHEMA_4` came later."""
+"""The tables of format 2 with today's columns; the others came later."""
 
 SCHEMA_3 = """
 CREATE TABLE packs (
@@ -117,6 +119,18 @@ CREATE TABLE test_labels (
     checksum TEXT NOT NULL              -- over all columns above
 );
 """
+SCHEMA_5 = """
+CREATE TABLE settings (
+    id TEXT PRIMARY KEY,
+    text TEXT NOT NULL                  -- JSON: hyper-parameters, components, data sets
+);
+"""
+NAMED_TEXTS = (
+    ("environments", "description", "environment"),
+    ("packs", "keys", "pack"),
+    ("settings", "text", "settings"),
+)
+"""The tables of texts that cells share: a table, its column, and the cells' one that has the id."""
 TABLES = frozenset({"environments", "cells", "studies", "plans"})
 """What a store of any format has."""
 

@@ -40,8 +40,9 @@ def times(connection: sqlite3.Connection) -> list[CellTime]:
         with suppress(ValueError):
             environments[key] = json.loads(text)
     rows = connection.execute(
-        "SELECT settings, metrics, samples_per_class, seed, seconds, engine, device, environment "
-        "FROM cells WHERE status = 'ok' ORDER BY finished_at DESC LIMIT ?",
+        "SELECT text, metrics, samples_per_class, seed, seconds, engine, device, environment "
+        "FROM cells JOIN settings ON settings.id = cells.settings "
+        "WHERE status = 'ok' ORDER BY finished_at DESC LIMIT ?",
         (_LATEST,),
     )
     return list(_sound(rows, environments))

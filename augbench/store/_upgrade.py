@@ -1,5 +1,7 @@
 """Upgrade a store in place, format by format.
 
+Format 4 had the text of its settings in each cell.
+
 Format 3 had no predicted classes and no labels of test sets: its cells lack them, and keep their
 checksums. Its plans knew one readout, and no trials.
 
@@ -26,8 +28,8 @@ from augbench.plugins.parameters import split
 from augbench.plugins.pipelines import Pipeline
 from augbench.protocol.streams import spec_words, words
 from augbench.protocol.study import Arm, Budget, Cell, study_key
-from augbench.store._checksums import COLUMNS, CellRow, signed, thoroughly_sound
-from augbench.store._schema import SCHEMA_3, SCHEMA_4
+from augbench.store._checksums import COLUMNS, CellRow, content_id, signed, thoroughly_sound
+from augbench.store._schema import SCHEMA_3, SCHEMA_4, SCHEMA_5
 from augbench.store._studies import all_studies, plan_checksum, plan_of, study_checksum
 
 __all__ = ["upgrade"]
@@ -61,8 +63,10 @@ def upgrade(connection: sqlite3.Connection, version: int) -> None:
         _add(connection, _FORMAT_4, SCHEMA_4)
     if version == 3:
         _sign_plans(connection)
-    if version <= 2:  # last: rows are read with today's columns
+    if version <= 2:  # after the others: rows are read with today's columns
         _sign(connection)
+    _add(connection, (), SCHEMA_5)
+    _share_settings(connection)
 
 
 _FORMAT_3 = (
@@ -139,6 +143,22 @@ def _sign(connection: sqlite3.Connection) -> None:
         connection.execute(
             "UPDATE cells SET failure = ?, test_images = ?, checksum = ? WHERE rowid = ?",
             (row.failure, row.test_images, signed(row).checksum, number),
+        )
+
+
+def _share_settings(connection: sqlite3.Connection) -> None:
+    """Keep each text of settings once, for all of its cells; sound cells are signed anew."""
+    numbers = [number for (number,) in connection.execute("SELECT rowid FROM cells")]
+    query = f"SELECT {COLUMNS} FROM cells WHERE rowid = ?"
+    for number in numbers:
+        row = CellRow._make(connection.execute(query, (number,)).fetchone())
+        if row.computed_checksum() != row.checksum:  # it stays as it is, to be found
+            continue
+        name = content_id(row.settings)
+        connection.execute("INSERT OR IGNORE INTO settings VALUES (?, ?)", (name, row.settings))
+        connection.execute(
+            "UPDATE cells SET settings = ?, checksum = ? WHERE rowid = ?",
+            (name, signed(row._replace(settings=name)).checksum, number),
         )
 
 

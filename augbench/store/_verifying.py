@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +22,7 @@ from augbench.store._checksums import (
 )
 from augbench.store._claims import CLAIM_KINDS, of_kinds
 from augbench.store._labels import LABEL_COLUMNS, LabelRow, check_predictions, sound_labels
-from augbench.store._schema import sqlite_errors, transaction
+from augbench.store._schema import NAMED_TEXTS, sqlite_errors, transaction
 from augbench.store._store import Store
 from augbench.store._studies import STUDY_COLUMNS, StudyRow, plan_checksum, plan_of
 
@@ -62,10 +63,7 @@ def _of_the_file(connection: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _of_texts(connection: sqlite3.Connection) -> Iterator[Problem]:
-    for table, column, what in (
-        ("environments", "description", "environment"),
-        ("packs", "keys", "pack"),
-    ):
+    for table, column, what in NAMED_TEXTS:
         for number, name, text in connection.execute(f"SELECT rowid, id, {column} FROM {table}"):
             if not isinstance(text, str) or content_id(text) != name:
                 yield Problem(f"{what} {name}: it does not agree with its id", table, number)
@@ -85,12 +83,16 @@ def _of_labels(connection: sqlite3.Connection) -> Iterator[Problem]:
 def _of_cells(connection: sqlite3.Connection) -> Iterator[Problem]:
     datasets = [name for (name,) in connection.execute("SELECT dataset FROM test_labels")]
     labels = sound_labels(connection, datasets)
+    true: dict[str, LabelRow | None] = {}
+    for name, text in connection.execute("SELECT id, text FROM settings"):
+        with suppress(ValueError, TypeError, AttributeError):  # told of by `_of_texts`
+            true[name] = labels.get(json.loads(text).get("finetune_dataset"))
     for number, *values in connection.execute(f"SELECT rowid, {COLUMNS} FROM cells"):
         row = CellRow._make(values)
         try:
             sound_metrics(row)
             thoroughly_sound(row)
-            check_predictions(row, labels)
+            check_predictions(row, true.get(row.settings))
         except Damage as damage:
             yield Problem(f"cell {_place(row)}: {damage}", "cells", number)
 

@@ -18,7 +18,7 @@ from augbench.errors import AugbenchError, StoreError, StoreWarning
 from augbench.protocol.wanted import Wanted
 from augbench.reports.export import export
 from augbench.results import StudyResult
-from augbench.store import FILE_NAME, Owner, Store, merge
+from augbench.store import FILE_NAME, Owner, Store, merge, problems
 
 STUDY = make_study(["mixup"], seeds=2, sizes=(1, 2))
 CELLS = STUDY.cells()
@@ -159,6 +159,18 @@ def test_a_damaged_environment_is_left_out_and_mended_by_the_next_cell(store):
         assert dict(opened.study().cells[0].environment) == ENVIRONMENT
 
 
+def test_damaged_settings_cost_no_result_and_are_mended_by_the_next_cell(store, augbench):
+    assert rewrite(store, "UPDATE settings SET text = '{'") == 2, "one for each arm"
+    with Store.open(store) as opened:
+        assert {cell.status for cell in opened.study().cells} == {"ok"}
+        assert opened.times() == []
+        assert augbench("verify", "--out", store)[0] == 1
+        rewrite(store, "DELETE FROM cells WHERE key = ?", (KEYS[0],))
+        opened.record(CELLS[0], invent(CELLS[0], STUDY), ENVIRONMENT, "cpu")
+        assert len(opened.times()) > 1
+        assert [one.table for one in problems(opened)] == ["settings"]
+
+
 @pytest.mark.parametrize("opener", [Store.open, Store.read])
 def test_another_programs_database_is_refused_and_stays_as_it_is(tmp_path, opener):
     path = tmp_path / FILE_NAME
@@ -219,6 +231,7 @@ TABLES = {
     "plans": 9,
     "environments": 2,
     "packs": 2,
+    "settings": 2,
     "runs": 6,
     "claims": 3,
     "test_labels": 5,

@@ -166,10 +166,21 @@ def test_a_cell_whose_draws_are_others_today_stays_with_its_study_alone(tmp_path
 
 
 @pytest.fixture
-def format_3(tmp_path):
-    """A store as format 3 was: no predicted classes, no test labels, one readout, no trials."""
+def format_4(tmp_path):
+    """A store as format 4 was: each cell has the text of its settings."""
     folder = tmp_path / "store"
     fill(folder, STUDY, fail=[("mixup", 2, 1)])
+    text = "(SELECT text FROM settings WHERE id = cells.settings)"
+    rewrite(folder, f"UPDATE cells SET settings = {text}", sign=True)
+    rewrite(folder, "DROP TABLE settings")
+    rewrite(folder, "PRAGMA user_version = 4")
+    return folder
+
+
+@pytest.fixture
+def format_3(format_4):
+    """A store as format 3 was: no predicted classes, no test labels, one readout, no trials."""
+    folder = format_4
     rewrite(folder, "UPDATE cells SET predicted = NULL", sign=True)
     with closing(sqlite3.connect(folder / "augbench.sqlite")) as database:
         database.execute("DROP TABLE test_labels")
@@ -220,6 +231,24 @@ def test_a_store_of_the_second_format_is_upgraded_in_place_and_signed(format_2, 
         assert (mine.key, mine.status, mine.result) == (theirs.key, theirs.status, same)
     with Store.open(format_2) as store:
         assert store.plan(STUDY, STUDY.cells(), "augbench run") == found.id
+
+
+@pytest.mark.parametrize("opener", [Store.open, Store.read])
+def test_a_store_of_the_fourth_format_is_what_today_s_code_writes(format_4, tmp_path, opener):
+    damaged = STUDY.cells()[0].key
+    rewrite(format_4, "UPDATE cells SET settings = 'x' WHERE key = ?", (damaged,))
+    fill(tmp_path / "new", STUDY, fail=[("mixup", 2, 1)])
+    with opener(format_4) as store, Store.read(tmp_path / "new") as new:
+        assert [one.table for one in problems(store)] == ["cells"]
+        with pytest.warns(StoreWarning, match="1 damaged cell in"):
+            found = store.study().cells
+        for mine, theirs in zip(found, new.study().cells, strict=True):
+            if mine.key != damaged:
+                assert (mine.status, mine.result) == (theirs.status, theirs.result)
+        old, today = (
+            {one.settings["augmentation"]["name"] for one in each.times()} for each in (store, new)
+        )
+        assert old == today == {"none", "mixup"}
 
 
 @pytest.mark.parametrize("opener", [Store.open, Store.read])
