@@ -159,6 +159,11 @@ class Experiment:
         there = self.shared[condition][pair]
         return mean_interval(there.mean(arm, sizes or there.sizes))
 
+    def gain_in(self, condition: str, arm: str, size: int) -> dict[str, Finding]:
+        """The tests that an arm helps at a size, by pair, on the shared seeds."""
+        there = self.shared[condition]
+        return findings({pair: one.gain(arm, (size,)) for pair, one in there.items()})
+
     def accuracy_changed(self, arm: str, size: int, now: str, then: str) -> dict[str, Finding]:
         """The change of an arm's accuracy from one condition to another, by pair."""
         return findings(
@@ -209,6 +214,10 @@ class Experiment:
     def last_sizes(self, arm: str) -> list[int]:
         """The largest sizes at which an arm is established to help, of all pairs, in order."""
         return sorted({last for last, _ in (self.turns(pair, arm) for pair in PAIRS) if last})
+
+    def first_harms(self, arm: str) -> list[int]:
+        """The least sizes at which an arm is established to hurt, of all pairs, in order."""
+        return sorted({first for _, first in (self.turns(pair, arm) for pair in PAIRS) if first})
 
     def own_head(self, pair: str, arm: str, size: int, over: str | None = None) -> MeanInterval:
         """The accuracy of the head that was pretrained, or its difference from another arm's."""
