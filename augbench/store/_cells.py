@@ -6,12 +6,13 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from augbench.protocol.cell_result import CellResult
 from augbench.protocol.metrics import PRIMARY
 from augbench.protocol.shift import is_shift_metric
-from augbench.protocol.study import Cell
+from augbench.protocol.study import Cell, Settings
 from augbench.protocol.wanted import Wanted
 from augbench.store._checksums import (
     COLUMNS,
@@ -19,7 +20,6 @@ from augbench.store._checksums import (
     Damage,
     content_id,
     new_row,
-    settings_text,
     signed,
     sound_metrics,
     storable,
@@ -68,7 +68,7 @@ def record(
     row = new_row(
         cell,
         result,
-        settings=_named(connection, "settings", "text", settings_text(cell)),
+        settings=_settings_id(connection, cell),
         device=device,
         environment=environment_id(connection, environment),
         pack=_pack_id(connection, pack),
@@ -234,6 +234,24 @@ def environment_id(connection: sqlite3.Connection, description: Mapping[str, Any
     """Keep the description of an environment; returns its id."""
     text = storable(json.dumps(description, sort_keys=True))
     return _named(connection, "environments", "description", text)
+
+
+def _settings_id(connection: sqlite3.Connection, cell: Cell) -> str:
+    """Keep the settings of a cell, once for all cells that share them; returns their id."""
+    settings = {
+        **_as_json(cell.settings),
+        "backbone": cell.backbone.identity(),
+        "augmentation": cell.pipeline.identity(),
+        "pretrain_dataset": cell.pretrain.content_hash,
+        "finetune_dataset": cell.finetune.content_hash,
+    }
+    return _named(connection, "settings", "text", json.dumps(settings))
+
+
+# A study has few of them, and many cells.
+@lru_cache(maxsize=1024)
+def _as_json(settings: Settings) -> dict[str, Any]:
+    return settings.to_json()
 
 
 def _pack_id(connection: sqlite3.Connection, keys: Sequence[str]) -> str:

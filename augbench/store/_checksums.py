@@ -7,12 +7,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from augbench.protocol.cell_result import CellResult, TrainingCurve
 from augbench.protocol.metrics import PRIMARY
-from augbench.protocol.study import PROTOCOL_VERSION, Cell, Settings
+from augbench.protocol.study import PROTOCOL_VERSION, Cell
 
 __all__ = [
     "COLUMNS",
@@ -23,7 +22,6 @@ __all__ = [
     "curves_of",
     "is_time",
     "new_row",
-    "settings_text",
     "signed",
     "sound_metrics",
     "storable",
@@ -140,24 +138,6 @@ def new_row(
         result.predicted or None,
     )
     return signed(row)
-
-
-def settings_text(cell: Cell) -> str:
-    """What the table of settings holds of a cell: many cells share it."""
-    settings = {
-        **_as_json(cell.settings),
-        "backbone": cell.backbone.identity(),
-        "augmentation": cell.pipeline.identity(),
-        "pretrain_dataset": cell.pretrain.content_hash,
-        "finetune_dataset": cell.finetune.content_hash,
-    }
-    return json.dumps(settings)
-
-
-# A study has few of them, and many cells.
-@lru_cache(maxsize=1024)
-def _as_json(settings: Settings) -> dict[str, Any]:
-    return settings.to_json()
 
 
 def is_time(value: object) -> bool:

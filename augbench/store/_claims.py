@@ -52,7 +52,7 @@ CLAIM_KINDS: dict[str, tuple[_Check, ...]] = {
     "runs": (_is_text, _is_text, _is_whole, is_time, _is_whole, is_time),
     "claims": (_is_text, _is_text, is_time),
 }
-"""What each column of this module's tables holds."""
+"""The kinds of the values in the columns of this module's tables."""
 
 
 @dataclass(frozen=True)

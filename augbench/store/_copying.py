@@ -20,7 +20,7 @@ Meeting = Callable[[CellRow, CellRow], None]
 
 @dataclass
 class Copied:
-    """How many cells were written, were there already, and were left out as damaged."""
+    """The keys of written cells, and the numbers of those there already or left out as damaged."""
 
     written: list[str]
     shared: int = 0

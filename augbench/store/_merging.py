@@ -80,7 +80,7 @@ def merge(sources: Sequence[Path], out: Path) -> Merged:
 
 @dataclass
 class _Log:
-    """What a merge has come across: `origins` are the sources of cells, by their keys."""
+    """The course of a merge: `origins` are the sources of cells, by their keys."""
 
     source: str = ""
     origins: dict[str, str] = field(default_factory=dict)

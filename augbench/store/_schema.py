@@ -132,7 +132,7 @@ NAMED_TEXTS = (
 )
 """The tables of texts that cells share: a table, its column, and the cells' one that has the id."""
 TABLES = frozenset({"environments", "cells", "studies", "plans"})
-"""What a store of any format has."""
+"""The tables of a store of any format."""
 
 _MAY_PASS = {
     sqlite3.SQLITE_BUSY: "another program holds it",

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from augbench.datasets.contract import DatasetInfo
@@ -130,10 +130,7 @@ def _sign(connection: sqlite3.Connection) -> None:
             "UPDATE studies SET checksum = ?, plan_checksum = ? WHERE id = ?",
             (own, plan_checksum(plan), study.id),
         )
-    numbers = [number for (number,) in connection.execute("SELECT rowid FROM cells")]
-    query = f"SELECT {COLUMNS} FROM cells WHERE rowid = ?"
-    for number in numbers:
-        row = CellRow._make(connection.execute(query, (number,)).fetchone())
+    for number, row in _rows(connection):
         try:
             size = test_sizes.get(json.loads(row.settings)["finetune_dataset"])
             row = row._replace(failure="error" if row.status == "failed" else "", test_images=size)
@@ -146,12 +143,17 @@ def _sign(connection: sqlite3.Connection) -> None:
         )
 
 
-def _share_settings(connection: sqlite3.Connection) -> None:
-    """Keep each text of settings once, for all of its cells; sound cells are signed anew."""
+def _rows(connection: sqlite3.Connection) -> Iterator[tuple[int, CellRow]]:
+    """Each cell's row with its number; one query for each, so that the caller may change it."""
     numbers = [number for (number,) in connection.execute("SELECT rowid FROM cells")]
     query = f"SELECT {COLUMNS} FROM cells WHERE rowid = ?"
     for number in numbers:
-        row = CellRow._make(connection.execute(query, (number,)).fetchone())
+        yield number, CellRow._make(connection.execute(query, (number,)).fetchone())
+
+
+def _share_settings(connection: sqlite3.Connection) -> None:
+    """Keep each text of settings once, for all of its cells; sound cells are signed anew."""
+    for number, row in _rows(connection):
         if row.computed_checksum() != row.checksum:  # it stays as it is, to be found
             continue
         name = content_id(row.settings)

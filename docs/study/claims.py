@@ -121,7 +121,7 @@ def claims() -> Iterator[Claim]:
 
 
 def _rises(arm: str) -> Claim:
-    """What is claimed of every arm, and of none."""
+    """The claim that is made of every arm, and of none."""
     return Claim(
         f"rises-{arm}",
         f"accuracy is higher at the largest s than at the smallest ({arm})",
@@ -130,7 +130,7 @@ def _rises(arm: str) -> Claim:
 
 
 def _brings(arm: str) -> Iterator[Claim]:
-    """What is claimed of what an augmentation brings."""
+    """The claims of what an augmentation brings."""
     yield Claim(
         f"helps-{arm}",
         f"{arm} helps where labels are few",
